@@ -1,0 +1,1 @@
+//! Manifests, readers and splits; yields ndarray arrays.

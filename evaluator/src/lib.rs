@@ -1,0 +1,1 @@
+//! Job to report: leaves, metrics, scores; reproduce one example.

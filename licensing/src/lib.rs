@@ -1,0 +1,1 @@
+//! Universal Data License tags to terms, prices, splits and royalty stacks.

@@ -1,0 +1,1 @@
+//! Recipe to trained model folder, on the reproducible backend.

@@ -1,0 +1,1 @@
+//! Architectures generic over burn's Backend, safetensors in and out.

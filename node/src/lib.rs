@@ -1,0 +1,1 @@
+//! The shell: append-only log, rebuildable state, sequencer, blobs.

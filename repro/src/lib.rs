@@ -1,0 +1,1 @@
+//! The reproducible burn backend: every operation defined to the bit.
