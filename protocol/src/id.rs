@@ -84,7 +84,7 @@ macro_rules! id {
 
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+                let text: String = serde::Deserialize::deserialize(deserializer)?;
                 text.parse().map_err(serde::de::Error::custom)
             }
         }
