@@ -1,1 +1,39 @@
 //! Universal Data License tags to terms, prices, splits and royalty stacks.
+//!
+//! Pure: no clock, disk, network, thread, float or entropy. Only what this
+//! market can honour today is read: the canonical 0.2 vocabulary without time
+//! bands, priced in LODE. Everything else is refused by its name, and never
+//! read as granting less or more than it says.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`terms`] | the terms of an asset: values, canonical tags, id |
+//! | [`parse`] | tags to terms; what is refused, with the nearest legal spelling |
+//! | [`sentence`] | the same terms in plain English, one sentence a grant |
+//! | [`grant`] | what can be asked for, and what it costs |
+//! | [`derivation`] | whether an asset may be made from another, and what it then owes |
+//! | [`royalty`] | the royalty stack: what every ancestor gets of all income |
+//! | [`split`] | exact division by weights, the remainder in record order |
+//! | [`percent`] | percentages as integers |
+//! | [`presets`] | the three sets of terms that most people want |
+
+pub mod derivation;
+pub mod grant;
+pub mod parse;
+pub mod percent;
+pub mod presets;
+pub mod royalty;
+pub mod sentence;
+pub mod split;
+mod spelling;
+pub mod terms;
+
+pub use derivation::{DerivationRefusal, ParentKind, check_derivation};
+pub use grant::{Grant, Quote, Refusal};
+pub use parse::TermsError;
+pub use percent::{Percent, PercentError};
+pub use royalty::{RoyaltyStack, STACK_ENTRIES_MAX, StackError};
+pub use split::{SplitError, split_amount, split_by_weights};
+pub use terms::{
+    CommercialUse, DataModelTraining, Derivation, Fee, PaymentMode, Terms, UnknownUsageRights,
+};

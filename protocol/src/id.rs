@@ -108,7 +108,8 @@ id! {
     NetworkId
 }
 id! {
-    /// A SHA-256 digest: of terms, of a seal, of weights, of predictions.
+    /// A 32-byte digest: of terms, a seal, weights, predictions (SHA-256), or
+    /// of the state (BLAKE3). Which hash is said where it is made.
     Digest
 }
 

@@ -4,7 +4,33 @@
 //! argument. Everything that comes from outside is checked against a named
 //! limit before anything is allocated for it, and only canonical forms are
 //! read, so that one meaning has one byte string.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`id`], [`amount`], [`score`], [`text`] | the values that records are made of |
+//! | [`keys`], [`ans104`] | signatures, signed data items, bundles |
+//! | [`seal`], [`archive`] | sealed folders: commit now, reveal 32 bytes later |
+//! | [`merkle`] | roots and proofs over predictions, items and receipts |
+//! | [`benchmark`], [`report`] | what is asked of a model, and what its evaluation gives |
+//! | [`record`], [`block`], [`receipt`] | what is on the log, and what came of it |
+//! | [`json`] | strict JSON |
 
+pub mod amount;
+pub mod ans104;
+pub mod archive;
+pub mod benchmark;
+pub mod block;
 pub mod id;
+pub mod json;
+pub mod keys;
+pub mod merkle;
+pub mod receipt;
+pub mod record;
+pub mod report;
+pub mod score;
+pub mod seal;
+pub mod text;
 
-pub use id::{Address, BlobId, Digest, IdError, ItemId, NetworkId};
+pub use amount::Amount;
+pub use id::{Address, BlobId, Digest, ItemId, NetworkId};
+pub use score::Score;

@@ -1,0 +1,100 @@
+//! Whether an asset may be made from another, and what it then owes.
+//!
+//! Fine-tuning, merging, quantising or pruning a model needs the parent's
+//! `Derivation`; training on a data set needs its `Data-Model-Training`. A share
+//! that the parent's `Derivation` states is owed by every child, of models and
+//! data sets alike.
+
+use crate::{DataModelTraining, Derivation, Percent, Terms};
+
+/// What the parent is, and so which of its grants the child needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ParentKind {
+    /// Weights the child's weights were made from.
+    Model,
+    /// Data the child was trained on.
+    DataSet,
+}
+
+/// Why a child may not be made from a parent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum DerivationRefusal {
+    /// The model's terms grant no derivation.
+    #[error("the terms of this parent model do not grant Derivation: choose another parent")]
+    DerivationNotGranted,
+    /// The data set's terms grant no training.
+    #[error(
+        "the terms of this parent data set do not grant Data-Model-Training: choose another \
+         data set"
+    )]
+    TrainingNotGranted,
+    /// The parent's terms must be the child's too, and are not.
+    #[error(
+        "the terms of this parent pass on to its children (Allowed-With-License-Passthrough): \
+         give the child exactly the same terms"
+    )]
+    TermsNotPassedOn,
+    /// Derivation for a fee.
+    #[error(
+        "derivation for a one-time fee of {} LODE is not supported for now: choose a parent \
+         whose terms ask for a revenue share, credit or nothing", .0.amount().to_lode_string()
+    )]
+    DerivationFeeNotYet(crate::Fee),
+    /// Training for a fee.
+    #[error(
+        "training for a one-time fee of {} LODE is not supported for now: choose a data set \
+         whose terms grant Data-Model-Training without a fee", .0.amount().to_lode_string()
+    )]
+    TrainingFeeNotYet(crate::Fee),
+}
+
+impl DerivationRefusal {
+    /// The stable code.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::DerivationNotGranted => "derivation_not_granted",
+            Self::TrainingNotGranted => "training_not_granted",
+            Self::TermsNotPassedOn => "terms_not_passed_on",
+            Self::DerivationFeeNotYet(_) => "derivation_fee_not_yet",
+            Self::TrainingFeeNotYet(_) => "training_fee_not_yet",
+        }
+    }
+}
+
+/// Checks one parent of a child: the share of the child's gross income that
+/// the parent is owed, if any.
+///
+/// # Errors
+/// [`DerivationRefusal`] if the parent's terms do not let this child be made.
+pub fn check_derivation(
+    parent: &Terms,
+    kind: ParentKind,
+    child: &Terms,
+) -> Result<Option<Percent>, DerivationRefusal> {
+    match kind {
+        ParentKind::Model => model_parent(parent, child),
+        ParentKind::DataSet => data_set_parent(parent),
+    }
+}
+
+fn model_parent(parent: &Terms, child: &Terms) -> Result<Option<Percent>, DerivationRefusal> {
+    match parent.derivation.ok_or(DerivationRefusal::DerivationNotGranted)? {
+        Derivation::Allowed | Derivation::Credit | Derivation::Indication => Ok(None),
+        Derivation::LicensePassthrough if child == parent => Ok(None),
+        Derivation::LicensePassthrough => Err(DerivationRefusal::TermsNotPassedOn),
+        Derivation::RevenueShare(share) => Ok(Some(share)),
+        Derivation::FeeOneTime(fee) => Err(DerivationRefusal::DerivationFeeNotYet(fee)),
+    }
+}
+
+/// Training is not derivation, so only a share is taken from that tag: to be
+/// owed a part of what was trained, a data set states it there.
+fn data_set_parent(parent: &Terms) -> Result<Option<Percent>, DerivationRefusal> {
+    match parent.data_model_training.ok_or(DerivationRefusal::TrainingNotGranted)? {
+        DataModelTraining::FeeOneTime(fee) => Err(DerivationRefusal::TrainingFeeNotYet(fee)),
+        DataModelTraining::Allowed => Ok(match parent.derivation {
+            Some(Derivation::RevenueShare(share)) => Some(share),
+            _ => None,
+        }),
+    }
+}

@@ -1,0 +1,642 @@
+//! The canonical archive of a folder: one folder, one byte string.
+//!
+//! ```text
+//! 14 bytes       "lode/archive/1"
+//! for each file  2: length of the path in bytes, little-endian, at least 1
+//!                   the path, UTF-8
+//!                8: length of the file in bytes, little-endian
+//!                   the file
+//! 2 bytes        0: the end, after which nothing follows
+//! ```
+//!
+//! Invariants: regular files only, no times, owners, modes or links; empty
+//! folders leave no trace. Files stand in strictly ascending order of their
+//! paths ([`ArchivePath`] is ordered so): component by component, each compared
+//! byte by byte with ASCII capitals as small letters. In that order everything
+//! below one folder is neighbours, so two names that a file system could take
+//! for one, or a file that is another's folder, meet as neighbours too and are
+//! refused without a list of what was seen: memory use does not grow with the
+//! number of files.
+//!
+//! A path unpacks on every common system. Names that differ only by case
+//! outside ASCII or by Unicode normal form are not recognised as one.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::str::FromStr;
+
+/// First bytes of an archive.
+pub const MAGIC: &[u8; 14] = b"lode/archive/1";
+/// Most bytes of a path.
+pub const PATH_BYTES_MAX: usize = 1024;
+/// Most bytes of one component of a path.
+pub const COMPONENT_BYTES_MAX: usize = 255;
+/// Most components of a path.
+pub const DEPTH_MAX: usize = 16;
+
+/// Characters that some common file system refuses in a name, beside '/' and control characters.
+const FORBIDDEN: &[char] = &['\\', ':', '*', '?', '"', '<', '>', '|'];
+
+/// Why a text is not an archive path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PathError {
+    /// The path is empty.
+    #[error("the path is empty")]
+    Empty,
+    /// The path is longer than [`PATH_BYTES_MAX`].
+    #[error("the path has {0} bytes, and it has at most {PATH_BYTES_MAX}")]
+    TooLong(usize),
+    /// The path begins with '/'.
+    #[error("the path is absolute")]
+    Absolute,
+    /// The path has more than [`DEPTH_MAX`] components.
+    #[error("the path has more than {DEPTH_MAX} components")]
+    TooDeep,
+    /// A component is empty: two '/' in a row, or one at the end.
+    #[error("the path has an empty component")]
+    EmptyComponent,
+    /// A component is "." or "..".
+    #[error("the path has a component \".\" or \"..\"")]
+    DotComponent,
+    /// A component is longer than [`COMPONENT_BYTES_MAX`].
+    #[error("a component has {0} bytes, and it has at most {COMPONENT_BYTES_MAX}")]
+    ComponentTooLong(usize),
+    /// A control character, or one that some common file system refuses.
+    #[error("the path has the character {0:?}, which cannot stand in a file name everywhere")]
+    Character(char),
+    /// A component ends with '.' or a space.
+    #[error("a component ends with '.' or a space, which Windows drops")]
+    TrailingDotOrSpace,
+    /// A component is a device name of Windows, such as "con" or "com1.txt".
+    #[error("a component is the name of a Windows device")]
+    DeviceName,
+}
+
+/// The path of a file in an archive: relative, '/' between components, and such
+/// that it can be unpacked on every common system.
+///
+/// Ordered by components with ASCII capitals as small letters, then by bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ArchivePath(String);
+
+impl ArchivePath {
+    /// Reads a path.
+    ///
+    /// # Errors
+    ///
+    /// The path is not relative, too long or deep, or a component of it is not
+    /// a file name everywhere.
+    pub fn parse(text: &str) -> Result<Self, PathError> {
+        if text.is_empty() {
+            return Err(PathError::Empty);
+        }
+        if text.len() > PATH_BYTES_MAX {
+            return Err(PathError::TooLong(text.len()));
+        }
+        if text.starts_with('/') {
+            return Err(PathError::Absolute);
+        }
+        if text.split('/').count() > DEPTH_MAX {
+            return Err(PathError::TooDeep);
+        }
+        text.split('/').try_for_each(check_component)?;
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The path, with '/' between components.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The components, the outermost folder first.
+    pub fn components(&self) -> impl Iterator<Item = &str> {
+        self.0.split('/')
+    }
+
+    /// Bytes that compare as paths do: no component has a byte below '/' that
+    /// stands for something else than itself once '/' is the lowest of all.
+    fn order_key(&self) -> impl Iterator<Item = u8> {
+        self.0.bytes().map(|byte| match byte {
+            b'/' => 0,
+            byte => byte.to_ascii_lowercase(),
+        })
+    }
+
+    /// Why `next`, which is greater, may not follow this path in an archive.
+    fn conflict(&self, next: &Self) -> Option<Conflict> {
+        let (mut ours, mut theirs) = (self.components(), next.components());
+        loop {
+            match (ours.next(), theirs.next()) {
+                (Some(a), Some(b)) if a == b => {}
+                (Some(a), Some(b)) if a.eq_ignore_ascii_case(b) => return Some(Conflict::Case),
+                (None, Some(_)) => return Some(Conflict::FileIsFolder),
+                _ => return None,
+            }
+        }
+    }
+}
+
+enum Conflict {
+    Case,
+    FileIsFolder,
+}
+
+fn check_component(component: &str) -> Result<(), PathError> {
+    if component.is_empty() {
+        return Err(PathError::EmptyComponent);
+    }
+    if component == "." || component == ".." {
+        return Err(PathError::DotComponent);
+    }
+    if component.len() > COMPONENT_BYTES_MAX {
+        return Err(PathError::ComponentTooLong(component.len()));
+    }
+    if let Some(found) = component
+        .chars()
+        .find(|c| c.is_control() || FORBIDDEN.contains(c))
+    {
+        return Err(PathError::Character(found));
+    }
+    if component.ends_with(['.', ' ']) {
+        return Err(PathError::TrailingDotOrSpace);
+    }
+    if is_device_name(component) {
+        return Err(PathError::DeviceName);
+    }
+    Ok(())
+}
+
+/// Windows reserves these names with any extension and in any case.
+fn is_device_name(component: &str) -> bool {
+    let stem = component.split('.').next().unwrap_or(component);
+    let stem = stem.trim_end_matches(' ').to_ascii_lowercase();
+    match stem.as_str() {
+        "con" | "prn" | "aux" | "nul" => true,
+        stem => ["com", "lpt"].iter().any(|port| {
+            stem.strip_prefix(port)
+                .is_some_and(|digit| digit.len() == 1 && digit.as_bytes()[0].is_ascii_digit())
+        }),
+    }
+}
+
+impl Ord for ArchivePath {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.order_key()
+            .cmp(other.order_key())
+            .then_with(|| self.0.cmp(&other.0))
+    }
+}
+
+impl PartialOrd for ArchivePath {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl fmt::Display for ArchivePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl FromStr for ArchivePath {
+    type Err = PathError;
+
+    fn from_str(text: &str) -> Result<Self, PathError> {
+        Self::parse(text)
+    }
+}
+
+/// What a reader accepts. A length is checked before its file is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Most files.
+    pub files_max: u64,
+    /// Most bytes of one file.
+    pub file_bytes_max: u64,
+    /// Most bytes of all files together.
+    pub total_bytes_max: u64,
+}
+
+/// Why an archive was not read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum ArchiveError {
+    /// Reading or writing failed.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    /// The bytes are no archive of this format.
+    #[error("these bytes do not begin as an archive")]
+    Magic,
+    /// The archive ends early.
+    #[error("the archive ends early, at byte {offset}")]
+    Truncated {
+        /// Where it ends.
+        offset: u64,
+    },
+    /// Bytes follow the end.
+    #[error("bytes follow the end of the archive, at byte {offset}")]
+    Trailing {
+        /// Where they begin.
+        offset: u64,
+    },
+    /// A path is not UTF-8.
+    #[error("the path at byte {offset} is not UTF-8")]
+    PathNotUtf8 {
+        /// Where the path begins.
+        offset: u64,
+    },
+    /// A path is refused.
+    #[error("the path at byte {offset}: {error}")]
+    Path {
+        /// Where the path begins.
+        offset: u64,
+        /// What is wrong with it.
+        error: PathError,
+    },
+    /// A path is not greater than the one before it.
+    #[error("{path} does not come after {previous}")]
+    Order {
+        /// The path before it.
+        previous: ArchivePath,
+        /// The path.
+        path: ArchivePath,
+    },
+    /// Two paths, or folders of theirs, differ only by the case of ASCII letters.
+    #[error("{path} and {previous} are one place where case is not told apart")]
+    Case {
+        /// The path before it.
+        previous: ArchivePath,
+        /// The path.
+        path: ArchivePath,
+    },
+    /// A file is also the folder of another.
+    #[error("{previous} is a file and the folder of {path}")]
+    FileIsFolder {
+        /// The file.
+        previous: ArchivePath,
+        /// The path below it.
+        path: ArchivePath,
+    },
+    /// There are more files than the limit.
+    #[error("more than {files_max} files")]
+    TooManyFiles {
+        /// The limit.
+        files_max: u64,
+    },
+    /// A file is longer than the limit.
+    #[error("{path} has {size_bytes} bytes, and a file has at most {file_bytes_max}")]
+    FileTooLong {
+        /// The file.
+        path: ArchivePath,
+        /// Its declared length.
+        size_bytes: u64,
+        /// The limit.
+        file_bytes_max: u64,
+    },
+    /// All files together are longer than the limit.
+    #[error("with {path} the files have more than {total_bytes_max} bytes together")]
+    TotalTooLong {
+        /// The file that broke the limit.
+        path: ArchivePath,
+        /// The limit.
+        total_bytes_max: u64,
+    },
+    /// A file had another length, when it was written, than was said first.
+    #[error("{path} was said to have {declared} bytes and has {found}")]
+    WrittenLength {
+        /// The file.
+        path: ArchivePath,
+        /// The length said first.
+        declared: u64,
+        /// The length found, or one more than declared where reading stopped.
+        found: u64,
+    },
+}
+
+fn check_order(previous: Option<&ArchivePath>, path: &ArchivePath) -> Result<(), ArchiveError> {
+    let Some(previous) = previous else {
+        return Ok(());
+    };
+    let pair = || (previous.clone(), path.clone());
+    if previous >= path {
+        let (previous, path) = pair();
+        return Err(ArchiveError::Order { previous, path });
+    }
+    match previous.conflict(path) {
+        None => Ok(()),
+        Some(Conflict::Case) => {
+            let (previous, path) = pair();
+            Err(ArchiveError::Case { previous, path })
+        }
+        Some(Conflict::FileIsFolder) => {
+            let (previous, path) = pair();
+            Err(ArchiveError::FileIsFolder { previous, path })
+        }
+    }
+}
+
+/// Writes an archive file by file, in ascending order of paths.
+#[derive(Debug)]
+pub struct Writer<W> {
+    out: W,
+    previous: Option<ArchivePath>,
+}
+
+impl<W: Write> Writer<W> {
+    /// Begins an archive.
+    ///
+    /// # Errors
+    ///
+    /// Writing fails.
+    pub fn new(mut out: W) -> Result<Self, ArchiveError> {
+        out.write_all(MAGIC)?;
+        Ok(Self {
+            out,
+            previous: None,
+        })
+    }
+
+    /// Writes a file of `size_bytes` bytes, read from `content`. After an error
+    /// what was written is no archive.
+    ///
+    /// # Errors
+    ///
+    /// Reading or writing fails, the path does not come after the one before or
+    /// cannot stand beside it, or `content` has another length.
+    pub fn file(
+        &mut self,
+        path: &ArchivePath,
+        size_bytes: u64,
+        mut content: impl Read,
+    ) -> Result<(), ArchiveError> {
+        check_order(self.previous.as_ref(), path)?;
+        // A path has at most 1,024 bytes.
+        let path_len = path.as_str().len() as u16;
+        self.out.write_all(&path_len.to_le_bytes())?;
+        self.out.write_all(path.as_str().as_bytes())?;
+        self.out.write_all(&size_bytes.to_le_bytes())?;
+        let mut found = io::copy(&mut (&mut content).take(size_bytes), &mut self.out)?;
+        if found == size_bytes {
+            found += io::copy(&mut content.take(1), &mut io::sink())?;
+        }
+        if found != size_bytes {
+            return Err(ArchiveError::WrittenLength {
+                path: path.clone(),
+                declared: size_bytes,
+                found,
+            });
+        }
+        self.previous = Some(path.clone());
+        Ok(())
+    }
+
+    /// Ends the archive and gives the writer back, flushed.
+    ///
+    /// # Errors
+    ///
+    /// Writing fails.
+    pub fn finish(mut self) -> Result<W, ArchiveError> {
+        self.out.write_all(&[0, 0])?;
+        self.out.flush()?;
+        Ok(self.out)
+    }
+}
+
+/// The archive of these files.
+///
+/// # Errors
+///
+/// Two paths cannot stand beside each other.
+pub fn encode(files: &BTreeMap<ArchivePath, Vec<u8>>) -> Result<Vec<u8>, ArchiveError> {
+    let mut writer = Writer::new(Vec::new())?;
+    for (path, content) in files {
+        writer.file(path, content.len() as u64, content.as_slice())?;
+    }
+    writer.finish()
+}
+
+/// The files of an archive that fits into memory.
+///
+/// # Errors
+///
+/// The archive is not canonical or breaks a limit.
+pub fn decode(
+    bytes: &[u8],
+    limits: Limits,
+) -> Result<BTreeMap<ArchivePath, Vec<u8>>, ArchiveError> {
+    let mut reader = Reader::new(bytes, limits)?;
+    let mut files = BTreeMap::new();
+    while let Some(mut entry) = reader.next_entry()? {
+        let mut content = Vec::new();
+        entry.read_to_end(&mut content)?;
+        files.insert(entry.path().clone(), content);
+    }
+    Ok(files)
+}
+
+/// Reads an archive file by file.
+#[derive(Debug)]
+pub struct Reader<R> {
+    source: R,
+    limits: Limits,
+    offset: u64,
+    previous: Option<ArchivePath>,
+    files: u64,
+    total_bytes: u64,
+    /// Bytes of the present file that are still to come.
+    left: u64,
+    done: bool,
+}
+
+impl<R: Read> Reader<R> {
+    /// Begins to read an archive.
+    ///
+    /// # Errors
+    ///
+    /// Reading fails, or these bytes are no archive.
+    pub fn new(source: R, limits: Limits) -> Result<Self, ArchiveError> {
+        let mut reader = Self {
+            source,
+            limits,
+            offset: 0,
+            previous: None,
+            files: 0,
+            total_bytes: 0,
+            left: 0,
+            done: false,
+        };
+        match reader.array() {
+            Ok(magic) if magic == *MAGIC => Ok(reader),
+            Ok(_) | Err(ArchiveError::Truncated { .. }) => Err(ArchiveError::Magic),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The next file; none after the last, once it is sure that nothing follows.
+    /// What was not read of the file before is passed over.
+    ///
+    /// # Errors
+    ///
+    /// Reading fails, or the archive is not canonical, ends early or breaks a
+    /// limit. After an error there is nothing more.
+    pub fn next_entry(&mut self) -> Result<Option<Entry<'_, R>>, ArchiveError> {
+        if self.done {
+            return Ok(None);
+        }
+        self.done = true;
+        self.skip()?;
+        let path_len = u16::from_le_bytes(self.array()?);
+        if path_len == 0 {
+            self.end()?;
+            return Ok(None);
+        }
+        let path = self.path(usize::from(path_len))?;
+        check_order(self.previous.as_ref(), &path)?;
+        let size_bytes = u64::from_le_bytes(self.array()?);
+        self.count(&path, size_bytes)?;
+        self.left = size_bytes;
+        self.done = false;
+        Ok(Some(Entry {
+            path: self.previous.insert(path),
+            size_bytes,
+            source: &mut self.source,
+            offset: &mut self.offset,
+            left: &mut self.left,
+        }))
+    }
+
+    fn path(&mut self, len: usize) -> Result<ArchivePath, ArchiveError> {
+        let offset = self.offset;
+        if len > PATH_BYTES_MAX {
+            return Err(ArchiveError::Path {
+                offset,
+                error: PathError::TooLong(len),
+            });
+        }
+        let mut bytes = vec![0; len];
+        self.fill(&mut bytes)?;
+        let text = std::str::from_utf8(&bytes).map_err(|_| ArchiveError::PathNotUtf8 { offset })?;
+        ArchivePath::parse(text).map_err(|error| ArchiveError::Path { offset, error })
+    }
+
+    fn count(&mut self, path: &ArchivePath, size_bytes: u64) -> Result<(), ArchiveError> {
+        let Limits {
+            files_max,
+            file_bytes_max,
+            total_bytes_max,
+        } = self.limits;
+        self.files += 1;
+        if self.files > files_max {
+            return Err(ArchiveError::TooManyFiles { files_max });
+        }
+        if size_bytes > file_bytes_max {
+            return Err(ArchiveError::FileTooLong {
+                path: path.clone(),
+                size_bytes,
+                file_bytes_max,
+            });
+        }
+        self.total_bytes = self.total_bytes.saturating_add(size_bytes);
+        if self.total_bytes > total_bytes_max {
+            return Err(ArchiveError::TotalTooLong {
+                path: path.clone(),
+                total_bytes_max,
+            });
+        }
+        Ok(())
+    }
+
+    fn skip(&mut self) -> Result<(), ArchiveError> {
+        let passed = io::copy(&mut (&mut self.source).take(self.left), &mut io::sink())?;
+        self.offset += passed;
+        self.left -= passed;
+        match self.left {
+            0 => Ok(()),
+            _ => Err(ArchiveError::Truncated {
+                offset: self.offset,
+            }),
+        }
+    }
+
+    fn end(&mut self) -> Result<(), ArchiveError> {
+        match io::copy(&mut (&mut self.source).take(1), &mut io::sink())? {
+            0 => Ok(()),
+            _ => Err(ArchiveError::Trailing {
+                offset: self.offset,
+            }),
+        }
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], ArchiveError> {
+        let mut array = [0; N];
+        self.fill(&mut array)?;
+        Ok(array)
+    }
+
+    fn fill(&mut self, buffer: &mut [u8]) -> Result<(), ArchiveError> {
+        let mut filled = 0;
+        while filled < buffer.len() {
+            match self.source.read(&mut buffer[filled..]) {
+                Ok(0) => {
+                    return Err(ArchiveError::Truncated {
+                        offset: self.offset,
+                    });
+                }
+                Ok(len) => {
+                    filled += len;
+                    self.offset += len as u64;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// One file of an archive that is being read; as a [`Read`] it gives the content.
+///
+/// Where the archive ends inside the file, reading fails with
+/// [`io::ErrorKind::UnexpectedEof`].
+#[derive(Debug)]
+pub struct Entry<'a, R> {
+    path: &'a ArchivePath,
+    size_bytes: u64,
+    source: &'a mut R,
+    offset: &'a mut u64,
+    left: &'a mut u64,
+}
+
+impl<R> Entry<'_, R> {
+    /// The file's path.
+    pub fn path(&self) -> &ArchivePath {
+        self.path
+    }
+
+    /// The file's length in bytes.
+    pub fn size_bytes(&self) -> u64 {
+        self.size_bytes
+    }
+}
+
+impl<R: Read> Read for Entry<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let len = (&mut *self.source).take(*self.left).read(buffer)?;
+        if len == 0 && *self.left > 0 && !buffer.is_empty() {
+            return Err(io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                ArchiveError::Truncated {
+                    offset: *self.offset,
+                },
+            ));
+        }
+        *self.left -= len as u64;
+        *self.offset += len as u64;
+        Ok(len)
+    }
+}
+
+#[cfg(test)]
+mod tests;

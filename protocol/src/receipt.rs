@@ -1,0 +1,344 @@
+//! Receipts: what came of each record, and of the clock.
+//!
+//! A receipt lists every movement of money from one purse to another with its
+//! rule, so that all balances can be explained from the receipts alone. The
+//! leaves of a block's receipts root are the receipts' borsh encodings: first
+//! the clock's, then one for each item, in order. An empty block without due
+//! work has the root of no leaves.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use serde::{Deserialize, Serialize};
+
+use crate::amount::Amount;
+use crate::id::{Address, Digest, ItemId};
+use crate::merkle;
+use crate::record::Grant;
+use crate::report::Outcome;
+use crate::text::Code;
+
+/// What came of one record, or of one piece of due work.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
+pub struct Receipt {
+    /// What it is the receipt of.
+    pub cause: Cause,
+    /// The stable code of the rule that rejected it; `None` if it was applied.
+    pub rejected: Option<Code>,
+    /// The movements of money, in order.
+    pub moves: Vec<Move>,
+    /// What else happened, in order.
+    pub events: Vec<Event>,
+}
+
+/// What a receipt belongs to.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// A record.
+    Record(ItemId),
+    /// A deadline of this bounty that block time has passed.
+    Deadline(ItemId),
+}
+
+/// Where money can be. Every unit is in exactly one purse.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    BorshSerialize,
+    BorshDeserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Purse {
+    /// The free balance of an account.
+    Account(Address),
+    /// The reward of a bounty, its backers' stakes included.
+    Reward(ItemId),
+    /// The sponsor's bond of a bounty.
+    SponsorBond(ItemId),
+    /// The miner's bond of a submission.
+    MinerBond(ItemId),
+    /// The evaluation fee of a submission.
+    EvaluationFee(ItemId),
+    /// The stake of an evaluator.
+    Seat(Address),
+    /// Income of an asset that its holders have not claimed, remainder included.
+    Income(ItemId),
+    /// Gone for ever.
+    Burned,
+}
+
+impl Purse {
+    /// The kinds of purse, in the order of the supply table.
+    pub const KINDS: [&'static str; 8] = [
+        "accounts",
+        "rewards",
+        "sponsor_bonds",
+        "miner_bonds",
+        "evaluation_fees",
+        "seats",
+        "income",
+        "burned",
+    ];
+
+    /// The place of this purse's kind in [`Self::KINDS`].
+    pub const fn kind(&self) -> usize {
+        match self {
+            Self::Account(_) => 0,
+            Self::Reward(_) => 1,
+            Self::SponsorBond(_) => 2,
+            Self::MinerBond(_) => 3,
+            Self::EvaluationFee(_) => 4,
+            Self::Seat(_) => 5,
+            Self::Income(_) => 6,
+            Self::Burned => 7,
+        }
+    }
+}
+
+/// The rule by which money moved.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    BorshSerialize,
+    BorshDeserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Rule {
+    /// The byte fee of an included record.
+    ByteFee,
+    /// A transfer between accounts.
+    Transfer,
+    /// The sponsor's reward, put up at posting.
+    Reward,
+    /// A backer's stake.
+    Backing,
+    /// A bond, put up.
+    Bond,
+    /// An evaluation fee, paid by a miner.
+    EvaluationFee,
+    /// An evaluator's stake, put up.
+    Stake,
+    /// An evaluator's stake, taken back.
+    Unstake,
+    /// The award of a bounty, to the winner.
+    Award,
+    /// A reward, stake or fee returned to who put it up.
+    Refund,
+    /// A bond returned to who put it up.
+    BondReturn,
+    /// An evaluator's part of an evaluation fee.
+    EvaluationPay,
+    /// The burned half of a forfeit.
+    ForfeitBurned,
+    /// The part of a forfeit that goes to those who were harmed.
+    ForfeitShared,
+    /// The price of a licence, to the asset's holders.
+    LicenseIncome,
+    /// An ancestor's share of the price of a licence, by the royalty stack.
+    StackIncome,
+    /// Royalties, claimed by a holder.
+    Claim,
+    /// What a division left over.
+    Dust,
+}
+
+/// One movement of money.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize,
+)]
+pub struct Move {
+    /// Out of this purse.
+    pub from: Purse,
+    /// Into this one.
+    pub to: Purse,
+    /// How much, above zero.
+    pub amount: Amount,
+    /// Why.
+    pub rule: Rule,
+}
+
+/// Something that happened beside money.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Event {
+    /// An asset now exists.
+    AssetRegistered {
+        /// Its id: that of the record that made it.
+        asset: ItemId,
+    },
+    /// A bounty moved on.
+    PhaseBegan {
+        /// The bounty.
+        bounty: ItemId,
+        /// The phase it is in now.
+        phase: Phase,
+    },
+    /// A quorum agrees on a submission, or none does.
+    Verdict {
+        /// The submission.
+        submission: ItemId,
+        /// What the quorum found; `None` without quorum.
+        outcome: Option<Outcome>,
+        /// How many seats agree.
+        agreeing: u32,
+        /// Seats that attested something else: reported, not punished by majority.
+        dissenting: Vec<Address>,
+    },
+    /// A seat did not do its work.
+    SeatFailed {
+        /// The bounty.
+        bounty: ItemId,
+        /// Whose seat.
+        evaluator: Address,
+        /// Whether it had committed, and then did not reveal.
+        had_committed: bool,
+    },
+    /// A submission's standing when its bounty settled.
+    Ranked {
+        /// The submission.
+        submission: ItemId,
+        /// How it stands.
+        standing: Standing,
+    },
+    /// A licence was sold. This is the licence; its receipt proves it.
+    LicenseIssued {
+        /// Its id: that of the record that bought it.
+        license: ItemId,
+        /// The asset.
+        asset: ItemId,
+        /// Who may use it.
+        licensee: Address,
+        /// For what.
+        grant: Grant,
+        /// Under which terms.
+        terms: Digest,
+        /// What was paid.
+        price: Amount,
+    },
+}
+
+/// Where a bounty stands.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    BorshSerialize,
+    BorshDeserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Submissions are committed.
+    Open,
+    /// The sponsor reveals the test key.
+    TestKey,
+    /// The committee checks the test set.
+    TestCheck,
+    /// Miners reveal.
+    Reveal,
+    /// Evaluators commit.
+    Score,
+    /// Evaluators reveal.
+    ScoreReveal,
+    /// Verdicts stand open.
+    Challenge,
+    /// Paid out.
+    Settled,
+    /// Ended without a ranking, and why.
+    Void(VoidReason),
+}
+
+/// Why a bounty ended without a ranking.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    BorshSerialize,
+    BorshDeserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum VoidReason {
+    /// The sponsor took it back before the first submission.
+    Cancelled,
+    /// Nobody submitted.
+    NoSubmissions,
+    /// The test key was out before submissions closed: the sponsor's fault.
+    KeyLeaked,
+    /// The test key was not revealed: the sponsor's fault.
+    KeyWithheld,
+    /// The test set does not open or is malformed: the sponsor's fault.
+    BadTestSet,
+    /// Too few evaluators answered: nobody's fault.
+    NoQuorum,
+}
+
+impl VoidReason {
+    /// Whether the sponsor's bond is forfeited.
+    pub const fn is_sponsors_fault(self) -> bool {
+        matches!(self, Self::KeyLeaked | Self::KeyWithheld | Self::BadTestSet)
+    }
+}
+
+/// How a submission stands when its bounty settles.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// Takes the award.
+    Won,
+    /// Scored, and not the best by the margin, or below the reserve.
+    Lost,
+    /// Same weights as an earlier submission.
+    Copied(ItemId),
+    /// Its key was not revealed.
+    NotRevealed,
+    /// Its key does not open its ciphertext.
+    BadSeal,
+    /// It breaks the benchmark's rules.
+    Invalid,
+    /// No quorum agreed on it: no verdict.
+    NoVerdict,
+}
+
+/// The root over the receipts of one block, in order.
+pub fn receipts_root(receipts: &[Receipt]) -> Digest {
+    let mut tree = merkle::Accumulator::new();
+    for receipt in receipts {
+        tree.push(&receipt.to_leaf());
+    }
+    tree.root()
+}
+
+impl Receipt {
+    /// The bytes that are hashed into the receipts tree.
+    pub fn to_leaf(&self) -> Vec<u8> {
+        borsh::to_vec(self).expect("writing to memory")
+    }
+}

@@ -1,0 +1,165 @@
+//! The genesis: the first item of a log, which names the network.
+//!
+//! Its item has the tags `App-Name: Lode`, `Content-Type: application/json`,
+//! `Record-Type: genesis` and the body below. The network's id is the SHA-256
+//! of the body's bytes; the salt makes two networks with equal allocations
+//! differ. The signer is the proposer of every block of a solo network.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::{Envelope, RecordError, read_body};
+use crate::amount::Amount;
+use crate::ans104::{Draft, Tag, VerifiedItem};
+use crate::id::{Address, ItemId, NetworkId};
+use crate::json;
+use crate::text::Name;
+
+/// The most bytes a genesis body may have.
+pub const GENESIS_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// The version of the log's format that this build reads and writes.
+pub const LOG_VERSION: u32 = 1;
+
+const HOUR_MS: u64 = 3_600_000;
+
+/// The body of a genesis item.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Genesis {
+    /// [`LOG_VERSION`].
+    pub version: u32,
+    /// What people call the network.
+    pub name: Name,
+    /// Anything; makes the network's id its own.
+    pub salt: Name,
+    /// Milliseconds since 1970; every block is later.
+    pub time_ms: u64,
+    /// The rules' numbers.
+    pub parameters: Parameters,
+    /// The first balances, each address once; their sum is the supply for ever.
+    pub allocations: Vec<Allocation>,
+}
+
+/// A first balance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Allocation {
+    /// Whose.
+    pub account: Address,
+    /// How much, above zero.
+    pub amount: Amount,
+}
+
+/// The numbers that a network chooses at its beginning. Parts are in millionths.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Parameters {
+    /// Base units burned for each byte of an included record.
+    pub fee_per_byte: Amount,
+    /// The most bytes of records in one block.
+    pub block_bytes_max: u32,
+    /// How far ahead of the block's time a record's `Valid-Until` may lie, in milliseconds.
+    pub validity_max_ms: u64,
+    /// The shortest phase of a bounty, in milliseconds.
+    pub phase_min_ms: u64,
+    /// The longest phase of a bounty, in milliseconds.
+    pub phase_max_ms: u64,
+    /// The sponsor's bond, in millionths of the reward.
+    pub sponsor_bond_ppm: u32,
+    /// The miner's bond, in millionths of the reward; at least twice the evaluation fee.
+    pub miner_bond_ppm: u32,
+    /// The least evaluation fee of a submission.
+    pub evaluation_fee_min: Amount,
+    /// The least stake of an evaluator.
+    pub evaluator_stake_min: Amount,
+    /// What a seat that stays silent loses, in millionths of its stake.
+    pub silent_forfeit_ppm: u32,
+    /// What a seat that commits and does not reveal loses, in millionths of its stake.
+    pub unrevealed_forfeit_ppm: u32,
+}
+
+impl Default for Parameters {
+    fn default() -> Self {
+        Self {
+            fee_per_byte: Amount::from_base_units(1_000_000_000_000_000_000),
+            block_bytes_max: 2 * 1024 * 1024,
+            validity_max_ms: 24 * HOUR_MS,
+            phase_min_ms: HOUR_MS,
+            phase_max_ms: 366 * 24 * HOUR_MS,
+            sponsor_bond_ppm: 200_000,
+            miner_bond_ppm: 10_000,
+            evaluation_fee_min: Amount::from_base_units(crate::amount::BASE_UNITS_PER_LODE),
+            evaluator_stake_min: Amount::from_base_units(
+                1_000 * crate::amount::BASE_UNITS_PER_LODE,
+            ),
+            silent_forfeit_ppm: 10_000,
+            unrevealed_forfeit_ppm: 100_000,
+        }
+    }
+}
+
+/// A genesis with its names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GenesisRecord {
+    /// The item's id: the parent of the first block.
+    pub id: ItemId,
+    /// Who proposes the blocks.
+    pub proposer: Address,
+    /// The network's id.
+    pub network: NetworkId,
+    /// The body.
+    pub genesis: Genesis,
+}
+
+impl Genesis {
+    /// The unsigned genesis item.
+    pub fn draft(&self) -> Draft {
+        Draft {
+            target: None,
+            anchor: None,
+            tags: vec![
+                Tag::new("App-Name", "Lode"),
+                Tag::new("Content-Type", "application/json"),
+                Tag::new("Record-Type", "genesis"),
+            ],
+            data: json::to_vec(self),
+        }
+    }
+}
+
+impl GenesisRecord {
+    /// Reads the genesis that a verified item carries. What the body says is
+    /// checked by the rules, not here.
+    ///
+    /// # Errors
+    /// [`RecordError`] if the tags or the body are not a genesis's.
+    pub fn read(item: &VerifiedItem) -> Result<Self, RecordError> {
+        let tags = Envelope::tags(item.tags())?;
+        let record_type = tags.text("Record-Type")?;
+        if record_type != "genesis" {
+            return Err(RecordError::UnknownType(record_type.chars().take(48).collect()));
+        }
+        if item.tags().len() != 3 {
+            let tag = item.tags().iter().map(|tag| tag.name.clone()).next_back();
+            return Err(RecordError::UnknownTag {
+                record_type: record_type.to_owned(),
+                tag: tag.unwrap_or_default(),
+            });
+        }
+        if item.target().is_some() {
+            return Err(RecordError::Target { record_type: "genesis", why: "has no target" });
+        }
+        if item.anchor().is_some() {
+            return Err(RecordError::Anchor);
+        }
+        let genesis = read_body("genesis", item.data(), GENESIS_BYTES_MAX)?;
+        Ok(Self {
+            id: item.id(),
+            proposer: item.address(),
+            network: NetworkId(Sha256::digest(item.data()).into()),
+            genesis,
+        })
+    }
+}
