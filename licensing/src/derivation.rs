@@ -5,16 +5,9 @@
 //! that the parent's `Derivation` states is owed by every child, of models and
 //! data sets alike.
 
-use crate::{DataModelTraining, Derivation, Percent, Terms};
+pub use protocol::record::AssetKind as ParentKind;
 
-/// What the parent is, and so which of its grants the child needs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum ParentKind {
-    /// Weights the child's weights were made from.
-    Model,
-    /// Data the child was trained on.
-    DataSet,
-}
+use crate::{DataModelTraining, Derivation, Percent, Terms};
 
 /// Why a child may not be made from a parent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -62,7 +55,8 @@ impl DerivationRefusal {
 }
 
 /// Checks one parent of a child: the share of the child's gross income that
-/// the parent is owed, if any.
+/// the parent is owed, if any. The parent's kind decides which of its grants
+/// the child needs.
 ///
 /// # Errors
 /// [`DerivationRefusal`] if the parent's terms do not let this child be made.
@@ -78,7 +72,10 @@ pub fn check_derivation(
 }
 
 fn model_parent(parent: &Terms, child: &Terms) -> Result<Option<Percent>, DerivationRefusal> {
-    match parent.derivation.ok_or(DerivationRefusal::DerivationNotGranted)? {
+    match parent
+        .derivation
+        .ok_or(DerivationRefusal::DerivationNotGranted)?
+    {
         Derivation::Allowed | Derivation::Credit | Derivation::Indication => Ok(None),
         Derivation::LicensePassthrough if child == parent => Ok(None),
         Derivation::LicensePassthrough => Err(DerivationRefusal::TermsNotPassedOn),
@@ -90,7 +87,10 @@ fn model_parent(parent: &Terms, child: &Terms) -> Result<Option<Percent>, Deriva
 /// Training is not derivation, so only a share is taken from that tag: to be
 /// owed a part of what was trained, a data set states it there.
 fn data_set_parent(parent: &Terms) -> Result<Option<Percent>, DerivationRefusal> {
-    match parent.data_model_training.ok_or(DerivationRefusal::TrainingNotGranted)? {
+    match parent
+        .data_model_training
+        .ok_or(DerivationRefusal::TrainingNotGranted)?
+    {
         DataModelTraining::FeeOneTime(fee) => Err(DerivationRefusal::TrainingFeeNotYet(fee)),
         DataModelTraining::Allowed => Ok(match parent.derivation {
             Some(Derivation::RevenueShare(share)) => Some(share),

@@ -64,9 +64,7 @@ impl Refusal {
         match self {
             Self::NotGranted(_) => "ask its holders for other terms, or choose another asset",
             Self::Free(_, Duty::Nothing) => "use it: nothing has to be bought",
-            Self::Free(_, Duty::Credit) => {
-                "use it and name its author: nothing has to be bought"
-            }
+            Self::Free(_, Duty::Credit) => "use it and name its author: nothing has to be bought",
             Self::Free(_, Duty::Indication) => {
                 "use it and say what you changed: nothing has to be bought"
             }
@@ -114,6 +112,10 @@ impl Terms {
                 DataModelTraining::FeeOneTime(fee) => fee,
             },
         };
-        Ok(Quote { grant, price: fee.amount(), terms: self.id() })
+        Ok(Quote {
+            grant,
+            price: fee.amount(),
+            terms: self.id(),
+        })
     }
 }

@@ -24,12 +24,12 @@ pub mod percent;
 pub mod presets;
 pub mod royalty;
 pub mod sentence;
-pub mod split;
 mod spelling;
+pub mod split;
 pub mod terms;
 
 pub use derivation::{DerivationRefusal, ParentKind, check_derivation};
-pub use grant::{Grant, Quote, Refusal};
+pub use grant::{Duty, Grant, Quote, Refusal};
 pub use parse::TermsError;
 pub use percent::{Percent, PercentError};
 pub use royalty::{RoyaltyStack, STACK_ENTRIES_MAX, StackError};

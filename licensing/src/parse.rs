@@ -189,7 +189,9 @@ impl Terms {
 
 /// The tag of the licence that a name is; `None` if it is not the licence's business.
 fn canonical_name(given: &str) -> Result<Option<&'static str>, TermsError> {
-    let exact = crate::spelling::NAMES.into_iter().find(|canonical| *canonical == given);
+    let exact = crate::spelling::NAMES
+        .into_iter()
+        .find(|canonical| *canonical == given);
     if exact.is_some() {
         return Ok(exact);
     }
@@ -200,16 +202,26 @@ fn canonical_name(given: &str) -> Result<Option<&'static str>, TermsError> {
         return Err(TermsError::TimeBand(excerpt(given)));
     }
     match meant_name(given) {
-        Some(nearest) => Err(TermsError::Name { name: excerpt(given), nearest }),
+        Some(nearest) => Err(TermsError::Name {
+            name: excerpt(given),
+            nearest,
+        }),
         None => Ok(None),
     }
 }
 
 fn illegal_value(name: &'static str, value: &str) -> TermsError {
     if is_monthly(value) {
-        return TermsError::MonthlyFee { name, value: excerpt(value) };
+        return TermsError::MonthlyFee {
+            name,
+            value: excerpt(value),
+        };
     }
-    TermsError::Value { name, value: excerpt(value), advice: value_advice(name, value) }
+    TermsError::Value {
+        name,
+        value: excerpt(value),
+        advice: value_advice(name, value),
+    }
 }
 
 fn check_license(value: &str) -> Result<(), TermsError> {

@@ -8,9 +8,7 @@
 //!
 //! Where money is asked for, it goes to the holders of the royalty shares.
 
-use crate::{
-    CommercialUse, DataModelTraining, Derivation, Fee, PaymentMode, Percent, Terms,
-};
+use crate::{CommercialUse, DataModelTraining, Derivation, Fee, PaymentMode, Percent, Terms};
 
 /// Everything is granted and nothing is asked for.
 pub fn open() -> Terms {

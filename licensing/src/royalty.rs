@@ -53,14 +53,15 @@ impl RoyaltyStack {
     ///
     /// # Errors
     /// [`StackError`] if there are too many ancestors, or they are owed more than 100 %.
-    pub fn merge(
-        parents: &[(ItemId, Option<Percent>, &RoyaltyStack)],
-    ) -> Result<Self, StackError> {
+    pub fn merge(parents: &[(ItemId, Option<Percent>, &RoyaltyStack)]) -> Result<Self, StackError> {
         let mut shares: BTreeMap<ItemId, Percent> = BTreeMap::new();
         for &(parent, share, stack) in parents {
             let own = share.map(|share| (parent, share));
             for (ancestor, share) in own.into_iter().chain(stack.0.iter().copied()) {
-                shares.entry(ancestor).and_modify(|s| *s = share.max(*s)).or_insert(share);
+                shares
+                    .entry(ancestor)
+                    .and_modify(|s| *s = share.max(*s))
+                    .or_insert(share);
             }
         }
         Self::from_sorted(shares.into_iter().collect())
@@ -94,7 +95,9 @@ impl RoyaltyStack {
         let mut rest = gross;
         let parts = self.0.iter().map(|&(ancestor, share)| {
             let part = share.of(gross);
-            rest = rest.checked_sub(part).expect("shares of at most the whole leave a rest");
+            rest = rest
+                .checked_sub(part)
+                .expect("shares of at most the whole leave a rest");
             (ancestor, part)
         });
         let parts = parts.collect();
@@ -107,7 +110,9 @@ impl BorshDeserialize for RoyaltyStack {
         let invalid = |error: String| std::io::Error::new(std::io::ErrorKind::InvalidData, error);
         let entries: Vec<(ItemId, Percent)> = BorshDeserialize::deserialize_reader(reader)?;
         if entries.windows(2).any(|pair| pair[0].0 >= pair[1].0) {
-            return Err(invalid("a royalty stack names each ancestor once, in order".into()));
+            return Err(invalid(
+                "a royalty stack names each ancestor once, in order".into(),
+            ));
         }
         Self::from_sorted(entries).map_err(|error| invalid(error.to_string()))
     }

@@ -31,8 +31,15 @@ pub(crate) const NAMES: [&str; 10] = [
 const OTHER_WORDS: [&str; 1] = ["licensee"];
 
 /// Ways to say "no": the licence says it by leaving the tag out.
-const NEGATIONS: [&str; 7] =
-    ["disallowed", "notallowed", "none", "no", "false", "forbidden", "denied"];
+const NEGATIONS: [&str; 7] = [
+    "disallowed",
+    "notallowed",
+    "none",
+    "no",
+    "false",
+    "forbidden",
+    "denied",
+];
 
 /// Keys (letters of a spelling met in the wild) and the spelling to write.
 /// `#` stands for an amount, `%` for a percentage with its sign.
@@ -45,7 +52,10 @@ const FORMS: [(&str, &[(&str, &str)]); 9] = [
             ("allowed", "Allowed"),
             ("allowedwithcredit", "Allowed-With-Credit"),
             ("allowedwithindication", "Allowed-With-Indication"),
-            ("allowedwithlicensepassthrough", "Allowed-With-License-Passthrough"),
+            (
+                "allowedwithlicensepassthrough",
+                "Allowed-With-License-Passthrough",
+            ),
             ("allowedwithrevenueshare", "Allowed-With-RevenueShare-%"),
             ("allowedwithfeeonetime", "Allowed-With-Fee-One-Time-#"),
             ("allowedwithonetimefee", "Allowed-With-Fee-One-Time-#"),
@@ -70,11 +80,17 @@ const FORMS: [(&str, &[(&str, &str)]); 9] = [
         ],
     ),
     (name::UNKNOWN_USAGE_RIGHTS, &[("excluded", "Excluded")]),
-    (name::EXPIRY, &[("", "a whole number of years above 0, such as 5")]),
+    (
+        name::EXPIRY,
+        &[("", "a whole number of years above 0, such as 5")],
+    ),
     (name::CURRENCY, &[("lode", CURRENCY)]),
     (
         name::PAYMENT_MODE,
-        &[("globaldistribution", "Global-Distribution"), ("global", "Global-Distribution")],
+        &[
+            ("globaldistribution", "Global-Distribution"),
+            ("global", "Global-Distribution"),
+        ],
     ),
 ];
 
@@ -86,7 +102,10 @@ pub(crate) fn excerpt(text: &str) -> String {
 /// The letters of a text, in lower case, at most one more than are compared.
 fn letters(text: &str) -> String {
     let letters = text.chars().filter(|c| c.is_alphabetic());
-    letters.flat_map(char::to_lowercase).take(COMPARED_CHARS_MAX + 1).collect()
+    letters
+        .flat_map(char::to_lowercase)
+        .take(COMPARED_CHARS_MAX + 1)
+        .collect()
 }
 
 /// The canonical name that this name, which is not canonical, most likely
@@ -97,7 +116,9 @@ pub(crate) fn meant_name(name: &str) -> Option<&'static str> {
     if OTHER_WORDS.contains(&given.as_str()) || given.chars().count() > COMPARED_CHARS_MAX {
         return None;
     }
-    NAMES.into_iter().find(|canonical| distance(&given, &letters(canonical)) <= 1)
+    NAMES
+        .into_iter()
+        .find(|canonical| distance(&given, &letters(canonical)) <= 1)
 }
 
 /// Whether a name is a time band: `Before|After-<years>-Years-<tag>`, however spelt.
@@ -108,7 +129,10 @@ pub(crate) fn is_time_band(name: &str) -> bool {
         .take(COMPARED_CHARS_MAX)
         .map(|c| c.to_ascii_lowercase())
         .collect();
-    let Some(rest) = kept.strip_prefix("after").or_else(|| kept.strip_prefix("before")) else {
+    let Some(rest) = kept
+        .strip_prefix("after")
+        .or_else(|| kept.strip_prefix("before"))
+    else {
         return false;
     };
     let tag = rest.trim_start_matches(|c: char| c.is_ascii_digit());
@@ -131,7 +155,10 @@ pub(crate) fn value_advice(name: &str, value: &str) -> String {
     if NEGATIONS.contains(&given.as_str()) {
         return "leave the tag out".into();
     }
-    let forms = FORMS.iter().find(|(of, _)| *of == name).map_or(&[][..], |(_, forms)| forms);
+    let forms = FORMS
+        .iter()
+        .find(|(of, _)| *of == name)
+        .map_or(&[][..], |(_, forms)| forms);
     let nearest = forms.iter().min_by_key(|(key, _)| distance(&given, key));
     let Some((_, spelling)) = nearest else {
         return "leave the tag out".into();
@@ -142,8 +169,12 @@ pub(crate) fn value_advice(name: &str, value: &str) -> String {
 /// The spelling with the value's own number in it, if it has a legal one.
 fn fill(spelling: &str, value: &str) -> String {
     let number = tidy_number(value);
-    let amount = number.as_deref().and_then(|number| Amount::parse_lode(number).ok());
-    let amount = amount.filter(|amount| !amount.is_zero()).map(Amount::to_lode_string);
+    let amount = number
+        .as_deref()
+        .and_then(|number| Amount::parse_lode(number).ok());
+    let amount = amount
+        .filter(|amount| !amount.is_zero())
+        .map(Amount::to_lode_string);
     let percent = number.and_then(|number| format!("{number}%").parse::<Percent>().ok());
     let percent = percent.map(|percent| percent.to_string());
     spelling
@@ -154,7 +185,9 @@ fn fill(spelling: &str, value: &str) -> String {
 /// The last decimal number in a text, without leading and trailing zeros.
 fn tidy_number(value: &str) -> Option<String> {
     let is_part = |c: char| c.is_ascii_digit() || c == '.';
-    let number = value.rsplit(|c| !is_part(c)).find(|part| !part.is_empty())?;
+    let number = value
+        .rsplit(|c| !is_part(c))
+        .find(|part| !part.is_empty())?;
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
     let whole = match whole.trim_start_matches('0') {
         "" => "0",
@@ -209,9 +242,23 @@ mod tests {
     #[test]
     fn names_of_other_records_are_left_alone() {
         for other in [
-            "Content-Type", "App-Name", "Title", "Type", "Licensee", "Licensor", "Asset-Tx",
-            "Payment-Type", "Payment-To", "Data-Protocol", "Access", "Data", "Valid-Until",
-            "After-Years", "Beforehand", "", "日本",
+            "Content-Type",
+            "App-Name",
+            "Title",
+            "Type",
+            "Licensee",
+            "Licensor",
+            "Asset-Tx",
+            "Payment-Type",
+            "Payment-To",
+            "Data-Protocol",
+            "Access",
+            "Data",
+            "Valid-Until",
+            "After-Years",
+            "Beforehand",
+            "",
+            "日本",
         ] {
             assert_eq!(meant_name(other), None, "{other}");
             assert!(!is_time_band(other), "{other}");

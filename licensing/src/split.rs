@@ -42,7 +42,8 @@ pub fn split_by_weights(total: u128, weights: &[u128]) -> Result<Vec<u128>, Spli
         .iter()
         .map(|&weight| {
             let part = total_amount.checked_ratio(weight, sum);
-            part.expect("a weight is at most the sum, so a part is at most the total").base_units()
+            part.expect("a weight is at most the sum, so a part is at most the total")
+                .base_units()
         })
         .collect();
     // Each party with weight lost less than one unit to its floor, so fewer
@@ -83,7 +84,11 @@ mod tests {
             (7, &[9], &[7]),
             (u128::MAX, &[u128::MAX - 1, 1], &[u128::MAX - 1, 1]),
         ] {
-            assert_eq!(split_by_weights(total, weights).as_deref(), Ok(parts), "{total}");
+            assert_eq!(
+                split_by_weights(total, weights).as_deref(),
+                Ok(parts),
+                "{total}"
+            );
         }
     }
 

@@ -202,16 +202,34 @@ impl Terms {
         let mut put = |name: &str, value: Option<String>| {
             tags.extend(value.map(|value| Tag::new(name, value)));
         };
-        put(name::ACCESS_FEE, self.access_fee.map(|fee| fee_value("", fee)));
+        put(
+            name::ACCESS_FEE,
+            self.access_fee.map(|fee| fee_value("", fee)),
+        );
         put(name::DERIVATION, self.derivation.map(Derivation::value));
-        put(name::COMMERCIAL_USE, self.commercial_use.map(CommercialUse::value));
-        put(name::DATA_MODEL_TRAINING, self.data_model_training.map(DataModelTraining::value));
+        put(
+            name::COMMERCIAL_USE,
+            self.commercial_use.map(CommercialUse::value),
+        );
+        put(
+            name::DATA_MODEL_TRAINING,
+            self.data_model_training.map(DataModelTraining::value),
+        );
         let excluded = self.unknown_usage_rights == UnknownUsageRights::Excluded;
-        put(name::UNKNOWN_USAGE_RIGHTS, excluded.then(|| "Excluded".into()));
-        put(name::EXPIRY, self.expiry_years.map(|years| years.to_string()));
+        put(
+            name::UNKNOWN_USAGE_RIGHTS,
+            excluded.then(|| "Excluded".into()),
+        );
+        put(
+            name::EXPIRY,
+            self.expiry_years.map(|years| years.to_string()),
+        );
         put(name::CURRENCY, self.money_tag().map(|_| CURRENCY.into()));
         let distributed = self.payment_mode == PaymentMode::GlobalDistribution;
-        put(name::PAYMENT_MODE, distributed.then(|| "Global-Distribution".into()));
+        put(
+            name::PAYMENT_MODE,
+            distributed.then(|| "Global-Distribution".into()),
+        );
         tags
     }
 
@@ -225,7 +243,10 @@ impl Terms {
             self.commercial_use,
             Some(CommercialUse::FeeOneTime(_) | CommercialUse::RevenueShare(_))
         );
-        let training = matches!(self.data_model_training, Some(DataModelTraining::FeeOneTime(_)));
+        let training = matches!(
+            self.data_model_training,
+            Some(DataModelTraining::FeeOneTime(_))
+        );
         [
             (self.access_fee.is_some(), name::ACCESS_FEE),
             (derivation, name::DERIVATION),
@@ -256,7 +277,7 @@ impl Terms {
 impl Serialize for Terms {
     /// The canonical tags, as a list of names and values.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.to_tags().serialize(serializer)
+        Serialize::serialize(&self.to_tags(), serializer)
     }
 }
 
