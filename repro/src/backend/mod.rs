@@ -1,0 +1,225 @@
+//! The burn backend: each trait of `burn-backend`, one file a trait, thin over the kernels.
+//!
+//! A method is one of four kinds, and `ops.txt` beside the manifest says which: *own* (ours, because it
+//! rounds or because a tie needs a rule), *delegate* (burn-flex moves or compares numbers and cannot round), *default*
+//! (burn's default is composed of our operations, and that composition is the definition), *refuse*. A test
+//! holds the table against this code and against burn's source.
+//!
+//! The tensors are burn-flex's: shared storage with copy-on-write and signed strides. Floats are binary32
+//! only; a float tensor of another type cannot be made here.
+
+mod activation;
+mod bool_tensor;
+mod float;
+mod int;
+mod module;
+mod quantized;
+
+use crate::kernels::product::Matrix;
+use crate::kernels::view::{View, is_row_major};
+use burn_backend::ops::TransactionOps;
+use burn_backend::{
+    Backend, BackendTypes, Bytes, DType, DTypeUsage, DTypeUsageSet, DeviceId, DeviceOps, IntDType,
+    Shape,
+};
+use burn_flex::{Flex, FlexDevice, FlexQTensor, FlexTensor, Layout};
+
+/// The reproducible backend.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Repro;
+
+/// The processor. A type of its own, so that burn's per-device settings cannot come from another backend.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct ReproDevice;
+
+impl burn_backend::Device for ReproDevice {
+    fn to_id(&self) -> DeviceId {
+        DeviceId::new(0, 0)
+    }
+
+    fn from_id(_id: DeviceId) -> Self {
+        Self
+    }
+}
+
+impl DeviceOps for ReproDevice {}
+
+impl std::fmt::Display for ReproDevice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("repro")
+    }
+}
+
+impl BackendTypes for Repro {
+    type Device = ReproDevice;
+    type FloatTensorPrimitive = FlexTensor;
+    type FloatElem = f32;
+    type IntTensorPrimitive = FlexTensor;
+    type IntElem = i32;
+    type BoolTensorPrimitive = FlexTensor;
+    type BoolElem = bool;
+    type QuantizedTensorPrimitive = FlexQTensor;
+}
+
+impl Backend for Repro {
+    fn name(_device: &ReproDevice) -> String {
+        "repro".into()
+    }
+
+    fn device_count(_type_id: u16) -> usize {
+        1
+    }
+
+    fn dtype_usage(_device: &ReproDevice, dtype: DType) -> DTypeUsageSet {
+        match dtype {
+            DType::F32 => DTypeUsage::Storage | DTypeUsage::Arithmetic,
+            DType::F64 | DType::F16 | DType::BF16 | DType::QFloat(_) => DTypeUsageSet::empty(),
+            other => Flex::dtype_usage(&FlexDevice, other),
+        }
+    }
+
+    fn seed(_device: &ReproDevice, _seed: u64) {
+        refuse("seed (one seed for the process; use repro::random::scope)")
+    }
+}
+
+impl TransactionOps<Repro> for Repro {}
+
+/// Refuses an operation that version 1 does not define.
+#[cold]
+fn refuse(operation: &str) -> ! {
+    panic!(
+        "repro: {operation} is outside the reproducible arithmetic, version {}",
+        crate::VERSION
+    )
+}
+
+/// Refuses any float type but binary32.
+fn assert_f32(operation: &str, dtype: impl Into<DType>) {
+    let dtype = dtype.into();
+    if dtype != DType::F32 {
+        refuse(&format!("{operation} with {dtype:?} instead of F32"));
+    }
+}
+
+/// How the kernels see a float tensor.
+fn view(tensor: &FlexTensor) -> View<'_> {
+    let layout = tensor.layout();
+    View {
+        data: tensor.storage(),
+        shape: &layout.shape()[..],
+        strides: layout.strides(),
+        offset: layout.start_offset(),
+    }
+}
+
+/// A float tensor of any rank as a matrix: the last axis is its columns, all others together its rows.
+fn matrix(tensor: &FlexTensor) -> Matrix<'_> {
+    let layout = tensor.layout();
+    let (shape, strides) = (layout.shape(), layout.strides());
+    debug_assert_eq!(shape.num_dims(), 2);
+    Matrix {
+        data: tensor.storage(),
+        offset: layout.start_offset(),
+        rows: shape[0],
+        columns: shape[1],
+        row_stride: strides[0],
+        column_stride: strides[1],
+    }
+}
+
+/// The tensor with all axes but the last flattened into one.
+fn flattened(tensor: FlexTensor) -> FlexTensor {
+    let shape = tensor.layout().shape();
+    if shape.num_dims() == 2 {
+        return tensor;
+    }
+    let columns = shape[shape.num_dims() - 1];
+    let rows: usize = shape[..shape.num_dims() - 1].iter().product();
+    tensor.reshape(Shape::new([rows, columns]))
+}
+
+/// A new float tensor.
+fn float_tensor(data: Vec<f32>, shape: Shape) -> FlexTensor {
+    debug_assert_eq!(data.len(), shape.num_elements());
+    FlexTensor::new(
+        Bytes::from_elems(data),
+        Layout::contiguous(shape),
+        DType::F32,
+    )
+}
+
+/// A new int tensor of this type.
+fn int_tensor(data: Vec<i64>, shape: Shape, dtype: IntDType) -> FlexTensor {
+    use burn_backend::ops::IntTensorOps;
+    let wide = FlexTensor::new(
+        Bytes::from_elems(data),
+        Layout::contiguous(shape),
+        DType::I64,
+    );
+    Flex::int_cast(wide, dtype)
+}
+
+/// The numbers of an int tensor of any type, in row-major order.
+fn indices(tensor: FlexTensor) -> Vec<i64> {
+    use burn_backend::ops::IntTensorOps;
+    let wide = Flex::int_cast(tensor, IntDType::I64).to_contiguous();
+    wide.storage::<i64>().to_vec()
+}
+
+/// The shape with one axis of another length.
+fn resized(shape: &Shape, axis: usize, len: usize) -> Shape {
+    let mut lengths = shape[..].to_vec();
+    lengths[axis] = len;
+    Shape::from(lengths)
+}
+
+/// The numbers, if the tensor is their only owner and covers its storage exactly and in row-major order: then
+/// an operation may write over them.
+fn sole_numbers(tensor: &mut FlexTensor) -> Option<&mut [f32]> {
+    let layout = tensor.layout();
+    let covers = layout.start_offset() == 0
+        && is_row_major(&layout.shape()[..], layout.strides())
+        && tensor.storage::<f32>().len() == layout.num_elements();
+    if covers {
+        tensor.try_storage_mut()
+    } else {
+        None
+    }
+}
+
+/// Applies `f` to the numbers in row-major order: in place where possible, else on a copy.
+fn transform(mut tensor: FlexTensor, f: impl FnOnce(&mut [f32])) -> FlexTensor {
+    if let Some(numbers) = sole_numbers(&mut tensor) {
+        f(numbers);
+        return tensor;
+    }
+    let mut numbers = view(&tensor).packed().into_owned();
+    f(&mut numbers);
+    let shape = tensor.layout().shape().clone();
+    float_tensor(numbers, shape)
+}
+
+/// Applies `f` to each number.
+fn map(tensor: FlexTensor, f: impl Fn(f32) -> f32) -> FlexTensor {
+    transform(tensor, |numbers| {
+        numbers.iter_mut().for_each(|x| *x = f(*x))
+    })
+}
+
+/// Applies `f` to each pair of numbers, broadcasting; over the left operand's memory where possible.
+fn zip(mut lhs: FlexTensor, rhs: FlexTensor, f: impl Fn(f32, f32) -> f32 + Copy) -> FlexTensor {
+    let right = view(&rhs);
+    if lhs.layout().shape() == rhs.layout().shape()
+        && is_row_major(right.shape, right.strides)
+        && let Some(left) = sole_numbers(&mut lhs)
+    {
+        let right = right.packed();
+        left.iter_mut()
+            .zip(right.iter())
+            .for_each(|(x, &y)| *x = f(*x, y));
+        return lhs;
+    }
+    let (data, shape) = crate::kernels::elementwise::zip(view(&lhs), right, f);
+    float_tensor(data, Shape::from(shape))
+}

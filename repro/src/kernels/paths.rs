@@ -1,0 +1,281 @@
+//! Which instructions and how many threads the kernels use. Neither ever changes a bit.
+//!
+//! The process takes its settings from `LODE_REPRO_PATH` (`avx2` or `scalar`) and `LODE_THREADS`
+//! once, at first use; without them it takes the fastest path that the processor has, and as many
+//! threads as the machine offers. [`with`] overrides them on the calling thread for the length of a call.
+
+use std::cell::Cell;
+use std::sync::OnceLock;
+
+/// The instructions a kernel uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Path {
+    /// x86-64 with AVX2 and FMA.
+    Avx2,
+    /// Plain Rust: any machine. Uses the fused multiply-add instruction where the compilation target
+    /// always has one (aarch64), exact software elsewhere.
+    Scalar,
+}
+
+impl Path {
+    /// The name used in `LODE_REPRO_PATH`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Path::Avx2 => "avx2",
+            Path::Scalar => "scalar",
+        }
+    }
+
+    /// The path of this name.
+    pub fn parse(name: &str) -> Option<Path> {
+        match name {
+            "avx2" => Some(Path::Avx2),
+            "scalar" => Some(Path::Scalar),
+            _ => None,
+        }
+    }
+
+    /// Whether this processor can run the path.
+    pub fn is_available(self) -> bool {
+        match self {
+            Path::Scalar => true,
+            Path::Avx2 => has_avx2(),
+        }
+    }
+
+    /// Every path that this processor can run, fastest first.
+    pub fn available() -> Vec<Path> {
+        [Path::Avx2, Path::Scalar]
+            .into_iter()
+            .filter(|path| path.is_available())
+            .collect()
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+fn has_avx2() -> bool {
+    std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma")
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn has_avx2() -> bool {
+    false
+}
+
+/// What the kernels of one thread use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// The instructions.
+    pub path: Path,
+    /// Threads for one product, the calling one included; at least 1.
+    pub threads: usize,
+    /// A product of fewer multiply-adds than this stays on the calling thread, because starting a thread
+    /// would cost more than it saves.
+    pub split_min: usize,
+}
+
+/// Multiply-adds from which a product is worth a second thread (some 200 µs of work).
+pub const SPLIT_MIN: usize = 1 << 22;
+
+impl Settings {
+    /// The settings in force on this thread: those of the innermost [`with`], or the process's.
+    ///
+    /// # Panics
+    ///
+    /// If the processor is set to flush subnormal numbers to zero or to round otherwise than to
+    /// nearest even, because nothing it computes then would be right.
+    pub fn current() -> Settings {
+        assert_ieee_environment();
+        OVERRIDE
+            .with(Cell::get)
+            .unwrap_or_else(|| *PROCESS.get_or_init(from_environment))
+    }
+
+    /// The same with this path.
+    pub fn with_path(self, path: Path) -> Settings {
+        Settings { path, ..self }
+    }
+
+    /// The same with this number of threads.
+    pub fn with_threads(self, threads: usize) -> Settings {
+        Settings {
+            threads: threads.max(1),
+            ..self
+        }
+    }
+
+    /// The same with this threshold; 0 splits even the smallest product, which tests want.
+    pub fn with_split_min(self, split_min: usize) -> Settings {
+        Settings { split_min, ..self }
+    }
+}
+
+static PROCESS: OnceLock<Settings> = OnceLock::new();
+
+thread_local! {
+    static OVERRIDE: Cell<Option<Settings>> = const { Cell::new(None) };
+}
+
+/// Runs `job` with these settings on this thread, then restores what was before, also after a panic.
+///
+/// # Panics
+///
+/// If the processor cannot run the path.
+pub fn with<R>(settings: Settings, job: impl FnOnce() -> R) -> R {
+    assert!(
+        settings.path.is_available(),
+        "repro: this processor cannot run the path `{}`",
+        settings.path.name()
+    );
+    struct Restore(Option<Settings>);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            OVERRIDE.with(|cell| cell.set(self.0));
+        }
+    }
+    let _restore = Restore(OVERRIDE.with(|cell| cell.replace(Some(settings))));
+    job()
+}
+
+fn from_environment() -> Settings {
+    let path = match std::env::var("LODE_REPRO_PATH") {
+        Err(_) => Path::available()[0],
+        Ok(name) => {
+            let path = Path::parse(&name).unwrap_or_else(|| {
+                panic!("repro: LODE_REPRO_PATH is `{name}`; it must be `avx2` or `scalar`")
+            });
+            assert!(
+                path.is_available(),
+                "repro: LODE_REPRO_PATH asks for `{name}`, which this processor cannot run"
+            );
+            path
+        }
+    };
+    let threads = match std::env::var("LODE_THREADS") {
+        Err(_) => std::thread::available_parallelism().map_or(1, usize::from),
+        Ok(text) => match text.parse() {
+            Ok(threads) if threads >= 1 => threads,
+            _ => panic!("repro: LODE_THREADS is `{text}`; it must be a number from 1"),
+        },
+    };
+    Settings {
+        path,
+        threads,
+        split_min: SPLIT_MIN,
+    }
+}
+
+/// Refuses to compute under a floating-point environment that is not IEEE's default.
+///
+/// Some libraries set flush-to-zero for speed, on the calling thread and for good; a new thread
+/// inherits it. So this is checked wherever kernels start.
+///
+/// # Panics
+///
+/// If subnormals are flushed to zero or rounding is not to nearest even.
+pub fn assert_ieee_environment() {
+    if let Some(fault) = environment_fault() {
+        panic!(
+            "repro: the processor is set to {fault}, so no result would be reproducible. \
+             Some code in this process changed the floating-point control register of this thread; \
+             run the job on a thread where it is untouched"
+        );
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+fn environment_fault() -> Option<&'static str> {
+    const DENORMALS_ARE_ZERO: u32 = 1 << 6;
+    const ROUNDING: u32 = 3 << 13;
+    const FLUSH_TO_ZERO: u32 = 1 << 15;
+    let mut control = 0u32;
+    // SAFETY: `stmxcsr` writes the 32-bit control register to the given address, a live local,
+    // and touches nothing else. SSE is part of every x86-64.
+    unsafe {
+        std::arch::asm!(
+            "stmxcsr [{}]",
+            in(reg) &mut control,
+            options(nostack, preserves_flags)
+        );
+    }
+    if control & (DENORMALS_ARE_ZERO | FLUSH_TO_ZERO) != 0 {
+        Some("flush subnormal numbers to zero")
+    } else if control & ROUNDING != 0 {
+        Some("round otherwise than to nearest even")
+    } else {
+        None
+    }
+}
+
+#[cfg(target_arch = "aarch64")]
+fn environment_fault() -> Option<&'static str> {
+    const ROUNDING: u64 = 3 << 22;
+    const FLUSH_TO_ZERO: u64 = 1 << 24;
+    let control: u64;
+    // SAFETY: reads the floating-point control register, which every aarch64 has and user code may read.
+    unsafe {
+        std::arch::asm!("mrs {}, fpcr", out(reg) control, options(nomem, nostack, preserves_flags));
+    }
+    if control & FLUSH_TO_ZERO != 0 {
+        Some("flush subnormal numbers to zero")
+    } else if control & ROUNDING != 0 {
+        Some("round otherwise than to nearest even")
+    } else {
+        None
+    }
+}
+
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+fn environment_fault() -> Option<&'static str> {
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_override_holds_on_this_thread_only_and_ends_with_the_call() {
+        let before = Settings::current();
+        let inside = before.with_threads(7).with_path(Path::Scalar);
+        with(inside, || {
+            assert_eq!(Settings::current(), inside);
+            let elsewhere = std::thread::spawn(Settings::current)
+                .join()
+                .expect("thread ends");
+            assert_eq!(elsewhere, before);
+        });
+        assert_eq!(Settings::current(), before);
+    }
+
+    #[test]
+    fn an_override_ends_with_a_panic_too() {
+        let before = Settings::current();
+        let caught = std::panic::catch_unwind(|| with(before.with_threads(9), || panic!("out")));
+        assert!(caught.is_err());
+        assert_eq!(Settings::current(), before);
+    }
+
+    #[test]
+    #[cfg(target_arch = "x86_64")]
+    fn flush_to_zero_is_refused() {
+        let refused = std::thread::spawn(|| {
+            let flushing = 0x1f80u32 | 1 << 15;
+            // SAFETY: loads the control register of this short-lived thread from a live local.
+            unsafe { std::arch::asm!("ldmxcsr [{}]", in(reg) &flushing) };
+            Settings::current()
+        })
+        .join();
+        let message = refused.expect_err("flush-to-zero must be refused");
+        let text = message.downcast_ref::<String>().expect("a message");
+        assert!(text.contains("flush subnormal numbers to zero"), "{text}");
+    }
+
+    #[test]
+    fn every_name_parses_back() {
+        for path in [Path::Avx2, Path::Scalar] {
+            assert_eq!(Path::parse(path.name()), Some(path));
+        }
+        assert_eq!(Path::parse("fast"), None);
+    }
+}

@@ -1,0 +1,111 @@
+//! AdamW with every step written down.
+//!
+//! burn's own AdamW computes its bias corrections with the platform's `f32::powi`, whose precision is
+//! unspecified; one bit there moves every weight. This is the same optimiser (Loshchilov and Hutter,
+//! "Decoupled weight decay regularization", 2019) with that one thing defined, and the same state, so a record of one is a record of the other.
+
+use burn::module::AutodiffModule;
+use burn::optim::adaptor::OptimizerAdaptor;
+use burn::optim::{AdamWState, AdaptiveMomentumState, LearningRate, SimpleOptimizer};
+use burn::tensor::Tensor;
+use burn::tensor::backend::{AutodiffBackend, Backend};
+
+/// AdamW.
+///
+/// **Order.** With `g` the gradient, `t` the number of the step from 1, all in binary32, elementwise, in this
+/// order: `m = m·β₁ + g·(1 − β₁)` and `v = v·β₂ + (g·g)·(1 − β₂)` (without the first term at step 1);
+/// `u = (m / c₁) / (√(v / c₂) + ε)`; `w = w·d − u·lr`. The scalars: `1 − β` is a binary32 subtraction;
+/// `c = 1 − βᵗ` is formed in binary64 (by repeated squaring, as [`power`]) and rounded once, as is `d = 1 − lr·decay`;
+/// `lr` is rounded once. Without decay (`lr·decay = 0`) the weight is not multiplied.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AdamW {
+    /// Decay of the first moment, 0.9 as a rule.
+    pub beta_1: f32,
+    /// Decay of the second moment, 0.999 as a rule.
+    pub beta_2: f32,
+    /// Added to the root of the second moment, 1e-8 as a rule.
+    pub epsilon: f32,
+    /// Decoupled weight decay, multiplied by the learning rate.
+    pub weight_decay: f32,
+}
+
+impl Default for AdamW {
+    fn default() -> Self {
+        Self {
+            beta_1: 0.9,
+            beta_2: 0.999,
+            epsilon: 1e-8,
+            weight_decay: 0.01,
+        }
+    }
+}
+
+impl AdamW {
+    /// An optimiser of a module's parameters.
+    pub fn init<B: AutodiffBackend, M: AutodiffModule<B>>(&self) -> OptimizerAdaptor<AdamW, M, B> {
+        OptimizerAdaptor::from(self.clone())
+    }
+
+    fn correction(beta: f32, time: usize) -> f32 {
+        (1.0 - power(f64::from(beta), time as u64)) as f32
+    }
+}
+
+/// `x` to the power `n`, in binary64: repeated squaring from the lowest bit of `n`, `result *= base` before
+/// `base *= base`.
+pub fn power(x: f64, n: u64) -> f64 {
+    let (mut result, mut base, mut bits) = (1.0, x, n);
+    while bits > 0 {
+        if bits & 1 == 1 {
+            result *= base;
+        }
+        base *= base;
+        bits >>= 1;
+    }
+    result
+}
+
+impl<B: Backend> SimpleOptimizer<B> for AdamW {
+    type State<const D: usize> = AdamWState<B, D>;
+
+    fn step<const D: usize>(
+        &self,
+        lr: LearningRate,
+        tensor: Tensor<B, D>,
+        grad: Tensor<B, D>,
+        state: Option<Self::State<D>>,
+    ) -> (Tensor<B, D>, Option<Self::State<D>>) {
+        let new_1 = grad.clone().mul_scalar(1.0 - self.beta_1);
+        let new_2 = (grad.clone() * grad).mul_scalar(1.0 - self.beta_2);
+        let momentum = match state {
+            None => AdaptiveMomentumState::new(1, new_1, new_2),
+            Some(AdamWState { momentum }) => AdaptiveMomentumState::new(
+                momentum.time + 1,
+                momentum.moment_1.mul_scalar(self.beta_1) + new_1,
+                momentum.moment_2.mul_scalar(self.beta_2) + new_2,
+            ),
+        };
+        let first = momentum
+            .moment_1
+            .clone()
+            .div_scalar(Self::correction(self.beta_1, momentum.time));
+        let second = momentum
+            .moment_2
+            .clone()
+            .div_scalar(Self::correction(self.beta_2, momentum.time));
+        let update = first / second.sqrt().add_scalar(self.epsilon);
+        let decay = lr * f64::from(self.weight_decay);
+        let kept = if decay == 0.0 {
+            tensor
+        } else {
+            tensor.mul_scalar((1.0 - decay) as f32)
+        };
+        let moved = kept - update.mul_scalar(lr as f32);
+        (moved, Some(AdamWState::new(momentum)))
+    }
+
+    fn to_device<const D: usize>(mut state: Self::State<D>, device: &B::Device) -> Self::State<D> {
+        state.momentum = state.momentum.to_device(device);
+        state
+    }
+}
