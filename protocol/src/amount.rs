@@ -37,9 +37,7 @@ pub struct Amount(u128);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AmountError {
     /// Something other than canonical digits (with at most one point, for LODE).
-    #[error(
-        "'{0}' is not an amount: write decimal digits without sign, exponent or leading zeros"
-    )]
+    #[error("'{0}' is not an amount: write decimal digits without sign, exponent or leading zeros")]
     Form(String),
     /// More places after the point than a base unit has.
     #[error("'{0}' has more than {LODE_DECIMALS} decimal places, which is finer than a base unit")]
@@ -228,8 +226,13 @@ mod tests {
 
     #[test]
     fn loose_spellings_are_refused() {
-        for text in ["", " 1", "+1", "-1", "01", "1e3", "1.", ".5", "1_000", "0x1", "１"] {
-            assert!(matches!(Amount::parse_lode(text), Err(AmountError::Form(_))), "{text}");
+        for text in [
+            "", " 1", "+1", "-1", "01", "1e3", "1.", ".5", "1_000", "0x1", "１",
+        ] {
+            assert!(
+                matches!(Amount::parse_lode(text), Err(AmountError::Form(_))),
+                "{text}"
+            );
         }
         assert!(matches!(
             Amount::parse_lode("0.0000000000000000000000001"),

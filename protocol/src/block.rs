@@ -89,7 +89,9 @@ impl HeaderRecord {
         let tags = Envelope::tags(item.tags())?;
         let record_type = tags.text("Record-Type")?;
         if record_type != "block" {
-            return Err(RecordError::UnknownType(record_type.chars().take(48).collect()));
+            return Err(RecordError::UnknownType(
+                record_type.chars().take(48).collect(),
+            ));
         }
         if item.tags().len() != 4 {
             let tag = item.tags().iter().map(|tag| tag.name.clone()).next_back();
@@ -99,7 +101,10 @@ impl HeaderRecord {
             });
         }
         if item.target().is_some() {
-            return Err(RecordError::Target { record_type: "block", why: "has no target" });
+            return Err(RecordError::Target {
+                record_type: "block",
+                why: "has no target",
+            });
         }
         if item.anchor().is_some() {
             return Err(RecordError::Anchor);

@@ -31,7 +31,10 @@ pub enum JsonError {
 /// [`JsonError`] for everything that the module's head lists.
 pub fn from_slice<T: DeserializeOwned>(bytes: &[u8], limit_bytes: usize) -> Result<T, JsonError> {
     if bytes.len() > limit_bytes {
-        return Err(JsonError::TooLong { size_bytes: bytes.len(), limit_bytes });
+        return Err(JsonError::TooLong {
+            size_bytes: bytes.len(),
+            limit_bytes,
+        });
     }
     serde_json::from_slice(bytes).map_err(|error| JsonError::Form(error.to_string()))
 }
@@ -72,12 +75,18 @@ mod tests {
             assert!(error.to_string().contains(reason), "{text:.40}: {error}");
         }
         assert!(from_slice::<Body>(b"{\"a\":1,\"b\":\"\xff\"}", 99).is_err());
-        assert!(matches!(from_slice::<Body>(b"{\"a\":1}", 3), Err(JsonError::TooLong { .. })));
+        assert!(matches!(
+            from_slice::<Body>(b"{\"a\":1}", 3),
+            Err(JsonError::TooLong { .. })
+        ));
     }
 
     #[test]
     fn what_is_written_reads_back() {
-        let body = Body { a: 7, b: Some("ü".into()) };
+        let body = Body {
+            a: 7,
+            b: Some("ü".into()),
+        };
         assert_eq!(from_slice(&to_vec(&body), 100), Ok(body));
     }
 }

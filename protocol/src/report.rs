@@ -26,7 +26,10 @@ pub struct Leaf {
 impl Leaf {
     /// The leaf of an example whose model output is `outputs`.
     pub fn new(index: u32, outputs: &[f32]) -> Self {
-        Self { index, output_bits: outputs.iter().map(|value| value.to_bits()).collect() }
+        Self {
+            index,
+            output_bits: outputs.iter().map(|value| value.to_bits()).collect(),
+        }
     }
 
     /// The bytes that are hashed into the tree.
@@ -45,13 +48,21 @@ impl Leaf {
     pub fn split_from(bytes: &[u8]) -> Option<(Self, &[u8])> {
         let (index, rest) = bytes.split_first_chunk::<4>()?;
         let (count, rest) = rest.split_first_chunk::<4>()?;
-        let size = usize::try_from(u32::from_le_bytes(*count)).ok()?.checked_mul(4)?;
+        let size = usize::try_from(u32::from_le_bytes(*count))
+            .ok()?
+            .checked_mul(4)?;
         let (outputs, rest) = rest.split_at_checked(size)?;
         let output_bits = outputs
             .chunks_exact(4)
             .map(|bits| u32::from_le_bytes([bits[0], bits[1], bits[2], bits[3]]))
             .collect();
-        Some((Self { index: u32::from_le_bytes(*index), output_bits }, rest))
+        Some((
+            Self {
+                index: u32::from_le_bytes(*index),
+                output_bits,
+            },
+            rest,
+        ))
     }
 }
 
@@ -130,7 +141,10 @@ mod tests {
     #[test]
     fn outcomes_have_one_json_form() {
         let outcome = Outcome::BadSeal { chunk: 3 };
-        assert_eq!(serde_json::to_string(&outcome).unwrap(), r#"{"bad_seal":{"chunk":3}}"#);
+        assert_eq!(
+            serde_json::to_string(&outcome).unwrap(),
+            r#"{"bad_seal":{"chunk":3}}"#
+        );
         assert!(serde_json::from_str::<Outcome>(r#"{"bad_seal":{"chunk":3,"x":1}}"#).is_err());
         assert_eq!(serde_json::to_string(&TestOutcome::Ok).unwrap(), r#""ok""#);
     }

@@ -77,7 +77,11 @@ impl Score {
             }
         };
         let magnitude = i64::try_from(magnitude).ok()?;
-        Some(Self(if value.is_sign_negative() { -magnitude } else { magnitude }))
+        Some(Self(if value.is_sign_negative() {
+            -magnitude
+        } else {
+            magnitude
+        }))
     }
 
     /// Whether a newcomer with this score beats `best` by more than `margin` billionths.
@@ -100,7 +104,11 @@ impl fmt::Display for Score {
         let sign = if self.0 < 0 { "-" } else { "" };
         let magnitude = self.0.unsigned_abs();
         let billion = BILLION as u64;
-        f.pad(&format!("{sign}{}.{:09}", magnitude / billion, magnitude % billion))
+        f.pad(&format!(
+            "{sign}{}.{:09}",
+            magnitude / billion,
+            magnitude % billion
+        ))
     }
 }
 
@@ -120,7 +128,11 @@ mod tests {
             (3, 2_000_000_000, 2),
             (355, 360, 986_111_111),
         ] {
-            assert_eq!(Score::from_ratio(count, total), Some(Score(billionths)), "{count}/{total}");
+            assert_eq!(
+                Score::from_ratio(count, total),
+                Some(Score(billionths)),
+                "{count}/{total}"
+            );
         }
         assert_eq!(Score::from_ratio(1, 0), None);
         assert_eq!(Score::from_ratio(2, 1), None);
@@ -134,8 +146,8 @@ mod tests {
             (1.0, BILLION),
             (-0.5, -BILLION / 2),
             (0.1, 100_000_000),
-            (5e-10, 1),    // the double lies a little above the half
-            (2.5e-9, 3),   // likewise
+            (5e-10, 1),  // the double lies a little above the half
+            (2.5e-9, 3), // likewise
             (f64::MIN_POSITIVE, 0),
             (5e-324, 0),
             (9.2e9, 9_200_000_000 * BILLION),
@@ -144,7 +156,10 @@ mod tests {
         }
         // 2^-10 × 10^9 = 976562.5: an exact half goes to the even neighbour.
         assert_eq!(Score::from_f64(2f64.powi(-10)), Some(Score(976_562)));
-        assert_eq!(Score::from_f64(3.0 * 2f64.powi(-10)), Some(Score(2_929_688)));
+        assert_eq!(
+            Score::from_f64(3.0 * 2f64.powi(-10)),
+            Some(Score(2_929_688))
+        );
         for value in [f64::NAN, f64::INFINITY, f64::MAX, 1e10, -1e10] {
             assert_eq!(Score::from_f64(value), None, "{value:e}");
         }

@@ -51,7 +51,10 @@ impl<const MAX: usize> Text<MAX> {
             return Err(TextError::Empty);
         }
         if text.len() > MAX {
-            return Err(TextError::TooLong { size_bytes: text.len(), limit_bytes: MAX });
+            return Err(TextError::TooLong {
+                size_bytes: text.len(),
+                limit_bytes: MAX,
+            });
         }
         match text.char_indices().find(|&(_, c)| is_deceptive(c)) {
             Some((place, _)) => Err(TextError::Control(place)),
@@ -122,9 +125,15 @@ mod tests {
     fn texts_are_bounded_and_visible() {
         assert!(Text::<5>::new("digit").is_ok());
         assert_eq!(Text::<5>::new(""), Err(TextError::Empty));
-        assert!(matches!(Text::<5>::new("digits"), Err(TextError::TooLong { .. })));
+        assert!(matches!(
+            Text::<5>::new("digits"),
+            Err(TextError::TooLong { .. })
+        ));
         for deceptive in ["a\nb", "a\u{1b}", "\u{202e}", "a\u{200b}"] {
-            assert!(matches!(Text::<9>::new(deceptive), Err(TextError::Control(_))));
+            assert!(matches!(
+                Text::<9>::new(deceptive),
+                Err(TextError::Control(_))
+            ));
         }
         assert_eq!(Text::<4>::lossy("äöü\n").as_str(), "äö");
         assert_eq!(Text::<4>::lossy("").as_str(), "-");

@@ -378,7 +378,11 @@ pub struct RevealAttestations {
 /// The commitment to a batch: SHA-256 of `"lode/attestations/1"`, the bounty
 /// (32 bytes), the author (32), the salt (32) and the borsh encoding of
 /// (attestations, leaves). It binds bounty and author, so that copying it gains nothing.
-pub fn attestation_commitment(bounty: ItemId, author: Address, body: &RevealAttestations) -> Digest {
+pub fn attestation_commitment(
+    bounty: ItemId,
+    author: Address,
+    body: &RevealAttestations,
+) -> Digest {
     use sha2::{Digest as _, Sha256};
     let batch = borsh::to_vec(&(&body.attestations, &body.leaves)).expect("writing to memory");
     let mut hasher = Sha256::new();
@@ -419,8 +423,12 @@ pub enum Grant {
 
 impl Grant {
     /// Every grant, in the order of the licence's tags.
-    pub const ALL: [Self; 4] =
-        [Self::Access, Self::Derivation, Self::CommercialUse, Self::DataModelTraining];
+    pub const ALL: [Self; 4] = [
+        Self::Access,
+        Self::Derivation,
+        Self::CommercialUse,
+        Self::DataModelTraining,
+    ];
 
     /// The stable name, as in JSON and on the command line.
     pub const fn name(self) -> &'static str {
@@ -551,13 +559,19 @@ impl Action {
         }
         if target.is_some() && action.target().is_none() {
             let why = "addresses its signer's own account, so it has no target";
-            return Err(RecordError::Target { record_type: action.record_type(), why });
+            return Err(RecordError::Target {
+                record_type: action.record_type(),
+                why,
+            });
         }
         Ok(action)
     }
 
     const fn carries_terms(&self) -> bool {
-        matches!(self, Self::RegisterAsset { .. } | Self::CommitSubmission { .. })
+        matches!(
+            self,
+            Self::RegisterAsset { .. } | Self::CommitSubmission { .. }
+        )
     }
 
     fn read_parts(
@@ -576,17 +590,22 @@ impl Action {
                 to: Address(need("transfer")?),
                 body: body("transfer", data)?,
             },
-            "register-asset" => {
-                Self::RegisterAsset { terms: terms.to_vec(), body: body("register-asset", data)? }
-            }
-            "post-bounty" => Self::PostBounty { body: Box::new(body("post-bounty", data)?) },
+            "register-asset" => Self::RegisterAsset {
+                terms: terms.to_vec(),
+                body: body("register-asset", data)?,
+            },
+            "post-bounty" => Self::PostBounty {
+                body: Box::new(body("post-bounty", data)?),
+            },
             "back-bounty" => Self::BackBounty {
                 bounty: item("back-bounty")?,
                 body: body("back-bounty", data)?,
             },
             "cancel-bounty" => {
                 body::<Empty>("cancel-bounty", data)?;
-                Self::CancelBounty { bounty: item("cancel-bounty")? }
+                Self::CancelBounty {
+                    bounty: item("cancel-bounty")?,
+                }
             }
             "commit-submission" => Self::CommitSubmission {
                 bounty: item("commit-submission")?,
@@ -605,7 +624,9 @@ impl Action {
                 bounty: item("reveal-submission")?,
                 body: body("reveal-submission", data)?,
             },
-            "join-evaluators" => Self::JoinEvaluators { body: body("join-evaluators", data)? },
+            "join-evaluators" => Self::JoinEvaluators {
+                body: body("join-evaluators", data)?,
+            },
             "leave-evaluators" => {
                 body::<Empty>("leave-evaluators", data)?;
                 Self::LeaveEvaluators
@@ -618,12 +639,15 @@ impl Action {
                 bounty: item("reveal-attestations")?,
                 body: body("reveal-attestations", data)?,
             },
-            "buy-license" => {
-                Self::BuyLicense { asset: item("buy-license")?, body: body("buy-license", data)? }
-            }
+            "buy-license" => Self::BuyLicense {
+                asset: item("buy-license")?,
+                body: body("buy-license", data)?,
+            },
             "claim-royalty" => {
                 body::<Empty>("claim-royalty", data)?;
-                Self::ClaimRoyalty { asset: item("claim-royalty")? }
+                Self::ClaimRoyalty {
+                    asset: item("claim-royalty")?,
+                }
             }
             "transfer-shares" => Self::TransferShares {
                 asset: item("transfer-shares")?,

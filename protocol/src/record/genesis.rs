@@ -139,7 +139,9 @@ impl GenesisRecord {
         let tags = Envelope::tags(item.tags())?;
         let record_type = tags.text("Record-Type")?;
         if record_type != "genesis" {
-            return Err(RecordError::UnknownType(record_type.chars().take(48).collect()));
+            return Err(RecordError::UnknownType(
+                record_type.chars().take(48).collect(),
+            ));
         }
         if item.tags().len() != 3 {
             let tag = item.tags().iter().map(|tag| tag.name.clone()).next_back();
@@ -149,7 +151,10 @@ impl GenesisRecord {
             });
         }
         if item.target().is_some() {
-            return Err(RecordError::Target { record_type: "genesis", why: "has no target" });
+            return Err(RecordError::Target {
+                record_type: "genesis",
+                why: "has no target",
+            });
         }
         if item.anchor().is_some() {
             return Err(RecordError::Anchor);

@@ -37,8 +37,14 @@ pub const RECORD_BYTES_MAX: usize = 512 * 1024;
 
 const APP_NAME: &str = "Lode";
 const CONTENT_TYPE: &str = "application/json";
-const ENVELOPE_TAGS: [&str; 6] =
-    ["App-Name", "Content-Type", "Network", "Record-Type", "Nonce", "Valid-Until"];
+const ENVELOPE_TAGS: [&str; 6] = [
+    "App-Name",
+    "Content-Type",
+    "Network",
+    "Record-Type",
+    "Nonce",
+    "Valid-Until",
+];
 
 /// Which network a record is for, its place among its signer's records, and how long it holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -180,7 +186,12 @@ impl Transaction {
             Tag::new("Valid-Until", envelope.valid_until_ms.to_string()),
         ];
         tags.extend(action.terms().iter().cloned());
-        Draft { target: action.target(), anchor: None, tags, data: action.body() }
+        Draft {
+            target: action.target(),
+            anchor: None,
+            tags,
+            data: action.body(),
+        }
     }
 
     /// The byte fee at `fee_per_byte`; `None` if it does not fit.
@@ -198,7 +209,10 @@ pub(crate) struct EnvelopeTags<'a> {
 impl Envelope {
     /// Sorts the tags of an item into the envelope's and the others.
     pub(crate) fn tags(tags: &[Tag]) -> Result<EnvelopeTags<'_>, RecordError> {
-        let mut sorted = EnvelopeTags { known: Default::default(), rest: Vec::new() };
+        let mut sorted = EnvelopeTags {
+            known: Default::default(),
+            rest: Vec::new(),
+        };
         for tag in tags {
             match ENVELOPE_TAGS.iter().position(|name| *name == tag.name) {
                 Some(place) if sorted.known[place].is_some() => {
@@ -217,7 +231,9 @@ impl Envelope {
 impl<'a> EnvelopeTags<'a> {
     pub(crate) fn text(&self, name: &'static str) -> Result<&'a str, RecordError> {
         let place = ENVELOPE_TAGS.iter().position(|known| *known == name);
-        place.and_then(|place| self.known[place]).ok_or(RecordError::MissingTag(name))
+        place
+            .and_then(|place| self.known[place])
+            .ok_or(RecordError::MissingTag(name))
     }
 
     fn constant(&self, name: &'static str, value: &str) -> Result<(), RecordError> {
@@ -246,7 +262,12 @@ impl<'a> EnvelopeTags<'a> {
     }
 
     fn bad(&self, tag: &'static str, why: &'static str) -> RecordError {
-        let value = self.text(tag).unwrap_or_default().chars().take(48).collect();
+        let value = self
+            .text(tag)
+            .unwrap_or_default()
+            .chars()
+            .take(48)
+            .collect();
         RecordError::BadTag { tag, value, why }
     }
 }

@@ -1,0 +1,148 @@
+//! Accounts: balances, nonces, byte fees, transfers.
+//!
+//! A record may be included if it is for this network, has its signer's next
+//! nonce, is valid at the block's time and for at most a day, and its signer
+//! can pay its byte fee. The fee is burned, whatever the rules then say.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use protocol::receipt::{Purse, Rule};
+use protocol::record::{Action, Transaction};
+use protocol::{Address, Amount};
+
+use crate::rejection::Rejection;
+use crate::state::State;
+use crate::{assets, bounty, evaluators, licenses, royalties};
+
+/// A balance and the next nonce.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Account {
+    /// What can be spent.
+    pub balance: Amount,
+    /// The nonce of the account's next record.
+    pub nonce: u64,
+}
+
+impl State {
+    /// An account; an address that was never paid has an empty one.
+    pub fn account(&self, address: Address) -> Account {
+        self.tables
+            .accounts
+            .get(&address)
+            .copied()
+            .unwrap_or_default()
+    }
+
+    /// All accounts that were ever paid, by address.
+    pub fn accounts(&self) -> impl Iterator<Item = (Address, Account)> {
+        self.tables
+            .accounts
+            .iter()
+            .map(|(&address, &account)| (address, account))
+    }
+}
+
+/// Checks that a record may be included; returns its byte fee.
+pub(crate) fn admit(state: &State, tx: &Transaction, time_ms: u64) -> Result<Amount, Rejection> {
+    let envelope = &tx.envelope;
+    if envelope.network != state.network() {
+        return Err(Rejection::OtherNetwork(envelope.network));
+    }
+    let parameters = state.parameters();
+    let valid_until_ms = envelope.valid_until_ms;
+    if valid_until_ms < time_ms {
+        return Err(Rejection::Expired {
+            valid_until_ms,
+            time_ms,
+        });
+    }
+    let limit_ms = time_ms.saturating_add(parameters.validity_max_ms);
+    if valid_until_ms > limit_ms {
+        return Err(Rejection::ValidTooLong {
+            valid_until_ms,
+            limit_ms,
+        });
+    }
+    let account = state.account(tx.signer);
+    if envelope.nonce != account.nonce {
+        return Err(Rejection::Nonce {
+            expected: account.nonce,
+            given: envelope.nonce,
+        });
+    }
+    let fee = tx
+        .byte_fee(parameters.fee_per_byte)
+        .ok_or(Rejection::Overflow)?;
+    if fee > account.balance {
+        return Err(Rejection::FeeUnpayable {
+            fee,
+            balance: account.balance,
+        });
+    }
+    Ok(fee)
+}
+
+/// Burns the byte fee and uses the nonce.
+pub(crate) fn charge(state: &mut State, tx: &Transaction, fee: Amount) -> Result<(), Rejection> {
+    state.pay(Purse::Account(tx.signer), Purse::Burned, fee, Rule::ByteFee)?;
+    let next = Account {
+        balance: state.balance(Purse::Account(tx.signer)),
+        nonce: tx.envelope.nonce + 1,
+    };
+    state.tables.accounts.put(tx.signer, next);
+    Ok(())
+}
+
+/// Hands a record to the rule it is for.
+pub(crate) fn dispatch(state: &mut State, tx: &Transaction) -> Result<(), Rejection> {
+    match &tx.action {
+        Action::Transfer { to, body } => transfer(state, tx.signer, *to, body.amount),
+        Action::RegisterAsset { terms, body } => assets::register(state, tx, terms, body),
+        Action::PostBounty { body } => bounty::post(state, tx, body),
+        Action::BackBounty { bounty, body } => bounty::back(state, tx.signer, *bounty, body.amount),
+        Action::CancelBounty { bounty } => bounty::cancel(state, tx.signer, *bounty),
+        Action::CommitSubmission {
+            bounty,
+            terms,
+            body,
+        } => bounty::commit(state, tx, *bounty, terms, body),
+        Action::RevealTestSet { bounty, body } => {
+            bounty::reveal_test_set(state, *bounty, &body.key)
+        }
+        Action::AttestTestSet { bounty, body } => {
+            bounty::attest_test_set(state, tx.signer, *bounty, &body.outcome)
+        }
+        Action::RevealSubmission { bounty, body } => {
+            bounty::reveal_submission(state, tx.signer, *bounty, body)
+        }
+        Action::JoinEvaluators { body } => evaluators::join(state, tx.signer, body.stake),
+        Action::LeaveEvaluators => evaluators::leave(state, tx.signer),
+        Action::CommitAttestations { bounty, body } => {
+            bounty::commit_attestations(state, tx.signer, *bounty, body.commitment)
+        }
+        Action::RevealAttestations { bounty, body } => {
+            bounty::reveal_attestations(state, tx.signer, *bounty, body)
+        }
+        Action::BuyLicense { asset, body } => licenses::buy(state, tx, *asset, body),
+        Action::ClaimRoyalty { asset } => royalties::claim(state, tx.signer, *asset),
+        Action::TransferShares { asset, body } => {
+            royalties::transfer_shares(state, tx.signer, *asset, body)
+        }
+    }
+}
+
+fn transfer(
+    state: &mut State,
+    from: Address,
+    to: Address,
+    amount: Amount,
+) -> Result<(), Rejection> {
+    if amount.is_zero() {
+        return Err(Rejection::ZeroAmount);
+    }
+    state.pay(
+        Purse::Account(from),
+        Purse::Account(to),
+        amount,
+        Rule::Transfer,
+    )
+}

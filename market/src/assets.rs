@@ -1,0 +1,185 @@
+//! Assets: models and data sets under licence terms, with parents and holders.
+//!
+//! Parents are older than their child, because they must exist when it is
+//! registered, so lineage has no cycle. Terms, parents and the royalty stack are
+//! frozen: at registration for an import, at commitment for a submission.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use licensing::{ParentKind, PaymentMode, Percent, RoyaltyStack, Terms, check_derivation};
+use protocol::ans104::Tag;
+use protocol::receipt::Event;
+use protocol::record::{
+    AssetKind, BlobRef, HOLDERS_MAX, Holder, PARENTS_MAX, RegisterAsset, SHARES_PER_ASSET,
+    Transaction,
+};
+use protocol::text::Name;
+use protocol::{Address, Digest, ItemId};
+
+use crate::rejection::Rejection;
+use crate::royalties::{Holding, Pool};
+use crate::state::State;
+
+/// A registered model or data set.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Asset {
+    /// What it is.
+    pub kind: AssetKind,
+    /// What people call it.
+    pub name: Name,
+    /// Who made it: the signer of the record that it is named by.
+    pub maker: Address,
+    /// Its folder: an archive, or the ciphertext of one whose key is on the log.
+    pub blob: BlobRef,
+    /// A model's weights digest.
+    pub weights_digest: Option<Digest>,
+    /// The bounty it was made for, if it was.
+    pub bounty: Option<ItemId>,
+    /// Its licence terms.
+    pub terms: Terms,
+    /// What it was made from.
+    pub parents: Vec<ItemId>,
+    /// What its ancestors get of all that it earns.
+    pub stack: RoyaltyStack,
+}
+
+impl State {
+    /// An asset by its id.
+    pub fn asset(&self, id: ItemId) -> Option<&Asset> {
+        self.tables.assets.get(&id)
+    }
+
+    /// All assets, by id.
+    pub fn assets(&self) -> impl Iterator<Item = (ItemId, &Asset)> {
+        self.tables.assets.iter().map(|(&id, asset)| (id, asset))
+    }
+
+    pub(crate) fn need_asset(&self, id: ItemId) -> Result<&Asset, Rejection> {
+        self.asset(id).ok_or(Rejection::UnknownAsset(id))
+    }
+}
+
+/// Reads licence tags that must be canonical and pay the holders.
+pub(crate) fn read_terms(tags: &[Tag]) -> Result<Terms, Rejection> {
+    let terms = Terms::parse(tags)?;
+    if terms.payment_mode != PaymentMode::GlobalDistribution {
+        return Err(Rejection::PaymentMode);
+    }
+    if terms.to_tags() != tags {
+        return Err(Rejection::TermsNotCanonical);
+    }
+    Ok(terms)
+}
+
+/// Checks that a child under `terms` may be made from `parents`, and gives its stack.
+pub(crate) fn stack_of(
+    state: &State,
+    parents: &[ItemId],
+    terms: &Terms,
+) -> Result<RoyaltyStack, Rejection> {
+    let mut owed: Vec<(ItemId, Option<Percent>, &RoyaltyStack)> = Vec::new();
+    for &parent in parents {
+        let asset = state.need_asset(parent)?;
+        let kind = match asset.kind {
+            AssetKind::Model => ParentKind::Model,
+            AssetKind::DataSet => ParentKind::DataSet,
+        };
+        let share = check_derivation(&asset.terms, kind, terms)
+            .map_err(|refusal| Rejection::Derivation { parent, refusal })?;
+        owed.push((parent, share, &asset.stack));
+    }
+    Ok(RoyaltyStack::merge(&owed)?)
+}
+
+/// Parents are few, each once, in ascending order.
+pub(crate) fn check_parents(parents: &[ItemId]) -> Result<(), Rejection> {
+    let ordered = parents.windows(2).all(|pair| pair[0] < pair[1]);
+    if parents.len() > PARENTS_MAX || !ordered {
+        return Err(Rejection::Parents { limit: PARENTS_MAX });
+    }
+    Ok(())
+}
+
+/// Registers what exists already.
+pub(crate) fn register(
+    state: &mut State,
+    tx: &Transaction,
+    tags: &[Tag],
+    body: &RegisterAsset,
+) -> Result<(), Rejection> {
+    let terms = read_terms(tags)?;
+    if (body.kind == AssetKind::Model) != body.weights_digest.is_some() {
+        return Err(Rejection::WeightsDigest);
+    }
+    check_parents(&body.parents)?;
+    let stack = stack_of(state, &body.parents, &terms)?;
+    let whole = [Holder {
+        account: tx.signer,
+        shares: SHARES_PER_ASSET,
+    }];
+    let holders = if body.holders.is_empty() {
+        &whole
+    } else {
+        &body.holders[..]
+    };
+    check_holders(holders)?;
+    let asset = Asset {
+        kind: body.kind,
+        name: body.name.clone(),
+        maker: tx.signer,
+        blob: body.archive,
+        weights_digest: body.weights_digest,
+        bounty: None,
+        terms,
+        parents: body.parents.clone(),
+        stack,
+    };
+    insert(state, tx.id, asset, holders)
+}
+
+fn check_holders(holders: &[Holder]) -> Result<(), Rejection> {
+    let mut accounts: Vec<Address> = holders.iter().map(|holder| holder.account).collect();
+    accounts.sort_unstable();
+    accounts.dedup();
+    let sum = holders.iter().map(|holder| u64::from(holder.shares)).sum();
+    let whole = accounts.len() == holders.len()
+        && holders.len() <= HOLDERS_MAX
+        && holders.iter().all(|holder| holder.shares > 0)
+        && sum == u64::from(SHARES_PER_ASSET);
+    if whole {
+        Ok(())
+    } else {
+        Err(Rejection::Shares {
+            sum,
+            whole: SHARES_PER_ASSET,
+        })
+    }
+}
+
+/// Puts a new asset into the state.
+///
+/// # Errors
+/// [`Rejection::WeightsTaken`] if the same weights are an asset already.
+pub(crate) fn insert(
+    state: &mut State,
+    id: ItemId,
+    asset: Asset,
+    holders: &[Holder],
+) -> Result<(), Rejection> {
+    if let Some(digest) = asset.weights_digest {
+        if let Some(&taken) = state.tables.weights.get(&digest) {
+            return Err(Rejection::WeightsTaken(taken));
+        }
+        state.tables.weights.put(digest, id);
+    }
+    state.tables.assets.put(id, asset);
+    state.tables.pools.put(id, Pool::default());
+    for holder in holders {
+        let holding = Holding {
+            shares: holder.shares,
+            ..Holding::default()
+        };
+        state.tables.holdings.put((id, holder.account), holding);
+    }
+    state.events.push(Event::AssetRegistered { asset: id });
+    Ok(())
+}

@@ -1,0 +1,169 @@
+//! Posting, backing, cancelling.
+
+use protocol::ans104::Tag;
+use protocol::receipt::{Phase, Purse, Rule, VoidReason};
+use protocol::record::{PARENTS_MAX, PostBounty, SHARES_PER_ASSET, Schedule, Transaction};
+use protocol::{Address, Amount, ItemId};
+
+use super::{BACKERS_MAX, Backing, Bounty, Progress, settle};
+use crate::assets::{check_parents, read_terms, stack_of};
+use crate::rejection::Rejection;
+use crate::state::State;
+
+/// Posts a bounty: its reward and the sponsor's bond are put up.
+pub(crate) fn post(
+    state: &mut State,
+    tx: &Transaction,
+    posting: &PostBounty,
+) -> Result<(), Rejection> {
+    posting.benchmark.check()?;
+    check_schedule(state, &posting.schedule)?;
+    check_split(posting)?;
+    if posting.reward.is_zero() {
+        return Err(Rejection::ZeroAmount);
+    }
+    let least = state.parameters().evaluation_fee_min;
+    if posting.evaluation_fee < least {
+        return Err(Rejection::EvaluationFee {
+            given: posting.evaluation_fee,
+            least,
+        });
+    }
+    if state.evaluators().next().is_none() {
+        return Err(Rejection::NoEvaluators);
+    }
+    let tags: Vec<Tag> = posting
+        .model_terms
+        .iter()
+        .map(|(name, value)| Tag::new(name, value))
+        .collect();
+    let terms = read_terms(&tags)?;
+    // With all parents at once the stack is at its highest, so every submission's will do.
+    if posting.parents.len() > PARENTS_MAX {
+        return Err(Rejection::Parents { limit: PARENTS_MAX });
+    }
+    let parents: Vec<ItemId> = posting.parents.iter().map(|parent| parent.asset).collect();
+    check_parents(&parents)?;
+    stack_of(state, &parents, &terms)?;
+
+    let bond = part(posting.reward, state.parameters().sponsor_bond_ppm);
+    let id = tx.id;
+    let sponsor = Purse::Account(tx.signer);
+    state.pay(sponsor, Purse::Reward(id), posting.reward, Rule::Reward)?;
+    state.pay(sponsor, Purse::SponsorBond(id), bond, Rule::Bond)?;
+    let bounty = Bounty {
+        sponsor: tx.signer,
+        poster_nonce: tx.envelope.nonce,
+        posted_ms: state.time_ms(),
+        posting: posting.clone(),
+        terms,
+        bond,
+    };
+    state.tables.bounties.put(id, bounty);
+    state.tables.progress.put(
+        id,
+        Progress {
+            phase: Phase::Open,
+            until_ms: 0,
+            submissions: 0,
+            revealed: 0,
+            backers: 0,
+            test_key: None,
+        },
+    );
+    state.enter(id, Phase::Open, posting.schedule.open_ms);
+    Ok(())
+}
+
+/// `amount × millionths`, rounded down.
+pub(super) fn part(amount: Amount, millionths: u32) -> Amount {
+    amount
+        .checked_ratio(u128::from(millionths), 1_000_000)
+        .expect("parameters are at most a whole")
+}
+
+fn check_schedule(state: &State, schedule: &Schedule) -> Result<(), Rejection> {
+    let parameters = state.parameters();
+    let (min_ms, max_ms) = (parameters.phase_min_ms, parameters.phase_max_ms);
+    for (name, given_ms) in [
+        ("open", schedule.open_ms),
+        ("test_key", schedule.test_key_ms),
+        ("test_check", schedule.test_check_ms),
+        ("reveal", schedule.reveal_ms),
+        ("score", schedule.score_ms),
+        ("score_reveal", schedule.score_reveal_ms),
+        ("challenge", schedule.challenge_ms),
+    ] {
+        if given_ms < min_ms || given_ms > max_ms {
+            return Err(Rejection::Schedule {
+                name,
+                given_ms,
+                min_ms,
+                max_ms,
+            });
+        }
+    }
+    Ok(())
+}
+
+fn check_split(posting: &PostBounty) -> Result<(), Rejection> {
+    let split = &posting.split;
+    let sum = u64::from(split.miner) + u64::from(split.sponsor) + u64::from(split.backers);
+    if sum != u64::from(SHARES_PER_ASSET) {
+        return Err(Rejection::Shares {
+            sum,
+            whole: SHARES_PER_ASSET,
+        });
+    }
+    Ok(())
+}
+
+/// Adds stake; it cannot be taken back.
+pub(crate) fn back(
+    state: &mut State,
+    account: Address,
+    id: ItemId,
+    amount: Amount,
+) -> Result<(), Rejection> {
+    let (bounty, progress) = state.need_phase(id, Phase::Open)?;
+    let closed_ms = bounty.posted_ms + bounty.posting.schedule.open_ms / 2;
+    let time_ms = state.time_ms();
+    if time_ms > closed_ms {
+        return Err(Rejection::BackingClosed { closed_ms, time_ms });
+    }
+    if amount.is_zero() {
+        return Err(Rejection::ZeroAmount);
+    }
+    let place = progress.backers;
+    if place >= BACKERS_MAX {
+        return Err(Rejection::Full {
+            what: "backers",
+            limit: BACKERS_MAX,
+        });
+    }
+    state.pay(
+        Purse::Account(account),
+        Purse::Reward(id),
+        amount,
+        Rule::Backing,
+    )?;
+    state
+        .tables
+        .backings
+        .put((id, place), Backing { account, amount });
+    state.change_progress(id, |progress| progress.backers += 1);
+    Ok(())
+}
+
+/// Takes a bounty back, before the first submission.
+pub(crate) fn cancel(state: &mut State, account: Address, id: ItemId) -> Result<(), Rejection> {
+    let (bounty, progress) = state.need_phase(id, Phase::Open)?;
+    if bounty.sponsor != account {
+        return Err(Rejection::NotOwner(bounty.sponsor));
+    }
+    if progress.submissions > 0 {
+        return Err(Rejection::HasSubmissions);
+    }
+    settle::void(state, id, VoidReason::Cancelled);
+    Ok(())
+}

@@ -1,0 +1,154 @@
+//! Purses: every unit is in exactly one, and moves by a named rule.
+//!
+//! [`State::pay`] is the only way money moves. It notes the movement for the
+//! receipt and keeps the totals by kind of purse, so that the supply is checked
+//! by deltas at every step and by full sum wherever somebody asks.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use protocol::Amount;
+use protocol::receipt::{Move, Purse, Rule};
+
+use crate::accounts::Account;
+use crate::rejection::Rejection;
+use crate::state::State;
+
+/// The sums of all purses by kind, in the order of [`Purse::KINDS`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Totals {
+    /// One sum a kind.
+    pub by_kind: [Amount; Purse::KINDS.len()],
+}
+
+impl Totals {
+    /// The sum over all kinds; `None` if it does not fit.
+    pub fn sum(&self) -> Option<Amount> {
+        self.by_kind
+            .iter()
+            .try_fold(Amount::ZERO, |sum, &part| sum.checked_add(part))
+    }
+}
+
+impl State {
+    /// What is in a purse.
+    pub fn balance(&self, purse: Purse) -> Amount {
+        match purse {
+            Purse::Account(address) => self
+                .tables
+                .accounts
+                .get(&address)
+                .map_or(Amount::ZERO, |account| account.balance),
+            Purse::Burned => self.totals().by_kind[Purse::Burned.kind()],
+            _ => self
+                .tables
+                .purses
+                .get(&purse)
+                .copied()
+                .unwrap_or(Amount::ZERO),
+        }
+    }
+
+    /// The sums of all purses by kind.
+    pub fn totals(&self) -> Totals {
+        *self.tables.totals.get(&()).expect("every state has totals")
+    }
+
+    /// Adds up every purse there is, which the totals keep by deltas. `None` if
+    /// the two disagree or their sum is not the supply: a bug.
+    pub fn audit(&self) -> Option<Totals> {
+        let mut full = Totals::default();
+        let accounts = self
+            .tables
+            .accounts
+            .iter()
+            .map(|(&address, account)| (Purse::Account(address), account.balance));
+        let purses = self
+            .tables
+            .purses
+            .iter()
+            .map(|(&purse, &amount)| (purse, amount));
+        for (purse, amount) in accounts.chain(purses) {
+            let sum = &mut full.by_kind[purse.kind()];
+            *sum = sum.checked_add(amount)?;
+        }
+        let kept = self.totals();
+        full.by_kind[Purse::Burned.kind()] = kept.by_kind[Purse::Burned.kind()];
+        (full == kept && full.sum()? == self.network_info().supply).then_some(full)
+    }
+
+    /// Moves money. Nothing moves, and nothing is noted, for an amount of zero.
+    ///
+    /// # Errors
+    /// [`Rejection::InsufficientFunds`] if the purse holds less.
+    pub(crate) fn pay(
+        &mut self,
+        from: Purse,
+        to: Purse,
+        amount: Amount,
+        rule: Rule,
+    ) -> Result<(), Rejection> {
+        if amount.is_zero() {
+            return Ok(());
+        }
+        let available = self.balance(from);
+        let left = available
+            .checked_sub(amount)
+            .ok_or(Rejection::InsufficientFunds {
+                needed: amount,
+                available,
+            })?;
+        self.set(from, left);
+        // Read after the first write: a purse may pay itself.
+        let sum = self
+            .balance(to)
+            .checked_add(amount)
+            .expect("no purse holds above the supply");
+        self.set(to, sum);
+        self.moves.push(Move {
+            from,
+            to,
+            amount,
+            rule,
+        });
+        if from.kind() != to.kind() {
+            self.tables.totals.update(&(), |totals| {
+                let [out, into] = [from.kind(), to.kind()];
+                let less = totals.by_kind[out].checked_sub(amount);
+                totals.by_kind[out] = less.expect("the purse held it, so its kind does");
+                let more = totals.by_kind[into].checked_add(amount);
+                totals.by_kind[into] = more.expect("no kind holds above the supply");
+            });
+        }
+        Ok(())
+    }
+
+    /// Moves all that is in a purse.
+    pub(crate) fn pay_all(&mut self, from: Purse, to: Purse, rule: Rule) {
+        let amount = self.balance(from);
+        self.pay(from, to, amount, rule)
+            .expect("a purse can pay what it holds");
+    }
+
+    fn set(&mut self, purse: Purse, amount: Amount) {
+        match purse {
+            Purse::Account(address) => {
+                if !self
+                    .tables
+                    .accounts
+                    .update(&address, |account| account.balance = amount)
+                {
+                    self.tables.accounts.put(
+                        address,
+                        Account {
+                            balance: amount,
+                            nonce: 0,
+                        },
+                    );
+                }
+            }
+            // The totals hold it.
+            Purse::Burned => {}
+            _ if amount.is_zero() => self.tables.purses.remove(&purse),
+            _ => self.tables.purses.put(purse, amount),
+        }
+    }
+}

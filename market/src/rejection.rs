@@ -1,0 +1,399 @@
+//! Every way in which a record can be refused.
+//!
+//! Each has a stable code for programs, a message that says what happened and
+//! with which numbers, and a next step. Codes are part of receipts, so they
+//! never change their meaning.
+
+use licensing::{DerivationRefusal, Refusal, StackError, TermsError};
+use protocol::benchmark::BenchmarkError;
+use protocol::receipt::Phase;
+use protocol::{Address, Amount, Digest, ItemId, NetworkId};
+
+/// A broken rule of the market.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Rejection {
+    // Inclusion: a record with one of these is not put into a block.
+    /// A record of another network.
+    #[error("the record is for network {0}, this is another one")]
+    OtherNetwork(NetworkId),
+    /// Not the signer's next nonce.
+    #[error("the signer's next nonce is {expected}, the record has {given}")]
+    Nonce {
+        /// The next one.
+        expected: u64,
+        /// The record's.
+        given: u64,
+    },
+    /// Block time is past the record's validity.
+    #[error("the record was valid until {valid_until_ms}, block time is {time_ms}")]
+    Expired {
+        /// The last time it could be included.
+        valid_until_ms: u64,
+        /// The block's time.
+        time_ms: u64,
+    },
+    /// The record claims to be valid for longer than the network allows.
+    #[error("the record is valid until {valid_until_ms}, at most {limit_ms} is allowed now")]
+    ValidTooLong {
+        /// What it claims.
+        valid_until_ms: u64,
+        /// The most allowed.
+        limit_ms: u64,
+    },
+    /// The signer cannot pay for the record's bytes.
+    #[error("the byte fee is {} LODE, the signer has {} LODE", .fee.to_lode_string(), .balance.to_lode_string())]
+    FeeUnpayable {
+        /// The fee.
+        fee: Amount,
+        /// The signer's balance.
+        balance: Amount,
+    },
+
+    // Money.
+    /// A purse holds less than it should pay.
+    #[error("{} LODE are needed, {} LODE are there", .needed.to_lode_string(), .available.to_lode_string())]
+    InsufficientFunds {
+        /// What is to be paid.
+        needed: Amount,
+        /// What is there.
+        available: Amount,
+    },
+    /// An amount of nothing.
+    #[error("the amount is zero")]
+    ZeroAmount,
+    /// A sum that no amount can hold.
+    #[error("the amounts add up to more than an amount can hold")]
+    Overflow,
+
+    // What a record names.
+    /// No such bounty.
+    #[error("there is no bounty {0}")]
+    UnknownBounty(ItemId),
+    /// No such submission to this bounty.
+    #[error("the bounty has no submission {0}")]
+    UnknownSubmission(ItemId),
+    /// No such asset.
+    #[error("there is no asset {0}")]
+    UnknownAsset(ItemId),
+    /// Somebody else's.
+    #[error("only {0} can do this")]
+    NotOwner(Address),
+
+    // Terms and lineage.
+    /// Tags that are not terms we can honour.
+    #[error("{0}")]
+    Terms(TermsError),
+    /// Terms that are written in another way than the canonical one.
+    #[error("the licence tags are not in their canonical order and spelling")]
+    TermsNotCanonical,
+    /// Terms that would pay the uploader instead of the holders.
+    #[error(
+        "the terms have no 'Payment-Mode: Global-Distribution', so the holders would not be paid"
+    )]
+    PaymentMode,
+    /// The submission's terms are not the bounty's.
+    #[error("the submission's licence tags are not those that the bounty asks for")]
+    OtherTerms,
+    /// A parent that does not allow this child.
+    #[error("parent {parent}: {refusal}")]
+    Derivation {
+        /// The parent.
+        parent: ItemId,
+        /// Why not.
+        refusal: DerivationRefusal,
+    },
+    /// A royalty stack beyond its limits.
+    #[error("{0}")]
+    Stack(StackError),
+    /// A parent that the bounty does not name as one a submission may have.
+    #[error("the bounty does not name {0} as a parent that a submission may have")]
+    ParentNotNamed(ItemId),
+    /// Parents that are too many, repeated or out of order.
+    #[error("parents must be at most {limit}, each once, in ascending order")]
+    Parents {
+        /// The most.
+        limit: usize,
+    },
+    /// A model needs a weights digest, and a data set has none.
+    #[error("a model has a weights digest and a data set has none")]
+    WeightsDigest,
+    /// The same weights are an asset already.
+    #[error("the same weights are registered as {0}")]
+    WeightsTaken(ItemId),
+    /// Shares that do not make a whole.
+    #[error("the shares make {sum}, they must make {whole}, each above zero and each holder once")]
+    Shares {
+        /// What they make.
+        sum: u64,
+        /// What they must make.
+        whole: u32,
+    },
+
+    // Bounties.
+    /// A benchmark that makes no sense.
+    #[error("{0}")]
+    Benchmark(BenchmarkError),
+    /// A phase that is shorter or longer than the network allows.
+    #[error("the phase '{name}' takes {given_ms} ms, allowed are {min_ms} to {max_ms} ms")]
+    Schedule {
+        /// Which.
+        name: &'static str,
+        /// How long.
+        given_ms: u64,
+        /// The least.
+        min_ms: u64,
+        /// The most.
+        max_ms: u64,
+    },
+    /// An evaluation fee below the network's least.
+    #[error("the evaluation fee is {} LODE, at least {} LODE are needed", .given.to_lode_string(), .least.to_lode_string())]
+    EvaluationFee {
+        /// Offered.
+        given: Amount,
+        /// The least.
+        least: Amount,
+    },
+    /// Nobody could score it.
+    #[error("no evaluator has joined, so nobody could score the bounty")]
+    NoEvaluators,
+    /// The bounty is in another phase.
+    #[error("the bounty is in the phase {phase:?}, this belongs to {needed:?}")]
+    WrongPhase {
+        /// Where it is.
+        phase: Phase,
+        /// Where it would have to be.
+        needed: Phase,
+    },
+    /// Backing closes at half of the open phase.
+    #[error("backing closed at {closed_ms}, block time is {time_ms}")]
+    BackingClosed {
+        /// When.
+        closed_ms: u64,
+        /// Block time.
+        time_ms: u64,
+    },
+    /// No more backers or submissions fit.
+    #[error("the bounty has {limit} {what} already, more are not taken")]
+    Full {
+        /// Of what.
+        what: &'static str,
+        /// The most.
+        limit: u32,
+    },
+    /// Too late to take it back.
+    #[error("the bounty has submissions, so it cannot be cancelled")]
+    HasSubmissions,
+    /// The key is not that of the seal on the log.
+    #[error("the key does not give the seal {0} that was committed by this owner")]
+    SealMismatch(Digest),
+    /// Revealed already.
+    #[error("this was revealed already")]
+    AlreadyRevealed,
+
+    // Evaluators.
+    /// The stake is below the network's least.
+    #[error("the stake would be {} LODE, at least {} LODE are needed", .given.to_lode_string(), .least.to_lode_string())]
+    StakeTooSmall {
+        /// Offered.
+        given: Amount,
+        /// The least.
+        least: Amount,
+    },
+    /// Not an evaluator.
+    #[error("{0} is not an evaluator")]
+    NotEvaluator(Address),
+    /// A stake that backs open work.
+    #[error("{0} seats are still at work, the stake is locked until they are done")]
+    SeatsAtWork(u32),
+    /// No seat in this bounty's committee.
+    #[error("{0} has no seat in this bounty's committee")]
+    NoSeat(Address),
+    /// Done already.
+    #[error("this seat did so already")]
+    AlreadyDone,
+    /// A reveal without commitment.
+    #[error("this seat committed nothing")]
+    NothingCommitted,
+    /// The reveal is not what was committed.
+    #[error("salt and attestations do not give the commitment {0}")]
+    CommitmentMismatch(Digest),
+    /// A batch that leaves a submission out, or has one too many.
+    #[error(
+        "the batch must hold one attestation for each of {revealed} revealed submissions, in the order of commitment"
+    )]
+    BatchIncomplete {
+        /// How many were revealed.
+        revealed: u32,
+    },
+    /// Scores without published predictions.
+    #[error("scored submissions need their prediction leaves published with the reveal")]
+    LeavesMissing,
+
+    // Licences and royalties.
+    /// Nothing to buy.
+    #[error("{0}")]
+    NotForSale(Refusal),
+    /// The asset's terms are not those the buyer read.
+    #[error("the asset's terms are {actual}, the purchase names others")]
+    TermsChanged {
+        /// The asset's.
+        actual: Digest,
+    },
+    /// Dearer than the buyer wants to pay.
+    #[error("the price is {} LODE, above the {} LODE that the purchase allows", .price.to_lode_string(), .price_max.to_lode_string())]
+    PriceAboveMax {
+        /// The price.
+        price: Amount,
+        /// The most.
+        price_max: Amount,
+    },
+    /// Holds no shares.
+    #[error("{0} holds no royalty shares of this asset and is owed nothing")]
+    NotHolder(Address),
+    /// Not so many shares.
+    #[error("{shares} shares are to move, the holder has {held}")]
+    TooFewShares {
+        /// Asked for.
+        shares: u32,
+        /// There.
+        held: u32,
+    },
+    /// Nothing to pay out.
+    #[error("nothing is owed at present")]
+    NothingOwed,
+}
+
+impl Rejection {
+    /// The stable code.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::OtherNetwork(_) => "other_network",
+            Self::Nonce { .. } => "nonce",
+            Self::Expired { .. } => "expired",
+            Self::ValidTooLong { .. } => "valid_too_long",
+            Self::FeeUnpayable { .. } => "fee_unpayable",
+            Self::InsufficientFunds { .. } => "insufficient_funds",
+            Self::ZeroAmount => "zero_amount",
+            Self::Overflow => "overflow",
+            Self::UnknownBounty(_) => "unknown_bounty",
+            Self::UnknownSubmission(_) => "unknown_submission",
+            Self::UnknownAsset(_) => "unknown_asset",
+            Self::NotOwner(_) => "not_owner",
+            Self::Terms(error) => error.code(),
+            Self::TermsNotCanonical => "terms_not_canonical",
+            Self::PaymentMode => "payment_mode",
+            Self::OtherTerms => "other_terms",
+            Self::Derivation { refusal, .. } => refusal.code(),
+            Self::Stack(error) => error.code(),
+            Self::ParentNotNamed(_) => "parent_not_named",
+            Self::Parents { .. } => "parents",
+            Self::WeightsDigest => "weights_digest",
+            Self::WeightsTaken(_) => "weights_taken",
+            Self::Shares { .. } => "shares",
+            Self::Benchmark(_) => "benchmark",
+            Self::Schedule { .. } => "schedule",
+            Self::EvaluationFee { .. } => "evaluation_fee",
+            Self::NoEvaluators => "no_evaluators",
+            Self::WrongPhase { .. } => "wrong_phase",
+            Self::BackingClosed { .. } => "backing_closed",
+            Self::Full { .. } => "full",
+            Self::HasSubmissions => "has_submissions",
+            Self::SealMismatch(_) => "seal_mismatch",
+            Self::AlreadyRevealed => "already_revealed",
+            Self::StakeTooSmall { .. } => "stake_too_small",
+            Self::NotEvaluator(_) => "not_evaluator",
+            Self::SeatsAtWork(_) => "seats_at_work",
+            Self::NoSeat(_) => "no_seat",
+            Self::AlreadyDone => "already_done",
+            Self::NothingCommitted => "nothing_committed",
+            Self::CommitmentMismatch(_) => "commitment_mismatch",
+            Self::BatchIncomplete { .. } => "batch_incomplete",
+            Self::LeavesMissing => "leaves_missing",
+            Self::NotForSale(refusal) => refusal.code(),
+            Self::TermsChanged { .. } => "terms_changed",
+            Self::PriceAboveMax { .. } => "price_above_max",
+            Self::NotHolder(_) => "not_holder",
+            Self::TooFewShares { .. } => "too_few_shares",
+            Self::NothingOwed => "nothing_owed",
+        }
+    }
+
+    /// What to do next.
+    pub const fn next_step(&self) -> &'static str {
+        match self {
+            Self::OtherNetwork(_) => "check which network the node serves, and sign for that one",
+            Self::Nonce { .. } => "sign again with the next nonce",
+            Self::Expired { .. } => "sign again with a later validity; check this machine's clock",
+            Self::ValidTooLong { .. } => "sign again with a validity of at most a day",
+            Self::FeeUnpayable { .. } | Self::InsufficientFunds { .. } => {
+                "receive tokens first, or ask for less"
+            }
+            Self::ZeroAmount => "name an amount above zero",
+            Self::Overflow => "use smaller amounts",
+            Self::UnknownBounty(_) | Self::UnknownSubmission(_) | Self::UnknownAsset(_) => {
+                "check the id; a record that was just sent may not be in a block yet"
+            }
+            Self::NotOwner(_) => "sign with the owner's key",
+            Self::Terms(_) | Self::TermsNotCanonical => {
+                "let the tools write the tags from one of the presets"
+            }
+            Self::PaymentMode => "add the tag 'Payment-Mode: Global-Distribution'",
+            Self::OtherTerms => "take the licence tags from the bounty",
+            Self::Derivation { .. } => "choose another parent, or other terms",
+            Self::Stack(_) => "choose parents that ask for less",
+            Self::ParentNotNamed(_) => "use the parents that the bounty names",
+            Self::Parents { .. } => "name each parent once, in ascending order",
+            Self::WeightsDigest => "give the digest for a model, leave it out for a data set",
+            Self::WeightsTaken(_) => "use the asset that is registered",
+            Self::Shares { .. } => "divide 1,000,000 shares among the holders",
+            Self::Benchmark(_) | Self::Schedule { .. } | Self::EvaluationFee { .. } => {
+                "change the bounty as the message says and post it again"
+            }
+            Self::NoEvaluators => "wait until evaluators have joined",
+            Self::WrongPhase { .. } | Self::BackingClosed { .. } => {
+                "look at the bounty's schedule; what is over cannot be made up for"
+            }
+            Self::Full { .. } => "choose another bounty",
+            Self::HasSubmissions => "let it run: reward and bond follow the rules",
+            Self::SealMismatch(_) => "reveal the key that this seal was made with, by its owner",
+            Self::AlreadyRevealed | Self::AlreadyDone => "nothing has to be done",
+            Self::StakeTooSmall { .. } => "stake more",
+            Self::NotEvaluator(_) => "join the evaluators first",
+            Self::SeatsAtWork(_) => "leave once the bounties have settled",
+            Self::NoSeat(_) => "wait for a bounty that begins after joining",
+            Self::NothingCommitted => "commit in the score phase first",
+            Self::CommitmentMismatch(_) => "reveal exactly what was committed",
+            Self::BatchIncomplete { .. } => "attest every revealed submission, once, in order",
+            Self::LeavesMissing => "publish the prediction leaves and name them in the reveal",
+            Self::NotForSale(refusal) => refusal.next_step(),
+            Self::TermsChanged { .. } => "read the asset's terms again and name their id",
+            Self::PriceAboveMax { .. } => "allow the higher price, or do not buy",
+            Self::NotHolder(_) | Self::NothingOwed => "look at who holds the asset's shares",
+            Self::TooFewShares { .. } => "move fewer shares",
+        }
+    }
+}
+
+impl From<TermsError> for Rejection {
+    fn from(error: TermsError) -> Self {
+        Self::Terms(error)
+    }
+}
+
+impl From<StackError> for Rejection {
+    fn from(error: StackError) -> Self {
+        Self::Stack(error)
+    }
+}
+
+impl From<BenchmarkError> for Rejection {
+    fn from(error: BenchmarkError) -> Self {
+        Self::Benchmark(error)
+    }
+}
+
+impl From<Refusal> for Rejection {
+    fn from(refusal: Refusal) -> Self {
+        Self::NotForSale(refusal)
+    }
+}

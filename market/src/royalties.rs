@@ -1,0 +1,190 @@
+//! Royalties: who an asset's income belongs to, and how it is claimed.
+//!
+//! An income is first divided by the asset's royalty stack: every ancestor's
+//! share of the gross goes to that ancestor's pool. What remains joins the
+//! asset's own pool. A pool is a cumulative index (F1 distribution): an income
+//! adds ⌊(income + remainder) / 1,000,000⌋ to the income of each share, and the
+//! new remainder stays for the next one. So an income costs the same for one
+//! holder and for a million; a claim is one multiplication; and a transfer of
+//! shares settles both sides first.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use protocol::receipt::{Purse, Rule};
+use protocol::record::{SHARES_PER_ASSET, TransferShares};
+use protocol::{Address, Amount, ItemId};
+
+use crate::rejection::Rejection;
+use crate::state::State;
+
+/// What an asset has earned for its holders.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Pool {
+    /// Base units that one share has earned since registration.
+    pub per_share: Amount,
+    /// Base units that did not divide; below [`SHARES_PER_ASSET`].
+    pub remainder: Amount,
+    /// All income so far, stack shares excluded.
+    pub income: Amount,
+}
+
+/// An account's part of an asset.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Holding {
+    /// Royalty shares.
+    pub shares: u32,
+    /// The pool's `per_share` up to which `owed` is settled.
+    pub settled_at: Amount,
+    /// Base units earned up to there and not claimed.
+    pub owed: Amount,
+}
+
+impl Holding {
+    /// What is owed now.
+    fn owed_now(&self, pool: &Pool) -> Option<Amount> {
+        let since = pool.per_share.checked_sub(self.settled_at)?;
+        self.owed
+            .checked_add(since.checked_mul(u128::from(self.shares))?)
+    }
+
+    fn settle(&mut self, pool: &Pool) {
+        self.owed = self
+            .owed_now(pool)
+            .expect("no holder is owed above the supply");
+        self.settled_at = pool.per_share;
+    }
+}
+
+impl State {
+    /// What an asset has earned.
+    pub fn pool(&self, asset: ItemId) -> Option<Pool> {
+        self.tables.pools.get(&asset).copied()
+    }
+
+    /// The holders of an asset's shares, by address.
+    pub fn holdings(&self, asset: ItemId) -> impl Iterator<Item = (Address, Holding)> {
+        let first = (asset, Address([0; 32]));
+        let last = (asset, Address([u8::MAX; 32]));
+        self.tables
+            .holdings
+            .range(first..=last)
+            .map(|(&(_, holder), &holding)| (holder, holding))
+    }
+
+    /// What a holder could claim of an asset now.
+    pub fn owed(&self, asset: ItemId, holder: Address) -> Amount {
+        let holding = self.tables.holdings.get(&(asset, holder));
+        let pool = self.tables.pools.get(&asset);
+        match (holding, pool) {
+            (Some(holding), Some(pool)) => holding.owed_now(pool).unwrap_or(Amount::ZERO),
+            _ => Amount::ZERO,
+        }
+    }
+}
+
+/// Pays an income of an asset to its ancestors and its holders.
+pub(crate) fn receive(
+    state: &mut State,
+    from: Purse,
+    asset: ItemId,
+    gross: Amount,
+) -> Result<(), Rejection> {
+    let (parts, rest) = state.need_asset(asset)?.stack.split(gross);
+    for (ancestor, part) in parts {
+        credit(state, from, ancestor, part, Rule::StackIncome)?;
+    }
+    credit(state, from, asset, rest, Rule::LicenseIncome)
+}
+
+/// Adds to one pool.
+fn credit(
+    state: &mut State,
+    from: Purse,
+    asset: ItemId,
+    amount: Amount,
+    rule: Rule,
+) -> Result<(), Rejection> {
+    if amount.is_zero() {
+        return Ok(());
+    }
+    state.pay(from, Purse::Income(asset), amount, rule)?;
+    let pool = state.pool(asset).ok_or(Rejection::UnknownAsset(asset))?;
+    let credited = || {
+        let whole = amount.checked_add(pool.remainder)?;
+        let (per_share, remainder) = whole.checked_div_rem(u128::from(SHARES_PER_ASSET))?;
+        Some(Pool {
+            per_share: pool.per_share.checked_add(per_share)?,
+            remainder,
+            income: pool.income.checked_add(amount)?,
+        })
+    };
+    let pool = credited().ok_or(Rejection::Overflow)?;
+    state.tables.pools.put(asset, pool);
+    Ok(())
+}
+
+/// Pays out what a holder is owed.
+pub(crate) fn claim(state: &mut State, holder: Address, asset: ItemId) -> Result<(), Rejection> {
+    state.need_asset(asset)?;
+    if state.tables.holdings.get(&(asset, holder)).is_none() {
+        return Err(Rejection::NotHolder(holder));
+    }
+    let owed = state.owed(asset, holder);
+    if owed.is_zero() {
+        return Err(Rejection::NothingOwed);
+    }
+    state.pay(
+        Purse::Income(asset),
+        Purse::Account(holder),
+        owed,
+        Rule::Claim,
+    )?;
+    change_holding(state, asset, holder, |holding| holding.owed = Amount::ZERO);
+    Ok(())
+}
+
+/// Moves shares; both sides are settled first, so past income stays where it was earned.
+pub(crate) fn transfer_shares(
+    state: &mut State,
+    holder: Address,
+    asset: ItemId,
+    body: &TransferShares,
+) -> Result<(), Rejection> {
+    state.need_asset(asset)?;
+    let shares = body.shares;
+    if shares == 0 {
+        return Err(Rejection::ZeroAmount);
+    }
+    let held = state
+        .tables
+        .holdings
+        .get(&(asset, holder))
+        .map_or(0, |holding| holding.shares);
+    if shares > held {
+        return Err(Rejection::TooFewShares { shares, held });
+    }
+    change_holding(state, asset, holder, |holding| holding.shares -= shares);
+    change_holding(state, asset, body.to, |holding| holding.shares += shares);
+    Ok(())
+}
+
+/// Settles a holding, changes it, and drops it when nothing is left of it.
+fn change_holding(
+    state: &mut State,
+    asset: ItemId,
+    holder: Address,
+    change: impl FnOnce(&mut Holding),
+) {
+    let pool = state.pool(asset).expect("every asset has a pool");
+    let key = (asset, holder);
+    let mut holding = state.tables.holdings.get(&key).copied().unwrap_or(Holding {
+        settled_at: pool.per_share,
+        ..Holding::default()
+    });
+    holding.settle(&pool);
+    change(&mut holding);
+    if holding.shares == 0 && holding.owed.is_zero() {
+        state.tables.holdings.remove(&key);
+    } else {
+        state.tables.holdings.put(key, holding);
+    }
+}

@@ -1,0 +1,372 @@
+//! The state: what the log folds to, block by block.
+//!
+//! A block is [`State::begin_block`] (due deadlines fire), [`State::apply`] for
+//! each record in order, [`State::end_block`] (root, receipts, changes). A
+//! record that cannot be included makes `apply` fail and the block invalid; a
+//! record that a rule rejects is included: it pays its byte fee, uses its nonce
+//! and changes nothing else.
+//!
+//! Invariants: the sum of all purses is the supply of the genesis; the root is
+//! a function of the entries alone; a rejected record leaves no trace but fee,
+//! nonce and receipt.
+
+mod table;
+mod tables;
+mod tree;
+
+use protocol::receipt::{Cause, Event, Move, Receipt, receipts_root};
+use protocol::record::{GenesisRecord, LOG_VERSION, Parameters, Transaction};
+use protocol::text::Code;
+use protocol::{Address, Amount, Digest, ItemId, NetworkId};
+
+use crate::accounts::Account;
+use crate::rejection::Rejection;
+use tables::Tables;
+use tree::{LeafChange, Tree};
+
+pub use tables::{Clock, Network};
+
+/// The most bounties that one block's clock moves on; the rest wait for the next.
+pub const DUE_PER_BLOCK: usize = 64;
+
+/// The whole state of a network.
+pub struct State {
+    pub(crate) tables: Tables,
+    tree: Tree,
+    root: Digest,
+    /// What the record at hand has done so far.
+    pub(crate) moves: Vec<Move>,
+    pub(crate) events: Vec<Event>,
+    receipts: Vec<Receipt>,
+}
+
+/// What a block came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BlockOutcome {
+    /// The state's root after the block.
+    pub state_root: Digest,
+    /// The root of its receipts.
+    pub receipts_root: Digest,
+    /// The receipts: the clock's first, then one a record.
+    pub receipts: Vec<Receipt>,
+    /// Every entry that changed, each once.
+    pub changes: Vec<Change>,
+}
+
+/// One changed entry in its outer form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The entry's key.
+    pub key: Vec<u8>,
+    /// Its new value; `None`: it is gone.
+    pub value: Option<Vec<u8>>,
+}
+
+/// Why a genesis makes no state.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum GenesisError {
+    /// A log of another version.
+    #[error("the log has version {0}, this build reads version {LOG_VERSION}")]
+    Version(u32),
+    /// An account stands twice.
+    #[error("the account {0} has two allocations; add them up")]
+    Duplicate(Address),
+    /// An allocation of nothing.
+    #[error("the allocation of {0} is zero; leave it out")]
+    Zero(Address),
+    /// The supply does not fit into an amount.
+    #[error("the allocations add up to more than an amount can hold")]
+    Supply,
+    /// A parameter that no network can live with.
+    #[error("the parameter '{0}' is out of range: {1}")]
+    Parameter(&'static str, &'static str),
+}
+
+/// Why entries make no state.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LoadError {
+    /// An entry that no table reads, or that stands twice.
+    #[error("entry {0} is damaged or is of another version")]
+    Entry(usize),
+    /// The entries that every state has are missing.
+    #[error("the entries are incomplete: they name no network")]
+    Incomplete,
+}
+
+impl State {
+    /// The state that a genesis begins.
+    ///
+    /// # Errors
+    /// [`GenesisError`] if its version, allocations or parameters make no sense.
+    pub fn genesis(record: &GenesisRecord) -> Result<Self, GenesisError> {
+        let genesis = &record.genesis;
+        if genesis.version != LOG_VERSION {
+            return Err(GenesisError::Version(genesis.version));
+        }
+        check_parameters(&genesis.parameters)?;
+        let mut supply = Amount::ZERO;
+        let mut state = Self::empty();
+        for allocation in &genesis.allocations {
+            if allocation.amount.is_zero() {
+                return Err(GenesisError::Zero(allocation.account));
+            }
+            supply = supply
+                .checked_add(allocation.amount)
+                .ok_or(GenesisError::Supply)?;
+            if state.tables.accounts.get(&allocation.account).is_some() {
+                return Err(GenesisError::Duplicate(allocation.account));
+            }
+            let account = Account {
+                balance: allocation.amount,
+                nonce: 0,
+            };
+            state.tables.accounts.put(allocation.account, account);
+        }
+        let mut totals = crate::ledger::Totals::default();
+        totals.by_kind[0] = supply;
+        state.tables.totals.put((), totals);
+        state.tables.network.put(
+            (),
+            Network {
+                id: record.network,
+                genesis: record.id,
+                proposer: record.proposer,
+                supply,
+                parameters: genesis.parameters.clone(),
+            },
+        );
+        let clock = Clock {
+            height: 0,
+            time_ms: genesis.time_ms,
+            receipts_root: receipts_root(&[]),
+        };
+        state.tables.clock.put((), clock);
+        state.keep();
+        state.end_block();
+        Ok(state)
+    }
+
+    /// The state that entries in their outer form make.
+    ///
+    /// # Errors
+    /// [`LoadError`] if one is damaged, or the entries are incomplete.
+    pub fn load(entries: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>) -> Result<Self, LoadError> {
+        let mut state = Self::empty();
+        let mut leaves = Vec::new();
+        for (place, (key, value)) in entries.into_iter().enumerate() {
+            state
+                .tables
+                .load(&key, &value)
+                .ok_or(LoadError::Entry(place))?;
+            leaves.push(LeafChange::new(&key, Some(&value)));
+        }
+        let complete = state.tables.network.get(&()).is_some()
+            && state.tables.clock.get(&()).is_some()
+            && state.tables.totals.get(&()).is_some();
+        if !complete {
+            return Err(LoadError::Incomplete);
+        }
+        state.root = Digest(state.tree.update(leaves));
+        Ok(state)
+    }
+
+    fn empty() -> Self {
+        Self {
+            tables: Tables::default(),
+            tree: Tree::default(),
+            root: Digest([0; 32]),
+            moves: Vec::new(),
+            events: Vec::new(),
+            receipts: Vec::new(),
+        }
+    }
+
+    /// All entries in their outer form, table by table, each in the order of its keys.
+    pub fn entries(&self) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> {
+        self.tables
+            .all()
+            .into_iter()
+            .flat_map(|table| table.outer())
+    }
+
+    /// What the genesis fixed.
+    pub fn network_info(&self) -> &Network {
+        self.tables
+            .network
+            .get(&())
+            .expect("every state has a network")
+    }
+
+    /// The network's id.
+    pub fn network(&self) -> NetworkId {
+        self.network_info().id
+    }
+
+    /// The rules' numbers.
+    pub fn parameters(&self) -> &Parameters {
+        &self.network_info().parameters
+    }
+
+    pub(crate) fn clock(&self) -> Clock {
+        *self.tables.clock.get(&()).expect("every state has a clock")
+    }
+
+    /// The height of the last block; 0 for the genesis.
+    pub fn height(&self) -> u64 {
+        self.clock().height
+    }
+
+    /// The time of the last block, in milliseconds since 1970.
+    pub fn time_ms(&self) -> u64 {
+        self.clock().time_ms
+    }
+
+    /// The root after the last block.
+    pub fn root(&self) -> Digest {
+        self.root
+    }
+
+    /// The root of the last block's receipts.
+    pub fn receipts_root(&self) -> Digest {
+        self.clock().receipts_root
+    }
+
+    /// When the clock next has work to do.
+    pub fn next_deadline_ms(&self) -> Option<u64> {
+        self.tables
+            .due
+            .iter()
+            .next()
+            .map(|(&(time_ms, _), ())| time_ms)
+    }
+
+    /// Whether a record may be included in a block at `block_time_ms`.
+    ///
+    /// # Errors
+    /// The [`Rejection`] that says why not: network, nonce, validity, byte fee.
+    pub fn admit(&self, tx: &Transaction, block_time_ms: u64) -> Result<(), Rejection> {
+        crate::accounts::admit(self, tx, block_time_ms).map(|_| ())
+    }
+
+    /// Begins a block: moves the clock, and every bounty whose deadline has passed,
+    /// up to [`DUE_PER_BLOCK`].
+    pub fn begin_block(&mut self, height: u64, time_ms: u64) {
+        debug_assert!(self.receipts.is_empty(), "the last block was not ended");
+        self.tables.clock.update(&(), |clock| {
+            clock.height = height;
+            clock.time_ms = time_ms;
+        });
+        self.keep();
+        let due: Vec<(u64, ItemId)> = self
+            .tables
+            .due
+            .range(..=(time_ms, ItemId([u8::MAX; 32])))
+            .take(DUE_PER_BLOCK)
+            .map(|(&key, ())| key)
+            .collect();
+        for (deadline_ms, bounty) in due {
+            self.tables.due.remove(&(deadline_ms, bounty));
+            crate::bounty::deadline(self, bounty);
+            self.keep();
+            self.receipt(Cause::Deadline(bounty), None);
+        }
+    }
+
+    /// Applies a record.
+    ///
+    /// # Errors
+    /// The [`Rejection`] for which it cannot be included; the state is unchanged,
+    /// and a block with it is invalid. A record that a rule rejects is `Ok`, and
+    /// its receipt says so.
+    pub fn apply(&mut self, tx: &Transaction) -> Result<(), Rejection> {
+        let fee = crate::accounts::admit(self, tx, self.time_ms())?;
+        crate::accounts::charge(self, tx, fee)?;
+        self.keep();
+        let charged = self.moves.len();
+        let rejected = match crate::accounts::dispatch(self, tx) {
+            Ok(()) => None,
+            Err(rejection) => {
+                // The byte fee stays; all else goes.
+                self.tables.rollback();
+                self.moves.truncate(charged);
+                self.events.clear();
+                Some(rejection)
+            }
+        };
+        self.keep();
+        self.receipt(Cause::Record(tx.id), rejected);
+        Ok(())
+    }
+
+    /// Ends the block: its root, receipts and changed entries.
+    pub fn end_block(&mut self) -> BlockOutcome {
+        let receipts = std::mem::take(&mut self.receipts);
+        let receipts_root = receipts_root(&receipts);
+        self.tables
+            .clock
+            .update(&(), |clock| clock.receipts_root = receipts_root);
+        self.keep();
+        let changes = self.tables.drain();
+        let leaves = changes
+            .iter()
+            .map(|change| LeafChange::new(&change.key, change.value.as_deref()))
+            .collect();
+        self.root = Digest(self.tree.update(leaves));
+        BlockOutcome {
+            state_root: self.root,
+            receipts_root,
+            receipts,
+            changes,
+        }
+    }
+
+    fn keep(&mut self) {
+        self.tables.commit();
+    }
+
+    fn receipt(&mut self, cause: Cause, rejected: Option<Rejection>) {
+        self.receipts.push(Receipt {
+            cause,
+            rejected: rejected.map(|rejection| Code::lossy(rejection.code())),
+            moves: std::mem::take(&mut self.moves),
+            events: std::mem::take(&mut self.events),
+        });
+    }
+}
+
+fn check_parameters(parameters: &Parameters) -> Result<(), GenesisError> {
+    let whole = 1_000_000;
+    let parts = [
+        ("sponsor_bond_ppm", parameters.sponsor_bond_ppm),
+        ("miner_bond_ppm", parameters.miner_bond_ppm),
+        ("silent_forfeit_ppm", parameters.silent_forfeit_ppm),
+        ("unrevealed_forfeit_ppm", parameters.unrevealed_forfeit_ppm),
+    ];
+    for (name, part) in parts {
+        if part > whole {
+            return Err(GenesisError::Parameter(name, "at most 1000000 millionths"));
+        }
+    }
+    if parameters.phase_min_ms == 0 || parameters.phase_min_ms > parameters.phase_max_ms {
+        return Err(GenesisError::Parameter(
+            "phase_min_ms",
+            "from 1 to phase_max_ms",
+        ));
+    }
+    if parameters.phase_max_ms > 100 * 366 * 24 * 3_600_000 {
+        return Err(GenesisError::Parameter("phase_max_ms", "at most a century"));
+    }
+    if parameters.block_bytes_max < 1 << 16 {
+        return Err(GenesisError::Parameter(
+            "block_bytes_max",
+            "at least 64 KiB",
+        ));
+    }
+    if parameters.evaluator_stake_min.is_zero() {
+        return Err(GenesisError::Parameter("evaluator_stake_min", "above zero"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,174 @@
+//! The tables of the state, each with its byte.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use protocol::receipt::Purse;
+use protocol::record::Parameters;
+use protocol::{Address, Amount, Digest, ItemId, NetworkId};
+
+use super::Change;
+use super::table::{AnyTable, Entry, Table};
+use crate::accounts::Account;
+use crate::assets::Asset;
+use crate::bounty::{Backing, Bounty, Progress, Seat, Submission};
+use crate::evaluators::Evaluator;
+use crate::ledger::Totals;
+use crate::licenses::License;
+use crate::royalties::{Holding, Pool};
+
+/// What the genesis fixed.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Network {
+    /// The network's id.
+    pub id: NetworkId,
+    /// The genesis item.
+    pub genesis: ItemId,
+    /// Who proposes blocks.
+    pub proposer: Address,
+    /// The sum of all purses, for ever.
+    pub supply: Amount,
+    /// The rules' numbers.
+    pub parameters: Parameters,
+}
+
+/// The last block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Clock {
+    /// Blocks since the genesis.
+    pub height: u64,
+    /// Milliseconds since 1970.
+    pub time_ms: u64,
+    /// The root of its receipts, so that the state's root proves them too.
+    pub receipts_root: Digest,
+}
+
+/// Names a table's byte, key and value.
+macro_rules! entry {
+    ($name:ident, $byte:literal, $key:ty => $value:ty) => {
+        pub(crate) enum $name {}
+        impl Entry for $name {
+            const TABLE: u8 = $byte;
+            type Key = $key;
+            type Value = $value;
+        }
+    };
+}
+
+// A table's byte is part of the state's root: never reuse or change one.
+entry!(NetworkEntry, 0, () => Network);
+entry!(ClockEntry, 1, () => Clock);
+entry!(TotalsEntry, 2, () => Totals);
+entry!(AccountEntry, 3, Address => Account);
+entry!(PurseEntry, 4, Purse => Amount);
+entry!(EvaluatorEntry, 5, Address => Evaluator);
+entry!(AssetEntry, 6, ItemId => Asset);
+entry!(PoolEntry, 7, ItemId => Pool);
+entry!(HoldingEntry, 8, (ItemId, Address) => Holding);
+entry!(WeightsEntry, 9, Digest => ItemId);
+entry!(LicenseEntry, 10, ItemId => License);
+entry!(BountyEntry, 11, ItemId => Bounty);
+entry!(ProgressEntry, 12, ItemId => Progress);
+entry!(BackingEntry, 13, (ItemId, u32) => Backing);
+entry!(SubmissionEntry, 14, (ItemId, u32) => Submission);
+entry!(SubmissionIndexEntry, 15, ItemId => (ItemId, u32));
+entry!(SeatEntry, 16, (ItemId, Address) => Seat);
+entry!(DueEntry, 17, (u64, ItemId) => ());
+
+/// All tables.
+#[derive(Default)]
+pub(crate) struct Tables {
+    pub(crate) network: Table<NetworkEntry>,
+    pub(crate) clock: Table<ClockEntry>,
+    pub(crate) totals: Table<TotalsEntry>,
+    pub(crate) accounts: Table<AccountEntry>,
+    pub(crate) purses: Table<PurseEntry>,
+    pub(crate) evaluators: Table<EvaluatorEntry>,
+    pub(crate) assets: Table<AssetEntry>,
+    pub(crate) pools: Table<PoolEntry>,
+    pub(crate) holdings: Table<HoldingEntry>,
+    pub(crate) weights: Table<WeightsEntry>,
+    pub(crate) licenses: Table<LicenseEntry>,
+    pub(crate) bounties: Table<BountyEntry>,
+    pub(crate) progress: Table<ProgressEntry>,
+    pub(crate) backings: Table<BackingEntry>,
+    pub(crate) submissions: Table<SubmissionEntry>,
+    pub(crate) submission_index: Table<SubmissionIndexEntry>,
+    pub(crate) seats: Table<SeatEntry>,
+    /// Deadlines in order of time: at most one for each bounty.
+    pub(crate) due: Table<DueEntry>,
+}
+
+impl Tables {
+    pub(super) fn all(&self) -> [&dyn AnyTable; 18] {
+        [
+            &self.network,
+            &self.clock,
+            &self.totals,
+            &self.accounts,
+            &self.purses,
+            &self.evaluators,
+            &self.assets,
+            &self.pools,
+            &self.holdings,
+            &self.weights,
+            &self.licenses,
+            &self.bounties,
+            &self.progress,
+            &self.backings,
+            &self.submissions,
+            &self.submission_index,
+            &self.seats,
+            &self.due,
+        ]
+    }
+
+    fn all_mut(&mut self) -> [&mut dyn AnyTable; 18] {
+        [
+            &mut self.network,
+            &mut self.clock,
+            &mut self.totals,
+            &mut self.accounts,
+            &mut self.purses,
+            &mut self.evaluators,
+            &mut self.assets,
+            &mut self.pools,
+            &mut self.holdings,
+            &mut self.weights,
+            &mut self.licenses,
+            &mut self.bounties,
+            &mut self.progress,
+            &mut self.backings,
+            &mut self.submissions,
+            &mut self.submission_index,
+            &mut self.seats,
+            &mut self.due,
+        ]
+    }
+
+    pub(super) fn commit(&mut self) {
+        for table in self.all_mut() {
+            table.commit();
+        }
+    }
+
+    pub(super) fn rollback(&mut self) {
+        for table in self.all_mut() {
+            table.rollback();
+        }
+    }
+
+    pub(super) fn drain(&mut self) -> Vec<Change> {
+        let mut changes = Vec::new();
+        for table in self.all_mut() {
+            table.drain(&mut changes);
+        }
+        changes
+    }
+
+    pub(super) fn load(&mut self, key: &[u8], value: &[u8]) -> Option<()> {
+        let byte = *key.first()?;
+        self.all_mut()
+            .into_iter()
+            .find(|table| table.table() == byte)?
+            .load(key, value)
+    }
+}
