@@ -1,0 +1,207 @@
+//! CSV as numbers: inputs and labels.
+//!
+//! Rounding: a cell's decimal text becomes the nearest binary32, ties to even
+//! (one rounding, whatever the number of digits), which is then divided by
+//! `divide_inputs_by` (one IEEE rounding; division by 1 changes nothing).
+//! A number is written as in JSON: `-?(0|[1-9][0-9]*)(.[0-9]+)?([eE][+-]?[0-9]+)?`.
+
+use ndarray::{Array2, Axis};
+
+use crate::csv_text::{CELL_BYTES_MAX, CsvError, CsvText, excerpt};
+use crate::manifest::CsvSpec;
+
+/// Examples: one row of inputs and one label each.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Table {
+    /// The inputs. Shape: rows × inputs; all finite.
+    pub inputs: Array2<f32>,
+    /// The labels, one a row, each below the number of classes.
+    pub labels: Vec<u32>,
+}
+
+impl Table {
+    /// How many examples.
+    pub fn rows(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Only these examples, in this order.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    pub fn select(&self, indices: &[usize]) -> Self {
+        Self {
+            inputs: self.inputs.select(Axis(0), indices),
+            labels: indices.iter().map(|&index| self.labels[index]).collect(),
+        }
+    }
+}
+
+/// Reads one CSV file.
+///
+/// # Errors
+/// [`CsvError`] at the first place where the file is not what `spec` describes.
+pub fn read_csv(bytes: &[u8], spec: &CsvSpec) -> Result<Table, CsvError> {
+    let mut builder = TableBuilder::new(*spec);
+    builder.add_file(bytes)?;
+    Ok(builder.finish())
+}
+
+/// A table that grows by files.
+pub(crate) struct TableBuilder {
+    spec: CsvSpec,
+    divisor: f32,
+    inputs: Vec<f32>,
+    labels: Vec<u32>,
+}
+
+impl TableBuilder {
+    pub(crate) fn new(spec: CsvSpec) -> Self {
+        // Exact: a divisor is a whole number of at most 2^24.
+        let divisor = spec.divide_inputs_by as f32;
+        Self {
+            spec,
+            divisor,
+            inputs: Vec::new(),
+            labels: Vec::new(),
+        }
+    }
+
+    pub(crate) fn rows(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Appends the rows of one file.
+    pub(crate) fn add_file(&mut self, bytes: &[u8]) -> Result<(), CsvError> {
+        let text = CsvText::read(bytes, &self.spec)?;
+        let mut line = 0;
+        if let Some(header) = text.header() {
+            line += 1;
+            self.check_width(line, header_width(header))?;
+        }
+        for row in text.rows() {
+            line += 1;
+            self.check_width(line, row.split(',').count())?;
+            self.add_row(line, row)?;
+        }
+        Ok(())
+    }
+
+    fn check_width(&self, line: u64, found: usize) -> Result<(), CsvError> {
+        let expected = self.spec.width();
+        if found == expected {
+            Ok(())
+        } else {
+            Err(CsvError::Width {
+                line,
+                found,
+                expected,
+            })
+        }
+    }
+
+    /// Appends a row of the right width. Commas are all that its cells can be
+    /// parted by: a cell with a quote is no number.
+    fn add_row(&mut self, line: u64, row: &str) -> Result<(), CsvError> {
+        for (column, cell) in (1usize..).zip(row.split(',')) {
+            if cell.len() > CELL_BYTES_MAX {
+                return Err(CsvError::CellTooLong {
+                    line,
+                    column,
+                    size_bytes: cell.len(),
+                });
+            }
+            if column == self.spec.label_column as usize + 1 {
+                self.labels.push(self.label(line, column, cell)?);
+                continue;
+            }
+            if !is_number(cell) {
+                return Err(CsvError::Number {
+                    line,
+                    column,
+                    value: excerpt(cell),
+                });
+            }
+            // The standard library's parse is correctly rounded.
+            match cell.parse::<f32>() {
+                Ok(value) if value.is_finite() => self.inputs.push(value / self.divisor),
+                _ => {
+                    return Err(CsvError::Infinite {
+                        line,
+                        column,
+                        value: excerpt(cell),
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn label(&self, line: u64, column: usize, cell: &str) -> Result<u32, CsvError> {
+        let digits = cell.bytes().all(|byte| byte.is_ascii_digit());
+        let canonical = digits && (cell.len() == 1 || !cell.starts_with('0'));
+        match cell.parse::<u32>() {
+            Ok(label) if canonical && label < self.spec.classes => Ok(label),
+            _ => {
+                let label_max = self.spec.classes.saturating_sub(1);
+                Err(CsvError::Label {
+                    line,
+                    column,
+                    value: excerpt(cell),
+                    label_max,
+                })
+            }
+        }
+    }
+
+    pub(crate) fn finish(self) -> Table {
+        let shape = (self.labels.len(), self.spec.inputs as usize);
+        let inputs = Array2::from_shape_vec(shape, self.inputs);
+        Table {
+            inputs: inputs.expect("every row has all its inputs"),
+            labels: self.labels,
+        }
+    }
+}
+
+/// How many columns a header names; a name may be quoted and have commas in it.
+fn header_width(header: &str) -> usize {
+    let reader = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .from_reader(header.as_bytes());
+    match reader.into_records().next() {
+        Some(Ok(record)) => record.len(),
+        _ => 0,
+    }
+}
+
+/// Whether a cell is a number as JSON writes it.
+fn is_number(cell: &str) -> bool {
+    /// Takes digits off the front; `None` if there are none.
+    fn digits(bytes: &[u8]) -> Option<&[u8]> {
+        let count = bytes
+            .iter()
+            .take_while(|byte| byte.is_ascii_digit())
+            .count();
+        (count > 0).then(|| &bytes[count..])
+    }
+    fn after_sign(bytes: &[u8]) -> Option<()> {
+        let whole = digits(bytes)?;
+        if bytes[0] == b'0' && bytes.len() - whole.len() > 1 {
+            return None;
+        }
+        let fraction = match whole {
+            [b'.', rest @ ..] => digits(rest)?,
+            rest => rest,
+        };
+        let exponent = match fraction {
+            [b'e' | b'E', b'+' | b'-', rest @ ..] | [b'e' | b'E', rest @ ..] => digits(rest)?,
+            rest => rest,
+        };
+        exponent.is_empty().then_some(())
+    }
+    after_sign(cell.strip_prefix('-').unwrap_or(cell).as_bytes()).is_some()
+}
+
+#[cfg(test)]
+mod tests;
