@@ -13,7 +13,7 @@ use crate::manifest::CsvSpec;
 /// Examples: one row of inputs and one label each.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Table {
-    /// The inputs. Shape: rows × inputs; all finite.
+    /// The inputs. Shape: rows × inputs; all finite; row-major.
     pub inputs: Array2<f32>,
     /// The labels, one a row, each below the number of classes.
     pub labels: Vec<u32>,

@@ -10,6 +10,8 @@ use std::str::FromStr;
 use borsh::{BorshDeserialize, BorshSerialize};
 use protocol::Amount;
 
+use crate::spelling::excerpt;
+
 /// Decimal places that a percentage may have (RULES.md).
 pub const PERCENT_DECIMALS: u32 = 9;
 
@@ -102,7 +104,7 @@ impl FromStr for Percent {
 
     /// Reads the canonical text, such as `2.5%`.
     fn from_str(text: &str) -> Result<Self, PercentError> {
-        let shown = || text.chars().take(24).collect::<String>();
+        let shown = || excerpt(text);
         let form = || PercentError::Form(shown());
         let number = text.strip_suffix('%').ok_or_else(form)?;
         let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));

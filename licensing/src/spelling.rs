@@ -3,6 +3,7 @@
 //! Suggestions only: nothing here ever grants anything.
 
 use protocol::Amount;
+use protocol::text::Text;
 
 use crate::Percent;
 use crate::terms::{CURRENCY, LICENSE_ID, name};
@@ -94,9 +95,14 @@ const FORMS: [(&str, &[(&str, &str)]); 9] = [
     ),
 ];
 
-/// The first characters of a text from outside.
+/// The first characters of a text from outside, safe to show on a terminal:
+/// control and direction characters are replaced.
 pub(crate) fn excerpt(text: &str) -> String {
-    text.chars().take(EXCERPT_CHARS).collect()
+    let start: String = text.chars().take(EXCERPT_CHARS).collect();
+    if start.is_empty() {
+        return start;
+    }
+    Text::<{ 4 * EXCERPT_CHARS }>::lossy(&start).to_string()
 }
 
 /// The letters of a text, in lower case, at most one more than are compared.

@@ -226,6 +226,7 @@ fn a_selection_keeps_inputs_and_labels_together() {
     let table = read_csv(b"1,2,0\n3,4,1\n5,6,2\n", &spec()).expect("a valid file");
     let some = table.select(&[2, 0]);
     assert_eq!(some.inputs, array![[5.0, 6.0], [1.0, 2.0]]);
+    assert!(table.inputs.is_standard_layout() && some.inputs.is_standard_layout());
     assert_eq!((some.rows(), some.labels), (2, vec![2, 0]));
     assert_eq!(table.select(&[]).inputs.dim(), (0, 2));
 }

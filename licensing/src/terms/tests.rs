@@ -445,6 +445,22 @@ fn an_error_stays_short_whatever_the_value() {
 }
 
 #[test]
+fn an_error_shows_no_control_or_direction_characters() {
+    for name in [
+        "Derivation",
+        "derivation",
+        "Currency",
+        "Payment-Address",
+        "\u{1b}Expiry",
+    ] {
+        let given = [Tag::new(name, "\u{1b}[2J\u{202e}Monthly\n")];
+        let shown = Terms::parse(&given).expect_err(name).to_string();
+        let is_hidden = |c: char| c.is_control() || c == '\u{202e}';
+        assert!(!shown.contains(is_hidden), "{shown:?}");
+    }
+}
+
+#[test]
 fn the_ids_of_known_terms_never_change() {
     for (terms, id) in [
         (
