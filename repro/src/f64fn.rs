@@ -1,7 +1,8 @@
 //! Elementary functions in binary64, for metrics: the same bits on every machine.
 //!
 //! Only `+`, `−`, `×`, `÷` and bit operations are used, each IEEE and never fused, so there is nothing a
-//! machine without a fused multiply-add could do differently. Measured error: below 0.8 ulp for both.
+//! machine without a fused multiply-add could do differently. Largest error of 30,000 values each against 200-bit
+//! arithmetic: 0.86 ulp for `exp`, 0.75 for `ln`.
 
 /// ln 2 in two parts: the first has 32 significant bits, so a product with an exponent is exact.
 const LN2_HIGH: f64 = 0.693_147_180_369_123_8;

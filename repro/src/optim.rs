@@ -109,3 +109,78 @@ impl<B: Backend> SimpleOptimizer<B> for AdamW {
         state
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Repro, ReproDevice};
+    use burn::optim::AdamWConfig;
+    use burn::tensor::TensorData;
+
+    type T = Tensor<Repro, 1>;
+
+    fn tensor(data: [f32; 4]) -> T {
+        T::from_data(TensorData::new(data.to_vec(), [4]), &ReproDevice)
+    }
+
+    fn read(tensor: T) -> Vec<f32> {
+        tensor.into_data().to_vec().expect("floats")
+    }
+
+    /// The weights after some steps on the square of the distance to (1, 2, 3, 4).
+    fn run(steps: usize, optimiser: &impl SimpleOptimizer<Repro>) -> Vec<f32> {
+        let goal = tensor([1.0, 2.0, 3.0, 4.0]);
+        let (mut weight, mut state) = (tensor([0.5, -0.5, 3.0, 9.0]), None);
+        for _ in 0..steps {
+            let grad = (weight.clone() - goal.clone()).mul_scalar(2.0);
+            (weight, state) = optimiser.step(0.1, weight, grad, state);
+        }
+        read(weight)
+    }
+
+    #[test]
+    fn it_walks_where_burns_own_does() {
+        let config = AdamWConfig::new()
+            .with_epsilon(1e-8)
+            .with_weight_decay(0.01);
+        for steps in [1, 2, 50] {
+            let (ours, theirs) = (run(steps, &AdamW::default()), run(steps, &config.build()));
+            for (ours, theirs) in ours.iter().zip(&theirs) {
+                assert!(
+                    (ours - theirs).abs() < 1e-3,
+                    "{steps} steps: {ours} and {theirs}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_first_step_is_the_formula() {
+        let (weight, grad) = (0.5f32, 2.0f32 * (0.5 - 1.0));
+        let (m, v) = (grad * (1.0 - 0.9f32), (grad * grad) * (1.0 - 0.999f32));
+        let (c1, c2) = (
+            (1.0 - f64::from(0.9f32)) as f32,
+            (1.0 - f64::from(0.999f32)) as f32,
+        );
+        let update = (m / c1) / ((v / c2).sqrt() + 1e-8);
+        let kept = weight * (1.0 - 0.1 * f64::from(0.01f32)) as f32;
+        let expected = kept - update * 0.1f64 as f32;
+        assert_eq!(run(1, &AdamW::default())[0].to_bits(), expected.to_bits());
+    }
+
+    #[test]
+    fn without_decay_a_weight_without_gradient_stays() {
+        let still = AdamW {
+            weight_decay: 0.0,
+            ..AdamW::default()
+        };
+        assert_eq!(run(3, &still)[2], 3.0);
+    }
+
+    #[test]
+    fn a_power_is_a_power() {
+        assert_eq!(power(0.5, 0), 1.0);
+        assert_eq!(power(0.5, 10), 1.0 / 1024.0);
+        assert_eq!(power(3.0, 5), 243.0);
+    }
+}

@@ -113,7 +113,7 @@ fn view(tensor: &FlexTensor) -> View<'_> {
     }
 }
 
-/// A float tensor of any rank as a matrix: the last axis is its columns, all others together its rows.
+/// A float tensor of rank two as a matrix.
 fn matrix(tensor: &FlexTensor) -> Matrix<'_> {
     let layout = tensor.layout();
     let (shape, strides) = (layout.shape(), layout.strides());

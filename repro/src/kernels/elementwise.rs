@@ -103,3 +103,33 @@ fn broadcast_strides(view: &View, shape: &[usize]) -> Vec<isize> {
         .map(|((&from, &stride), &to)| if from == to { stride } else { 0 })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_power_is_repeated_squaring_in_the_written_order() {
+        let x = 1.000_123_4f32;
+        let squared = x * x;
+        let fourth = squared * squared;
+        let check =
+            |n, expected: f32| assert_eq!(powi(x, n).to_bits(), expected.to_bits(), "power {n}");
+        check(0, 1.0);
+        check(1, x);
+        check(2, squared);
+        check(3, x * squared);
+        check(7, x * squared * fourth);
+        check(-1, 1.0 / x);
+        check(-2, 1.0 / squared);
+        assert_eq!(powi(f32::NAN, 0), 1.0);
+        assert_eq!(powi(0.0, -1), f32::INFINITY);
+        assert_eq!(powi(2.0, i64::MIN), 0.0);
+    }
+
+    #[test]
+    #[should_panic(expected = "do not broadcast")]
+    fn lengths_that_differ_and_are_not_one_do_not_broadcast() {
+        broadcast_shape(&[2, 3], &[2, 4]);
+    }
+}

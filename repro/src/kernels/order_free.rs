@@ -106,3 +106,80 @@ pub fn take_along(x: &[f32], axis: Axis, indices: &[i64], k: usize) -> Vec<f32> 
     }
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROW: fn(usize) -> Axis = |len| Axis {
+        outer: 1,
+        len,
+        inner: 1,
+    };
+
+    fn check(x: &[f32], which: Extreme, index: i64) {
+        let (values, indices) = extreme(x, ROW(x.len()), which);
+        assert_eq!(indices, [index], "{x:?}");
+        let expected = x[index as usize];
+        assert!(
+            values[0].to_bits() == expected.to_bits() || expected.is_nan() && values[0].is_nan()
+        );
+    }
+
+    #[test]
+    fn ties_go_to_the_lowest_index_and_the_zeros_are_equal() {
+        check(&[1.0, 3.0, 3.0], Extreme::Max, 1);
+        check(&[2.0, 1.0, 1.0], Extreme::Min, 1);
+        check(&[-0.0, 0.0], Extreme::Max, 0);
+        check(&[0.0, -0.0], Extreme::Min, 0);
+    }
+
+    #[test]
+    fn the_first_nan_wins() {
+        check(&[1.0, f32::NAN, f32::INFINITY, f32::NAN], Extreme::Max, 1);
+        check(
+            &[1.0, f32::NAN, f32::NEG_INFINITY, f32::NAN],
+            Extreme::Min,
+            1,
+        );
+        check(&[f32::NAN, 1.0], Extreme::Max, 0);
+    }
+
+    #[test]
+    fn an_inner_axis_is_left_alone() {
+        let (values, indices) = extreme(
+            &[1.0, 9.0, 5.0, 2.0],
+            Axis {
+                outer: 1,
+                len: 2,
+                inner: 2,
+            },
+            Extreme::Max,
+        );
+        assert_eq!((values, indices), (vec![5.0, 9.0], vec![1, 0]));
+    }
+
+    #[test]
+    fn sorting_keeps_equal_elements_in_order_both_ways() {
+        let x = [2.0, -0.0, 2.0, 0.0, f32::NAN, -1.0];
+        assert_eq!(argsort(&x, ROW(6), false), [5, 1, 3, 0, 2, 4]);
+        assert_eq!(argsort(&x, ROW(6), true), [4, 0, 2, 1, 3, 5]);
+    }
+
+    #[test]
+    fn sorting_an_outer_axis_sorts_columns() {
+        let x = [3.0, 1.0, 1.0, 2.0];
+        assert_eq!(
+            argsort(
+                &x,
+                Axis {
+                    outer: 1,
+                    len: 2,
+                    inner: 2
+                },
+                false
+            ),
+            [1, 0, 0, 1]
+        );
+    }
+}

@@ -8,7 +8,9 @@
 //! `(i / 4, draw)`. Each 64-bit number is two words, the low one first. So any element can be made alone.
 
 use super::elementary::{cos, log};
-use super::fma::{Fma, Hardware, Portable};
+#[cfg(target_arch = "x86_64")]
+use super::fma::Hardware;
+use super::fma::{Fma, Portable};
 use super::paths::Path;
 
 /// Philox4x32-10: one block of four words.
@@ -93,7 +95,7 @@ impl Draw {
         let block = self.block(index / 2);
         let at = (index % 2) as usize * 2;
         let number = u64::from(block[at + 1]) << 32 | u64::from(block[at]);
-        (u128::from(number) * u128::from(bound) >> 64) as u64
+        ((u128::from(number) * u128::from(bound)) >> 64) as u64
     }
 
     /// The numbers 0 to `len` − 1 in random order: Fisher and Yates from the end, `i` descending from
@@ -180,4 +182,116 @@ fn to_unit(word: u32) -> f32 {
 
 fn words(number: u64) -> [u32; 2] {
     [number as u32, (number >> 32) as u32]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn philox_gives_the_published_answers() {
+        // From the known-answer file of the authors' library, Random123.
+        let check = |key, counter, expected: [u32; 4]| assert_eq!(philox(key, counter), expected);
+        check(
+            [0; 2],
+            [0; 4],
+            [0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8],
+        );
+        check(
+            [!0; 2],
+            [!0; 4],
+            [0x408f_276d, 0x41c8_3b0e, 0xa20b_c7c6, 0x6d54_51fd],
+        );
+        check(
+            [0xa409_3822, 0x299f_31d0],
+            [0x243f_6a88, 0x85a3_08d3, 0x1319_8a2e, 0x0370_7344],
+            [0xd16c_fe09, 0x94fd_cceb, 0x5001_e420, 0x2412_6ea1],
+        );
+    }
+
+    #[test]
+    fn every_coordinate_changes_the_numbers() {
+        let base = Draw::new(1, 2, 3, 4).word(5);
+        let others = [
+            Draw::new(9, 2, 3, 4).word(5),
+            Draw::new(1, 9, 3, 4).word(5),
+            Draw::new(1, 2, 9, 4).word(5),
+            Draw::new(1, 2, 3, 9).word(5),
+            Draw::new(1, 2, 3, 4).word(9),
+        ];
+        assert!(
+            others.iter().all(|other| *other != base),
+            "{base:x} {others:x?}"
+        );
+    }
+
+    #[test]
+    fn a_longer_fill_begins_with_the_shorter_one() {
+        let draw = Draw::new(1, 0, 0, 0);
+        for law in [
+            Distribution::Unit,
+            Distribution::Bernoulli { probability: 0.3 },
+            Distribution::Normal {
+                mean: 1.0,
+                deviation: 2.0,
+            },
+        ] {
+            let long = draw.fill(Path::Scalar, law, 1001);
+            assert_eq!(draw.fill(Path::Scalar, law, 37), long[..37]);
+        }
+    }
+
+    #[test]
+    fn numbers_have_the_moments_of_their_distribution() {
+        let moments = |law| {
+            let numbers = Draw::new(5, 0, 0, 0).fill(Path::available()[0], law, 1 << 18);
+            let count = numbers.len() as f64;
+            let mean = numbers.iter().map(|&x| f64::from(x)).sum::<f64>() / count;
+            let spread = numbers
+                .iter()
+                .map(|&x| (f64::from(x) - mean) * (f64::from(x) - mean))
+                .sum::<f64>()
+                / count;
+            (mean, spread)
+        };
+        let check = |law, mean: f64, spread: f64| {
+            let (m, s) = moments(law);
+            assert!(
+                (m - mean).abs() < 0.01 && (s - spread).abs() < 0.02,
+                "{law:?}: {m} {s}"
+            );
+        };
+        check(Distribution::Unit, 0.5, 1.0 / 12.0);
+        check(
+            Distribution::Uniform {
+                low: -1.0,
+                high: 3.0,
+            },
+            1.0,
+            16.0 / 12.0,
+        );
+        check(Distribution::Bernoulli { probability: 0.25 }, 0.25, 0.1875);
+        check(
+            Distribution::Normal {
+                mean: 1.0,
+                deviation: 0.5,
+            },
+            1.0,
+            0.25,
+        );
+    }
+
+    #[test]
+    fn a_permutation_has_every_number_once() {
+        let mut order = Draw::new(1, 2, 0, 0).permutation(1000);
+        assert_ne!(order[..10], [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+        order.sort_unstable();
+        assert!(
+            order
+                .iter()
+                .enumerate()
+                .all(|(place, &number)| place == number)
+        );
+        assert_eq!(Draw::new(1, 2, 0, 0).permutation(0), Vec::<usize>::new());
+    }
 }

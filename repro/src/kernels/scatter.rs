@@ -67,3 +67,55 @@ fn checked(index: i64, len: usize) -> usize {
         _ => panic!("repro: index {index} is outside an axis of length {len}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_for_one_place_are_added_in_source_order() {
+        // In this order the small number is lost; in any other it is not.
+        let axis = Axis {
+            outer: 1,
+            len: 2,
+            inner: 1,
+        };
+        let mut target = [0.0, 0.0];
+        scatter_add(&mut target, axis, &[1, 1, 1], &[1e8, 1.0, -1e8]);
+        assert_eq!(target, [0.0, 0.0]);
+        scatter_add(&mut target, axis, &[1, 1, 1], &[1e8, -1e8, 1.0]);
+        assert_eq!(target, [0.0, 1.0]);
+    }
+
+    #[test]
+    fn whole_slices_are_added_at_their_indices() {
+        let mut target = [0.0; 6];
+        let axis = Axis {
+            outer: 1,
+            len: 3,
+            inner: 2,
+        };
+        select_add(
+            &mut target,
+            axis,
+            &[2, 0, 2],
+            &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0],
+        );
+        assert_eq!(target, [3.0, 4.0, 0.0, 0.0, 6.0, 8.0]);
+    }
+
+    #[test]
+    #[should_panic(expected = "index 3 is outside an axis of length 3")]
+    fn an_index_outside_the_axis_is_refused() {
+        select_add(
+            &mut [0.0; 3],
+            Axis {
+                outer: 1,
+                len: 3,
+                inner: 1,
+            },
+            &[3],
+            &[1.0],
+        );
+    }
+}

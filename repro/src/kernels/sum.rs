@@ -124,3 +124,90 @@ fn sum_columns(plane: &[f32], width: usize, totals: &mut [f32]) {
         totals.copy_from_slice(&lanes[0][..strip_width]);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn numbers(len: usize) -> Vec<f32> {
+        (0..len)
+            .map(|i| ((i * 7919 % 1013) as f32 - 500.0) * 0.001_37)
+            .collect()
+    }
+
+    /// The rule of the module's head, written the other way round: one lane after another.
+    fn by_the_book(x: &[f32]) -> f32 {
+        if x.len() > BLOCK {
+            let sums: Vec<f32> = x.chunks(BLOCK).map(by_the_book).collect();
+            return by_the_book(&sums);
+        }
+        let lane = |l: usize| x.iter().skip(l).step_by(16).fold(0.0f32, |sum, x| sum + x);
+        let eight = |l: usize| lane(l) + lane(l + 8);
+        let four = |l: usize| eight(l) + eight(l + 4);
+        (four(0) + four(2)) + (four(1) + four(3))
+    }
+
+    #[test]
+    fn a_sum_is_what_the_book_says() {
+        for len in [0, 1, 2, 15, 16, 17, 100, 4095, 4096, 4097, 8192, 20_000] {
+            let x = numbers(len);
+            assert_eq!(sum(&x).to_bits(), by_the_book(&x).to_bits(), "length {len}");
+        }
+    }
+
+    #[test]
+    fn more_than_4096_blocks_are_summed_by_the_same_rule() {
+        let x = numbers(BLOCK * BLOCK + 5);
+        assert_eq!(sum(&x).to_bits(), by_the_book(&x).to_bits());
+    }
+
+    #[test]
+    fn columns_are_summed_like_rows() {
+        for (rows, width) in [(1, 1), (3, 70), (16, 64), (50, 65), (4097, 3), (9000, 2)] {
+            let x = numbers(rows * width);
+            let axis = Axis {
+                outer: 1,
+                len: rows,
+                inner: width,
+            };
+            let columns = sum_axis(&x, axis);
+            for (column, total) in columns.iter().enumerate() {
+                let gathered: Vec<f32> = x.iter().skip(column).step_by(width).copied().collect();
+                assert_eq!(
+                    total.to_bits(),
+                    sum(&gathered).to_bits(),
+                    "{rows} rows, column {column}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_sum_of_nothing_and_of_minus_zero_is_plus_zero() {
+        assert_eq!(sum(&[]).to_bits(), 0);
+        assert_eq!(sum(&[-0.0]).to_bits(), 0);
+        assert_eq!(
+            sum_axis(
+                &[],
+                Axis {
+                    outer: 2,
+                    len: 0,
+                    inner: 3
+                }
+            ),
+            [0.0; 6]
+        );
+    }
+
+    #[test]
+    fn a_mean_is_the_sum_divided_by_the_count() {
+        let x = numbers(37);
+        assert_eq!(mean(&x).to_bits(), (sum(&x) / 37.0).to_bits());
+        let axis = Axis {
+            outer: 1,
+            len: 37,
+            inner: 1,
+        };
+        assert_eq!(mean_axis(&x, axis)[0].to_bits(), mean(&x).to_bits());
+    }
+}

@@ -1,0 +1,142 @@
+//! Right to the bit is not yet right: how close the definition is to mathematics.
+
+mod support;
+#[path = "support/ulp.rs"]
+mod ulp;
+
+use burn::backend::Autodiff;
+use burn::tensor::activation::{gelu, log_softmax, sigmoid};
+use burn::tensor::module::linear;
+use burn::tensor::{Tensor, TensorData};
+use repro::kernels::elementary::Function;
+use repro::{Repro, ReproDevice, f64fn};
+use support::numbers;
+
+#[test]
+fn elementary_functions_stay_within_their_documented_error() {
+    let bounds = [
+        (Function::Exp, 0.86),
+        (Function::Log, 0.91),
+        (Function::Log1p, 2.42),
+        (Function::Tanh, 1.4),
+        (Function::Erf, 1.2),
+        (Function::Sin, 1.6),
+        (Function::Cos, 1.6),
+        (Function::Sigmoid, 2.5),
+    ];
+    for (function, bound) in bounds {
+        let (error, at) = ulp::worst(function, 7, 4999);
+        assert!(error <= bound, "{function:?} is {error} ulp off at {at:e}");
+    }
+}
+
+#[test]
+fn gelu_and_its_slope_stay_within_a_small_absolute_error() {
+    for function in [Function::Gelu, Function::GeluSlope] {
+        let inputs: Vec<f32> = (-40_000..40_000).map(|i| i as f32 * 5e-4).collect();
+        let mut outputs = inputs.clone();
+        repro::kernels::elementary::apply(
+            repro::paths::Path::available()[0],
+            function,
+            &mut outputs,
+        );
+        for (&x, &y) in inputs.iter().zip(&outputs) {
+            let exact = ulp::reference(function, f64::from(x));
+            let error = (f64::from(y) - exact).abs();
+            assert!(
+                error <= 2.5e-7 * exact.abs().max(1.0),
+                "{function:?}({x}) is {error:e} off"
+            );
+        }
+    }
+}
+
+/// Lines of `function, argument bits, correctly rounded result bits`, made in 200-bit arithmetic.
+#[test]
+fn the_metric_functions_are_within_one_ulp_of_200_bit_arithmetic() {
+    let stored = include_str!("vectors/f64fn.txt");
+    assert!(stored.lines().count() > 400);
+    for line in stored.lines() {
+        let parts: Vec<&str> = line.split(' ').collect();
+        let number = |text| f64::from_bits(u64::from_str_radix(text, 16).expect("hexadecimal"));
+        let (x, exact) = (number(parts[1]), number(parts[2]));
+        let got = match parts[0] {
+            "exp" => f64fn::exp(x),
+            _ => f64fn::ln(x),
+        };
+        let apart = (got.to_bits() as i64 - exact.to_bits() as i64).abs();
+        assert!(apart <= 1, "{}({x:e}) is {exact:e}, got {got:e}", parts[0]);
+    }
+}
+
+#[test]
+fn the_metric_functions_know_the_ends_of_their_range() {
+    assert_eq!(f64fn::exp(0.0), 1.0);
+    assert_eq!(f64fn::exp(-0.0), 1.0);
+    assert_eq!(f64fn::exp(710.0), f64::INFINITY);
+    assert_eq!(f64fn::exp(f64::INFINITY), f64::INFINITY);
+    assert_eq!(f64fn::exp(-746.0), 0.0);
+    assert_eq!(f64fn::exp(f64::NEG_INFINITY), 0.0);
+    assert_eq!(f64fn::exp(-745.0), 5e-324);
+    assert_eq!(f64fn::ln(1.0).to_bits(), 0);
+    assert_eq!(f64fn::ln(0.0), f64::NEG_INFINITY);
+    assert_eq!(f64fn::ln(f64::INFINITY), f64::INFINITY);
+    assert!(
+        f64fn::exp(f64::NAN).is_nan() && f64fn::ln(f64::NAN).is_nan() && f64fn::ln(-1.0).is_nan()
+    );
+}
+
+/// Compares gradients with central differences of the same function.
+fn check_gradient(
+    name: &str,
+    x: Vec<f32>,
+    f: impl Fn(Tensor<Autodiff<Repro>, 2>) -> Tensor<Autodiff<Repro>, 1>,
+) {
+    let shape = [3, x.len() / 3];
+    let tracked = |x: Vec<f32>| {
+        Tensor::<Autodiff<Repro>, 2>::from_data(TensorData::new(x, shape), &ReproDevice)
+            .require_grad()
+    };
+    let value = |x: Vec<f32>| f64::from(f(tracked(x)).into_scalar());
+    let leaf = tracked(x.clone());
+    let grads = f(leaf.clone()).backward();
+    let gradient: Vec<f32> = leaf
+        .grad(&grads)
+        .expect("a gradient")
+        .into_data()
+        .to_vec()
+        .expect("floats");
+    let step = 1.0 / 128.0;
+    for (i, gradient) in gradient.iter().enumerate() {
+        let moved = |by: f32| {
+            let mut x = x.clone();
+            x[i] += by;
+            value(x)
+        };
+        let slope = (moved(step) - moved(-step)) / f64::from(2.0 * step);
+        let error = (slope - f64::from(*gradient)).abs();
+        assert!(
+            error < 3e-3 * slope.abs().max(1.0),
+            "{name}, element {i}: {gradient} and {slope}"
+        );
+    }
+}
+
+#[test]
+fn gradients_are_the_slopes_of_their_functions() {
+    let weight = || Tensor::from_data(TensorData::new(numbers(3, 20), [4, 5]), &ReproDevice);
+    let x = || numbers(4, 12);
+    check_gradient("gelu", x(), |x| gelu(x).sum());
+    check_gradient("sigmoid", x(), |x| sigmoid(x).powi_scalar(2).sum());
+    check_gradient("tanh", x(), |x| x.tanh().sum());
+    check_gradient("erf", x(), |x| x.erf().sum());
+    check_gradient("log_softmax", x(), |x| {
+        (log_softmax(x.clone(), 1) * x).mean()
+    });
+    check_gradient("linear", x(), |x| {
+        linear(x, weight(), None).powi_scalar(2).mean()
+    });
+    check_gradient("mean_dim", x(), |x| {
+        (x.clone() - x.mean_dim(0)).powi_scalar(2).sum()
+    });
+}

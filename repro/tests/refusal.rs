@@ -1,0 +1,110 @@
+//! What version 1 does not define does not run, and says so.
+
+mod support;
+
+use burn::module::Param;
+use burn::tensor::backend::Backend;
+use burn::tensor::{DType, Distribution, Int, Tensor, TensorData};
+use repro::{Repro, ReproDevice, random};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+type T<const D: usize> = Tensor<Repro, D>;
+
+fn check(job: impl FnOnce(), message: &str) {
+    let caught = catch_unwind(AssertUnwindSafe(job)).expect_err("it must refuse");
+    let text = caught
+        .downcast_ref::<String>()
+        .expect("a formatted message");
+    assert!(text.contains(message), "`{text}` does not say `{message}`");
+}
+
+fn x() -> T<2> {
+    Tensor::from_data(
+        TensorData::new(support::numbers(1, 12), [3, 4]),
+        &ReproDevice,
+    )
+}
+
+#[test]
+fn an_undefined_operation_names_itself_and_the_version() {
+    let outside = |operation: &str| {
+        format!("repro: {operation} is outside the reproducible arithmetic, version 1")
+    };
+    check(|| drop(x().tan()), &outside("float_tan"));
+    check(|| drop(x().cumsum(1)), &outside("float_cumsum"));
+    check(|| drop(x().prod()), &outside("float_prod"));
+    check(|| drop(x().powf(x())), &outside("float_powf"));
+    check(
+        || drop(x().powf_scalar(0.5)),
+        &outside("float_powf_scalar_impl"),
+    );
+    check(|| drop(x() % 2.0), &outside("float_remainder_scalar"));
+    check(|| drop(x().cosh()), &outside("float_cosh"));
+    let image = || x().reshape([1, 1, 3, 4]);
+    check(
+        || {
+            drop(burn::tensor::module::max_pool2d(
+                image(),
+                [2, 2],
+                [1, 1],
+                [0, 0],
+                [1, 1],
+                false,
+            ))
+        },
+        &outside("max_pool2d"),
+    );
+    let whole = || Tensor::<Repro, 1, Int>::from_ints([3, 1, 3], &ReproDevice);
+    check(
+        || drop(whole().powi_scalar(3)),
+        &outside("int_powi_scalar_impl"),
+    );
+    check(|| drop(whole().argsort(0)), &outside("int_argsort"));
+}
+
+#[test]
+fn float_types_other_than_binary32_are_refused() {
+    for (dtype, name) in [
+        (DType::F64, "F64"),
+        (DType::F16, "F16"),
+        (DType::BF16, "BF16"),
+    ] {
+        let message = format!("with {name} instead of F32 is outside");
+        check(|| drop(x().cast(dtype)), &message);
+        check(|| drop(T::<1>::zeros([2], (&ReproDevice, dtype))), &message);
+        let data = TensorData::new(vec![1.0f32, 2.0], [2]).convert_dtype(dtype);
+        check(
+            || drop(T::<1>::from_data(data, (&ReproDevice, dtype))),
+            &message,
+        );
+        assert!(!Repro::supports_dtype(&ReproDevice, dtype));
+    }
+}
+
+#[test]
+fn a_random_tensor_without_a_stream_is_refused() {
+    let draw = || drop(T::<1>::random([3], Distribution::Default, &ReproDevice));
+    check(draw, "needs a random stream");
+    random::scope(1, random::INIT, draw);
+    check(draw, "needs a random stream");
+}
+
+#[test]
+fn burns_ambient_seed_is_refused() {
+    check(
+        || Repro::seed(&ReproDevice, 1),
+        "seed (one seed for the process; use repro::random::scope)",
+    );
+}
+
+#[test]
+fn a_parameter_drawn_late_is_refused_outside_its_scope() {
+    let lazy = random::scope(1, random::INIT, || {
+        let initialiser = burn::nn::Initializer::Normal {
+            mean: 0.0,
+            std: 1.0,
+        };
+        initialiser.init::<Repro, 1, _>([3], &ReproDevice)
+    });
+    check(|| drop(Param::val(&lazy)), "needs a random stream");
+}
