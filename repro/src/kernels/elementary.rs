@@ -88,19 +88,61 @@ fn apply_avx2(function: Function, x: &mut [f32]) {
     apply_with::<Hardware>(function, x);
 }
 
+/// Loops, not closures: a closure is a function of its own, which the compiler need not inline, and outside the function
+/// that enables it the instruction would become a call to the platform's C library.
 #[inline(always)]
 fn apply_with<F: Fma>(function: Function, x: &mut [f32]) {
     match function {
-        Function::Exp => x.iter_mut().for_each(|x| *x = exp::<F>(*x)),
-        Function::Log => x.iter_mut().for_each(|x| *x = log::<F>(*x)),
-        Function::Log1p => x.iter_mut().for_each(|x| *x = log1p::<F>(*x)),
-        Function::Tanh => x.iter_mut().for_each(|x| *x = tanh::<F>(*x)),
-        Function::Erf => x.iter_mut().for_each(|x| *x = erf::<F>(*x)),
-        Function::Sin => x.iter_mut().for_each(|x| *x = sin::<F>(*x)),
-        Function::Cos => x.iter_mut().for_each(|x| *x = cos::<F>(*x)),
-        Function::Sigmoid => x.iter_mut().for_each(|x| *x = sigmoid::<F>(*x)),
-        Function::Gelu => x.iter_mut().for_each(|x| *x = gelu::<F>(*x)),
-        Function::GeluSlope => x.iter_mut().for_each(|x| *x = gelu_slope::<F>(*x)),
+        Function::Exp => {
+            for x in x {
+                *x = exp::<F>(*x);
+            }
+        }
+        Function::Log => {
+            for x in x {
+                *x = log::<F>(*x);
+            }
+        }
+        Function::Log1p => {
+            for x in x {
+                *x = log1p::<F>(*x);
+            }
+        }
+        Function::Tanh => {
+            for x in x {
+                *x = tanh::<F>(*x);
+            }
+        }
+        Function::Erf => {
+            for x in x {
+                *x = erf::<F>(*x);
+            }
+        }
+        Function::Sin => {
+            for x in x {
+                *x = sin::<F>(*x);
+            }
+        }
+        Function::Cos => {
+            for x in x {
+                *x = cos::<F>(*x);
+            }
+        }
+        Function::Sigmoid => {
+            for x in x {
+                *x = sigmoid::<F>(*x);
+            }
+        }
+        Function::Gelu => {
+            for x in x {
+                *x = gelu::<F>(*x);
+            }
+        }
+        Function::GeluSlope => {
+            for x in x {
+                *x = gelu_slope::<F>(*x);
+            }
+        }
     }
 }
 
