@@ -42,6 +42,23 @@ pub struct Asset {
     pub stack: RoyaltyStack,
 }
 
+/// A place on the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, BorshSerialize, BorshDeserialize)]
+pub struct Order {
+    /// The height of the block.
+    pub height: u64,
+    /// The place of the record's receipt in it.
+    pub place: u32,
+}
+
+/// Whose some weights are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub(crate) struct WeightsClaim {
+    pub(crate) asset: ItemId,
+    /// Where they were registered, or, for a bounty's model, committed.
+    pub(crate) order: Order,
+}
+
 impl State {
     /// An asset by its id.
     pub fn asset(&self, id: ItemId) -> Option<&Asset> {
@@ -122,6 +139,12 @@ pub(crate) fn register(
         &body.holders[..]
     };
     check_holders(holders)?;
+    let claim = body
+        .weights_digest
+        .and_then(|digest| state.tables.weights.get(&digest));
+    if let Some(claim) = claim {
+        return Err(Rejection::WeightsTaken(claim.asset));
+    }
     let asset = Asset {
         kind: body.kind,
         name: body.name.clone(),
@@ -133,7 +156,8 @@ pub(crate) fn register(
         parents: body.parents.clone(),
         stack,
     };
-    insert(state, tx.id, asset, holders)
+    insert(state, tx.id, asset, holders, state.order());
+    Ok(())
 }
 
 fn check_holders(holders: &[Holder]) -> Result<(), Rejection> {
@@ -155,21 +179,19 @@ fn check_holders(holders: &[Holder]) -> Result<(), Rejection> {
     }
 }
 
-/// Puts a new asset into the state.
-///
-/// # Errors
-/// [`Rejection::WeightsTaken`] if the same weights are an asset already.
+/// Puts a new asset into the state. Its weights are its own from now on, also if
+/// somebody claimed them after `order`: a model that was committed before its
+/// weights were public comes before every import of them.
 pub(crate) fn insert(
     state: &mut State,
     id: ItemId,
     asset: Asset,
     holders: &[Holder],
-) -> Result<(), Rejection> {
+    order: Order,
+) {
     if let Some(digest) = asset.weights_digest {
-        if let Some(&taken) = state.tables.weights.get(&digest) {
-            return Err(Rejection::WeightsTaken(taken));
-        }
-        state.tables.weights.put(digest, id);
+        let claim = WeightsClaim { asset: id, order };
+        state.tables.weights.put(digest, claim);
     }
     state.tables.assets.put(id, asset);
     state.tables.pools.put(id, Pool::default());
@@ -181,5 +203,4 @@ pub(crate) fn insert(
         state.tables.holdings.put((id, holder.account), holding);
     }
     state.events.push(Event::AssetRegistered { asset: id });
-    Ok(())
 }

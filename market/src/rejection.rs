@@ -164,6 +164,18 @@ pub enum Rejection {
         /// Where it would have to be.
         needed: Phase,
     },
+    /// The phase is over, and the next begins with one of the next blocks: the clock is behind.
+    #[error(
+        "the phase {phase:?} ended at {until_ms}, block time is {time_ms}; the next begins within a few blocks"
+    )]
+    PhaseOver {
+        /// The phase that is over.
+        phase: Phase,
+        /// When it ended.
+        until_ms: u64,
+        /// Block time.
+        time_ms: u64,
+    },
     /// Backing closes at half of the open phase.
     #[error("backing closed at {closed_ms}, block time is {time_ms}")]
     BackingClosed {
@@ -172,8 +184,8 @@ pub enum Rejection {
         /// Block time.
         time_ms: u64,
     },
-    /// No more backers or submissions fit.
-    #[error("the bounty has {limit} {what} already, more are not taken")]
+    /// No more backers, submissions or evaluators fit.
+    #[error("there are {limit} {what} already, more are not taken")]
     Full {
         /// Of what.
         what: &'static str,
@@ -295,6 +307,7 @@ impl Rejection {
             Self::EvaluationFee { .. } => "evaluation_fee",
             Self::NoEvaluators => "no_evaluators",
             Self::WrongPhase { .. } => "wrong_phase",
+            Self::PhaseOver { .. } => "phase_over",
             Self::BackingClosed { .. } => "backing_closed",
             Self::Full { .. } => "full",
             Self::HasSubmissions => "has_submissions",
@@ -353,7 +366,8 @@ impl Rejection {
             Self::WrongPhase { .. } | Self::BackingClosed { .. } => {
                 "look at the bounty's schedule; what is over cannot be made up for"
             }
-            Self::Full { .. } => "choose another bounty",
+            Self::PhaseOver { .. } => "look at the bounty again after a few blocks",
+            Self::Full { .. } => "choose another bounty, or wait until there is room",
             Self::HasSubmissions => "let it run: reward and bond follow the rules",
             Self::SealMismatch(_) => "reveal the key that this seal was made with, by its owner",
             Self::AlreadyRevealed | Self::AlreadyDone => "nothing has to be done",

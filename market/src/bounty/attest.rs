@@ -26,7 +26,7 @@ pub(crate) fn attest_test_set(
     id: ItemId,
     outcome: &TestOutcome,
 ) -> Result<(), Rejection> {
-    state.need_phase(id, Phase::TestCheck)?;
+    state.need_phase(id, &[Phase::TestCheck])?;
     if need_seat(state, id, account)?.test_set.is_some() {
         return Err(Rejection::AlreadyDone);
     }
@@ -45,7 +45,7 @@ pub(crate) fn commit_attestations(
     id: ItemId,
     commitment: Digest,
 ) -> Result<(), Rejection> {
-    state.need_phase(id, Phase::Score)?;
+    state.need_phase(id, &[Phase::Score])?;
     if need_seat(state, id, account)?.commitment.is_some() {
         return Err(Rejection::AlreadyDone);
     }
@@ -64,7 +64,7 @@ pub(crate) fn reveal_attestations(
     id: ItemId,
     body: &RevealAttestations,
 ) -> Result<(), Rejection> {
-    let (_, progress) = state.need_phase(id, Phase::ScoreReveal)?;
+    let (_, progress) = state.need_phase(id, &[Phase::ScoreReveal])?;
     let revealed = progress.revealed;
     let seat = need_seat(state, id, account)?;
     if seat.attestations.is_some() {

@@ -94,7 +94,7 @@ fn test_set_verdict(state: &State, id: ItemId) -> Option<TestOutcome> {
 /// sponsor, up to the sponsor's own bond; nobody worked for them, so the fee returns.
 fn drop_unrevealed(state: &mut State, id: ItemId) {
     let (bounty, _) = state.bounty(id).expect("only posted bounties fall due");
-    let harmed = [(bounty.sponsor, bounty.bond)];
+    let mut harmed = [(bounty.sponsor, bounty.bond)];
     let silent: Vec<Submission> = state
         .submissions(id)
         .filter(|submission| submission.key.is_none())
@@ -102,17 +102,19 @@ fn drop_unrevealed(state: &mut State, id: ItemId) {
         .collect();
     for submission in silent {
         let bond = Purse::MinerBond(submission.id);
-        forfeit(state, bond, state.balance(bond), &harmed);
+        forfeit(state, bond, state.balance(bond), &mut harmed);
         settle::refund_fee(state, &submission);
         settle::stand(state, submission.id, Standing::NotRevealed);
     }
 }
 
 /// Seats that stayed silent, or committed and did not reveal, lose a part of
-/// their stake, half of it to the miners whose work they left unscored.
+/// their stake, half of it to the miners whose work they left unscored, up to
+/// what these have at risk.
 fn fail_idle_seats(state: &mut State, id: ItemId, seats: &[(Address, Seat)]) {
     let revealed = |submission: &&Submission| submission.key.is_some();
     let miners: Vec<Submission> = state.submissions(id).filter(revealed).cloned().collect();
+    let mut harmed = at_risk(state, &miners);
     for (evaluator, seat) in seats {
         if seat.attestations.is_some() {
             continue;
@@ -125,13 +127,12 @@ fn fail_idle_seats(state: &mut State, id: ItemId, seats: &[(Address, Seat)]) {
         };
         let stake = Purse::Seat(*evaluator);
         let amount = part(state.balance(stake), ppm);
-        let harmed = at_risk(state, &miners);
         state.events.push(Event::SeatFailed {
             bounty: id,
             evaluator: *evaluator,
             had_committed,
         });
-        forfeit(state, stake, amount, &harmed);
+        forfeit(state, stake, amount, &mut harmed);
     }
 }
 

@@ -33,14 +33,16 @@ pub(crate) use clock::deadline;
 pub(crate) use post::{back, cancel, post};
 pub(crate) use submit::{commit, reveal_submission, reveal_test_set};
 
+use crate::assets::Order;
 use crate::rejection::Rejection;
 use crate::state::State;
 
 /// The most backers of one bounty.
 pub const BACKERS_MAX: u32 = 1_000;
 
-/// The most submissions to one bounty.
-pub const SUBMISSIONS_MAX: u32 = 10_000;
+/// The most submissions to one bounty: one record must hold a whole batch of
+/// attestations, each of them as long as it can be.
+pub const SUBMISSIONS_MAX: u32 = 500;
 
 /// What was posted; it never changes.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
@@ -102,6 +104,8 @@ pub struct Submission {
     pub stack: RoyaltyStack,
     /// The height of the block it was committed in.
     pub height: u64,
+    /// The place of its receipt in that block.
+    pub place: u32,
     /// The revealed key.
     pub key: Option<[u8; 32]>,
     /// What a quorum found.
@@ -121,6 +125,16 @@ pub struct Seat {
     pub attestations: Option<Vec<Attestation>>,
     /// The published prediction leaves.
     pub leaves: Option<BlobRef>,
+}
+
+impl Submission {
+    /// Where on the log it was committed.
+    pub const fn order(&self) -> Order {
+        Order {
+            height: self.height,
+            place: self.place,
+        }
+    }
 }
 
 impl State {
@@ -176,13 +190,21 @@ impl State {
         self.bounty(id).ok_or(Rejection::UnknownBounty(id))
     }
 
-    /// The bounty if it is in the phase that a record belongs to.
-    fn need_phase(&self, id: ItemId, needed: Phase) -> Result<(&Bounty, &Progress), Rejection> {
+    /// The bounty if it is in one of the phases that a record belongs to, the usual one first.
+    fn need_phase(&self, id: ItemId, phases: &[Phase]) -> Result<(&Bounty, &Progress), Rejection> {
         let (bounty, progress) = self.need_bounty(id)?;
-        if progress.phase != needed {
-            return Err(Rejection::WrongPhase {
-                phase: progress.phase,
-                needed,
+        let phase = progress.phase;
+        if !phases.contains(&phase) {
+            let needed = phases[0];
+            return Err(Rejection::WrongPhase { phase, needed });
+        }
+        // The clock has a budget a block: a phase may be over before the next one began.
+        let (until_ms, time_ms) = (progress.until_ms, self.time_ms());
+        if time_ms >= until_ms {
+            return Err(Rejection::PhaseOver {
+                phase,
+                until_ms,
+                time_ms,
             });
         }
         Ok((bounty, progress))

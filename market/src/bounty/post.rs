@@ -2,7 +2,7 @@
 
 use protocol::ans104::Tag;
 use protocol::receipt::{Phase, Purse, Rule, VoidReason};
-use protocol::record::{PARENTS_MAX, PostBounty, SHARES_PER_ASSET, Schedule, Transaction};
+use protocol::record::{PostBounty, SHARES_PER_ASSET, Schedule, Transaction};
 use protocol::{Address, Amount, ItemId};
 
 use super::{BACKERS_MAX, Backing, Bounty, Progress, settle};
@@ -39,9 +39,6 @@ pub(crate) fn post(
         .collect();
     let terms = read_terms(&tags)?;
     // With all parents at once the stack is at its highest, so every submission's will do.
-    if posting.parents.len() > PARENTS_MAX {
-        return Err(Rejection::Parents { limit: PARENTS_MAX });
-    }
     let parents: Vec<ItemId> = posting.parents.iter().map(|parent| parent.asset).collect();
     check_parents(&parents)?;
     stack_of(state, &parents, &terms)?;
@@ -125,8 +122,10 @@ pub(crate) fn back(
     id: ItemId,
     amount: Amount,
 ) -> Result<(), Rejection> {
-    let (bounty, progress) = state.need_phase(id, Phase::Open)?;
-    let closed_ms = bounty.posted_ms + bounty.posting.schedule.open_ms / 2;
+    let (bounty, progress) = state.need_phase(id, &[Phase::Open])?;
+    let closed_ms = bounty
+        .posted_ms
+        .saturating_add(bounty.posting.schedule.open_ms / 2);
     let time_ms = state.time_ms();
     if time_ms > closed_ms {
         return Err(Rejection::BackingClosed { closed_ms, time_ms });
@@ -157,7 +156,7 @@ pub(crate) fn back(
 
 /// Takes a bounty back, before the first submission.
 pub(crate) fn cancel(state: &mut State, account: Address, id: ItemId) -> Result<(), Rejection> {
-    let (bounty, progress) = state.need_phase(id, Phase::Open)?;
+    let (bounty, progress) = state.need_phase(id, &[Phase::Open])?;
     if bounty.sponsor != account {
         return Err(Rejection::NotOwner(bounty.sponsor));
     }

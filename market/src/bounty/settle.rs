@@ -6,17 +6,18 @@
 //! does, the reward and the stakes return to who put them up.
 //!
 //! A forfeit is half burned; the rest goes to those who were harmed, in
-//! proportion to what they put at risk and at most that, and what then remains
-//! is burned too.
+//! proportion to what they put at risk and at most that, over all forfeits for
+//! the same harm together; what then remains is burned too.
 
 use std::collections::BTreeMap;
 
 use licensing::{split_amount, split_by_weights};
 use protocol::receipt::{Event, Phase, Purse, Rule, Standing, VoidReason};
-use protocol::record::{AssetKind, Holder, SHARES_PER_ASSET};
+use protocol::record::{AssetKind, Attestation, Holder, SHARES_PER_ASSET};
 use protocol::report::Outcome;
 use protocol::{Address, Amount, Digest, ItemId, Score};
 
+use super::submit::miners_bond;
 use super::{Bounty, Submission};
 use crate::assets::{self, Asset};
 use crate::state::State;
@@ -29,8 +30,8 @@ pub(super) fn void(state: &mut State, id: ItemId, reason: VoidReason) {
     let submissions: Vec<Submission> = state.submissions(id).cloned().collect();
     let bond_purse = Purse::SponsorBond(id);
     if reason.is_sponsors_fault() {
-        let harmed = at_risk(state, &submissions);
-        forfeit(state, bond_purse, bond, &harmed);
+        let mut harmed = at_risk(state, &submissions);
+        forfeit(state, bond_purse, bond, &mut harmed);
     } else {
         state.pay_all(bond_purse, Purse::Account(sponsor), Rule::BondReturn);
     }
@@ -45,12 +46,21 @@ pub(super) fn void(state: &mut State, id: ItemId, reason: VoidReason) {
     state.end(id, Phase::Void(reason));
 }
 
+/// What closing one submission after the other needs.
+struct Settlement {
+    id: ItemId,
+    bounty: Bounty,
+    /// The sponsor, and what is still at risk after the forfeits so far.
+    harmed: [(Address, Amount); 1],
+}
+
 /// Ranks, pays, registers.
 pub(super) fn settle(state: &mut State, id: ItemId) {
     let (bounty, _) = state.bounty(id).expect("a bounty that settles was posted");
     let bounty = bounty.clone();
     let submissions: Vec<Submission> = state.submissions(id).cloned().collect();
     let standings = rank(state, &bounty, &submissions);
+    let payees = agreeing_seats(state, id, &submissions);
     let winner = submissions
         .iter()
         .zip(&standings)
@@ -62,8 +72,13 @@ pub(super) fn settle(state: &mut State, id: ItemId) {
         None => return_stakes(state, id),
     }
     let sponsor = Purse::Account(bounty.sponsor);
-    for (submission, standing) in submissions.iter().zip(&standings) {
-        close(state, id, &bounty, submission, *standing);
+    let mut settlement = Settlement {
+        id,
+        harmed: [(bounty.sponsor, sponsors_risk(state, &bounty, &submissions))],
+        bounty,
+    };
+    for ((submission, standing), payees) in submissions.iter().zip(&standings).zip(&payees) {
+        close(state, &mut settlement, submission, *standing, payees);
     }
     state.pay_all(Purse::SponsorBond(id), sponsor, Rule::BondReturn);
     state.end(id, Phase::Settled);
@@ -88,9 +103,13 @@ fn rank(state: &State, bounty: &Bounty, submissions: &[Submission]) -> Vec<Stand
                     ..
                 }),
             ) => {
-                let registered = state.tables.weights.get(weights_digest).copied();
-                let earlier = registered.or_else(|| first_with.get(weights_digest).copied());
-                if let Some(earlier) = earlier {
+                // Weights are public once revealed: who registers them then is no earlier one.
+                let claim = state.tables.weights.get(weights_digest);
+                let registered = claim
+                    .filter(|claim| claim.order < submission.order())
+                    .map(|claim| claim.asset);
+                let first = || first_with.get(weights_digest).copied();
+                if let Some(earlier) = registered.or_else(first) {
                     standings.push(Standing::Copied(earlier));
                     continue;
                 }
@@ -112,14 +131,49 @@ fn rank(state: &State, bounty: &Bounty, submissions: &[Submission]) -> Vec<Stand
     standings
 }
 
+/// What the sponsor has at risk beyond what the bonds of those who did not reveal made good.
+fn sponsors_risk(state: &State, bounty: &Bounty, submissions: &[Submission]) -> Amount {
+    let hidden = submissions
+        .iter()
+        .filter(|submission| submission.standing == Some(Standing::NotRevealed))
+        .count();
+    let bond = miners_bond(state, &bounty.posting).unwrap_or(Amount::ZERO);
+    let made_good = half(bond).checked_mul(hidden as u128);
+    let made_good = made_good.expect("the bonds were part of the supply");
+    bounty.bond.checked_sub(made_good).unwrap_or(Amount::ZERO)
+}
+
+/// For each submission, the seats whose word is the verdict. A batch names the
+/// revealed submissions in the order of commitment.
+fn agreeing_seats(state: &State, id: ItemId, submissions: &[Submission]) -> Vec<Vec<Address>> {
+    let batches: Vec<(Address, &[Attestation])> = state
+        .seats(id)
+        .filter_map(|(account, seat)| Some((account, seat.attestations.as_deref()?)))
+        .collect();
+    let mut place = 0;
+    let agreeing = |submission: &Submission| {
+        if submission.key.is_none() {
+            return Vec::new();
+        }
+        let right =
+            |batch: &[Attestation]| Some(&batch[place].outcome) == submission.verdict.as_ref();
+        let seats = batches.iter().filter(|(_, batch)| right(batch));
+        let seats = seats.map(|&(account, _)| account).collect();
+        place += 1;
+        seats
+    };
+    submissions.iter().map(agreeing).collect()
+}
+
 /// Pays a submission's fee and bond to where its standing says, and registers its model.
 fn close(
     state: &mut State,
-    id: ItemId,
-    bounty: &Bounty,
+    settlement: &mut Settlement,
     submission: &Submission,
     standing: Standing,
+    payees: &[Address],
 ) {
+    let (id, bounty) = (settlement.id, &settlement.bounty);
     if submission.standing.is_none() {
         stand(state, submission.id, standing);
     }
@@ -130,23 +184,22 @@ fn close(
             return_bond(state, submission);
         }
         Standing::BadSeal => {
-            pay_committee(state, id, submission);
+            pay_committee(state, submission, payees);
             let bond = Purse::MinerBond(submission.id);
-            let harmed = [(bounty.sponsor, bounty.bond)];
-            forfeit(state, bond, state.balance(bond), &harmed);
+            forfeit(state, bond, state.balance(bond), &mut settlement.harmed);
         }
         Standing::Invalid | Standing::Copied(_) => {
-            pay_committee(state, id, submission);
+            pay_committee(state, submission, payees);
             return_bond(state, submission);
         }
         Standing::Won => {
-            pay_committee(state, id, submission);
+            pay_committee(state, submission, payees);
             return_bond(state, submission);
             let holders = winners_holders(state, id, bounty, submission.miner);
             register(state, id, bounty, submission, &holders);
         }
         Standing::Lost => {
-            pay_committee(state, id, submission);
+            pay_committee(state, submission, payees);
             return_bond(state, submission);
             let whole = [Holder {
                 account: submission.miner,
@@ -176,22 +229,11 @@ pub(super) fn stand(state: &mut State, submission: ItemId, standing: Standing) {
 
 /// Divides the fee evenly among the seats whose word is the verdict; what does
 /// not divide goes to the first of them.
-fn pay_committee(state: &mut State, id: ItemId, submission: &Submission) {
-    let agrees = |seat: &super::Seat| {
-        seat.attestations.iter().flatten().any(|attestation| {
-            attestation.submission == submission.id
-                && Some(&attestation.outcome) == submission.verdict.as_ref()
-        })
-    };
-    let right: Vec<Address> = state
-        .seats(id)
-        .filter(|(_, seat)| agrees(seat))
-        .map(|(account, _)| account)
-        .collect();
+fn pay_committee(state: &mut State, submission: &Submission, payees: &[Address]) {
     let purse = Purse::EvaluationFee(submission.id);
-    let parts = split_amount(state.balance(purse), &vec![1; right.len()])
+    let parts = split_amount(state.balance(purse), &vec![1; payees.len()])
         .expect("a verdict has a quorum behind it");
-    for (account, part) in right.into_iter().zip(parts) {
+    for (&account, part) in payees.iter().zip(parts) {
         pay(
             state,
             purse,
@@ -248,8 +290,7 @@ fn register(
         parents: submission.parents.clone(),
         stack: submission.stack.clone(),
     };
-    assets::insert(state, submission.id, asset, holders)
-        .expect("copies of registered weights were ranked out");
+    assets::insert(state, submission.id, asset, holders, submission.order());
 }
 
 /// Gives the reward back to the sponsor and the stakes to the backers.
@@ -292,25 +333,33 @@ pub(super) fn at_risk(state: &State, submissions: &[Submission]) -> Vec<(Address
     submissions.iter().map(risk).collect()
 }
 
-/// Takes `amount` from a purse as the module's head says.
+/// The half of a forfeit that is shared, rounded down.
+fn half(amount: Amount) -> Amount {
+    Amount::from_base_units(amount.base_units() / 2)
+}
+
+/// Takes `amount` from a purse as the module's head says; what is made good is
+/// no longer at risk.
 pub(super) fn forfeit(
     state: &mut State,
     from: Purse,
     amount: Amount,
-    harmed: &[(Address, Amount)],
+    harmed: &mut [(Address, Amount)],
 ) {
-    let half = Amount::from_base_units(amount.base_units() / 2);
-    let harmed: Vec<_> = harmed.iter().filter(|(_, risk)| !risk.is_zero()).collect();
+    let harmed: Vec<_> = harmed
+        .iter_mut()
+        .filter(|(_, risk)| !risk.is_zero())
+        .collect();
     let risks: Vec<u128> = harmed.iter().map(|(_, risk)| risk.base_units()).collect();
     let risk_sum = risks
         .iter()
         .try_fold(0u128, |sum, &risk| sum.checked_add(risk));
-    let shared = half.min(Amount::from_base_units(
-        risk_sum.expect("part of the supply"),
-    ));
+    let risk_sum = Amount::from_base_units(risk_sum.expect("part of the supply"));
+    let shared = half(amount).min(risk_sum);
     if !shared.is_zero() {
         let parts = split_amount(shared, &risks).expect("no risk of zero is left");
-        for ((account, _), part) in harmed.into_iter().zip(parts) {
+        for ((account, risk), part) in harmed.into_iter().zip(parts) {
+            *risk = risk.checked_sub(part).expect("at most all risk is shared");
             pay(
                 state,
                 from,

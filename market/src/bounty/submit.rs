@@ -2,9 +2,9 @@
 
 use protocol::ans104::Tag;
 use protocol::receipt::{Phase, Purse, Rule, VoidReason};
-use protocol::record::{CommitSubmission, RevealSubmission, SealedFolder, Transaction};
+use protocol::record::{CommitSubmission, PostBounty, RevealSubmission, SealedFolder, Transaction};
 use protocol::seal::{SealKey, SealScope, seal_digest};
-use protocol::{Address, ItemId};
+use protocol::{Address, Amount, ItemId};
 
 use super::post::part;
 use super::{SUBMISSIONS_MAX, Submission, settle};
@@ -20,7 +20,7 @@ pub(crate) fn commit(
     tags: &[Tag],
     body: &CommitSubmission,
 ) -> Result<(), Rejection> {
-    let (bounty, progress) = state.need_phase(id, Phase::Open)?;
+    let (bounty, progress) = state.need_phase(id, &[Phase::Open])?;
     let place = progress.submissions;
     if place >= SUBMISSIONS_MAX {
         return Err(Rejection::Full {
@@ -51,8 +51,8 @@ pub(crate) fn commit(
     parents.sort_unstable();
     let stack = stack_of(state, &parents, &bounty.terms)?;
     let fee = posting.evaluation_fee;
-    let twice_fee = fee.checked_mul(2).ok_or(Rejection::Overflow)?;
-    let bond = part(posting.reward, state.parameters().miner_bond_ppm).max(twice_fee);
+    let bond = miners_bond(state, posting).ok_or(Rejection::Overflow)?;
+    let order = state.order();
 
     let miner = Purse::Account(tx.signer);
     state.pay(miner, Purse::EvaluationFee(tx.id), fee, Rule::EvaluationFee)?;
@@ -64,7 +64,8 @@ pub(crate) fn commit(
         sealed: body.sealed,
         parents,
         stack,
-        height: state.height(),
+        height: order.height,
+        place: order.place,
         key: None,
         verdict: None,
         standing: None,
@@ -73,6 +74,12 @@ pub(crate) fn commit(
     state.tables.submission_index.put(tx.id, (id, place));
     state.change_progress(id, |progress| progress.submissions += 1);
     Ok(())
+}
+
+/// The bond of each submission to a bounty; `None` if it does not fit.
+pub(super) fn miners_bond(state: &State, posting: &PostBounty) -> Option<Amount> {
+    let twice_fee = posting.evaluation_fee.checked_mul(2)?;
+    Some(part(posting.reward, state.parameters().miner_bond_ppm).max(twice_fee))
 }
 
 /// Whether a key is the one that was committed to.
@@ -91,14 +98,8 @@ pub(crate) fn reveal_test_set(
     id: ItemId,
     key: &SealKey,
 ) -> Result<(), Rejection> {
-    let (bounty, progress) = state.need_bounty(id)?;
+    let (bounty, progress) = state.need_phase(id, &[Phase::TestKey, Phase::Open])?;
     let phase = progress.phase;
-    if !matches!(phase, Phase::Open | Phase::TestKey) {
-        return Err(Rejection::WrongPhase {
-            phase,
-            needed: Phase::TestKey,
-        });
-    }
     if progress.test_key.is_some() {
         return Err(Rejection::AlreadyRevealed);
     }
@@ -119,7 +120,7 @@ pub(crate) fn reveal_submission(
     id: ItemId,
     body: &RevealSubmission,
 ) -> Result<(), Rejection> {
-    state.need_phase(id, Phase::Reveal)?;
+    state.need_phase(id, &[Phase::Reveal])?;
     let unknown = Rejection::UnknownSubmission(body.submission);
     let place = *state
         .tables

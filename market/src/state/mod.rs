@@ -20,6 +20,7 @@ use protocol::text::Code;
 use protocol::{Address, Amount, Digest, ItemId, NetworkId};
 
 use crate::accounts::Account;
+use crate::assets::Order;
 use crate::rejection::Rejection;
 use tables::Tables;
 use tree::{LeafChange, Tree};
@@ -211,6 +212,14 @@ impl State {
         *self.tables.clock.get(&()).expect("every state has a clock")
     }
 
+    /// Where on the log the record at hand stands.
+    pub(crate) fn order(&self) -> Order {
+        Order {
+            height: self.height(),
+            place: u32::try_from(self.receipts.len()).expect("a block has few receipts"),
+        }
+    }
+
     /// The height of the last block; 0 for the genesis.
     pub fn height(&self) -> u64 {
         self.clock().height
@@ -250,7 +259,13 @@ impl State {
 
     /// Begins a block: moves the clock, and every bounty whose deadline has passed,
     /// up to [`DUE_PER_BLOCK`].
+    ///
+    /// # Panics
+    /// If the block is not the next one, or not later than the last: the shell
+    /// checks headers before they come here.
     pub fn begin_block(&mut self, height: u64, time_ms: u64) {
+        assert_eq!(height, self.height() + 1, "heights have no gaps");
+        assert!(time_ms > self.time_ms(), "block time rises strictly");
         debug_assert!(self.receipts.is_empty(), "the last block was not ended");
         self.tables.clock.update(&(), |clock| {
             clock.height = height;
@@ -367,6 +382,3 @@ fn check_parameters(parameters: &Parameters) -> Result<(), GenesisError> {
     }
     Ok(())
 }
-
-#[cfg(test)]
-mod tests;
