@@ -1,0 +1,519 @@
+//! The phases of a bounty up to the reveal, and every way to end without a ranking.
+
+use protocol::ItemId;
+use protocol::receipt::{Phase, VoidReason};
+use protocol::record::*;
+use protocol::report::TestOutcome;
+
+use crate::codes::bounties_due_at_once;
+use crate::world::*;
+
+fn world() -> World {
+    let mut world = World::new();
+    world.evaluators(3);
+    world
+}
+
+fn cancel(bounty: ItemId) -> Action {
+    Action::CancelBounty { bounty }
+}
+
+fn found(bounty: ItemId, outcome: TestOutcome) -> Action {
+    let body = AttestTestSet { outcome };
+    Action::AttestTestSet { bounty, body }
+}
+
+#[test]
+fn posting_puts_up_reward_and_bond() {
+    let mut world = world();
+    let action = world.post_action("sponsor", |_| ());
+    let bounty = world.row(
+        "sponsor",
+        action,
+        "ok; phase Open; bond +2000, reward +10000, sponsor -12000",
+    );
+    assert_eq!(world.until(bounty), world.now() + 20_000);
+    assert_eq!(world.state.next_deadline_ms(), Some(world.until(bounty)));
+}
+
+#[test]
+fn a_posting_is_refused_at_its_first_fault() {
+    type Change = fn(&mut PostBounty);
+    let cases: [(&str, Change); 16] = [
+        ("benchmark", |p| p.benchmark.classes = 1),
+        ("schedule", |p| p.schedule.open_ms = 999),
+        ("schedule", |p| p.schedule.test_key_ms = 100_001),
+        ("schedule", |p| p.schedule.test_check_ms = 0),
+        ("schedule", |p| p.schedule.score_ms = 0),
+        ("schedule", |p| p.schedule.score_reveal_ms = u64::MAX),
+        ("schedule", |p| p.schedule.challenge_ms = 999),
+        ("shares", |p| p.split.miner -= 1),
+        ("shares", |p| p.split.backers = u32::MAX),
+        ("zero_amount", |p| p.reward = units(0)),
+        ("evaluation_fee", |p| p.evaluation_fee = units(29)),
+        ("no_license", |p| p.model_terms.clear()),
+        ("terms_not_canonical", |p| {
+            p.model_terms.push(("Note".into(), "mine".into()))
+        }),
+        ("unknown_asset", |p| {
+            p.parents = vec![NamedParent {
+                asset: nothing(),
+                required: true,
+            }];
+        }),
+        ("parents", |p| {
+            p.parents = vec![
+                NamedParent {
+                    asset: nothing(),
+                    required: true
+                };
+                2
+            ];
+        }),
+        ("insufficient_funds", |p| p.reward = units(FUNDS)),
+    ];
+    let mut world = world();
+    for (code, change) in cases {
+        let action = world.post_action("sponsor", change);
+        world.row("sponsor", action, code);
+    }
+}
+
+#[test]
+fn backers_may_join_until_half_of_the_phase_to_the_millisecond() {
+    let mut world = world();
+    let bounty = world.post(|_| ());
+    let half = world.now() + 10_000;
+    world.row(
+        "backer-1",
+        back(bounty, 500),
+        "ok; backer-1 -500, reward +500",
+    );
+    world.row("backer-1", back(bounty, 0), "zero_amount");
+    world.row("backer-1", back(nothing(), 5), "unknown_bounty");
+    world.row("backer-2", back(bounty, FUNDS), "insufficient_funds");
+    world.clock(half - 1, &[]);
+    world.row(
+        "backer-2",
+        back(bounty, 300),
+        "ok; backer-2 -300, reward +300",
+    );
+    world.row("backer-2", back(bounty, 300), "backing_closed");
+    let stakes: Vec<u128> = world
+        .state
+        .backings(bounty)
+        .map(|backing| backing.amount.base_units())
+        .collect();
+    assert_eq!(stakes, [500, 300]);
+}
+
+#[test]
+fn miners_put_up_bond_and_fee_with_each_submission() {
+    let mut world = world();
+    let bounty = world.post(|_| ());
+    let action = world.commit_action("miner-1", bounty, "m", &[]);
+
+    let receipt = world.send("miner-1", action);
+    world.label(id_of(&receipt), "m");
+    assert_eq!(
+        world.show(&receipt),
+        "ok; bond:m +100, fee:m +30, miner-1 -130"
+    );
+
+    // A fee whose double is above one hundredth of the reward sets the bond.
+    let costly = world.post(|p| p.evaluation_fee = units(51));
+    let action = world.commit_action("miner-1", costly, "m", &[]);
+    let receipt = world.send("miner-1", action);
+    world.label(id_of(&receipt), "m");
+    assert_eq!(
+        world.show(&receipt),
+        "ok; bond:m +102, fee:m +51, miner-1 -153"
+    );
+}
+
+#[test]
+fn a_sponsor_may_cancel_before_the_first_submission_only() {
+    let mut world = world();
+    let bounty = world.post(|_| ());
+    world.row(
+        "backer-1",
+        back(bounty, 500),
+        "ok; backer-1 -500, reward +500",
+    );
+    world.row("backer-1", cancel(bounty), "not_owner");
+    world.row(
+        "sponsor",
+        cancel(bounty),
+        "ok; phase Void(Cancelled); backer-1 +500, bond -2000, reward -10500, sponsor +12000",
+    );
+    world.row("sponsor", cancel(bounty), "wrong_phase");
+    assert_eq!(world.state.next_deadline_ms(), None);
+    let bounty = world.post(|_| ());
+    world.commit("miner-1", bounty, "m");
+    world.row("sponsor", cancel(bounty), "has_submissions");
+}
+
+#[test]
+fn a_bounty_without_submissions_returns_everything() {
+    let mut world = world();
+    let bounty = world.post(|_| ());
+    world.must("backer-1", back(bounty, 500));
+    world.clock(world.until(bounty) - 1, &[]);
+    world.phase_ends(
+        bounty,
+        &[
+            "phase Void(NoSubmissions)",
+            "backer-1 +500, bond -2000, reward -10500, sponsor +12000",
+        ],
+    );
+    assert_eq!(world.phase(bounty), Phase::Void(VoidReason::NoSubmissions));
+}
+
+#[test]
+fn a_leaked_test_key_voids_at_the_sponsors_expense() {
+    let mut world = world();
+    let bounty = world.post(|_| ());
+    world.must("backer-1", back(bounty, 500));
+    let submission = world.commit("miner-1", bounty, "m");
+    // Half of the bond of 2000 would be 1000; the miner had 130 at risk.
+    let leak = world.test_key(bounty);
+    world.row(
+        "alice",
+        leak,
+        "ok; m NoVerdict; phase Void(KeyLeaked); backer-1 +500, bond -2000, bond:m -100, \
+         burned +1870, fee:m -30, miner-1 +260, reward -10500, sponsor +10000",
+    );
+    assert!(world.standing(submission).is_some());
+    let again = world.test_key(bounty);
+    world.row("alice", again, "wrong_phase");
+}
+
+#[test]
+fn the_sharers_of_a_forfeit_get_at_most_what_they_risked_and_at_most_half() {
+    // Twenty submissions risk 2600, more than the half of 2000 that is shared.
+    let mut world = world();
+    let bounty = world.post(|_| ());
+    for number in 0..20 {
+        let who = ["miner-1", "miner-2"][number % 2];
+        let id = world.commit(who, bounty, &format!("m{number}"));
+        world.label(id, "m");
+    }
+    let before = [world.balance("miner-1"), world.balance("miner-2")];
+    world.skip(bounty);
+    world.skip(bounty);
+    assert_eq!(world.phase(bounty), Phase::Void(VoidReason::KeyWithheld));
+    for (who, before) in ["miner-1", "miner-2"].into_iter().zip(before) {
+        assert_eq!(world.balance(who), before + 1_300 + 500, "{who}");
+    }
+}
+
+#[test]
+fn the_last_millisecond_belongs_to_the_phase_and_the_deadline_to_the_next() {
+    let mut world = world();
+    let bounty = world.post(|_| ());
+    world.clock(world.until(bounty) - 2, &[]);
+    world.commit("miner-1", bounty, "in time");
+    assert_eq!(world.now(), world.until(bounty) - 1);
+    let late = world.commit_action("miner-2", bounty, "late", &[]);
+    let receipts = world.block(world.until(bounty), &[("miner-2", late)]);
+    let shown: Vec<String> = receipts.iter().map(|receipt| world.show(receipt)).collect();
+    assert_eq!(shown, ["phase TestKey", "wrong_phase"]);
+    assert_eq!(
+        world.until(bounty),
+        world.now() + 2_000,
+        "a late block shortens no later phase"
+    );
+}
+
+#[test]
+fn who_holds_the_test_key_may_reveal_it_once_submissions_are_closed() {
+    let mut world = world();
+    let bounty = world.post(|_| ());
+    let submission = world.commit("miner-1", bounty, "m");
+    world.phase_ends(bounty, &["phase TestKey"]);
+    let wrong = Action::RevealTestSet {
+        bounty,
+        body: RevealTestSet {
+            key: seal_key("guess"),
+        },
+    };
+    world.row("sponsor", wrong, "seal_mismatch");
+    let late = world.commit_action("miner-2", bounty, "late", &[]);
+    world.row("miner-2", late, "wrong_phase");
+    world.row("backer-1", back(bounty, 5), "wrong_phase");
+    world.row("sponsor", cancel(bounty), "wrong_phase");
+    world.row("miner-1", world.key_action(submission), "wrong_phase");
+    world.row("eve-1", found(bounty, TestOutcome::Ok), "wrong_phase");
+    world.row("alice", world.test_key(bounty), "ok");
+    world.row("sponsor", world.test_key(bounty), "already_revealed");
+    world.phase_ends(bounty, &["phase TestCheck"]);
+    world.row("sponsor", world.test_key(bounty), "wrong_phase");
+    assert_eq!(world.state.seats(bounty).count(), 3);
+}
+
+#[test]
+fn a_withheld_test_key_costs_the_bond_and_no_weights() {
+    let mut world = world();
+    let bounty = world.post(|_| ());
+    world.commit("miner-1", bounty, "m");
+    world.skip(bounty);
+    world.phase_ends(
+        bounty,
+        &[
+            "m NoVerdict",
+            "phase Void(KeyWithheld)",
+            "bond -2000, bond:m -100, burned +1870, fee:m -30, miner-1 +260, reward -10000, \
+             sponsor +10000",
+        ],
+    );
+}
+
+/// What the three seats find, and what the bounty then comes to.
+#[test]
+fn a_quorum_judges_the_test_set() {
+    let (ok, bad, none) = (TestOutcome::Ok, bad_test_set(), TestOutcome::Unavailable);
+    let elsewhere = TestOutcome::BadSeal {
+        code: code("csv"),
+        place: code("row 4"),
+    };
+    let void = |reason| Phase::Void(reason);
+    for (words, expected) in [
+        (vec![&ok, &ok, &ok], Phase::Reveal),
+        (vec![&ok, &ok], Phase::Reveal),
+        (vec![&ok, &bad, &ok], Phase::Reveal),
+        (vec![&bad, &bad, &ok], void(VoidReason::BadTestSet)),
+        (vec![&bad, &elsewhere], void(VoidReason::BadTestSet)),
+        (vec![&ok], void(VoidReason::NoQuorum)),
+        (vec![], void(VoidReason::NoQuorum)),
+        (vec![&ok, &bad, &none], void(VoidReason::NoQuorum)),
+        (vec![&none, &none, &ok], void(VoidReason::NoQuorum)),
+    ] {
+        let mut world = world();
+        let bounty = world.post(|_| ());
+        world.commit("miner-1", bounty, "m");
+        world.skip(bounty);
+        world.must("sponsor", world.test_key(bounty));
+        world.skip(bounty);
+        let funds = [world.balance("sponsor"), world.balance("miner-1")];
+        for (number, &word) in words.iter().enumerate() {
+            let who = format!("eve-{}", number + 1);
+            world.row(&who, found(bounty, word.clone()), "ok");
+            world.row(&who, found(bounty, word.clone()), "already_done");
+        }
+        world.row("alice", found(bounty, ok.clone()), "no_seat");
+        let receipts = world.skip(bounty);
+        assert_eq!(world.phase(bounty), expected, "{words:?}");
+        let gains = match expected {
+            Phase::Reveal => [0, 0],
+            Phase::Void(VoidReason::BadTestSet) => [10_000, 260],
+            _ => [12_000, 130],
+        };
+        for ((who, before), gain) in ["sponsor", "miner-1"].iter().zip(funds).zip(gains) {
+            assert_eq!(world.balance(who), before + gain, "{who}, {words:?}");
+        }
+        assert_eq!(receipts.len(), 1);
+        let seats = world
+            .state
+            .evaluators()
+            .map(|(_, evaluator)| evaluator.seats);
+        let at_work = u32::from(expected == Phase::Reveal);
+        assert!(seats.into_iter().all(|seats| seats == at_work));
+    }
+}
+
+#[test]
+fn a_bounty_whose_evaluators_have_all_left_is_void_without_fault() {
+    let mut world = World::new();
+    world.evaluators(1);
+    let bounty = world.post(|_| ());
+    world.commit("miner-1", bounty, "m");
+    world.must("eve-1", Action::LeaveEvaluators);
+    world.skip(bounty);
+    world.must("sponsor", world.test_key(bounty));
+    world.phase_ends(bounty, &["phase TestCheck"]);
+    world.phase_ends(
+        bounty,
+        &[
+            "m NoVerdict",
+            "phase Void(NoQuorum)",
+            "bond -2000, bond:m -100, fee:m -30, miner-1 +130, reward -10000, sponsor +12000",
+        ],
+    );
+}
+
+#[test]
+fn only_the_owner_of_a_seal_can_reveal_it() {
+    let mut world = world();
+    let bounty = world.post(|_| ());
+    let other = world.post(|_| ());
+    let first = world.commit("miner-1", bounty, "m");
+    // A copy of seal and ciphertext, byte for byte, by somebody else.
+    let copied = match world.commit_action("miner-1", bounty, "m", &[]) {
+        Action::CommitSubmission { body, .. } => body,
+        _ => unreachable!("it commits"),
+    };
+    let terms = priced(1_000_000);
+    let copy = world.must(
+        "miner-2",
+        Action::CommitSubmission {
+            bounty,
+            terms,
+            body: copied,
+        },
+    );
+    world.sealed(copy, "m");
+    world.bring_to_reveal(bounty);
+    world.row("miner-2", world.key_action(first), "not_owner");
+    world.row("miner-1", world.key_action(first), "ok");
+    world.row("miner-1", world.key_action(first), "already_revealed");
+    world.row("miner-2", world.key_action(copy), "seal_mismatch");
+    let body = RevealSubmission {
+        submission: first,
+        key: seal_key("m"),
+    };
+    world.row(
+        "miner-1",
+        Action::RevealSubmission {
+            bounty: other,
+            body: body.clone(),
+        },
+        "wrong_phase",
+    );
+    world.skip(bounty);
+    world.row(
+        "miner-1",
+        Action::RevealSubmission { bounty, body },
+        "wrong_phase",
+    );
+}
+
+#[test]
+fn a_submission_of_another_bounty_is_not_known_here() {
+    let mut world = world();
+    let one = world.post(|_| ());
+    let two = world.post(|_| ());
+    world.commit("miner-1", one, "a");
+    let foreign = world.commit("miner-1", two, "b");
+    world.bring_to_reveal(one);
+    let body = RevealSubmission {
+        submission: foreign,
+        key: seal_key("b"),
+    };
+    world.row(
+        "miner-1",
+        Action::RevealSubmission { bounty: one, body },
+        "unknown_submission",
+    );
+}
+
+#[test]
+fn unrevealed_submissions_are_out_and_their_bonds_forfeited() {
+    let mut world = world();
+    let bounty = world.post(|_| ());
+    let shown = world.commit("miner-1", bounty, "shown");
+    world.commit("miner-2", bounty, "hidden");
+    world.bring_to_reveal(bounty);
+    world.reveal(shown);
+    world.phase_ends(
+        bounty,
+        &[
+            "hidden NotRevealed",
+            "phase Score",
+            "bond:hidden -100, burned +50, fee:hidden -30, miner-2 +30, sponsor +50",
+        ],
+    );
+}
+
+#[test]
+fn a_bounty_in_which_nobody_reveals_settles_at_once() {
+    let mut world = world();
+    let bounty = world.post(|_| ());
+    world.commit("miner-1", bounty, "hidden");
+    world.bring_to_reveal(bounty);
+    world.phase_ends(
+        bounty,
+        &[
+            "hidden NotRevealed",
+            "phase Settled",
+            "bond -2000, bond:hidden -100, burned +50, fee:hidden -30, miner-1 +30, \
+             reward -10000, sponsor +12050",
+        ],
+    );
+}
+
+#[test]
+fn the_sponsor_is_made_good_for_at_most_its_own_bond_over_all_forfeits() {
+    // Three miners hide and one submission does not open: each forfeit offers the
+    // sponsor 50, and the sponsor's own bond was 120.
+    let mut world = World::with(
+        Parameters {
+            sponsor_bond_ppm: 12_000,
+            ..parameters()
+        },
+        &[],
+    );
+    world.evaluators(3);
+    let bounty = world.post(|_| ());
+    for label in ["a", "b"] {
+        world.commit("miner-1", bounty, label);
+    }
+    let broken = world.commit("miner-2", bounty, "broken");
+    world.commit("miner-2", bounty, "good");
+    world.bring_to_reveal(bounty);
+    world.reveal(broken);
+    world.phase_ends(
+        bounty,
+        &[
+            "a NotRevealed",
+            "b NotRevealed",
+            "good NotRevealed",
+            "phase Score",
+            "bond:a -100, bond:b -100, bond:good -100, burned +180, fee:a -30, fee:b -30, \
+             fee:good -30, miner-1 +60, miner-2 +30, sponsor +120",
+        ],
+    );
+    world.bring_to_challenge(bounty, &[protocol::report::Outcome::BadSeal { chunk: 0 }]);
+    world.phase_ends(
+        bounty,
+        &[
+            "broken BadSeal",
+            "phase Settled",
+            "bond -120, bond:broken -100, burned +100, eve-1 +10, eve-2 +10, eve-3 +10, \
+             fee:broken -30, reward -10000, sponsor +10120",
+        ],
+    );
+}
+
+#[test]
+fn deadlines_beyond_the_budget_wait_for_the_next_block_and_are_still_over() {
+    let (mut world, last) = bounties_due_at_once();
+    let due = world.until(last);
+    let late = world.commit_action("miner-1", last, "late", &[]);
+    let key = world.test_key(last);
+    let receipts = world.block(
+        due,
+        &[
+            ("miner-1", late),
+            ("backer-1", back(last, 5)),
+            ("sponsor", cancel(last)),
+            // After the deadline it is no leak, and the phase for it begins with the next block.
+            ("sponsor", key),
+        ],
+    );
+    let shown: Vec<String> = receipts.iter().map(|receipt| world.show(receipt)).collect();
+    assert_eq!(receipts.len(), market::state::DUE_PER_BLOCK + 4);
+    assert_eq!(shown[market::state::DUE_PER_BLOCK..], ["phase_over"; 4]);
+    assert_eq!(world.phase(last), Phase::Open);
+    let receipts = world.block(due + 1, &[]);
+    assert_eq!(receipts.len(), 1);
+    assert_eq!(world.phase(last), Phase::Void(VoidReason::NoSubmissions));
+}
+
+#[test]
+fn a_clock_at_the_end_of_time_does_not_stop_the_rules() {
+    let mut world = world();
+    world.clock(u64::MAX - 20, &[]);
+    let bounty = world.post(|_| ());
+    assert_eq!(world.until(bounty), u64::MAX);
+    world.row("backer-1", back(bounty, 5), "ok; backer-1 -5, reward +5");
+}

@@ -1,0 +1,648 @@
+//! Every way to be refused, each reached by a real record; and that the codes stay what they are.
+
+use std::collections::BTreeSet;
+
+use licensing::{DerivationRefusal, Refusal, StackError, TermsError};
+use market::Rejection;
+use protocol::Amount;
+use protocol::ans104::Tag;
+use protocol::record::*;
+use protocol::report::{Outcome, TestOutcome};
+
+use crate::world::*;
+
+/// The codes that a program may rely on. Changing a line is a breaking change.
+const STABLE: &str = include_str!("../vectors/rejection_codes.txt");
+
+/// A case: the code, and how to meet it.
+type Case = (&'static str, fn() -> String);
+
+fn shown(mut world: World, who: &str, action: Action) -> String {
+    let receipt = world.send(who, action);
+    world.show(&receipt)
+}
+
+fn included(change: fn(&mut Envelope)) -> String {
+    let world = World::new();
+    let refused = world.refusal("alice", change, transfer("bob", 1));
+    refused.code().to_owned()
+}
+
+/// A world with a bounty and a submission, and their ids.
+fn open() -> (World, protocol::ItemId, protocol::ItemId) {
+    let mut world = World::new();
+    world.evaluators(1);
+    let bounty = world.post(|_| ());
+    let submission = world.commit("miner-1", bounty, "m");
+    (world, bounty, submission)
+}
+
+fn posting(change: fn(&mut PostBounty)) -> String {
+    let mut world = World::new();
+    world.evaluators(1);
+    let action = world.post_action("sponsor", change);
+    shown(world, "sponsor", action)
+}
+
+/// At the score phase, or past it, with one seat.
+fn scoring() -> (World, protocol::ItemId) {
+    let (mut world, bounty, submission) = open();
+    world.bring_to_reveal(bounty);
+    world.reveal(submission);
+    world.skip(bounty);
+    (world, bounty)
+}
+
+fn reveal_of(outcomes: &[Outcome], change: fn(&mut RevealAttestations)) -> String {
+    let (mut world, bounty) = scoring();
+    let mut body = world.batch("eve-1", bounty, outcomes);
+    change(&mut body);
+    world.must("eve-1", world.commitment("eve-1", bounty, &body));
+    world.skip(bounty);
+    shown(world, "eve-1", Action::RevealAttestations { bounty, body })
+}
+
+fn terms(tags: &[(&str, &str)]) -> String {
+    let license = Tag::new("License", licensing::terms::LICENSE_ID);
+    let tags = tags.iter().map(|(name, value)| Tag::new(*name, *value));
+    let tags = [license].into_iter().chain(tags).collect();
+    shown(World::new(), "alice", model("m", tags, &[]))
+}
+
+/// A model under these tags is made from a parent under those.
+fn child_of(parent: Action) -> String {
+    let mut world = World::new();
+    let parent = world.must("alice", parent);
+    shown(world, "bob", model("child", sharing("5%", 9), &[parent]))
+}
+
+fn terms_with(change: fn(&mut licensing::Terms)) -> Vec<Tag> {
+    let mut terms = licensing::Terms {
+        payment_mode: licensing::PaymentMode::GlobalDistribution,
+        ..licensing::Terms::default()
+    };
+    change(&mut terms);
+    terms.to_tags()
+}
+
+fn fee() -> licensing::Fee {
+    licensing::Fee::new(units(5)).expect("above zero")
+}
+
+fn buy(tags: Vec<Tag>, grant: Grant, change: fn(&mut BuyLicense)) -> String {
+    let mut world = World::new();
+    let asset = world.must("alice", model("m", tags, &[]));
+    let Action::BuyLicense { mut body, .. } = world.buy(asset, grant) else {
+        unreachable!("it buys")
+    };
+    change(&mut body);
+    shown(world, "buyer", Action::BuyLicense { asset, body })
+}
+
+const CASES: &[Case] = &[
+    // Inclusion.
+    ("other_network", || included(|e| e.network.0[5] ^= 1)),
+    ("nonce", || included(|e| e.nonce += 1)),
+    ("expired", || {
+        included(|e| e.valid_until_ms = GENESIS_MS - 1)
+    }),
+    ("valid_too_long", || {
+        included(|e| e.valid_until_ms += 1 << 40)
+    }),
+    ("fee_unpayable", || {
+        let refused = World::new().refusal("nobody", |_| (), transfer("bob", 1));
+        refused.code().to_owned()
+    }),
+    // Money.
+    ("insufficient_funds", || {
+        shown(World::new(), "alice", transfer("bob", FUNDS))
+    }),
+    ("zero_amount", || {
+        shown(World::new(), "alice", transfer("bob", 0))
+    }),
+    ("overflow", || {
+        let mut world = World::new();
+        world.evaluators(1);
+        let bounty = world.post(|p| p.evaluation_fee = Amount::MAX);
+        let action = world.commit_action("miner-1", bounty, "m", &[]);
+        shown(world, "miner-1", action)
+    }),
+    // What a record names.
+    ("unknown_bounty", || {
+        shown(World::new(), "alice", back(nothing(), 5))
+    }),
+    ("unknown_submission", || {
+        let (mut world, bounty, _) = open();
+        world.bring_to_reveal(bounty);
+        let key = seal_key("m");
+        let body = RevealSubmission {
+            submission: nothing(),
+            key,
+        };
+        shown(world, "miner-1", Action::RevealSubmission { bounty, body })
+    }),
+    ("unknown_asset", || {
+        shown(
+            World::new(),
+            "alice",
+            Action::ClaimRoyalty { asset: nothing() },
+        )
+    }),
+    ("not_owner", || {
+        let (world, bounty, _) = open();
+        shown(world, "miner-1", Action::CancelBounty { bounty })
+    }),
+    // Terms and lineage.
+    ("no_license", || {
+        shown(World::new(), "alice", model("m", Vec::new(), &[]))
+    }),
+    ("other_license", || {
+        let tags = vec![Tag::new("License", "MIT")];
+        shown(World::new(), "alice", model("m", tags, &[]))
+    }),
+    ("other_license_text", || {
+        let tags = vec![Tag::new(
+            "License",
+            "yRj4a5KMctX_uOmKWCFJIjmY8DeJcusVk6-HzLiM_t8",
+        )];
+        shown(World::new(), "alice", model("m", tags, &[]))
+    }),
+    ("old_tag_name", || terms(&[("Expires", "3")])),
+    ("misspelt_tag_name", || terms(&[("Derivations", "Allowed")])),
+    ("duplicate_tag", || {
+        terms(&[("Derivation", "Allowed"), ("Derivation", "Allowed")])
+    }),
+    ("illegal_tag_value", || terms(&[("Derivation", "Perhaps")])),
+    ("time_band_not_yet", || {
+        terms(&[("After-3-Years-Derivation", "Allowed")])
+    }),
+    ("monthly_fee_not_yet", || {
+        terms(&[("Commercial-Use", "Allowed-With-Fee-Monthly-5")])
+    }),
+    ("random_distribution_not_yet", || {
+        terms(&[("Payment-Mode", "Random-Distribution")])
+    }),
+    ("payment_address_not_yet", || {
+        terms(&[("Payment-Address", "somebody")])
+    }),
+    ("other_currency", || terms(&[("Currency", "AR")])),
+    ("no_currency", || terms(&[("Access-Fee", "One-Time-5")])),
+    ("terms_not_canonical", || {
+        terms(&[
+            ("Payment-Mode", "Global-Distribution"),
+            ("Derivation", "Allowed"),
+        ])
+    }),
+    ("payment_mode", || terms(&[("Derivation", "Allowed")])),
+    ("other_terms", || {
+        let (world, bounty, _) = open();
+        let action = match world.commit_action("miner-2", bounty, "n", &[]) {
+            Action::CommitSubmission { bounty, body, .. } => Action::CommitSubmission {
+                bounty,
+                terms: priced(2),
+                body,
+            },
+            other => other,
+        };
+        shown(world, "miner-2", action)
+    }),
+    ("derivation_not_granted", || {
+        child_of(model("parent", terms_with(|t| t.derivation = None), &[]))
+    }),
+    ("training_not_granted", || {
+        child_of(data_set(
+            "parent",
+            terms_with(|t| t.data_model_training = None),
+        ))
+    }),
+    ("terms_not_passed_on", || {
+        let passing = |t: &mut licensing::Terms| {
+            t.derivation = Some(licensing::Derivation::LicensePassthrough);
+        };
+        child_of(model("parent", terms_with(passing), &[]))
+    }),
+    ("derivation_fee_not_yet", || {
+        let asking = |t: &mut licensing::Terms| {
+            t.derivation = Some(licensing::Derivation::FeeOneTime(fee()));
+        };
+        child_of(model("parent", terms_with(asking), &[]))
+    }),
+    ("training_fee_not_yet", || {
+        let asking = |t: &mut licensing::Terms| {
+            t.data_model_training = Some(licensing::DataModelTraining::FeeOneTime(fee()));
+        };
+        child_of(data_set("parent", terms_with(asking)))
+    }),
+    ("royalties_above_all", || {
+        let mut world = World::new();
+        let one = world.must("alice", model("one", sharing("60%", 9), &[]));
+        let two = world.must("bob", model("two", sharing("40.000000001%", 9), &[]));
+        shown(
+            world,
+            "carol",
+            model("child", sharing("1%", 9), &[one, two]),
+        )
+    }),
+    ("too_many_ancestors", || {
+        let mut world = World::new();
+        let mut tips = Vec::new();
+        for family in 0..5 {
+            let mut parents = Vec::new();
+            for number in 0..13 {
+                let label = format!("{family}/{number}");
+                parents.push(world.must("alice", model(&label, sharing("0.1%", 9), &[])));
+            }
+            tips.push(world.must(
+                "alice",
+                model(&format!("{family}"), sharing("0.1%", 9), &parents),
+            ));
+        }
+        shown(world, "bob", model("child", sharing("1%", 9), &tips))
+    }),
+    ("parent_not_named", || {
+        let (mut world, bounty, _) = open();
+        let parent = world.must("alice", model("p", sharing("1%", 9), &[]));
+        let action = world.commit_action("miner-2", bounty, "n", &[parent]);
+        shown(world, "miner-2", action)
+    }),
+    ("parents", || {
+        let mut world = World::new();
+        let parent = world.must("alice", model("p", sharing("1%", 9), &[]));
+        shown(
+            world,
+            "bob",
+            model("child", sharing("1%", 9), &[parent, parent]),
+        )
+    }),
+    ("weights_digest", || {
+        let mut action = model("m", priced(1), &[]);
+        if let Action::RegisterAsset { body, .. } = &mut action {
+            body.weights_digest = None;
+        }
+        shown(World::new(), "alice", action)
+    }),
+    ("weights_taken", || {
+        let mut world = World::new();
+        world.must("alice", model("m", priced(1), &[]));
+        shown(world, "bob", model("m", priced(2), &[]))
+    }),
+    ("shares", || posting(|p| p.split.miner += 1)),
+    // Bounties.
+    ("benchmark", || posting(|p| p.benchmark.arithmetic += 1)),
+    ("schedule", || posting(|p| p.schedule.reveal_ms = 999)),
+    ("evaluation_fee", || {
+        posting(|p| p.evaluation_fee = units(29))
+    }),
+    ("no_evaluators", || {
+        let world = World::new();
+        let action = world.post_action("sponsor", |_| ());
+        shown(world, "sponsor", action)
+    }),
+    ("wrong_phase", || {
+        let (world, bounty, _) = open();
+        let outcome = TestOutcome::Ok;
+        let body = AttestTestSet { outcome };
+        shown(world, "eve-1", Action::AttestTestSet { bounty, body })
+    }),
+    ("phase_over", || {
+        let (mut world, bounty) = bounties_due_at_once();
+        let due = world.until(bounty);
+        let receipts = world.block(due, &[("backer-1", Action::CancelBounty { bounty })]);
+        world.show(receipts.last().expect("a receipt a record"))
+    }),
+    ("backing_closed", || {
+        let (mut world, bounty, _) = open();
+        world.clock(world.until(bounty) - 9_000, &[]);
+        shown(world, "backer-1", back(bounty, 5))
+    }),
+    ("full", || {
+        let names: Vec<String> = (1..=65).map(|n| format!("eve-{n}")).collect();
+        let names: Vec<&str> = names.iter().skip(5).map(String::as_str).collect();
+        let mut world = World::with(parameters(), &names);
+        world.evaluators(64);
+        shown(world, "eve-65", join(10_000))
+    }),
+    ("has_submissions", || {
+        let (world, bounty, _) = open();
+        shown(world, "sponsor", Action::CancelBounty { bounty })
+    }),
+    ("seal_mismatch", || {
+        let (world, bounty, _) = open();
+        let key = seal_key("guess");
+        let body = RevealTestSet { key };
+        shown(world, "sponsor", Action::RevealTestSet { bounty, body })
+    }),
+    ("already_revealed", || {
+        let (mut world, bounty, _) = open();
+        world.skip(bounty);
+        world.must("sponsor", world.test_key(bounty));
+        let again = world.test_key(bounty);
+        shown(world, "alice", again)
+    }),
+    // Evaluators.
+    ("stake_too_small", || {
+        shown(World::new(), "eve-1", join(9_999))
+    }),
+    ("not_evaluator", || {
+        shown(World::new(), "alice", Action::LeaveEvaluators)
+    }),
+    ("seats_at_work", || {
+        let (world, _) = scoring();
+        shown(world, "eve-1", Action::LeaveEvaluators)
+    }),
+    ("no_seat", || {
+        let (world, bounty) = scoring();
+        let batch = world.batch("eve-2", bounty, &[]);
+        let action = world.commitment("eve-2", bounty, &batch);
+        shown(world, "eve-2", action)
+    }),
+    ("already_done", || {
+        let (mut world, bounty) = scoring();
+        world.commit_batch("eve-1", bounty, &[]);
+        let batch = world.batch("eve-1", bounty, &[]);
+        let action = world.commitment("eve-1", bounty, &batch);
+        shown(world, "eve-1", action)
+    }),
+    ("nothing_committed", || {
+        let (mut world, bounty) = scoring();
+        let body = world.batch("eve-1", bounty, &[invalid()]);
+        world.skip(bounty);
+        shown(world, "eve-1", Action::RevealAttestations { bounty, body })
+    }),
+    ("commitment_mismatch", || {
+        let (mut world, bounty) = scoring();
+        world.commit_batch("eve-1", bounty, &[invalid()]);
+        world.skip(bounty);
+        let body = world.batch("eve-1", bounty, &[scored(1, "m")]);
+        shown(world, "eve-1", Action::RevealAttestations { bounty, body })
+    }),
+    ("batch_incomplete", || reveal_of(&[], |_| ())),
+    ("leaves_missing", || {
+        reveal_of(&[scored(1, "m")], |body| body.leaves = None)
+    }),
+    // Licences and royalties.
+    ("not_granted", || {
+        buy(terms_with(|_| ()), Grant::CommercialUse, |_| ())
+    }),
+    ("nothing_to_buy", || {
+        buy(terms_with(|_| ()), Grant::Access, |_| ())
+    }),
+    ("paid_by_child", || {
+        buy(sharing("5%", 9), Grant::Derivation, |_| ())
+    }),
+    ("revenue_share_not_yet", || {
+        let asking = |t: &mut licensing::Terms| {
+            let share = licensing::Percent::from_whole(5).expect("a percentage");
+            t.commercial_use = Some(licensing::CommercialUse::RevenueShare(share));
+        };
+        buy(terms_with(asking), Grant::CommercialUse, |_| ())
+    }),
+    ("terms_changed", || {
+        buy(priced(5), Grant::Access, |b| b.terms = digest("others"))
+    }),
+    ("price_above_max", || {
+        buy(priced(5), Grant::CommercialUse, |b| b.price_max = units(4))
+    }),
+    ("not_holder", || {
+        let mut world = World::new();
+        let asset = world.must("alice", model("m", priced(5), &[]));
+        shown(world, "bob", Action::ClaimRoyalty { asset })
+    }),
+    ("too_few_shares", || {
+        let mut world = World::new();
+        let asset = world.must("alice", model("m", priced(5), &[]));
+        shown(world, "alice", transfer_shares(asset, "bob", 1_000_001))
+    }),
+    ("nothing_owed", || {
+        let mut world = World::new();
+        let asset = world.must("alice", model("m", priced(5), &[]));
+        shown(world, "alice", Action::ClaimRoyalty { asset })
+    }),
+];
+
+/// More bounties than one block's clock moves on, all due at the same time,
+/// and the one that comes last.
+pub fn bounties_due_at_once() -> (World, protocol::ItemId) {
+    let mut world = World::new();
+    world.evaluators(1);
+    let mut ids = Vec::new();
+    let now = world.now() + 1;
+    world.state.begin_block(world.state.height() + 1, now);
+    let mut included = Vec::new();
+    for _ in 0..=market::state::DUE_PER_BLOCK {
+        let action = world.post_action("sponsor", |_| ());
+        let tx = World::sign("sponsor", &world.envelope("sponsor"), &action);
+        world.state.apply(&tx).expect("an includable record");
+        ids.push(tx.id);
+        included.push(tx);
+    }
+    world.end_block(included);
+    let last = ids.into_iter().max().expect("some bounties");
+    world.label(last, "bounty");
+    (world, last)
+}
+
+#[test]
+fn every_code_is_met_by_a_record() {
+    for (code, case) in CASES {
+        assert_eq!(case(), *code);
+    }
+    let met: BTreeSet<&str> = CASES.iter().map(|(code, _)| *code).collect();
+    assert_eq!(met.len(), CASES.len(), "a code stands twice");
+    let stable: BTreeSet<&str> = STABLE.lines().collect();
+    assert_eq!(met, stable);
+}
+
+#[test]
+fn the_codes_are_the_stable_ones_and_each_says_what_to_do() {
+    let mut codes = BTreeSet::new();
+    for rejection in samples() {
+        must_be_sampled(&rejection);
+        assert!(codes.insert(rejection.code()), "{} twice", rejection.code());
+        assert!(!rejection.to_string().is_empty());
+        let next = rejection.next_step();
+        assert!(next.len() > 8 && !next.ends_with('.'), "{next}");
+    }
+    let stable: Vec<&str> = STABLE.lines().collect();
+    assert!(stable.is_sorted(), "the list is sorted");
+    assert_eq!(codes.into_iter().collect::<Vec<_>>(), stable);
+}
+
+/// Fails to compile when a variant is added: add it to the samples too.
+fn must_be_sampled(rejection: &Rejection) {
+    use Rejection as R;
+    match rejection {
+        R::OtherNetwork(_) | R::Nonce { .. } | R::Expired { .. } | R::ValidTooLong { .. } => (),
+        R::FeeUnpayable { .. } | R::InsufficientFunds { .. } | R::ZeroAmount | R::Overflow => (),
+        R::UnknownBounty(_) | R::UnknownSubmission(_) | R::UnknownAsset(_) | R::NotOwner(_) => (),
+        R::Terms(_) | R::TermsNotCanonical | R::PaymentMode | R::OtherTerms => (),
+        R::Derivation { .. } | R::Stack(_) | R::ParentNotNamed(_) | R::Parents { .. } => (),
+        R::WeightsDigest | R::WeightsTaken(_) | R::Shares { .. } | R::Benchmark(_) => (),
+        R::Schedule { .. } | R::EvaluationFee { .. } | R::NoEvaluators => (),
+        R::WrongPhase { .. } | R::PhaseOver { .. } | R::BackingClosed { .. } => (),
+        R::Full { .. } | R::HasSubmissions | R::SealMismatch(_) | R::AlreadyRevealed => (),
+        R::StakeTooSmall { .. } | R::NotEvaluator(_) | R::SeatsAtWork(_) | R::NoSeat(_) => (),
+        R::AlreadyDone | R::NothingCommitted | R::CommitmentMismatch(_) => (),
+        R::BatchIncomplete { .. } | R::LeavesMissing | R::NotForSale(_) => (),
+        R::TermsChanged { .. } | R::PriceAboveMax { .. } | R::NotHolder(_) => (),
+        R::TooFewShares { .. } | R::NothingOwed => (),
+    }
+}
+
+/// One of each code.
+fn samples() -> Vec<Rejection> {
+    use Rejection as R;
+    use protocol::benchmark::BenchmarkError;
+    use protocol::receipt::Phase;
+    let (id, who, hash) = (nothing(), address("alice"), digest("some"));
+    let (five, text) = (units(5), || "text".to_owned());
+    let percent = licensing::Percent::from_whole(5).expect("a percentage");
+    let mut samples = vec![
+        R::OtherNetwork(protocol::NetworkId([0; 32])),
+        R::Nonce {
+            expected: 1,
+            given: 2,
+        },
+        R::Expired {
+            valid_until_ms: 1,
+            time_ms: 2,
+        },
+        R::ValidTooLong {
+            valid_until_ms: 2,
+            limit_ms: 1,
+        },
+        R::FeeUnpayable {
+            fee: five,
+            balance: five,
+        },
+        R::InsufficientFunds {
+            needed: five,
+            available: five,
+        },
+        R::ZeroAmount,
+        R::Overflow,
+        R::UnknownBounty(id),
+        R::UnknownSubmission(id),
+        R::UnknownAsset(id),
+        R::NotOwner(who),
+        R::TermsNotCanonical,
+        R::PaymentMode,
+        R::OtherTerms,
+        R::ParentNotNamed(id),
+        R::Parents { limit: 16 },
+        R::WeightsDigest,
+        R::WeightsTaken(id),
+        R::Shares { sum: 1, whole: 2 },
+        R::Benchmark(BenchmarkError::Arithmetic(2)),
+        R::Schedule {
+            name: "open",
+            given_ms: 1,
+            min_ms: 2,
+            max_ms: 3,
+        },
+        R::EvaluationFee {
+            given: five,
+            least: five,
+        },
+        R::NoEvaluators,
+        R::WrongPhase {
+            phase: Phase::Open,
+            needed: Phase::Score,
+        },
+        R::PhaseOver {
+            phase: Phase::Open,
+            until_ms: 1,
+            time_ms: 2,
+        },
+        R::BackingClosed {
+            closed_ms: 1,
+            time_ms: 2,
+        },
+        R::Full {
+            what: "backers",
+            limit: 1,
+        },
+        R::HasSubmissions,
+        R::SealMismatch(hash),
+        R::AlreadyRevealed,
+        R::StakeTooSmall {
+            given: five,
+            least: five,
+        },
+        R::NotEvaluator(who),
+        R::SeatsAtWork(1),
+        R::NoSeat(who),
+        R::AlreadyDone,
+        R::NothingCommitted,
+        R::CommitmentMismatch(hash),
+        R::BatchIncomplete { revealed: 1 },
+        R::LeavesMissing,
+        R::TermsChanged { actual: hash },
+        R::PriceAboveMax {
+            price: five,
+            price_max: five,
+        },
+        R::NotHolder(who),
+        R::TooFewShares { shares: 2, held: 1 },
+        R::NothingOwed,
+    ];
+    let terms = [
+        TermsError::NoLicense,
+        TermsError::OtherLicense(text()),
+        TermsError::OtherLicenseText(text()),
+        TermsError::OldName(text()),
+        TermsError::Name {
+            name: text(),
+            nearest: "License",
+        },
+        TermsError::Duplicate("License"),
+        TermsError::Value {
+            name: "Expiry",
+            value: text(),
+            advice: text(),
+        },
+        TermsError::TimeBand(text()),
+        TermsError::MonthlyFee {
+            name: "Expiry",
+            value: text(),
+        },
+        TermsError::RandomDistribution,
+        TermsError::PaymentAddress(text()),
+        TermsError::Currency(text()),
+        TermsError::NoCurrency("Access-Fee"),
+    ];
+    samples.extend(terms.into_iter().map(R::from));
+    let refusals = [
+        DerivationRefusal::DerivationNotGranted,
+        DerivationRefusal::TrainingNotGranted,
+        DerivationRefusal::TermsNotPassedOn,
+        DerivationRefusal::DerivationFeeNotYet(fee()),
+        DerivationRefusal::TrainingFeeNotYet(fee()),
+    ];
+    let derivation = |refusal| R::Derivation {
+        parent: id,
+        refusal,
+    };
+    samples.extend(refusals.into_iter().map(derivation));
+    samples.extend([StackError::AboveAll(1), StackError::TooMany(65)].map(R::from));
+    let sales = [
+        Refusal::NotGranted(Grant::Access),
+        Refusal::Free(Grant::Access, licensing::Duty::Nothing),
+        Refusal::PaidByChild(percent),
+        Refusal::RevenueShareNotYet(percent),
+    ];
+    samples.extend(sales.map(R::from));
+    samples
+}
+
+#[test]
+fn a_full_committee_speaks_of_itself_and_not_of_a_bounty() {
+    let full = Rejection::Full {
+        what: "evaluators",
+        limit: 64,
+    };
+    assert_eq!(
+        full.to_string(),
+        "there are 64 evaluators already, more are not taken"
+    );
+}

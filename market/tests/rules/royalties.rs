@@ -1,0 +1,189 @@
+//! Licences, income, claims, transfers of shares: to the last unit.
+
+use protocol::ItemId;
+use protocol::record::*;
+
+use crate::world::*;
+
+/// An asset whose licence costs `price`, with these holders.
+fn asset(world: &mut World, price: u128, holders: &[(&str, u32)]) -> ItemId {
+    let mut action = model("m", priced(price), &[]);
+    if let Action::RegisterAsset { body, .. } = &mut action {
+        body.holders = holders
+            .iter()
+            .map(|(who, shares)| Holder {
+                account: address(who),
+                shares: *shares,
+            })
+            .collect();
+    }
+    let id = world.must("alice", action);
+    world.label(id, "m");
+    id
+}
+
+fn claim(asset: ItemId) -> Action {
+    Action::ClaimRoyalty { asset }
+}
+
+#[test]
+fn a_purchase_pays_the_price_and_writes_the_license() {
+    let mut world = World::new();
+    let m = asset(
+        &mut world,
+        2_500_000,
+        &[("alice", 600_000), ("bob", 400_000)],
+    );
+    let sale = world.buy(m, Grant::CommercialUse);
+    let id = world.row(
+        "buyer",
+        sale,
+        "ok; license to buyer for 2500000; buyer -2500000, income:m +2500000",
+    );
+    let license = world.state.license(id).expect("written");
+    assert_eq!(license.licensee, address("buyer"));
+    assert_eq!(license.price, units(2_500_000));
+    assert_eq!(
+        (license.height, license.time_ms),
+        (world.state.height(), world.now())
+    );
+    // Two units a share; half a million does not divide and stays.
+    let pool = world.state.pool(m).expect("registered");
+    assert_eq!((pool.per_share, pool.remainder), (units(2), units(500_000)));
+    world.row("bob", claim(m), "ok; bob +800000, income:m -800000");
+    world.row("bob", claim(m), "nothing_owed");
+    // The next payment is divided together with what was left.
+    let sale = world.buy(m, Grant::Derivation);
+    world.row(
+        "buyer",
+        sale,
+        "ok; license to buyer for 2500000; buyer -2500000, income:m +2500000",
+    );
+    world.row("alice", claim(m), "ok; alice +3000000, income:m -3000000");
+    world.row("bob", claim(m), "ok; bob +1200000, income:m -1200000");
+    let pool = world.state.pool(m).expect("registered");
+    assert_eq!((pool.per_share, pool.remainder), (units(5), units(0)));
+    assert_eq!(pool.income, units(5_000_000));
+}
+
+#[test]
+fn a_price_below_a_unit_a_share_is_carried_until_it_divides() {
+    let mut world = World::new();
+    let m = asset(&mut world, 400_000, &[]);
+    for (bought, owed) in [
+        (1, 0),
+        (2, 0),
+        (3, 1_000_000),
+        (4, 1_000_000),
+        (5, 2_000_000),
+    ] {
+        world.must("buyer", world.buy(m, Grant::CommercialUse));
+        assert_eq!(
+            world.state.owed(m, address("alice")),
+            units(owed),
+            "{bought}"
+        );
+    }
+    world.row("alice", claim(m), "ok; alice +2000000, income:m -2000000");
+}
+
+#[test]
+fn a_purchase_names_terms_and_the_most_it_pays() {
+    let mut world = World::new();
+    let m = asset(&mut world, 1_000, &[]);
+    let terms = world.state.asset(m).expect("registered").terms.id();
+    let buy = |terms, price_max| Action::BuyLicense {
+        asset: m,
+        body: BuyLicense {
+            grant: Grant::CommercialUse,
+            terms,
+            price_max: units(price_max),
+        },
+    };
+    world.row("buyer", buy(digest("others"), 1_000), "terms_changed");
+    world.row("buyer", buy(terms, 999), "price_above_max");
+    let dear = world.must("alice", model("dear", priced(FUNDS), &[]));
+    world.row(
+        "buyer",
+        world.buy(dear, Grant::CommercialUse),
+        "insufficient_funds",
+    );
+}
+
+#[test]
+fn past_income_stays_with_who_held_the_shares_then() {
+    let mut world = World::new();
+    let m = asset(
+        &mut world,
+        1_000_000,
+        &[("alice", 600_000), ("bob", 400_000)],
+    );
+    world.must("buyer", world.buy(m, Grant::CommercialUse));
+    world.row("alice", transfer_shares(m, "carol", 600_000), "ok");
+    world.must("buyer", world.buy(m, Grant::CommercialUse));
+    world.row("carol", claim(m), "ok; carol +600000, income:m -600000");
+    world.row("bob", claim(m), "ok; bob +800000, income:m -800000");
+    assert_eq!(world.state.holdings(m).count(), 3, "alice is still owed");
+    world.row("alice", claim(m), "ok; alice +600000, income:m -600000");
+    assert_eq!(world.state.holdings(m).count(), 2);
+    world.row("alice", claim(m), "not_holder");
+    world.row("alice", transfer_shares(m, "bob", 1), "too_few_shares");
+}
+
+#[test]
+fn shares_move_in_whole_parts_and_never_out_of_nothing() {
+    let mut world = World::new();
+    let m = asset(&mut world, 1_000_000, &[]);
+    world.must("buyer", world.buy(m, Grant::CommercialUse));
+    for (who, to, shares, expected) in [
+        ("alice", "bob", 0, "zero_amount"),
+        ("alice", "bob", 1_000_001, "too_few_shares"),
+        ("bob", "alice", 1, "too_few_shares"),
+        ("alice", "alice", 1_000_000, "ok"),
+        ("alice", "bob", 1, "ok"),
+        ("bob", "bob", 1, "ok"),
+        ("bob", "alice", 1, "ok"),
+    ] {
+        world.row(who, transfer_shares(m, to, shares), expected);
+        let held = world.state.holdings(m).map(|(_, held)| held.shares);
+        assert_eq!(held.sum::<u32>(), 1_000_000);
+    }
+    world.row(
+        "alice",
+        transfer_shares(nothing(), "bob", 1),
+        "unknown_asset",
+    );
+    assert_eq!(world.state.owed(m, address("alice")), units(1_000_000));
+    assert_eq!(world.state.owed(m, address("bob")), units(0));
+}
+
+#[test]
+fn owning_all_shares_and_moving_them_to_oneself_keeps_what_is_owed() {
+    let mut world = World::new();
+    let m = asset(&mut world, 1_000_000, &[]);
+    world.row("alice", transfer_shares(m, "alice", 1_000_000), "ok");
+    world.must("buyer", world.buy(m, Grant::CommercialUse));
+    world.row("alice", transfer_shares(m, "alice", 1_000_000), "ok");
+    world.row("alice", claim(m), "ok; alice +1000000, income:m -1000000");
+}
+
+#[test]
+fn a_payment_changes_as_many_entries_for_sixty_four_holders_as_for_one() {
+    let changes = |holders: &[(&str, u32)]| {
+        let mut world = World::new();
+        let m = asset(&mut world, 1_000_000, holders);
+        let tx = World::sign(
+            "buyer",
+            &world.envelope("buyer"),
+            &world.buy(m, Grant::CommercialUse),
+        );
+        world
+            .state
+            .begin_block(world.state.height() + 1, world.now() + 1);
+        world.state.apply(&tx).expect("includable");
+        world.state.end_block().changes.len()
+    };
+    let names: Vec<String> = (0..64).map(|number| format!("holder {number}")).collect();
+    let many: Vec<(&str, u32)> = names.iter().map(|name| (name.as_str(), 15_625)).collect();
+    assert_eq!(changes(&many), changes(&[]));
+}

@@ -1,0 +1,443 @@
+//! From the verdicts to the payout: ranking, awards, fees, bonds, models.
+
+use protocol::ItemId;
+use protocol::receipt::{Phase, Standing, VoidReason};
+use protocol::record::*;
+use protocol::report::Outcome;
+
+use crate::world::*;
+
+const MINERS: [&str; 4] = ["miner-1", "miner-2", "miner-3", "miner-4"];
+
+/// A bounty with one submission a miner, all of them at the reveal.
+fn revealing(
+    world: &mut World,
+    submissions: usize,
+    change: impl FnOnce(&mut PostBounty),
+) -> (ItemId, Vec<ItemId>) {
+    if world.state.evaluators().next().is_none() {
+        world.evaluators(3);
+    }
+    let bounty = world.post(change);
+    let ids = (0..submissions)
+        .map(|place| world.commit(MINERS[place], bounty, ["a", "b", "c", "d"][place]))
+        .collect();
+    world.bring_to_reveal(bounty);
+    (bounty, ids)
+}
+
+/// The standings that these scores give, reserve 500 and margin 10.
+fn ranked(scores: &[i64]) -> Vec<Standing> {
+    let mut world = World::new();
+    let (bounty, ids) = revealing(&mut world, scores.len(), |_| ());
+    let outcomes: Vec<Outcome> = scores
+        .iter()
+        .zip(["a", "b", "c", "d"])
+        .map(|(&score, weights)| scored(score, weights))
+        .collect();
+    world.bring_to_challenge(bounty, &outcomes);
+    world.skip(bounty);
+    assert_eq!(world.phase(bounty), Phase::Settled);
+    ids.into_iter()
+        .map(|id| world.standing(id).expect("it settled"))
+        .collect()
+}
+
+#[test]
+fn the_best_wins_and_within_the_margin_the_earlier() {
+    let winner = |scores: &[i64]| {
+        let standings = ranked(scores);
+        let lost = standings.iter().filter(|s| **s == Standing::Lost).count();
+        let won = standings.iter().position(|s| *s == Standing::Won);
+        assert_eq!(lost, scores.len() - usize::from(won.is_some()));
+        won
+    };
+    for (scores, expected) in [
+        // The reserve is enough, a billionth less is not.
+        (&[500][..], Some(0)),
+        (&[499], None),
+        (&[i64::MIN], None),
+        (&[i64::MAX], Some(0)),
+        // A tie, within the margin, at the margin, above it.
+        (&[600, 600], Some(0)),
+        (&[600, 609], Some(0)),
+        (&[600, 610], Some(0)),
+        (&[600, 611], Some(1)),
+        (&[611, 600], Some(0)),
+        // Who is below the reserve leads nobody.
+        (&[499, 500], Some(1)),
+        (&[500, 499, 511], Some(2)),
+        // A newcomer is measured against who leads.
+        (&[600, 609, 611], Some(2)),
+        (&[600, 611, 621], Some(1)),
+        (&[600, 611, 621, 622], Some(3)),
+        (&[499, 498, 497, 496], None),
+    ] {
+        assert_eq!(winner(scores), expected, "{scores:?}");
+    }
+}
+
+#[test]
+fn the_winner_takes_reward_and_stakes_and_the_shares_are_divided() {
+    let mut world = World::new();
+    world.evaluators(3);
+    let bounty = world.post(|_| ());
+    world.must("backer-1", back(bounty, 300));
+    world.must("backer-2", back(bounty, 600));
+    world.must("backer-1", back(bounty, 1));
+    let a = world.commit("miner-1", bounty, "a");
+    let b = world.commit("miner-2", bounty, "b");
+    world.bring_to_reveal(bounty);
+    let receipts = world.bring_to_challenge(bounty, &[scored(600, "a"), scored(700, "b")]);
+    assert_eq!(
+        world.show(&receipts[0]),
+        "verdict a scored 3 []; verdict b scored 3 []; phase Challenge"
+    );
+    world.phase_ends(
+        bounty,
+        &[
+            "a Lost",
+            "asset a",
+            "b Won",
+            "asset b",
+            "phase Settled",
+            "bond -2000, bond:a -100, bond:b -100, eve-1 +20, eve-2 +20, eve-3 +20, fee:a -30, \
+             fee:b -30, miner-1 +100, miner-2 +11001, reward -10901, sponsor +2000",
+        ],
+    );
+    let shares = |world: &World, asset, who: &str| {
+        let holder = address(who);
+        let mut holdings = world.state.holdings(asset);
+        holdings
+            .find(|(account, _)| *account == holder)
+            .map_or(0, |(_, held)| held.shares)
+    };
+    assert_eq!(shares(&world, a, "miner-1"), 1_000_000);
+    // 100,000 by stakes of 300, 600 and 1; what does not divide goes to the first.
+    for (who, held) in [
+        ("miner-2", 600_000),
+        ("sponsor", 300_000),
+        ("backer-1", 33_297 + 110),
+        ("backer-2", 66_593),
+    ] {
+        assert_eq!(shares(&world, b, who), held, "{who}");
+    }
+    let asset = world.state.asset(b).expect("registered");
+    assert_eq!(asset.maker, address("miner-2"));
+    assert_eq!(asset.bounty, Some(bounty));
+    assert_eq!(asset.terms.to_tags(), priced(1_000_000));
+    assert_eq!(asset.weights_digest, Some(digest("b")));
+    assert_eq!(world.state.next_deadline_ms(), None);
+}
+
+#[test]
+fn without_backers_their_shares_are_the_sponsors() {
+    let mut world = World::new();
+    let (bounty, ids) = revealing(&mut world, 1, |_| ());
+    world.bring_to_challenge(bounty, &[scored(600, "a")]);
+    world.skip(bounty);
+    let holdings: Vec<_> = world
+        .state
+        .holdings(ids[0])
+        .map(|(who, held)| (who, held.shares))
+        .collect();
+    assert_eq!(holdings.len(), 2);
+    assert!(holdings.contains(&(address("miner-1"), 600_000)));
+    assert!(holdings.contains(&(address("sponsor"), 400_000)));
+}
+
+#[test]
+fn a_miner_who_is_sponsor_and_backer_too_holds_all_parts_together() {
+    let mut world = World::new();
+    world.evaluators(3);
+    let bounty = world.post(|_| ());
+    world.must("sponsor", back(bounty, 7));
+    let id = world.commit("sponsor", bounty, "a");
+    world.bring_to_reveal(bounty);
+    world.bring_to_challenge(bounty, &[scored(600, "a")]);
+    world.skip(bounty);
+    let holdings: Vec<_> = world
+        .state
+        .holdings(id)
+        .map(|(who, held)| (who, held.shares))
+        .collect();
+    assert_eq!(holdings, [(address("sponsor"), 1_000_000)]);
+}
+
+#[test]
+fn below_the_reserve_stakes_return_and_models_stay_their_miners() {
+    let mut world = World::new();
+    world.evaluators(3);
+    let bounty = world.post(|_| ());
+    world.must("backer-1", back(bounty, 300));
+    let id = world.commit("miner-1", bounty, "a");
+    world.bring_to_reveal(bounty);
+    world.bring_to_challenge(bounty, &[scored(499, "a")]);
+    world.phase_ends(
+        bounty,
+        &[
+            "a Lost",
+            "asset a",
+            "phase Settled",
+            "backer-1 +300, bond -2000, bond:a -100, eve-1 +10, eve-2 +10, eve-3 +10, fee:a -30, \
+             miner-1 +100, reward -10300, sponsor +12000",
+        ],
+    );
+    let holdings: Vec<_> = world
+        .state
+        .holdings(id)
+        .map(|(who, held)| (who, held.shares))
+        .collect();
+    assert_eq!(holdings, [(address("miner-1"), 1_000_000)]);
+}
+
+#[test]
+fn every_outcome_has_its_standing_and_its_price() {
+    let mut world = World::new();
+    let (bounty, ids) = revealing(&mut world, 4, |_| ());
+    let found = [
+        Outcome::BadSeal { chunk: 7 },
+        invalid(),
+        Outcome::Unavailable,
+        scored(700, "d"),
+    ];
+    let receipts = world.bring_to_challenge(bounty, &found);
+    assert_eq!(
+        world.show(&receipts[0]),
+        "verdict a bad_seal 3 []; verdict b invalid 3 []; verdict c none 0 []; \
+         verdict d scored 3 []; phase Challenge"
+    );
+    world.phase_ends(
+        bounty,
+        &[
+            "a BadSeal",
+            "b Invalid",
+            "c NoVerdict",
+            "d Won",
+            "asset d",
+            "phase Settled",
+            "bond -2000, bond:a -100, bond:b -100, bond:c -100, bond:d -100, burned +50, \
+             eve-1 +30, eve-2 +30, eve-3 +30, fee:a -30, fee:b -30, fee:c -30, fee:d -30, \
+             miner-2 +100, miner-3 +130, miner-4 +10100, reward -10000, sponsor +2050",
+        ],
+    );
+    assert!(world.state.asset(ids[0]).is_none());
+}
+
+#[test]
+fn the_same_weights_count_for_the_first_who_committed() {
+    let mut world = World::new();
+    let (bounty, ids) = revealing(&mut world, 3, |_| ());
+    world.bring_to_challenge(
+        bounty,
+        &[scored(600, "w"), scored(999, "w"), scored(900, "w")],
+    );
+    world.phase_ends(
+        bounty,
+        &[
+            "a Won",
+            "asset a",
+            "b Copied(a)",
+            "c Copied(a)",
+            "phase Settled",
+            "bond -2000, bond:a -100, bond:b -100, bond:c -100, eve-1 +30, eve-2 +30, eve-3 +30, \
+             fee:a -30, fee:b -30, fee:c -30, miner-1 +10100, miner-2 +100, miner-3 +100, \
+             reward -10000, sponsor +2000",
+        ],
+    );
+    assert!(world.state.asset(ids[1]).is_none());
+}
+
+#[test]
+fn weights_that_were_an_asset_before_the_commitment_are_out() {
+    let mut world = World::new();
+    let registered = world.must("carol", model("w", priced(5), &[]));
+    world.label(registered, "import");
+    let (bounty, _) = revealing(&mut world, 1, |_| ());
+    world.bring_to_challenge(bounty, &[scored(999, "w")]);
+    world.phase_ends(
+        bounty,
+        &[
+            "a Copied(import)",
+            "phase Settled",
+            "bond -2000, bond:a -100, eve-1 +10, eve-2 +10, eve-3 +10, fee:a -30, miner-1 +100, \
+             reward -10000, sponsor +12000",
+        ],
+    );
+}
+
+#[test]
+fn who_registers_revealed_weights_takes_no_award_from_their_miner() {
+    // The weights are public from the reveal on; somebody registers them before settlement.
+    let mut world = World::new();
+    let (bounty, ids) = revealing(&mut world, 1, |_| ());
+    world.bring_to_challenge(bounty, &[scored(999, "w")]);
+    let import = world.must("carol", model("w", priced(5), &[]));
+    let receipts = world.skip(bounty);
+    assert!(world.show(&receipts[0]).starts_with("a Won; asset a; "));
+    // From then on the earlier commitment holds the weights.
+    let again = world.send("bob", model("w", priced(5), &[]));
+    assert_eq!(world.show(&again), "weights_taken");
+    assert!(world.state.asset(import).is_some());
+    let (later, _) = {
+        let bounty = world.post(|_| ());
+        world.commit("miner-2", bounty, "x");
+        world.bring_to_reveal(bounty);
+        world.bring_to_challenge(bounty, &[scored(999, "w")]);
+        (bounty, ())
+    };
+    let receipts = world.skip(later);
+    assert!(world.show(&receipts[0]).starts_with("x Copied(a); "));
+    assert_eq!(world.standing(ids[0]), Some(Standing::Won));
+}
+
+#[test]
+fn an_import_of_the_same_block_counts_by_its_place() {
+    for import_first in [true, false] {
+        let mut world = World::new();
+        world.evaluators(3);
+        let bounty = world.post(|_| ());
+        let import = ("carol", model("w", priced(5), &[]));
+        let commit = ("miner-1", world.commit_action("miner-1", bounty, "a", &[]));
+        let records = match import_first {
+            true => [import, commit],
+            false => [commit, import],
+        };
+        let receipts = world.block(world.now() + 1, &records);
+        let place = usize::from(import_first);
+        let submission = id_of(&receipts[place]);
+        world.sealed(submission, "a");
+        world.bring_to_reveal(bounty);
+        world.bring_to_challenge(bounty, &[scored(999, "w")]);
+        world.skip(bounty);
+        let expected = match import_first {
+            true => Standing::Copied(id_of(&receipts[0])),
+            false => Standing::Won,
+        };
+        assert_eq!(world.standing(submission), Some(expected));
+    }
+}
+
+#[test]
+fn an_earlier_commitment_elsewhere_is_no_copy_of_a_later_one_that_settled_first() {
+    let mut world = World::new();
+    world.evaluators(3);
+    let slow = world.post(|p| p.schedule.open_ms = 60_000);
+    let early = world.commit("miner-1", slow, "early");
+    let (fast, ids) = revealing(&mut world, 1, |_| ());
+    world.bring_to_challenge(fast, &[scored(999, "w")]);
+    world.skip(fast);
+    assert_eq!(world.standing(ids[0]), Some(Standing::Won));
+    world.bring_to_reveal(slow);
+    world.bring_to_challenge(slow, &[scored(999, "w")]);
+    world.skip(slow);
+    assert_eq!(world.standing(early), Some(Standing::Won));
+}
+
+#[test]
+fn one_miner_may_submit_often_and_is_ranked_each_time() {
+    let mut world = World::new();
+    world.evaluators(3);
+    let bounty = world.post(|_| ());
+    let ids: Vec<ItemId> = ["x", "y", "z"]
+        .map(|label| world.commit("miner-1", bounty, label))
+        .to_vec();
+    world.bring_to_reveal(bounty);
+    world.bring_to_challenge(
+        bounty,
+        &[scored(600, "x"), scored(800, "y"), scored(700, "z")],
+    );
+    world.skip(bounty);
+    let standings = ids
+        .iter()
+        .map(|&id| world.standing(id).expect("it settled"));
+    assert_eq!(
+        standings.collect::<Vec<_>>(),
+        [Standing::Lost, Standing::Won, Standing::Lost]
+    );
+}
+
+#[test]
+fn a_fee_that_does_not_divide_leaves_its_units_to_the_first_seats() {
+    let mut world = World::new();
+    let (bounty, _) = revealing(&mut world, 1, |p| p.evaluation_fee = units(32));
+    let before: Vec<u128> = (1..=3)
+        .map(|n| world.balance(&format!("eve-{n}")))
+        .collect();
+    world.bring_to_challenge(bounty, &[scored(600, "a")]);
+    let burned_by = |world: &World, who: &str| -> u128 {
+        let signer = address(who);
+        let blocks = world.log.iter().flat_map(|(_, records)| records);
+        blocks
+            .filter(|tx| tx.signer == signer)
+            .map(|tx| u128::from(tx.size_bytes))
+            .sum()
+    };
+    world.skip(bounty);
+    let mut seats: Vec<(protocol::Address, u128)> = (1..=3)
+        .map(|number| {
+            let who = format!("eve-{number}");
+            let gained = world.balance(&who) + burned_by(&world, &who) + 10_000 - FUNDS;
+            (address(&who), gained)
+        })
+        .collect();
+    assert_eq!(before.len(), 3);
+    seats.sort_unstable();
+    let parts: Vec<u128> = seats.into_iter().map(|(_, part)| part).collect();
+    assert_eq!(parts, [11, 11, 10], "in the order of the seats' addresses");
+}
+
+#[test]
+fn a_bounty_that_ended_takes_no_more_records() {
+    let mut world = World::new();
+    let (bounty, ids) = revealing(&mut world, 1, |_| ());
+    world.bring_to_challenge(bounty, &[scored(999, "a")]);
+    let late = world.batch("eve-1", bounty, &[scored(999, "a")]);
+    world.row(
+        "eve-1",
+        world.commitment("eve-1", bounty, &late),
+        "wrong_phase",
+    );
+    world.skip(bounty);
+    let key = world.key_action(ids[0]);
+    for (who, action) in [
+        ("backer-1", back(bounty, 5)),
+        ("sponsor", Action::CancelBounty { bounty }),
+        ("sponsor", world.test_key(bounty)),
+        ("miner-1", world.commit_action("miner-1", bounty, "n", &[])),
+        ("miner-1", key),
+        ("eve-1", world.commitment("eve-1", bounty, &late)),
+        (
+            "eve-1",
+            Action::RevealAttestations {
+                bounty,
+                body: late.clone(),
+            },
+        ),
+    ] {
+        world.row(who, action, "wrong_phase");
+    }
+}
+
+#[test]
+fn two_few_reveals_void_a_bounty_without_fault() {
+    let mut world = World::new();
+    let (bounty, ids) = revealing(&mut world, 1, |_| ());
+    world.reveal(ids[0]);
+    world.skip(bounty);
+    world.commit_batch("eve-1", bounty, &[scored(600, "a")]);
+    world.skip(bounty);
+    world.reveal_batch("eve-1", bounty);
+    let receipts = world.skip(bounty);
+    assert_eq!(world.phase(bounty), Phase::Void(VoidReason::NoQuorum));
+    assert_eq!(world.standing(ids[0]), Some(Standing::NoVerdict));
+    // Two silent seats lose 100 each; the miner risked 130 and got 50 of each.
+    let shown = world.show(&receipts[0]);
+    assert!(
+        shown.ends_with(
+            "bond -2000, bond:a -100, burned +100, fee:a -30, miner-1 +230, reward -10000, \
+             seat:eve-2 -100, seat:eve-3 -100, sponsor +12000"
+        ),
+        "{shown}"
+    );
+}

@@ -1,0 +1,163 @@
+//! The state as bytes: saved, damaged, loaded, and carried on.
+
+use market::{LoadError, State};
+use protocol::record::Grant;
+
+use crate::world::*;
+
+type Entries = Vec<(Vec<u8>, Vec<u8>)>;
+
+/// A world in which every table has entries.
+fn lived_in() -> World {
+    let mut world = World::new();
+    world.evaluators(3);
+    let bounty = world.post(|_| ());
+    world.must("backer-1", back(bounty, 100));
+    world.commit("miner-1", bounty, "a");
+    world.bring_to_reveal(bounty);
+    world.bring_to_challenge(bounty, &[scored(600, "a")]);
+    world.skip(bounty);
+    let asset = world.must("alice", model("m", priced(5), &[]));
+    world.must("buyer", world.buy(asset, Grant::CommercialUse));
+    let open = world.post(|_| ());
+    world.commit("miner-2", open, "b");
+    world
+}
+
+fn entries(world: &World) -> Entries {
+    world.state.entries().collect()
+}
+
+#[test]
+fn every_table_has_entries() {
+    let entries = entries(&lived_in());
+    let tables: std::collections::BTreeSet<u8> = entries.iter().map(|(key, _)| key[0]).collect();
+    assert_eq!(
+        tables.into_iter().collect::<Vec<_>>(),
+        (0..18).collect::<Vec<_>>()
+    );
+}
+
+#[test]
+fn a_loaded_state_has_the_same_root_and_lives_on_alike() {
+    let mut world = lived_in();
+    let mut entries = entries(&world);
+    entries.reverse();
+    let mut loaded = State::load(entries).expect("good entries");
+    assert_eq!(loaded.root(), world.state.root());
+    assert_eq!(loaded.receipts_root(), world.state.receipts_root());
+    assert_eq!(loaded.height(), world.state.height());
+    assert_eq!(loaded.next_deadline_ms(), world.state.next_deadline_ms());
+    assert!(loaded.audit().is_some());
+    let before = world.log.len();
+    let open = world.state.next_deadline_ms().expect("a bounty is open");
+    world.block(open, &[("alice", transfer("bob", 1))]);
+    for (time_ms, records) in &world.log[before..] {
+        loaded.begin_block(loaded.height() + 1, *time_ms);
+        for tx in records {
+            loaded.apply(tx).expect("it was included");
+        }
+        loaded.end_block();
+    }
+    assert_eq!(loaded.root(), world.state.root());
+    assert!(loaded.entries().eq(world.state.entries()));
+}
+
+#[test]
+fn damaged_entries_are_refused_at_their_place() {
+    let good = entries(&lived_in());
+    let refused = |entries: Entries| State::load(entries).err();
+    // Twice the same.
+    for place in [0, good.len() / 2, good.len() - 1] {
+        let mut twice = good.clone();
+        twice.push(good[place].clone());
+        assert_eq!(refused(twice), Some(LoadError::Entry(good.len())));
+    }
+    for (place, (key, value)) in good.iter().enumerate() {
+        let with = |key: &[u8], value: &[u8]| {
+            let mut entries = good.clone();
+            entries[place] = (key.to_vec(), value.to_vec());
+            refused(entries)
+        };
+        let damaged = Some(LoadError::Entry(place));
+        assert_eq!(with(&[], value), damaged);
+        assert_eq!(with(&[&[200], &key[1..]].concat(), value), damaged);
+        assert_eq!(with(&[&key[..], &[0]].concat(), value), damaged);
+        assert_eq!(with(key, &[value, &[0][..]].concat()), damaged);
+        if key.len() > 1 {
+            assert_eq!(with(&key[..key.len() - 1], value), damaged);
+        }
+        if !value.is_empty() {
+            assert_eq!(with(key, &value[..value.len() - 1]), damaged);
+        }
+    }
+}
+
+#[test]
+fn a_changed_byte_is_refused_or_gives_another_root() {
+    let world = lived_in();
+    let good = entries(&world);
+    for place in 0..good.len() {
+        for byte in 0..good[place].1.len().min(80) {
+            let mut changed = good.clone();
+            changed[place].1[byte] ^= 1;
+            if let Ok(state) = State::load(changed) {
+                assert_ne!(
+                    state.root(),
+                    world.state.root(),
+                    "entry {place}, byte {byte}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_state_without_its_first_entries_is_incomplete() {
+    let good = entries(&lived_in());
+    assert_eq!(State::load(Vec::new()).err(), Some(LoadError::Incomplete));
+    for place in 0..3 {
+        let mut some = good.clone();
+        some.remove(place);
+        assert_eq!(State::load(some).err(), Some(LoadError::Incomplete));
+    }
+}
+
+#[test]
+fn the_changes_of_every_block_add_up_to_the_entries() {
+    let world = lived_in();
+    let mut state = State::genesis(&world.genesis).expect("a valid genesis");
+    let mut kept: std::collections::BTreeMap<Vec<u8>, Vec<u8>> = state.entries().collect();
+    for (time_ms, records) in &world.log {
+        state.begin_block(state.height() + 1, *time_ms);
+        for tx in records {
+            state.apply(tx).expect("it was included");
+        }
+        let outcome = state.end_block();
+        let keys: std::collections::BTreeSet<_> =
+            outcome.changes.iter().map(|change| &change.key).collect();
+        assert_eq!(keys.len(), outcome.changes.len(), "a key stands twice");
+        for change in outcome.changes {
+            match change.value {
+                Some(value) => kept.insert(change.key, value),
+                None => kept.remove(&change.key),
+            };
+        }
+        assert_eq!(kept, state.entries().collect());
+    }
+    assert_eq!(state.root(), world.state.root());
+}
+
+#[test]
+#[should_panic(expected = "block time rises strictly")]
+fn a_block_that_is_not_later_is_a_bug() {
+    let mut world = World::new();
+    world.state.begin_block(1, GENESIS_MS);
+}
+
+#[test]
+#[should_panic(expected = "heights have no gaps")]
+fn a_block_that_leaves_a_height_out_is_a_bug() {
+    let mut world = World::new();
+    world.state.begin_block(2, GENESIS_MS + 1);
+}
