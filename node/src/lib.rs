@@ -1,1 +1,35 @@
-//! The shell: append-only log, rebuildable state, sequencer, blobs.
+//! The shell around the market's rules: what makes them last on a machine.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`chain`] | log, state and sequencer under one roof: produce, follow, recover |
+//! | [`log`] | the append-only log of blocks, the only truth |
+//! | [`derived`] | the state database, rebuilt from the log whenever it is in doubt |
+//! | [`sequencer`] | who orders, and which blocks count; [`sequencer::Solo`] |
+//! | [`block`] | a verified block, and its bytes |
+//! | [`blobs`] | blobs by their BLAKE3 root |
+//! | [`mod@export`], [`mod@replay`] | the log as one bundle, and everything recomputed from it |
+//!
+//! A record's way: verified item, [`Chain::produce`], market state, log, answer;
+//! then the database, behind. It holds no key and reads no clock: a signer and
+//! the time are arguments. It decides no rule of the market.
+
+pub mod blobs;
+pub mod block;
+pub mod chain;
+pub mod derived;
+pub mod export;
+pub mod log;
+pub mod replay;
+pub mod sequencer;
+
+#[cfg(test)]
+mod testing;
+
+pub use blobs::{BlobError, BlobReader, Blobs};
+pub use block::{Block, Record};
+pub use chain::{BlockResult, Chain, ChainError, Recovery, Refusal, Refused, StateRecovery};
+pub use export::{ExportError, export};
+pub use log::{Log, LogError, TailCut};
+pub use replay::{Progress, Replay, ReplayError, replay};
+pub use sequencer::{Proposer, Sequencer, Solo, Tip};

@@ -1,0 +1,220 @@
+use std::io::Cursor;
+
+use tempfile::TempDir;
+
+use super::*;
+
+fn open() -> (TempDir, Blobs) {
+    let dir = tempfile::tempdir().expect("a folder");
+    let blobs = Blobs::open(dir.path()).expect("it opens");
+    (dir, blobs)
+}
+
+fn read(blobs: &Blobs, id: BlobId) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let mut reader = blobs.get(id).map_err(io::Error::other)?;
+    reader.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// The files under a folder of the store, by name.
+fn files(dir: &TempDir, folder: &str) -> Vec<String> {
+    let entries = fs::read_dir(dir.path().join(folder)).expect("a folder");
+    let name = |entry: io::Result<fs::DirEntry>| entry.expect("an entry").file_name();
+    let mut names: Vec<_> = entries
+        .map(|entry| name(entry).into_string().expect("text"))
+        .collect();
+    names.sort();
+    names
+}
+
+/// So many bytes, none like its neighbour.
+fn bytes(len: usize) -> Vec<u8> {
+    (0..len).map(|i| (i * 31 + i / 251) as u8).collect()
+}
+
+fn id_of(bytes: &[u8]) -> BlobId {
+    BlobId(*blake3::hash(bytes).as_bytes())
+}
+
+/// Gives its bytes a few at a time.
+struct Slow(Cursor<Vec<u8>>);
+
+impl Read for Slow {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let len = buffer.len().min(10_007);
+        self.0.read(&mut buffer[..len])
+    }
+}
+
+#[test]
+fn a_blob_reads_back_under_its_blake3_name() {
+    let (dir, blobs) = open();
+    for len in [
+        0,
+        1,
+        1_000,
+        PART_BYTES - 1,
+        PART_BYTES,
+        PART_BYTES + 1,
+        2 * PART_BYTES + 7,
+    ] {
+        let bytes = bytes(len);
+        let blob = blobs.put(Slow(Cursor::new(bytes.clone()))).expect("stored");
+        assert_eq!((blob.id, blob.size_bytes), (id_of(&bytes), len as u64));
+        assert_eq!(
+            blobs.size_bytes(blob.id).expect("readable"),
+            Some(len as u64)
+        );
+        assert!(read(&blobs, blob.id).expect("whole") == bytes);
+    }
+    assert_eq!(files(&dir, "blobs").len(), 7);
+    assert_eq!(files(&dir, "staging"), [""; 0]);
+}
+
+#[test]
+fn a_blob_that_is_not_held_is_said_to_be_missing() {
+    let (_dir, blobs) = open();
+    let id = BlobId([7; 32]);
+    assert!(!blobs.holds(id).expect("readable"));
+    assert!(matches!(blobs.get(id), Err(BlobError::Missing(missing)) if missing == id));
+}
+
+#[test]
+fn another_blob_than_expected_leaves_nothing_behind() {
+    let (dir, blobs) = open();
+    let expected = id_of(b"expected");
+    match blobs.put_expecting(expected, &b"other"[..]) {
+        Err(BlobError::Mismatch {
+            expected: named,
+            found,
+        }) => {
+            assert_eq!((named, found), (expected, id_of(b"other")));
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(files(&dir, "blobs"), [""; 0]);
+    assert_eq!(files(&dir, "staging"), [""; 0]);
+    let blob = blobs
+        .put_expecting(expected, &b"expected"[..])
+        .expect("stored");
+    assert_eq!(blob.id, expected);
+}
+
+#[test]
+fn a_blob_above_the_limit_leaves_nothing_behind() {
+    let (dir, blobs) = open();
+    let blobs = blobs.with_bytes_max(10);
+    assert!(blobs.put(&[0; 10][..]).is_ok());
+    let error = blobs.put(io::repeat(0)).expect_err("it never ends");
+    assert!(matches!(error, BlobError::TooLong { limit_bytes: 10 }));
+    assert_eq!(files(&dir, "blobs").len(), 1);
+    assert_eq!(files(&dir, "staging"), [""; 0]);
+}
+
+#[test]
+fn a_source_that_fails_leaves_nothing_behind() {
+    struct Broken;
+    impl Read for Broken {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            Err(io::Error::other("the line is dead"))
+        }
+    }
+    let (dir, blobs) = open();
+    match blobs.put((&b"some"[..]).chain(Broken)) {
+        Err(BlobError::Source { read_bytes, source }) => {
+            assert_eq!(read_bytes, 4);
+            assert_eq!(source.to_string(), "the line is dead");
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(files(&dir, "blobs"), [""; 0]);
+    assert_eq!(files(&dir, "staging"), [""; 0]);
+}
+
+#[test]
+fn a_damaged_blob_fails_at_its_end_and_is_named() {
+    let (dir, blobs) = open();
+    let bytes = bytes(PART_BYTES + 100);
+    let blob = blobs.put(&bytes[..]).expect("stored");
+    let path = dir.path().join("blobs").join(blob.id.to_string());
+    let mut flipped = bytes.clone();
+    flipped[PART_BYTES + 5] ^= 4;
+    let mut longer = bytes.clone();
+    longer.push(0);
+    for damaged in [
+        &flipped,
+        &longer,
+        &bytes[..bytes.len() - 1].to_vec(),
+        &Vec::new(),
+    ] {
+        fs::write(&path, damaged).expect("damaged");
+        let mut reader = blobs.get(blob.id).expect("held");
+        let mut read = Vec::new();
+        let error = reader.read_to_end(&mut read).expect_err("damaged");
+        assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+        assert!(error.to_string().contains(&blob.id.to_string()), "{error}");
+        // It does not become whole by asking again.
+        assert!(reader.read(&mut [0; 9]).is_err());
+    }
+    assert_eq!(blobs.put(&bytes[..]).expect("stored again"), blob);
+    assert!(read(&blobs, blob.id).expect("healed") == bytes);
+}
+
+#[test]
+fn a_blob_that_shrinks_or_goes_while_it_is_read_is_damaged() {
+    let (dir, blobs) = open();
+    let bytes = bytes(2 * PART_BYTES);
+    let blob = blobs.put(&bytes[..]).expect("stored");
+    let path = dir.path().join("blobs").join(blob.id.to_string());
+    let damage: [&dyn Fn(); 2] = [
+        &|| fs::write(&path, &bytes[..PART_BYTES + 1]).expect("damaged"),
+        &|| fs::remove_file(&path).expect("gone"),
+    ];
+    for damage in damage {
+        fs::write(&path, &bytes).expect("whole");
+        let mut reader = blobs.get(blob.id).expect("held");
+        reader.read_exact(&mut [0; 100]).expect("the first part");
+        damage();
+        let error = io::copy(&mut reader, &mut io::sink()).expect_err("damaged");
+        assert!(error.to_string().contains("is damaged"), "{error}");
+    }
+}
+
+#[test]
+fn the_same_blob_may_arrive_many_times_at_once() {
+    let (dir, blobs) = open();
+    let bytes = bytes(300_000);
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                let blob = blobs.put(Slow(Cursor::new(bytes.clone()))).expect("stored");
+                assert!(read(&blobs, blob.id).expect("whole") == bytes);
+            });
+        }
+    });
+    assert_eq!(files(&dir, "blobs"), [id_of(&bytes).to_string()]);
+    assert_eq!(files(&dir, "staging"), [""; 0]);
+}
+
+#[test]
+fn what_was_half_arrived_is_gone_on_the_next_open() {
+    let (dir, blobs) = open();
+    let blob = blobs.put(&b"whole"[..]).expect("stored");
+    drop(blobs);
+    fs::write(dir.path().join("staging/0#1"), b"half").expect("a file");
+    let blobs = Blobs::open(dir.path()).expect("it opens");
+    assert_eq!(files(&dir, "staging"), [""; 0]);
+    assert_eq!(read(&blobs, blob.id).expect("whole"), b"whole");
+}
+
+#[test]
+fn one_process_has_a_blob_folder_at_a_time() {
+    let (dir, blobs) = open();
+    assert!(matches!(
+        Blobs::open(dir.path()),
+        Err(BlobError::Folder(LogError::Locked(_)))
+    ));
+    drop(blobs);
+    assert!(Blobs::open(dir.path()).is_ok());
+}

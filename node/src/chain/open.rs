@@ -1,0 +1,134 @@
+//! Opening a chain: from the database if it agrees with the log, else from the log.
+
+use std::path::Path;
+
+use market::State;
+use protocol::id::Digest;
+
+use super::fold::{fold, genesis_state, replay, stamp, tip};
+use super::{Chain, ChainError, Recovery, StateRecovery};
+use crate::block;
+use crate::derived::{Derived, Stamp};
+use crate::log::{Log, TailCut};
+use crate::sequencer::{Proposer, Solo};
+
+/// Brings state and database to the end of an open log.
+pub(super) fn open(
+    dir: &Path,
+    log: Log,
+    tail: Option<TailCut>,
+    signer: Option<Box<dyn Proposer>>,
+) -> Result<(Chain, Recovery), ChainError> {
+    // Also for a log that another build began: its blocks must fit this one.
+    genesis_state(log.genesis())?;
+    let database = dir.join("state");
+    let (state, derived, how) = match from_database(&database, &log) {
+        Ok((state, derived, how)) => (state, derived, how),
+        Err(why) => rebuild(&database, &log, why)?,
+    };
+    let sequencer = Solo::new(log.genesis(), tip(log.tip(), &state), signer);
+    let recovery = Recovery {
+        height: log.height(),
+        tail,
+        state: how,
+    };
+    let chain = Chain {
+        log,
+        sequencer,
+        state,
+        derived: Some(derived),
+        derived_failure: None,
+        stopped: None,
+        recent: Default::default(),
+    };
+    Ok((chain, recovery))
+}
+
+type Opened = (State, Derived, StateRecovery);
+
+/// The state from the database, brought to the log's end; or why it cannot be used.
+fn from_database(database: &Path, log: &Log) -> Result<Opened, String> {
+    if !Derived::exists(database) {
+        return Err("there was no state database".to_owned());
+    }
+    let failed = |error| format!("the state database failed: {error}");
+    let (mut derived, found, mut state) = Derived::load(database).map_err(failed)?;
+    agree(&found, &state, log)?;
+    let from = found.height;
+    if from == log.height() {
+        return Ok((state, derived, StateRecovery::Loaded));
+    }
+    let mut solo = Solo::new(log.genesis(), tip(found.id, &state), None);
+    replay(log, from + 1, &mut solo, &mut state, |tip, changes| {
+        let written = derived.write(&stamp(tip), changes);
+        written.map_err(|error| database_error(database, error))
+    })
+    .map_err(|error| format!("the log could not be followed from the state database: {error}"))?;
+    Ok((state, derived, StateRecovery::CaughtUp { from }))
+}
+
+/// Compares a database with the log that it is said to follow.
+fn agree(found: &Stamp, state: &State, log: &Log) -> Result<(), String> {
+    let height = found.height;
+    let disagrees =
+        |what: String| Err(format!("the state database disagrees with the log: {what}"));
+    if state.network() != log.genesis().network {
+        return disagrees(format!("it is of network {}", state.network()));
+    }
+    if height > log.height() {
+        let end = log.height();
+        return disagrees(format!(
+            "it stands at block {height}, and the log ends at block {end}"
+        ));
+    }
+    let read = |height| match log.read(height) {
+        Ok(Some(body)) => block::claim(&body),
+        Ok(None) => Err(format!("the log has no block {height}")),
+        Err(error) => Err(error.to_string()),
+    };
+    let id = if height == 0 {
+        log.genesis().id
+    } else {
+        read(height)?.item.id()
+    };
+    if id != found.id {
+        return disagrees(format!(
+            "its block {height} is {}, the log's is {id}",
+            found.id
+        ));
+    }
+    if height < log.height() {
+        let root: Digest = read(height + 1)?.header.state_root;
+        if root != found.root {
+            return disagrees(format!(
+                "its root after block {height} is {}, the log's is {root}",
+                found.root
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Moves the database aside, folds the log, and fills a new one.
+fn rebuild(database: &Path, log: &Log, why: String) -> Result<Opened, ChainError> {
+    let state = fold(log)?;
+    let moved_to =
+        Derived::move_aside(database).map_err(|error| database_error(database, error))?;
+    let stamp = stamp(&tip(log.tip(), &state));
+    let derived =
+        Derived::fill(database, &stamp, &state).map_err(|error| database_error(database, error))?;
+    let is_new = moved_to.is_none() && log.height() == 0;
+    let how = if is_new {
+        StateRecovery::Fresh
+    } else {
+        StateRecovery::Rebuilt { why, moved_to }
+    };
+    Ok((state, derived, how))
+}
+
+fn database_error(database: &Path, error: impl std::fmt::Display) -> ChainError {
+    ChainError::Database {
+        path: database.to_owned(),
+        why: error.to_string(),
+    }
+}

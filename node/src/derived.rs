@@ -1,0 +1,370 @@
+//! The state database: a copy of the state that may vanish at any time.
+//!
+//! ```text
+//! <dir>              a sled database
+//!   's' + key        an entry of the state, as the market writes it
+//!   'm' "stamp"      height (u64, little-endian), header id, state root
+//! <dir>.busy         there while the database is opened or filled
+//! <dir>.broken-<n>   a database that failed or disagreed, kept
+//! ```
+//!
+//! The log is the truth; this saves the time of folding it again. So nothing
+//! here is synced block by block, and nothing read here is believed: the root
+//! is computed from the entries and compared with the stamp, and the stamp with
+//! the log.
+//!
+//! Invariants: the changes of a block and its stamp are written in one batch.
+//! A panic of the library is an error like any other. An open that never came
+//! back (a crash, a kill) leaves its `.busy` file, and the next open does not
+//! touch that database again.
+//!
+//! It decides nothing: the chain says which database is moved aside.
+
+use std::fs;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use market::{Change, State};
+use protocol::id::{Digest, ItemId};
+
+/// After so many blocks the database is flushed.
+const FLUSH_EVERY_BLOCKS: u32 = 256;
+
+/// The most bytes that the library caches: the state itself is in memory.
+const CACHE_BYTES: u64 = 16 << 20;
+
+/// How many entries go into one batch when a database is filled.
+const FILL_BATCH_ENTRIES: usize = 4096;
+
+/// A database that was just closed gives its lock back a moment later.
+const LOCK_TRIES: u32 = 100;
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
+
+const STAMP_KEY: &[u8] = b"mstamp";
+const STAMP_BYTES: usize = 72;
+const ENTRY: u8 = b's';
+
+/// What went wrong with the state database, in words.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct DerivedError(String);
+
+impl DerivedError {
+    fn new(text: impl std::fmt::Display) -> Self {
+        Self(text.to_string())
+    }
+}
+
+/// The block that a database stands at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    /// Its height.
+    pub height: u64,
+    /// Its header item, or the genesis item.
+    pub id: ItemId,
+    /// The state's root after it.
+    pub root: Digest,
+}
+
+impl Stamp {
+    fn encode(&self) -> Vec<u8> {
+        [&self.height.to_le_bytes()[..], &self.id.0, &self.root.0].concat()
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let bytes: &[u8; STAMP_BYTES] = bytes.try_into().ok()?;
+        let (height, rest) = bytes.split_first_chunk()?;
+        let (id, root) = rest.split_first_chunk()?;
+        Some(Self {
+            height: u64::from_le_bytes(*height),
+            id: ItemId(*id),
+            root: Digest(*root.first_chunk()?),
+        })
+    }
+}
+
+/// An open state database.
+pub struct Derived {
+    /// Always there but while the database is being dropped.
+    db: Option<sled::Db>,
+    blocks_since_flush: u32,
+}
+
+impl std::fmt::Debug for Derived {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Derived").finish_non_exhaustive()
+    }
+}
+
+impl Derived {
+    /// Whether there is a database in this folder, or the rest of one.
+    pub fn exists(dir: &Path) -> bool {
+        dir.exists()
+    }
+
+    /// Makes a database and fills it with a state.
+    ///
+    /// # Errors
+    ///
+    /// The database cannot be made or written.
+    pub fn fill(dir: &Path, stamp: &Stamp, state: &State) -> Result<Self, DerivedError> {
+        let busy = Busy::begin(dir)?;
+        let mut derived = Self::open_db(dir)?;
+        derived.guard("filling", |db| {
+            let mut entries = state.entries().peekable();
+            while entries.peek().is_some() {
+                let mut batch = sled::Batch::default();
+                for (key, value) in entries.by_ref().take(FILL_BATCH_ENTRIES) {
+                    batch.insert(entry_key(&key), value);
+                }
+                db.apply_batch(batch)?;
+            }
+            // Last: a database without a stamp was not filled to the end.
+            db.insert(STAMP_KEY, stamp.encode())?;
+            db.flush()
+        })?;
+        busy.end()?;
+        Ok(derived)
+    }
+
+    /// Opens a database and loads the state from it, with the block that it stands at.
+    ///
+    /// # Errors
+    ///
+    /// It does not open, its entries are no state, or they have another root
+    /// than its stamp says.
+    pub fn load(dir: &Path) -> Result<(Self, Stamp, State), DerivedError> {
+        let busy = Busy::begin(dir)?;
+        let loaded = Self::open_db(dir).and_then(|mut derived| {
+            let (stamp, state) = derived.read()?;
+            Ok((derived, stamp, state))
+        });
+        // It came back, well or not: what follows is decided by the answer.
+        busy.end()?;
+        loaded
+    }
+
+    /// Reads the state again, as [`Derived::load`] did.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn read(&mut self) -> Result<(Stamp, State), DerivedError> {
+        let (stamp, state) = self.guard("reading", |db| {
+            let stamp = db.get(STAMP_KEY)?;
+            let mut failed = None;
+            let entries = db.scan_prefix([ENTRY]).map_while(|entry| match entry {
+                Ok((key, value)) => Some((key[1..].to_vec(), value.to_vec())),
+                Err(error) => {
+                    failed = Some(error);
+                    None
+                }
+            });
+            let state = State::load(entries);
+            match failed {
+                Some(error) => Err(error),
+                None => Ok((stamp, state)),
+            }
+        })?;
+        let stamp = stamp
+            .and_then(|stamp| Stamp::decode(&stamp))
+            .ok_or_else(|| DerivedError::new("it does not say at which block it stands"))?;
+        let state = state.map_err(DerivedError::new)?;
+        if state.root() != stamp.root {
+            return Err(DerivedError(format!(
+                "its entries have the root {}, and it says {}",
+                state.root(),
+                stamp.root
+            )));
+        }
+        if state.height() != stamp.height {
+            return Err(DerivedError(format!(
+                "its entries are of block {}, and it says {}",
+                state.height(),
+                stamp.height
+            )));
+        }
+        Ok((stamp, state))
+    }
+
+    /// Writes what a block changed, in one batch.
+    ///
+    /// # Errors
+    ///
+    /// The library fails or panics; the database is then of no more use.
+    pub fn write(&mut self, stamp: &Stamp, changes: &[Change]) -> Result<(), DerivedError> {
+        let mut batch = sled::Batch::default();
+        for change in changes {
+            match &change.value {
+                Some(value) => batch.insert(entry_key(&change.key), value.as_slice()),
+                None => batch.remove(entry_key(&change.key)),
+            }
+        }
+        batch.insert(STAMP_KEY, stamp.encode());
+        self.blocks_since_flush += 1;
+        let is_due = self.blocks_since_flush >= FLUSH_EVERY_BLOCKS;
+        self.guard("writing", |db| {
+            db.apply_batch(batch)?;
+            if is_due {
+                db.flush()?;
+            }
+            Ok(())
+        })?;
+        if is_due {
+            self.blocks_since_flush = 0;
+        }
+        Ok(())
+    }
+
+    /// Flushes and closes.
+    ///
+    /// # Errors
+    ///
+    /// The library fails or panics.
+    pub fn close(mut self) -> Result<(), DerivedError> {
+        self.guard("flushing", |db| db.flush()).map(|_| ())
+    }
+
+    /// Moves a database aside; gives its new place, or none if there was none.
+    ///
+    /// # Errors
+    ///
+    /// The folder cannot be renamed.
+    pub fn move_aside(dir: &Path) -> io::Result<Option<PathBuf>> {
+        if !dir.exists() {
+            return Ok(None);
+        }
+        let mut place = 1;
+        let aside = loop {
+            let aside = suffixed(dir, &format!(".broken-{place}"));
+            if !aside.exists() {
+                break aside;
+            }
+            place += 1;
+        };
+        fs::rename(dir, &aside)?;
+        Ok(Some(aside))
+    }
+
+    /// For tests: loses the library, as after a panic.
+    #[cfg(test)]
+    pub(crate) fn lose(&mut self) {
+        std::mem::forget(self.db.take());
+    }
+
+    fn open_db(dir: &Path) -> Result<Self, DerivedError> {
+        let config = sled::Config::new()
+            .path(dir)
+            .cache_capacity(CACHE_BYTES)
+            .flush_every_ms(None);
+        let open = || catch_unwind(AssertUnwindSafe(|| config.open()));
+        for _ in 1..LOCK_TRIES {
+            match open() {
+                Ok(Err(error)) if is_locked(&error) => std::thread::sleep(LOCK_PAUSE),
+                other => return Self::opened(other),
+            }
+        }
+        Self::opened(open())
+    }
+
+    fn opened(open: std::thread::Result<sled::Result<sled::Db>>) -> Result<Self, DerivedError> {
+        let db = match open {
+            Ok(Ok(db)) => db,
+            Ok(Err(error)) => return Err(DerivedError(format!("it does not open: {error}"))),
+            Err(panic) => {
+                let text = panic_text(panic.as_ref());
+                return Err(DerivedError(format!("it does not open: {text}")));
+            }
+        };
+        Ok(Self {
+            db: Some(db),
+            blocks_since_flush: 0,
+        })
+    }
+
+    /// Runs one use of the library; its errors and its panics come out alike.
+    fn guard<T>(
+        &mut self,
+        doing: &str,
+        work: impl FnOnce(&sled::Db) -> sled::Result<T>,
+    ) -> Result<T, DerivedError> {
+        let Some(db) = &self.db else {
+            return Err(DerivedError(format!("{doing} failed before")));
+        };
+        match catch_unwind(AssertUnwindSafe(|| work(db))) {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(error)) => Err(DerivedError(format!("{doing} failed: {error}"))),
+            Err(panic) => {
+                // What panicked once may hang or panic when it is dropped.
+                std::mem::forget(self.db.take());
+                let text = panic_text(panic.as_ref());
+                Err(DerivedError(format!("{doing} failed: {text}")))
+            }
+        }
+    }
+}
+
+impl Drop for Derived {
+    fn drop(&mut self) {
+        let db = self.db.take();
+        // A database that cannot be closed is found broken, or behind, on the next open.
+        let _ = catch_unwind(AssertUnwindSafe(move || drop(db)));
+    }
+}
+
+/// The file that is there while a database is opened or filled.
+struct Busy {
+    path: PathBuf,
+}
+
+impl Busy {
+    fn begin(dir: &Path) -> Result<Self, DerivedError> {
+        let path = suffixed(dir, ".busy");
+        if path.exists() && dir.exists() {
+            // Taken away, so that the database made in its place gets its chance.
+            fs::remove_file(&path).map_err(|error| at(&path, &error))?;
+            return Err(DerivedError::new(
+                "the last process that opened it did not survive that",
+            ));
+        }
+        fs::write(&path, b"").map_err(|error| at(&path, &error))?;
+        Ok(Self { path })
+    }
+
+    fn end(self) -> Result<(), DerivedError> {
+        fs::remove_file(&self.path).map_err(|error| at(&self.path, &error))
+    }
+}
+
+fn at(path: &Path, error: &io::Error) -> DerivedError {
+    DerivedError(format!("{}: {error}", path.display()))
+}
+
+fn suffixed(dir: &Path, suffix: &str) -> PathBuf {
+    let mut name = dir.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+fn entry_key(key: &[u8]) -> Vec<u8> {
+    [&[ENTRY], key].concat()
+}
+
+/// Whether another handle, perhaps one that is just being closed, has the lock.
+fn is_locked(error: &sled::Error) -> bool {
+    matches!(error, sled::Error::Io(error) if error.to_string().contains("could not acquire lock"))
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("no reason given");
+    format!("the library panicked: {text}")
+}
+
+#[cfg(test)]
+mod tests;
