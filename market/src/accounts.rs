@@ -5,7 +5,7 @@
 //! can pay its byte fee. The fee is burned, whatever the rules then say.
 
 use borsh::{BorshDeserialize, BorshSerialize};
-use protocol::receipt::{Purse, Rule};
+use protocol::receipt::{Move, Purse, Rule};
 use protocol::record::{Action, Transaction};
 use protocol::{Address, Amount};
 
@@ -41,8 +41,40 @@ impl State {
     }
 }
 
-/// Checks that a record may be included; returns its byte fee.
-pub(crate) fn admit(state: &State, tx: &Transaction, time_ms: u64) -> Result<Amount, Rejection> {
+/// Checks that a record may be included in a block at `time_ms`.
+pub(crate) fn admit(state: &State, tx: &Transaction, time_ms: u64) -> Result<(), Rejection> {
+    let fee = check_envelope(state, tx, time_ms)?;
+    state.account(tx.signer).charge(tx.envelope.nonce, fee)
+}
+
+/// Checks the same for the block at hand, burns the byte fee and uses the nonce.
+/// On an error the state is as it was, once the undo has been rolled back.
+pub(crate) fn charge(state: &mut State, tx: &Transaction) -> Result<(), Rejection> {
+    let fee = check_envelope(state, tx, state.time_ms())?;
+    let nonce = tx.envelope.nonce;
+    let accounts = &mut state.tables.accounts;
+    match accounts.update(&tx.signer, |account| account.charge(nonce, fee)) {
+        Some(charged) => charged?,
+        None => {
+            // Where bytes cost nothing, somebody may sign who was never paid.
+            let mut account = Account::default();
+            account.charge(nonce, fee)?;
+            accounts.put(tx.signer, account);
+        }
+    }
+    if !fee.is_zero() {
+        state.note(Move {
+            from: Purse::Account(tx.signer),
+            to: Purse::Burned,
+            amount: fee,
+            rule: Rule::ByteFee,
+        });
+    }
+    Ok(())
+}
+
+/// Checks what the account has no part in; returns the byte fee.
+fn check_envelope(state: &State, tx: &Transaction, time_ms: u64) -> Result<Amount, Rejection> {
     let envelope = &tx.envelope;
     if envelope.network != state.network() {
         return Err(Rejection::OtherNetwork(envelope.network));
@@ -62,34 +94,27 @@ pub(crate) fn admit(state: &State, tx: &Transaction, time_ms: u64) -> Result<Amo
             limit_ms,
         });
     }
-    let account = state.account(tx.signer);
-    if envelope.nonce != account.nonce {
-        return Err(Rejection::Nonce {
-            expected: account.nonce,
-            given: envelope.nonce,
-        });
-    }
-    let fee = tx
-        .byte_fee(parameters.fee_per_byte)
-        .ok_or(Rejection::Overflow)?;
-    if fee > account.balance {
-        return Err(Rejection::FeeUnpayable {
-            fee,
-            balance: account.balance,
-        });
-    }
-    Ok(fee)
+    tx.byte_fee(parameters.fee_per_byte)
+        .ok_or(Rejection::Overflow)
 }
 
-/// Burns the byte fee and uses the nonce.
-pub(crate) fn charge(state: &mut State, tx: &Transaction, fee: Amount) -> Result<(), Rejection> {
-    state.pay(Purse::Account(tx.signer), Purse::Burned, fee, Rule::ByteFee)?;
-    let next = Account {
-        balance: state.balance(Purse::Account(tx.signer)),
-        nonce: tx.envelope.nonce + 1,
-    };
-    state.tables.accounts.put(tx.signer, next);
-    Ok(())
+impl Account {
+    /// Uses the nonce and pays the byte fee, if they are right and there.
+    fn charge(&mut self, nonce: u64, fee: Amount) -> Result<(), Rejection> {
+        if nonce != self.nonce {
+            return Err(Rejection::Nonce {
+                expected: self.nonce,
+                given: nonce,
+            });
+        }
+        let unpayable = Rejection::FeeUnpayable {
+            fee,
+            balance: self.balance,
+        };
+        self.balance = self.balance.checked_sub(fee).ok_or(unpayable)?;
+        self.nonce += 1;
+        Ok(())
+    }
 }
 
 /// Hands a record to the rule it is for.

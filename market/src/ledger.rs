@@ -1,8 +1,9 @@
 //! Purses: every unit is in exactly one, and moves by a named rule.
 //!
-//! [`State::pay`] is the only way money moves. It notes the movement for the
-//! receipt and keeps the totals by kind of purse, so that the supply is checked
-//! by deltas at every step and by full sum wherever somebody asks.
+//! `State::pay` is the only way money moves, but for the byte fee, which is taken
+//! with the nonce. Every movement is noted for the receipt and kept in the totals
+//! by kind of purse, so that the supply is checked by deltas at every step and by
+//! full sum wherever somebody asks.
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use protocol::Amount;
@@ -89,36 +90,33 @@ impl State {
         if amount.is_zero() {
             return Ok(());
         }
-        let available = self.balance(from);
-        let left = available
-            .checked_sub(amount)
-            .ok_or(Rejection::InsufficientFunds {
+        self.take(from, amount)
+            .map_err(|available| Rejection::InsufficientFunds {
                 needed: amount,
                 available,
             })?;
-        self.set(from, left);
-        // Read after the first write: a purse may pay itself.
-        let sum = self
-            .balance(to)
-            .checked_add(amount)
-            .expect("no purse holds above the supply");
-        self.set(to, sum);
-        self.moves.push(Move {
+        self.put(to, amount);
+        self.note(Move {
             from,
             to,
             amount,
             rule,
         });
-        if from.kind() != to.kind() {
+        Ok(())
+    }
+
+    /// Notes a movement for the receipt, and keeps the totals.
+    pub(crate) fn note(&mut self, step: Move) {
+        let [out, into] = [step.from.kind(), step.to.kind()];
+        if out != into {
             self.tables.totals.update(&(), |totals| {
-                let [out, into] = [from.kind(), to.kind()];
-                let less = totals.by_kind[out].checked_sub(amount);
+                let less = totals.by_kind[out].checked_sub(step.amount);
                 totals.by_kind[out] = less.expect("the purse held it, so its kind does");
-                let more = totals.by_kind[into].checked_add(amount);
+                let more = totals.by_kind[into].checked_add(step.amount);
                 totals.by_kind[into] = more.expect("no kind holds above the supply");
             });
         }
-        Ok(())
+        self.moves.push(step);
     }
 
     /// Moves all that is in a purse.
@@ -128,23 +126,45 @@ impl State {
             .expect("a purse can pay what it holds");
     }
 
+    /// Takes out of a purse; the error is what is there, if that is too little.
+    fn take(&mut self, purse: Purse, amount: Amount) -> Result<(), Amount> {
+        if let Purse::Account(address) = purse {
+            let taken = self.tables.accounts.update(&address, |account| {
+                let left = account.balance.checked_sub(amount);
+                account.balance = left.ok_or(account.balance)?;
+                Ok(())
+            });
+            return taken.unwrap_or(Err(Amount::ZERO));
+        }
+        let available = self.balance(purse);
+        let left = available.checked_sub(amount).ok_or(available)?;
+        self.set(purse, left);
+        Ok(())
+    }
+
+    /// Adds to a purse.
+    fn put(&mut self, purse: Purse, amount: Amount) {
+        let add = |sum: Amount| {
+            sum.checked_add(amount)
+                .expect("no purse holds above the supply")
+        };
+        let Purse::Account(address) = purse else {
+            return self.set(purse, add(self.balance(purse)));
+        };
+        let there = self.tables.accounts.update(&address, |account| {
+            account.balance = add(account.balance);
+        });
+        if there.is_none() {
+            let balance = amount;
+            self.tables
+                .accounts
+                .put(address, Account { balance, nonce: 0 });
+        }
+    }
+
     fn set(&mut self, purse: Purse, amount: Amount) {
         match purse {
-            Purse::Account(address) => {
-                if !self
-                    .tables
-                    .accounts
-                    .update(&address, |account| account.balance = amount)
-                {
-                    self.tables.accounts.put(
-                        address,
-                        Account {
-                            balance: amount,
-                            nonce: 0,
-                        },
-                    );
-                }
-            }
+            Purse::Account(_) => unreachable!("accounts hold a nonce beside the balance"),
             // The totals hold it.
             Purse::Burned => {}
             _ if amount.is_zero() => self.tables.purses.remove(&purse),

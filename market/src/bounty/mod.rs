@@ -11,7 +11,8 @@
 //! | settled | ranking, payouts, models registered | |
 //!
 //! A phase lasts as long as the schedule says, from the block in which it began,
-//! so a halt delays a bounty and shortens no later phase. The committee is every
+//! so a halt delays a bounty and shortens no later phase. Between the end of a phase
+//! and the block that begins the next, no record is taken. The committee is every
 //! evaluator that is registered when the test check begins.
 
 mod attest;
@@ -211,10 +212,8 @@ impl State {
     }
 
     fn change_progress(&mut self, id: ItemId, change: impl FnOnce(&mut Progress)) {
-        assert!(
-            self.tables.progress.update(&id, change),
-            "every bounty has a progress"
-        );
+        let changed = self.tables.progress.update(&id, change);
+        changed.expect("every bounty has a progress");
     }
 
     /// Enters a phase that ends by itself after `length_ms`.

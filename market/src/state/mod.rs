@@ -254,7 +254,7 @@ impl State {
     /// # Errors
     /// The [`Rejection`] that says why not: network, nonce, validity, byte fee.
     pub fn admit(&self, tx: &Transaction, block_time_ms: u64) -> Result<(), Rejection> {
-        crate::accounts::admit(self, tx, block_time_ms).map(|_| ())
+        crate::accounts::admit(self, tx, block_time_ms)
     }
 
     /// Begins a block: moves the clock, and every bounty whose deadline has passed,
@@ -294,8 +294,10 @@ impl State {
     /// and a block with it is invalid. A record that a rule rejects is `Ok`, and
     /// its receipt says so.
     pub fn apply(&mut self, tx: &Transaction) -> Result<(), Rejection> {
-        let fee = crate::accounts::admit(self, tx, self.time_ms())?;
-        crate::accounts::charge(self, tx, fee)?;
+        if let Err(refused) = crate::accounts::charge(self, tx) {
+            self.tables.rollback();
+            return Err(refused);
+        }
         self.keep();
         let charged = self.moves.len();
         let rejected = match crate::accounts::dispatch(self, tx) {

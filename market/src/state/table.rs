@@ -28,7 +28,7 @@ pub(crate) struct Table<E: Entry> {
     rows: BTreeMap<E::Key, E::Value>,
     /// What this record replaced, oldest first.
     undo: Vec<(E::Key, Option<E::Value>)>,
-    /// Keys that this block changed, with repeats.
+    /// Keys that this block changed, in no order, with repeats.
     changed: Vec<E::Key>,
 }
 
@@ -58,14 +58,16 @@ impl<E: Entry> Table<E> {
         }
     }
 
-    /// Changes the value of a key that is there; `false` if it is not.
-    pub(crate) fn update(&mut self, key: &E::Key, change: impl FnOnce(&mut E::Value)) -> bool {
-        let Some(value) = self.rows.get_mut(key) else {
-            return false;
-        };
+    /// Changes the value of a key that is there, and passes on what the change
+    /// returns; `None` if it is not there.
+    pub(crate) fn update<R>(
+        &mut self,
+        key: &E::Key,
+        change: impl FnOnce(&mut E::Value) -> R,
+    ) -> Option<R> {
+        let value = self.rows.get_mut(key)?;
         self.undo.push((key.clone(), Some(value.clone())));
-        change(value);
-        true
+        Some(change(value))
     }
 
     pub(crate) fn range(
@@ -100,20 +102,30 @@ pub(crate) trait AnyTable {
     fn outer(&self) -> Vec<(Vec<u8>, Vec<u8>)>;
 }
 
+/// Room for every key and for the values that change most.
+const OUTER_BYTES: usize = 65;
+
 fn outer_key<E: Entry>(key: &E::Key) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(65);
+    let mut bytes = Vec::with_capacity(OUTER_BYTES);
     bytes.push(E::TABLE);
     key.serialize(&mut bytes).expect("writing to memory");
     bytes
 }
 
 fn outer_value<E: Entry>(value: &E::Value) -> Vec<u8> {
-    borsh::to_vec(value).expect("writing to memory")
+    let mut bytes = Vec::with_capacity(OUTER_BYTES);
+    value.serialize(&mut bytes).expect("writing to memory");
+    bytes
 }
 
 impl<E: Entry> AnyTable for Table<E> {
     fn commit(&mut self) {
-        self.changed.extend(self.undo.drain(..).map(|(key, _)| key));
+        for (key, _) in self.undo.drain(..) {
+            // A record writes to the same few keys again and again.
+            if self.changed.last() != Some(&key) {
+                self.changed.push(key);
+            }
+        }
     }
 
     fn rollback(&mut self) {

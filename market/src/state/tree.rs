@@ -30,6 +30,11 @@ impl LeafChange {
         let leaf = value.map(|value| pair(LEAF_KEY, &path, blake3::hash(value).as_bytes()));
         Self { path, leaf }
     }
+
+    fn head(&self) -> u64 {
+        let (head, _) = self.path.split_at(8);
+        u64::from_be_bytes(head.try_into().expect("eight bytes"))
+    }
 }
 
 fn pair(domain: &[u8; 32], left: &Hash, right: &Hash) -> Hash {
@@ -66,10 +71,13 @@ struct Branch {
 impl Tree {
     /// Applies changes, each path at most once, and returns the new root.
     pub(super) fn update(&mut self, mut changes: Vec<LeafChange>) -> Hash {
-        changes.sort_unstable_by_key(|change| change.path);
+        // Paths are hashes: the first eight bytes decide nearly always.
+        changes.sort_unstable_by(|a, b| {
+            let by_head = a.head().cmp(&b.head());
+            by_head.then_with(|| a.path.cmp(&b.path))
+        });
         debug_assert!(changes.windows(2).all(|pair| pair[0].path < pair[1].path));
-        let root = std::mem::take(&mut self.root);
-        self.root = root.update(0, &changes);
+        self.root.update(0, &changes);
         self.root()
     }
 
@@ -97,39 +105,35 @@ impl Node {
         }
     }
 
-    fn update(self, depth: usize, changes: &[LeafChange]) -> Self {
+    /// Applies changes in place: what no change touches is not even looked at.
+    fn update(&mut self, depth: usize, changes: &[LeafChange]) {
         if changes.is_empty() {
-            return self;
+            return;
         }
         match self {
-            Self::Empty => Self::build(depth, changes),
+            Self::Empty => *self = Self::build(depth, changes),
             Self::Leaf { path, hash } => {
-                match changes.binary_search_by_key(&path, |change| change.path) {
+                let kept = LeafChange {
+                    path: *path,
+                    leaf: Some(*hash),
+                };
+                *self = match changes.binary_search_by_key(path, |change| change.path) {
                     Ok(_) => Self::build(depth, changes),
                     Err(place) => {
                         let mut all = changes.to_vec();
-                        all.insert(
-                            place,
-                            LeafChange {
-                                path,
-                                leaf: Some(hash),
-                            },
-                        );
+                        all.insert(place, kept);
                         Self::build(depth, &all)
                     }
-                }
+                };
             }
             Self::Branch(branch) => {
                 let (left, right) = divide(changes, depth);
-                let Branch {
-                    left: old_left,
-                    right: old_right,
-                    ..
-                } = *branch;
-                Self::join(
-                    old_left.update(depth + 1, left),
-                    old_right.update(depth + 1, right),
-                )
+                branch.left.update(depth + 1, left);
+                branch.right.update(depth + 1, right);
+                match branch.collapse() {
+                    Some(single) => *self = single,
+                    None => branch.hash = branch.pair(),
+                }
             }
         }
     }
@@ -147,23 +151,39 @@ impl Node {
             },
             _ => {
                 let (left, right) = divide(changes, depth);
-                Self::join(Self::build(depth + 1, left), Self::build(depth + 1, right))
+                Branch::join(Self::build(depth + 1, left), Self::build(depth + 1, right))
             }
         }
     }
+}
 
-    /// The subtree of two halves: a single leaf moves up.
-    fn join(left: Self, right: Self) -> Self {
-        match (left, right) {
-            (Self::Empty, Self::Empty) => Self::Empty,
-            (leaf @ Self::Leaf { .. }, Self::Empty) | (Self::Empty, leaf @ Self::Leaf { .. }) => {
-                leaf
+impl Branch {
+    /// The subtree of two halves.
+    fn join(left: Node, right: Node) -> Node {
+        let mut branch = Self {
+            hash: [0; 32],
+            left,
+            right,
+        };
+        branch.collapse().unwrap_or_else(|| {
+            branch.hash = branch.pair();
+            Node::Branch(Box::new(branch))
+        })
+    }
+
+    /// What takes the place of a branch with at most one leaf: a single leaf moves up.
+    fn collapse(&mut self) -> Option<Node> {
+        match (&mut self.left, &mut self.right) {
+            (Node::Empty, Node::Empty) => Some(Node::Empty),
+            (leaf @ Node::Leaf { .. }, Node::Empty) | (Node::Empty, leaf @ Node::Leaf { .. }) => {
+                Some(std::mem::take(leaf))
             }
-            (left, right) => {
-                let hash = pair(BRANCH_KEY, &left.hash(), &right.hash());
-                Self::Branch(Box::new(Branch { hash, left, right }))
-            }
+            _ => None,
         }
+    }
+
+    fn pair(&self) -> Hash {
+        pair(BRANCH_KEY, &self.left.hash(), &self.right.hash())
     }
 }
 

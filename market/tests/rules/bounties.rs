@@ -517,3 +517,27 @@ fn a_clock_at_the_end_of_time_does_not_stop_the_rules() {
     assert_eq!(world.until(bounty), u64::MAX);
     world.row("backer-1", back(bounty, 5), "ok; backer-1 -5, reward +5");
 }
+
+#[test]
+fn a_bounty_takes_so_many_backers_and_submissions_and_not_one_more() {
+    let mut world = world();
+    let bounty = world.post(|_| ());
+    let (backers, submissions) = (
+        market::bounty::BACKERS_MAX as usize,
+        market::bounty::SUBMISSIONS_MAX as usize,
+    );
+    let commit = world.commit_action("miner-1", bounty, "m", &[]);
+    let now = world.now();
+    for (time_ms, who, action, limit) in [
+        (now + 1, "backer-1", back(bounty, 1), backers),
+        (now + 2, "miner-1", commit, submissions),
+    ] {
+        let records = vec![(who, action); limit + 1];
+        let receipts = world.block(time_ms, &records);
+        let (last, taken) = receipts.split_last().expect("a receipt a record");
+        assert!(taken.iter().all(|receipt| receipt.rejected.is_none()));
+        assert_eq!(world.show(last), "full", "{who}");
+    }
+    assert_eq!(world.state.backings(bounty).count(), backers);
+    assert_eq!(world.state.submissions(bounty).count(), submissions);
+}
