@@ -50,6 +50,8 @@ pub(super) struct Tree {
     root: Node,
 }
 
+/// A subtree. Its hash lies beside its place in the parent, so that hashing a
+/// parent does not fetch the half that no change touched.
 #[derive(Clone, Debug, Default)]
 enum Node {
     #[default]
@@ -58,12 +60,14 @@ enum Node {
         path: Hash,
         hash: Hash,
     },
-    Branch(Box<Branch>),
+    Branch {
+        hash: Hash,
+        halves: Box<Halves>,
+    },
 }
 
 #[derive(Clone, Debug)]
-struct Branch {
-    hash: Hash,
+struct Halves {
     left: Node,
     right: Node,
 }
@@ -100,8 +104,7 @@ impl Node {
     fn hash(&self) -> Hash {
         match self {
             Self::Empty => [0; 32],
-            Self::Leaf { hash, .. } => *hash,
-            Self::Branch(branch) => branch.hash,
+            Self::Leaf { hash, .. } | Self::Branch { hash, .. } => *hash,
         }
     }
 
@@ -126,13 +129,13 @@ impl Node {
                     }
                 };
             }
-            Self::Branch(branch) => {
+            Self::Branch { hash, halves } => {
                 let (left, right) = divide(changes, depth);
-                branch.left.update(depth + 1, left);
-                branch.right.update(depth + 1, right);
-                match branch.collapse() {
+                halves.left.update(depth + 1, left);
+                halves.right.update(depth + 1, right);
+                match halves.collapse() {
                     Some(single) => *self = single,
-                    None => branch.hash = branch.pair(),
+                    None => *hash = halves.pair(),
                 }
             }
         }
@@ -151,23 +154,19 @@ impl Node {
             },
             _ => {
                 let (left, right) = divide(changes, depth);
-                Branch::join(Self::build(depth + 1, left), Self::build(depth + 1, right))
+                Halves::join(Self::build(depth + 1, left), Self::build(depth + 1, right))
             }
         }
     }
 }
 
-impl Branch {
+impl Halves {
     /// The subtree of two halves.
     fn join(left: Node, right: Node) -> Node {
-        let mut branch = Self {
-            hash: [0; 32],
-            left,
-            right,
-        };
-        branch.collapse().unwrap_or_else(|| {
-            branch.hash = branch.pair();
-            Node::Branch(Box::new(branch))
+        let mut halves = Self { left, right };
+        halves.collapse().unwrap_or_else(|| Node::Branch {
+            hash: halves.pair(),
+            halves: Box::new(halves),
         })
     }
 
