@@ -1,1 +1,22 @@
 //! Recipe to trained model folder, on the reproducible backend.
+//!
+//! The same recipe on the same rows gives the same bits on any processor and at
+//! any thread count, so a training can be replayed. Folder in, folder out: no
+//! keys, no sockets, no clock.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`recipe`] | `recipe.toml`: the shapes, the optimiser, the seed |
+//! | [`fit`] | the training loop: rows in, weights out |
+//! | [`train`] | the same from folder to folder |
+//! | [`output`] | a model folder, written whole or not at all |
+
+pub mod fit;
+pub mod output;
+pub mod recipe;
+pub mod train;
+
+pub use evaluator::evaluate as score;
+pub use fit::{Fitted, Progress, fit};
+pub use recipe::{Recipe, RecipeError};
+pub use train::{TrainError, Trained, train, train_rows};

@@ -1,0 +1,134 @@
+//! A model at work: rows in, leaves out.
+//!
+//! Every output row of `repro` is a function of its input row and the weights,
+//! so neither the batch nor the thread count changes a bit of a leaf, and one
+//! leaf can be made alone.
+
+use burn::tensor::{Tensor, TensorData};
+use models::Mlp;
+use ndarray::{ArrayView2, Axis, s};
+use protocol::id::Digest;
+use protocol::report::Leaf;
+use repro::{Repro, ReproDevice};
+
+use crate::fault::Fault;
+use crate::folder::LoadedModel;
+
+/// A model, ready to run on the inner backend.
+#[derive(Debug)]
+pub struct ModelRunner {
+    model: Mlp<Repro>,
+    inputs: usize,
+    classes: usize,
+    weights_digest: Digest,
+}
+
+impl ModelRunner {
+    /// Takes the weights of a model that was loaded.
+    pub fn new(loaded: &LoadedModel) -> Self {
+        let model = loaded
+            .config
+            .init(&loaded.weights, &ReproDevice::default())
+            .expect("a loaded model's weights are those of its configuration");
+        Self {
+            model,
+            inputs: loaded.config.input_size(),
+            classes: loaded.config.num_labels(),
+            weights_digest: loaded.weights_digest,
+        }
+    }
+
+    /// Numbers in one row of input.
+    pub const fn inputs(&self) -> usize {
+        self.inputs
+    }
+
+    /// Logits of one row.
+    pub const fn classes(&self) -> usize {
+        self.classes
+    }
+
+    /// The digest that names the weights.
+    pub const fn weights_digest(&self) -> Digest {
+        self.weights_digest
+    }
+
+    /// The logits of some rows, row-major.
+    ///
+    /// # Shapes
+    ///
+    /// - rows: `[n, inputs]`
+    /// - output: `[n, classes]`, flattened
+    ///
+    /// # Panics
+    /// If a row has another width than [`ModelRunner::inputs`].
+    pub fn logits(&self, rows: ArrayView2<'_, f32>) -> Vec<f32> {
+        assert_eq!(
+            rows.ncols(),
+            self.inputs,
+            "a row has as many numbers as the model's input"
+        );
+        if rows.is_empty() {
+            return Vec::new();
+        }
+        let values: Vec<f32> = rows.iter().copied().collect();
+        let data = TensorData::new(values, [rows.nrows(), self.inputs]);
+        let input = Tensor::<Repro, 2>::from_data(data, &ReproDevice::default());
+        let output = self.model.forward(input).into_data();
+        output.into_vec().expect("logits are 32-bit floats")
+    }
+
+    /// A leaf for every row, `batch_size` rows at a time; `first` is the index
+    /// of the first row in the test set.
+    ///
+    /// # Errors
+    /// `output_not_finite` at the first example whose output has a NaN or an infinity.
+    ///
+    /// # Panics
+    /// As [`ModelRunner::logits`].
+    pub fn leaves(
+        &self,
+        rows: ArrayView2<'_, f32>,
+        first: u32,
+        batch_size: usize,
+    ) -> Result<Vec<Leaf>, Fault> {
+        let mut leaves = Vec::with_capacity(rows.nrows());
+        let mut index = first;
+        for batch in rows.axis_chunks_iter(Axis(0), batch_size.max(1)) {
+            for logits in self.logits(batch).chunks_exact(self.classes) {
+                check_finite(index, logits)?;
+                leaves.push(Leaf::new(index, logits));
+                index += 1;
+            }
+        }
+        Ok(leaves)
+    }
+
+    /// The leaf of one row of a table.
+    ///
+    /// # Errors
+    /// As [`ModelRunner::leaves`].
+    ///
+    /// # Panics
+    /// If there is no such row, and as [`ModelRunner::logits`].
+    pub fn leaf(&self, rows: ArrayView2<'_, f32>, index: u32) -> Result<Leaf, Fault> {
+        let at = index as usize;
+        let logits = self.logits(rows.slice(s![at..at + 1, ..]));
+        check_finite(index, &logits)?;
+        Ok(Leaf::new(index, &logits))
+    }
+}
+
+fn check_finite(index: u32, logits: &[f32]) -> Result<(), Fault> {
+    match logits.iter().position(|value| !value.is_finite()) {
+        Some(class) => {
+            let message = format!("output {class} of example {index} is not a finite number");
+            Err(Fault::new(
+                "output_not_finite",
+                &format!("example/{index}"),
+                message,
+            ))
+        }
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,187 @@
+//! The test folder against the benchmark.
+//!
+//! A test set is a data-set folder ([`datasets`]) whose manifest has the
+//! benchmark's inputs and classes. Order of the checks: the folder's, as
+//! `datasets` documents them, then inputs, then classes.
+
+use std::fs;
+use std::path::Path;
+
+use datasets::{CsvError, DatasetError, MANIFEST_FILE, Table};
+use ndarray::ArrayView2;
+use protocol::benchmark::Benchmark;
+use protocol::report::TestOutcome;
+
+use crate::fault::{Failure, Fault, NoVerdict};
+
+/// A test set that fits its benchmark: at least one example, every input
+/// finite, every label a class.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TestSet {
+    table: Table,
+}
+
+impl TestSet {
+    /// Reads a test folder and holds it against a benchmark.
+    ///
+    /// # Errors
+    /// [`NoVerdict::Benchmark`], [`NoVerdict::TestSet`] with code and place, and
+    /// [`NoVerdict::Io`] if something could not be read.
+    pub fn load(benchmark: &Benchmark, dir: &Path) -> Result<Self, NoVerdict> {
+        benchmark.check()?;
+        match load(benchmark, dir) {
+            Ok(table) => Ok(Self { table }),
+            Err(Failure::Fault(fault)) => Err(NoVerdict::TestSet(fault)),
+            Err(Failure::NoVerdict(reason)) => Err(reason),
+        }
+    }
+
+    /// Takes a table that is in memory already.
+    ///
+    /// # Errors
+    /// [`Fault`] for no or too many examples, an input that is not finite, and
+    /// rows or labels that do not fit the benchmark.
+    pub fn from_table(benchmark: &Benchmark, table: Table) -> Result<Self, Fault> {
+        let Table { inputs, labels } = &table;
+        if labels.is_empty()
+            || inputs.nrows() != labels.len()
+            || u32::try_from(labels.len()).is_err()
+        {
+            let (rows, labels) = (inputs.nrows(), labels.len());
+            let message = format!("there are {rows} rows and {labels} labels");
+            return Err(Fault::new("row_count", "rows", message));
+        }
+        check_width("inputs", inputs.ncols() as u64, benchmark.inputs)?;
+        if let Some(row) = inputs
+            .rows()
+            .into_iter()
+            .position(|r| r.iter().any(|v| !v.is_finite()))
+        {
+            let message = format!("example {row} has an input that is not a finite number");
+            return Err(Fault::new(
+                "input_not_finite",
+                &format!("example/{row}"),
+                message,
+            ));
+        }
+        if let Some(row) = labels.iter().position(|&label| label >= benchmark.classes) {
+            let (label, classes) = (labels[row], benchmark.classes);
+            let message = format!("the label of example {row} is {label} of {classes} classes");
+            return Err(Fault::new("label", &format!("example/{row}"), message));
+        }
+        Ok(Self { table })
+    }
+
+    /// The inputs. Shape: `[examples, inputs]`.
+    pub fn inputs(&self) -> ArrayView2<'_, f32> {
+        self.table.inputs.view()
+    }
+
+    /// The labels, one an example.
+    pub fn labels(&self) -> &[u32] {
+        &self.table.labels
+    }
+
+    /// The number of examples; at least 1.
+    pub fn len(&self) -> u32 {
+        u32::try_from(self.table.labels.len()).expect("the number of examples was checked")
+    }
+
+    /// Whether there are no examples; there always are.
+    pub fn is_empty(&self) -> bool {
+        self.table.labels.is_empty()
+    }
+}
+
+/// What a committee attests of a test set that was opened, and a sentence for
+/// people if it is not well formed.
+///
+/// # Errors
+/// [`NoVerdict`] if something could not be read, or the benchmark makes no sense.
+pub fn check_test_set(
+    benchmark: &Benchmark,
+    dir: &Path,
+) -> Result<(TestOutcome, Option<String>), NoVerdict> {
+    match TestSet::load(benchmark, dir) {
+        Ok(_) => Ok((TestOutcome::Ok, None)),
+        Err(NoVerdict::TestSet(Fault {
+            code,
+            place,
+            message,
+        })) => Ok((TestOutcome::BadSeal { code, place }, Some(message))),
+        Err(reason) => Err(reason),
+    }
+}
+
+fn load(benchmark: &Benchmark, dir: &Path) -> Result<Table, Failure> {
+    // A folder that is not there is the disk's doing; one without a manifest is the sponsor's.
+    fs::read_dir(dir).map_err(|error| NoVerdict::io(dir, error))?;
+    let (manifest, table) = datasets::load(dir).map_err(|error| failure(dir, error))?;
+    let spec = manifest.csv();
+    check_width("inputs", u64::from(spec.inputs), benchmark.inputs)?;
+    check_width("classes", u64::from(spec.classes), benchmark.classes)?;
+    Ok(TestSet::from_table(benchmark, table)?.table)
+}
+
+fn check_width(what: &str, found: u64, expected: u32) -> Result<(), Fault> {
+    if found == u64::from(expected) {
+        return Ok(());
+    }
+    let message = format!("the test set has {found} {what}, the benchmark has {expected}");
+    let place = format!("{MANIFEST_FILE}/{what}");
+    Err(Fault::new(&format!("{what}_mismatch"), &place, message))
+}
+
+/// A fault of the folder, or of the disk.
+fn failure(dir: &Path, error: DatasetError) -> Failure {
+    match error {
+        DatasetError::Io { error, .. } => NoVerdict::io(dir, error).into(),
+        error => {
+            let place = place(&error);
+            Fault::new(error.code(), &place, error.to_string()).into()
+        }
+    }
+}
+
+/// Where a folder is wrong: a file, perhaps a line of it, or a field of the manifest.
+fn place(error: &DatasetError) -> String {
+    match error {
+        DatasetError::Field { field, .. } => format!("{MANIFEST_FILE}/{field}"),
+        DatasetError::Path { path, .. }
+        | DatasetError::TooLarge { path, .. }
+        | DatasetError::Size { path, .. }
+        | DatasetError::Digest { path, .. } => path.clone(),
+        DatasetError::ListedTwice(path)
+        | DatasetError::Missing(path)
+        | DatasetError::NotAFile(path)
+        | DatasetError::Unlisted(path) => path.clone(),
+        DatasetError::Csv { path, error } => match line(error) {
+            Some(line) => format!("{path}/line {line}"),
+            None => path.clone(),
+        },
+        DatasetError::TooManyEntries(_) | DatasetError::NotEmpty(_) => "folder".to_owned(),
+        DatasetError::Io { .. }
+        | DatasetError::NoManifest(_)
+        | DatasetError::ManifestJson(_)
+        | DatasetError::Version(_)
+        | DatasetError::Rows { .. } => MANIFEST_FILE.to_owned(),
+    }
+}
+
+/// The line of a CSV file that is wrong, from 1.
+const fn line(error: &CsvError) -> Option<u64> {
+    match error {
+        CsvError::TooLarge { .. } | CsvError::NoRows => None,
+        CsvError::ByteOrderMark => Some(1),
+        CsvError::Utf8 { line }
+        | CsvError::Control { line, .. }
+        | CsvError::EmptyLine { line }
+        | CsvError::LineTooLong { line, .. }
+        | CsvError::TooManyRows { line, .. }
+        | CsvError::Width { line, .. }
+        | CsvError::CellTooLong { line, .. }
+        | CsvError::Number { line, .. }
+        | CsvError::Infinite { line, .. }
+        | CsvError::Label { line, .. } => Some(*line),
+    }
+}
