@@ -112,7 +112,7 @@ impl Benchmark {
             return Err(BenchmarkError::Arithmetic(self.arithmetic));
         }
         let (inputs, classes) = (self.inputs, self.classes);
-        if inputs == 0 || inputs > WIDTH_MAX || classes < 2 || classes > WIDTH_MAX {
+        if !(1..=WIDTH_MAX).contains(&inputs) || !(2..=WIDTH_MAX).contains(&classes) {
             return Err(BenchmarkError::Width { inputs, classes });
         }
         for (name, value) in [

@@ -138,6 +138,9 @@ mod tests {
         assert_eq!(Score::from_ratio(2, 1), None);
     }
 
+    /// 2^-10: in billionths 976,562.5.
+    const EXACT_HALF: f64 = 1.0 / 1024.0;
+
     #[test]
     fn a_double_is_rounded_from_its_exact_value() {
         for (value, billionths) in [
@@ -155,9 +158,9 @@ mod tests {
             assert_eq!(Score::from_f64(value), Some(Score(billionths)), "{value:e}");
         }
         // 2^-10 × 10^9 = 976562.5: an exact half goes to the even neighbour.
-        assert_eq!(Score::from_f64(2f64.powi(-10)), Some(Score(976_562)));
+        assert_eq!(Score::from_f64(EXACT_HALF), Some(Score(976_562)));
         assert_eq!(
-            Score::from_f64(3.0 * 2f64.powi(-10)),
+            Score::from_f64(3.0 * EXACT_HALF),
             Some(Score(2_929_688))
         );
         for value in [f64::NAN, f64::INFINITY, f64::MAX, 1e10, -1e10] {

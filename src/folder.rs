@@ -1,0 +1,169 @@
+//! Folders and their canonical archives: the walk on disk that `protocol` leaves to others.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use protocol::archive::{ArchiveError, ArchivePath, Limits, Reader, Writer};
+
+use crate::failure::Failure;
+
+/// What an archive from elsewhere may hold.
+pub const LIMITS: Limits = Limits {
+    files_max: 10_000,
+    file_bytes_max: 64 << 30,
+    total_bytes_max: 64 << 30,
+};
+
+/// Why an archive was not unpacked.
+#[derive(Debug)]
+pub enum UnpackError {
+    /// The archive is not canonical, or beyond the limits: the maker's fault.
+    Archive(String),
+    /// The system would not read or write: nobody's fault.
+    Io(Failure),
+}
+
+/// Writes the canonical archive of a folder: regular files in order, nothing else.
+///
+/// # Errors
+/// A link, device or odd name inside, or the system's refusal.
+pub fn pack<W: Write>(dir: &Path, out: W) -> Result<W, Failure> {
+    let mut files = BTreeMap::new();
+    list(dir, "", &mut files)?;
+    let bad = |error| Failure::new("archive", error, "rename or remove that file and try again");
+    let mut archive = Writer::new(out).map_err(|error| bad(error.to_string()))?;
+    for (path, (file, size_bytes)) in &files {
+        let content = File::open(file).map_err(|error| Failure::io(file, &error))?;
+        archive
+            .file(path, *size_bytes, content)
+            .map_err(|error| bad(format!("{path}: {error}")))?;
+    }
+    archive.finish().map_err(|error| bad(error.to_string()))
+}
+
+fn list(
+    dir: &Path,
+    prefix: &str,
+    files: &mut BTreeMap<ArchivePath, (PathBuf, u64)>,
+) -> Result<(), Failure> {
+    for entry in fs::read_dir(dir).map_err(|error| Failure::io(dir, &error))? {
+        let entry = entry.map_err(|error| Failure::io(dir, &error))?;
+        let path = entry.path();
+        let odd = |what: &str| {
+            let next = "keep only regular files with plain names in the folder";
+            Failure::new(
+                "folder_entry",
+                format_args!("{}: {what}", path.display()),
+                next,
+            )
+        };
+        let name = entry.file_name();
+        let name = name.to_str().ok_or_else(|| odd("the name is not UTF-8"))?;
+        let inner = format!("{prefix}{name}");
+        let kind = entry
+            .file_type()
+            .map_err(|error| Failure::io(&path, &error))?;
+        if kind.is_dir() {
+            list(&path, &format!("{inner}/"), files)?;
+        } else if kind.is_file() {
+            let size = entry
+                .metadata()
+                .map_err(|error| Failure::io(&path, &error))?
+                .len();
+            let inner = ArchivePath::parse(&inner).map_err(|error| odd(&error.to_string()))?;
+            files.insert(inner, (path, size));
+        } else {
+            return Err(odd("neither a file nor a folder"));
+        }
+    }
+    Ok(())
+}
+
+/// Unpacks an archive into a folder that must not exist yet. On an error
+/// nothing is left behind.
+///
+/// # Errors
+/// [`UnpackError`], which keeps the maker's faults and the machine's apart.
+pub fn unpack(source: impl Read, dir: &Path) -> Result<(), UnpackError> {
+    let io = |path: &Path, error: &io::Error| UnpackError::Io(Failure::io(path, error));
+    let mut partial = dir.as_os_str().to_owned();
+    partial.push(".partial");
+    let partial = PathBuf::from(partial);
+    let _ = fs::remove_dir_all(&partial);
+    fs::create_dir_all(&partial).map_err(|error| io(&partial, &error))?;
+    let unpacked = unpack_into(source, &partial)
+        .and_then(|()| fs::rename(&partial, dir).map_err(|error| io(dir, &error)));
+    if unpacked.is_err() {
+        let _ = fs::remove_dir_all(&partial);
+    }
+    unpacked
+}
+
+fn unpack_into(source: impl Read, dir: &Path) -> Result<(), UnpackError> {
+    let fault = |error: ArchiveError| match error {
+        ArchiveError::Io(error) => UnpackError::Io(Failure::io(dir, &error)),
+        fault => UnpackError::Archive(fault.to_string()),
+    };
+    let mut archive = Reader::new(source, LIMITS).map_err(fault)?;
+    while let Some(mut entry) = archive.next_entry().map_err(fault)? {
+        let path = dir.join(entry.path().as_str());
+        let io = |error: io::Error| match error.downcast::<ArchiveError>() {
+            // The content ends too early, which only reading it shows.
+            Ok(error) => fault(error),
+            Err(error) => UnpackError::Io(Failure::io(&path, &error)),
+        };
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent).map_err(io)?;
+        }
+        let mut file = File::create_new(&path).map_err(io)?;
+        io::copy(&mut entry, &mut file).map_err(io)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_survives_its_archive() {
+        let temp = tempfile::tempdir().unwrap();
+        let from = temp.path().join("from");
+        fs::create_dir_all(from.join("b/c")).unwrap();
+        fs::write(from.join("a.txt"), b"one").unwrap();
+        fs::write(from.join("b/c/d"), b"").unwrap();
+        let bytes = pack(&from, Vec::new()).unwrap();
+        let to = temp.path().join("to");
+        unpack(&bytes[..], &to).unwrap();
+        assert_eq!(fs::read(to.join("a.txt")).unwrap(), b"one");
+        assert_eq!(pack(&to, Vec::new()).unwrap(), bytes);
+    }
+
+    #[test]
+    fn a_broken_archive_leaves_nothing_behind() {
+        let temp = tempfile::tempdir().unwrap();
+        let from = temp.path().join("from");
+        fs::create_dir(&from).unwrap();
+        fs::write(from.join("a"), vec![7; 5_000]).unwrap();
+        let bytes = pack(&from, Vec::new()).unwrap();
+        for cut in [0, 3, 20, 100, bytes.len() - 1] {
+            let to = temp.path().join("to");
+            assert!(
+                matches!(unpack(&bytes[..cut], &to), Err(UnpackError::Archive(_))),
+                "{cut}"
+            );
+            assert_eq!(fs::read_dir(temp.path()).unwrap().count(), 1);
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_is_refused() {
+        let temp = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink("/etc/passwd", temp.path().join("link")).unwrap();
+        let failure = pack(temp.path(), Vec::new()).unwrap_err();
+        assert_eq!(failure.code, "folder_entry");
+    }
+}

@@ -1,0 +1,163 @@
+//! The log alone gives the state, and no bit of it can be changed unseen.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::{Demo, lode, stderr, text};
+
+fn export(demo: &Demo) -> PathBuf {
+    let out = demo.beside("log.bundle");
+    let output = lode(&[
+        "log",
+        "export",
+        "--dir",
+        text(&demo.dir()),
+        "--out",
+        text(&out),
+    ]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    out
+}
+
+#[test]
+fn replaying_the_exported_bundle_gives_the_live_state_root() {
+    let demo = Demo::play();
+    let bundle = export(&demo);
+    let demo = &demo.json;
+    let output = lode(&["log", "replay", text(&bundle), "--json"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let replayed: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    for key in ["state_root", "height"] {
+        assert_eq!(replayed[key], demo[key], "{key}");
+    }
+    for row in demo["balances"].as_array().unwrap() {
+        let balance = &replayed["balances"][row["address"].as_str().unwrap()];
+        let expected = if balance.is_null() {
+            &serde_json::Value::from("0")
+        } else {
+            balance
+        };
+        assert_eq!(&row["balance"], expected);
+    }
+}
+
+#[test]
+fn a_flipped_bit_anywhere_is_refused_with_its_place() {
+    let bundle = fs::read(export(&Demo::play())).unwrap();
+    let flips = (0..bundle.len()).step_by(bundle.len() / 300 + 1);
+    for (count, at) in flips.enumerate() {
+        let mut flipped = bundle.clone();
+        flipped[at] ^= 1 << (count % 8);
+        let error = match node::replay::replay(&flipped[..], |_| {}) {
+            Err(error) => error.to_string(),
+            Ok(_) => panic!("the flip of byte {at} was not seen"),
+        };
+        assert!(error.contains("byte"), "byte {at}: {error}");
+    }
+}
+
+#[test]
+fn a_flipped_bit_fails_the_command_with_a_code_and_a_next_step() {
+    let demo = Demo::play();
+    let path = export(&demo);
+    let mut bundle = fs::read(&path).unwrap();
+    let middle = bundle.len() / 2;
+    bundle[middle] ^= 4;
+    fs::write(&path, bundle).unwrap();
+    let output = lode(&["log", "replay", text(&path)]);
+    assert_eq!(output.status.code(), Some(1));
+    let text = stderr(&output);
+    assert!(
+        text.contains("error[bundle]") && text.contains("next:"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_deleted_or_damaged_state_is_rebuilt_from_the_log_and_said_so() {
+    let demo = Demo::play();
+    let dir = demo.dir();
+    let root = demo.json["state_root"].as_str().unwrap();
+    let copy = demo.beside("damaged");
+    let fresh = || {
+        let _ = fs::remove_dir_all(&copy);
+        for folder in ["log", "state"] {
+            copy_folder(&dir.join(folder), &copy.join(folder));
+        }
+    };
+    let open = || {
+        let (chain, recovery) = node::chain::Chain::open(&copy, None).unwrap();
+        (chain.state().root().to_string(), recovery.to_string())
+    };
+    fresh();
+    let (undisturbed, _) = open();
+    assert_eq!(undisturbed, root);
+
+    fresh();
+    fs::remove_dir_all(copy.join("state")).unwrap();
+    let (rebuilt, told) = open();
+    assert_eq!(rebuilt, root);
+    assert!(!told.is_empty());
+
+    fresh();
+    overwrite_files(&copy.join("state"));
+    let (rebuilt, told) = open();
+    assert_eq!(rebuilt, root);
+    assert!(told.contains("rebuilt"), "{told}");
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_folder(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+fn overwrite_files(dir: &Path) {
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            overwrite_files(&path);
+        } else {
+            let size = fs::metadata(&path).unwrap().len() as usize;
+            fs::write(&path, vec![0xa5; size]).unwrap();
+        }
+    }
+}
+
+#[test]
+fn what_is_not_there_is_said_with_its_own_exit_code() {
+    let demo = Demo::play();
+    let nowhere = demo.beside("nowhere");
+    let missing = text(&nowhere);
+    for args in [
+        vec!["log", "export", "--dir", missing],
+        vec!["log", "replay", missing],
+    ] {
+        let output = lode(&args);
+        assert_eq!(
+            output.status.code(),
+            Some(4),
+            "{args:?}: {}",
+            stderr(&output)
+        );
+        assert!(stderr(&output).contains("next:"));
+    }
+    assert_eq!(lode(&["log", "frobnicate"]).status.code(), Some(2));
+    let bundle = export(&demo);
+    let again = lode(&[
+        "log",
+        "export",
+        "--dir",
+        text(&demo.dir()),
+        "--out",
+        text(&bundle),
+    ]);
+    assert_eq!(again.status.code(), Some(2), "{}", stderr(&again));
+}

@@ -1,0 +1,117 @@
+//! What the layout promises, checked.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// The crates that a crate may use, as ARCHITECTURE.md has them.
+fn arrows() -> BTreeMap<&'static str, &'static [&'static str]> {
+    const SCORING: &[&str] = &["protocol", "datasets", "models", "repro"];
+    const TRAINING: &[&str] = &["protocol", "datasets", "models", "repro", "evaluator"];
+    BTreeMap::from([
+        ("protocol", &[][..]),
+        ("licensing", &["protocol"]),
+        ("market", &["protocol", "licensing"]),
+        ("datasets", &["protocol"]),
+        ("repro", &[]),
+        ("models", &[]),
+        ("evaluator", SCORING),
+        ("miner", TRAINING),
+        ("node", &["protocol", "licensing", "market"]),
+    ])
+}
+
+#[test]
+fn arrows_between_crates_point_one_way() {
+    let arrows = arrows();
+    for (name, allowed) in &arrows {
+        let manifest = read(&format!("{name}/Cargo.toml"));
+        let normal = manifest.split("[dev-dependencies]").next().unwrap();
+        for other in arrows.keys().filter(|other| *other != name) {
+            let uses = normal.lines().any(|line| {
+                line.starts_with(&format!("{other}.")) || line.starts_with(&format!("{other} "))
+            });
+            assert!(
+                !uses || allowed.contains(other),
+                "{name} must not use {other}"
+            );
+        }
+    }
+}
+
+#[test]
+fn pages_keep_their_length() {
+    assert!(read("ARCHITECTURE.md").lines().count() <= 200);
+    for entry in fs::read_dir(root().join("docs/decisions")).unwrap() {
+        let path = entry.unwrap().path();
+        let lines = fs::read_to_string(&path).unwrap().lines().count();
+        assert!(lines <= 60, "{}: {lines} lines", path.display());
+    }
+}
+
+#[test]
+fn links_in_the_pages_lead_somewhere() {
+    for page in ["README.md", "ARCHITECTURE.md"] {
+        let text = read(page);
+        for link in text
+            .split("](")
+            .skip(1)
+            .filter_map(|rest| rest.split(')').next())
+        {
+            if !link.starts_with("http") {
+                assert!(root().join(link).exists(), "{page}: {link}");
+            }
+        }
+    }
+}
+
+fn rust_files(dir: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        if path.is_dir() && !matches!(name, "target" | ".git" | "node_modules") {
+            rust_files(&path, files);
+        } else if name.ends_with(".rs") {
+            files.push(path);
+        }
+    }
+}
+
+#[test]
+fn no_test_is_ignored_and_unsafe_is_only_in_the_kernels() {
+    let mut files = Vec::new();
+    rust_files(root(), &mut files);
+    assert!(files.len() > 100, "the walk found {} files", files.len());
+    let ignored = concat!("#[", "ignore");
+    let marked = concat!("unsafe", " {");
+    for path in files {
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(!text.contains(ignored), "{}", path.display());
+        let is_kernel = path.strip_prefix(root()).unwrap().starts_with("repro");
+        assert!(is_kernel || !text.contains(marked), "{}", path.display());
+    }
+}
+
+#[test]
+fn every_version_is_in_the_workspace_table() {
+    for name in arrows().keys() {
+        let manifest = read(&format!("{name}/Cargo.toml"));
+        let sections = manifest.split("dependencies]\n").skip(1);
+        let dependencies =
+            sections.flat_map(|section| section.lines().take_while(|line| !line.starts_with('[')));
+        for line in dependencies.filter(|line| line.contains(" = ")) {
+            assert!(
+                !line.contains("version =") && !line.contains("= \""),
+                "{name}: '{line}' names a version of its own"
+            );
+        }
+    }
+}
