@@ -8,12 +8,14 @@
 //! | [`sequencer`] | who orders, and which blocks count; [`sequencer::Solo`] |
 //! | [`block`] | a verified block, and its bytes |
 //! | [`blobs`] | blobs by their BLAKE3 root |
+//! | [`admission`] | records are taken only while what they name is held |
 //! | [`mod@export`], [`mod@replay`] | the log as one bundle, and everything recomputed from it |
 //!
 //! A record's way: verified item, [`Chain::produce`], market state, log, answer;
 //! then the database, behind. It holds no key and reads no clock: a signer and
 //! the time are arguments. It decides no rule of the market.
 
+pub mod admission;
 pub mod blobs;
 pub mod block;
 pub mod chain;

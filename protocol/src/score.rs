@@ -159,10 +159,7 @@ mod tests {
         }
         // 2^-10 × 10^9 = 976562.5: an exact half goes to the even neighbour.
         assert_eq!(Score::from_f64(EXACT_HALF), Some(Score(976_562)));
-        assert_eq!(
-            Score::from_f64(3.0 * EXACT_HALF),
-            Some(Score(2_929_688))
-        );
+        assert_eq!(Score::from_f64(3.0 * EXACT_HALF), Some(Score(2_929_688)));
         for value in [f64::NAN, f64::INFINITY, f64::MAX, 1e10, -1e10] {
             assert_eq!(Score::from_f64(value), None, "{value:e}");
         }

@@ -131,6 +131,8 @@ impl World {
         };
         let draft = Transaction::draft(&envelope, action);
         let item = draft.sign(&self.secrets.key(who)).map_err(Failure::bug)?;
+        let tx = Transaction::read(&item).map_err(Failure::bug)?;
+        node::admission::check_held(&self.blobs, &tx).map_err(Failure::bug)?;
         self.next_nonces.insert(who, nonce + 1);
         let id = item.id();
         self.pending.push(item);

@@ -10,7 +10,11 @@ use crate::seal::SealKey;
 use crate::text::{Code, Name};
 
 fn envelope() -> Envelope {
-    Envelope { network: NetworkId([1; 32]), nonce: 7, valid_until_ms: 1_767_225_600_000 }
+    Envelope {
+        network: NetworkId([1; 32]),
+        nonce: 7,
+        valid_until_ms: 1_767_225_600_000,
+    }
 }
 
 fn key() -> SecretKey {
@@ -18,15 +22,24 @@ fn key() -> SecretKey {
 }
 
 fn terms() -> Vec<Tag> {
-    vec![Tag::new("License", "dE0rmDfl9_OWjkDznNEXHaSO_JohJkRolvMzaCroUdw")]
+    vec![Tag::new(
+        "License",
+        "dE0rmDfl9_OWjkDznNEXHaSO_JohJkRolvMzaCroUdw",
+    )]
 }
 
 /// One action of every record type.
 fn every_action() -> Vec<Action> {
     let bounty = ItemId([2; 32]);
     let asset = ItemId([3; 32]);
-    let blob = BlobRef { id: BlobId([4; 32]), size_bytes: 5 };
-    let sealed = SealedFolder { seal: Digest([5; 32]), ciphertext: blob };
+    let blob = BlobRef {
+        id: BlobId([4; 32]),
+        size_bytes: 5,
+    };
+    let sealed = SealedFolder {
+        seal: Digest([5; 32]),
+        ciphertext: blob,
+    };
     let seal_key = SealKey::from_bytes([6; 32]);
     let name = Name::new("a name").unwrap();
     let amount = Amount::from_base_units(u128::MAX);
@@ -59,8 +72,15 @@ fn every_action() -> Vec<Action> {
             challenge_ms: 7,
         },
         model_terms: vec![("License".into(), "x".into())],
-        parents: vec![NamedParent { asset, required: true }],
-        split: RoyaltySplit { miner: 1, sponsor: 2, backers: 3 },
+        parents: vec![NamedParent {
+            asset,
+            required: true,
+        }],
+        split: RoyaltySplit {
+            miner: 1,
+            sponsor: 2,
+            backers: 3,
+        },
     };
     let registration = RegisterAsset {
         kind: AssetKind::Model,
@@ -68,38 +88,84 @@ fn every_action() -> Vec<Action> {
         archive: blob,
         weights_digest: Some(Digest([7; 32])),
         parents: vec![asset],
-        holders: vec![Holder { account: Address([8; 32]), shares: 9 }],
+        holders: vec![Holder {
+            account: Address([8; 32]),
+            shares: 9,
+        }],
     };
     let scored = Outcome::Scored {
         score: Score(986_111_111),
         weights_digest: Digest([1; 32]),
         predictions_root: Digest([2; 32]),
     };
-    let invalid = Outcome::Invalid { code: Code::lossy("nan"), place: Code::lossy("fc.weight") };
-    let outcomes = [scored, invalid, Outcome::BadSeal { chunk: 3 }, Outcome::Unavailable];
-    let attestations = outcomes.map(|outcome| Attestation { submission: asset, outcome });
+    let invalid = Outcome::Invalid {
+        code: Code::lossy("nan"),
+        place: Code::lossy("fc.weight"),
+    };
+    let outcomes = [
+        scored,
+        invalid,
+        Outcome::BadSeal { chunk: 3 },
+        Outcome::Unavailable,
+    ];
+    let attestations = outcomes.map(|outcome| Attestation {
+        submission: asset,
+        outcome,
+    });
     vec![
-        Action::Transfer { to: Address([2; 32]), body: Transfer { amount } },
-        Action::RegisterAsset { terms: terms(), body: registration },
-        Action::PostBounty { body: Box::new(posting) },
-        Action::BackBounty { bounty, body: BackBounty { amount } },
+        Action::Transfer {
+            to: Address([2; 32]),
+            body: Transfer { amount },
+        },
+        Action::RegisterAsset {
+            terms: terms(),
+            body: registration,
+        },
+        Action::PostBounty {
+            body: Box::new(posting),
+        },
+        Action::BackBounty {
+            bounty,
+            body: BackBounty { amount },
+        },
         Action::CancelBounty { bounty },
         Action::CommitSubmission {
             bounty,
             terms: terms(),
-            body: CommitSubmission { name, sealed, parents: vec![asset] },
+            body: CommitSubmission {
+                name,
+                sealed,
+                parents: vec![asset],
+            },
         },
-        Action::RevealTestSet { bounty, body: RevealTestSet { key: seal_key.clone() } },
-        Action::AttestTestSet { bounty, body: AttestTestSet { outcome: TestOutcome::Ok } },
+        Action::RevealTestSet {
+            bounty,
+            body: RevealTestSet {
+                key: seal_key.clone(),
+            },
+        },
+        Action::AttestTestSet {
+            bounty,
+            body: AttestTestSet {
+                outcome: TestOutcome::Ok,
+            },
+        },
         Action::RevealSubmission {
             bounty,
-            body: RevealSubmission { submission: asset, key: seal_key },
+            body: RevealSubmission {
+                submission: asset,
+                key: seal_key,
+            },
         },
-        Action::JoinEvaluators { body: JoinEvaluators { stake: amount } },
+        Action::JoinEvaluators {
+            body: JoinEvaluators { stake: amount },
+        },
         Action::LeaveEvaluators,
         Action::CommitAttestations {
             bounty,
-            body: CommitAttestations { commitment: Digest([1; 32]) },
+            body: CommitAttestations {
+                commitment: Digest([1; 32]),
+            },
         },
         Action::RevealAttestations {
             bounty,
@@ -118,14 +184,22 @@ fn every_action() -> Vec<Action> {
             },
         },
         Action::ClaimRoyalty { asset },
-        Action::TransferShares { asset, body: TransferShares { to: Address([2; 32]), shares: 1 } },
+        Action::TransferShares {
+            asset,
+            body: TransferShares {
+                to: Address([2; 32]),
+                shares: 1,
+            },
+        },
     ]
 }
 
 #[test]
 fn every_record_reads_back_from_its_item() {
     for action in every_action() {
-        let item = Transaction::draft(&envelope(), &action).sign(&key()).unwrap();
+        let item = Transaction::draft(&envelope(), &action)
+            .sign(&key())
+            .unwrap();
         let tx = Transaction::read(&item).unwrap();
         assert_eq!(tx.action, action);
         assert_eq!(tx.envelope, envelope());
@@ -152,7 +226,11 @@ fn the_bytes_of_every_record_are_golden() {
     if std::env::var_os("LODE_WRITE_VECTORS").is_some() {
         std::fs::write(path, &lines).unwrap();
     }
-    assert_eq!(lines, std::fs::read_to_string(path).unwrap(), "LODE_WRITE_VECTORS=1 rewrites");
+    assert_eq!(
+        lines,
+        std::fs::read_to_string(path).unwrap(),
+        "LODE_WRITE_VECTORS=1 rewrites"
+    );
 }
 
 /// Signs a draft after a change and reads it.
@@ -160,7 +238,9 @@ fn read_changed(action: &Action, change: impl FnOnce(&mut Draft)) -> Result<Acti
     let mut draft = Transaction::draft(&envelope(), action);
     change(&mut draft);
     let item = draft.sign(&key()).unwrap();
-    Transaction::read(&item).map(|tx| tx.action).map_err(|error| error.code())
+    Transaction::read(&item)
+        .map(|tx| tx.action)
+        .map_err(|error| error.code())
 }
 
 #[test]
@@ -175,34 +255,70 @@ fn loose_envelopes_are_refused_with_their_code() {
     type Change = Box<dyn FnOnce(&mut Draft)>;
     let table: Vec<(&str, Change)> = vec![
         ("record_tag_value", Box::new(tag("App-Name", "lode"))),
-        ("record_tag_value", Box::new(tag("Content-Type", "text/plain"))),
+        (
+            "record_tag_value",
+            Box::new(tag("Content-Type", "text/plain")),
+        ),
         ("record_tag_value", Box::new(tag("Network", "short"))),
         ("record_tag_value", Box::new(tag("Nonce", "07"))),
         ("record_tag_value", Box::new(tag("Nonce", "+7"))),
-        ("record_tag_value", Box::new(tag("Nonce", "18446744073709551616"))),
+        (
+            "record_tag_value",
+            Box::new(tag("Nonce", "18446744073709551616")),
+        ),
         ("record_tag_value", Box::new(tag("Valid-Until", "-1"))),
-        ("record_type_unknown", Box::new(tag("Record-Type", "Transfer"))),
-        ("record_tag_missing", Box::new(|draft| drop(draft.tags.remove(4)))),
-        ("record_tag_duplicate", Box::new(|draft| draft.tags.push(Tag::new("Nonce", "7")))),
-        ("record_tag_unknown", Box::new(|draft| draft.tags.push(Tag::new("Memo", "hello")))),
+        (
+            "record_type_unknown",
+            Box::new(tag("Record-Type", "Transfer")),
+        ),
+        (
+            "record_tag_missing",
+            Box::new(|draft| drop(draft.tags.remove(4))),
+        ),
+        (
+            "record_tag_duplicate",
+            Box::new(|draft| draft.tags.push(Tag::new("Nonce", "7"))),
+        ),
+        (
+            "record_tag_unknown",
+            Box::new(|draft| draft.tags.push(Tag::new("Memo", "hello"))),
+        ),
         ("record_target", Box::new(|draft| draft.target = None)),
-        ("record_anchor", Box::new(|draft| draft.anchor = Some([1; 32]))),
+        (
+            "record_anchor",
+            Box::new(|draft| draft.anchor = Some([1; 32])),
+        ),
         ("record_body", Box::new(|draft| draft.data = b"{}".to_vec())),
-        ("record_body", Box::new(|draft| draft.data = b"{\"amount\":1}".to_vec())),
+        (
+            "record_body",
+            Box::new(|draft| draft.data = b"{\"amount\":1}".to_vec()),
+        ),
         ("record_body", Box::new(|draft| draft.data.push(b'}'))),
         (
             "record_body",
             Box::new(|draft| draft.data = b"{\"amount\":\"1\",\"amount\":\"2\"}".to_vec()),
         ),
-        ("record_too_long", Box::new(|draft| draft.data = vec![b' '; RECORD_BYTES_MAX])),
+        (
+            "record_too_long",
+            Box::new(|draft| draft.data = vec![b' '; RECORD_BYTES_MAX]),
+        ),
     ];
     for (code, change) in table {
         assert_eq!(read_changed(transfer, change), Err(code));
     }
-    let join = every_action().into_iter().find(|a| a.record_type() == "join-evaluators").unwrap();
-    assert_eq!(read_changed(&join, |draft| draft.target = Some([0; 32])), Err("record_target"));
+    let join = every_action()
+        .into_iter()
+        .find(|a| a.record_type() == "join-evaluators")
+        .unwrap();
+    assert_eq!(
+        read_changed(&join, |draft| draft.target = Some([0; 32])),
+        Err("record_target")
+    );
     let leave = Action::LeaveEvaluators;
-    assert_eq!(read_changed(&leave, |draft| draft.data = b"{\"a\":1}".to_vec()), Err("record_body"));
+    assert_eq!(
+        read_changed(&leave, |draft| draft.data = b"{\"a\":1}".to_vec()),
+        Err("record_body")
+    );
 }
 
 #[test]
@@ -213,15 +329,23 @@ fn a_genesis_names_its_network_by_its_body() {
         salt: Name::new("salt").unwrap(),
         time_ms: 1,
         parameters: Parameters::default(),
-        allocations: vec![Allocation { account: Address([1; 32]), amount: Amount::MAX }],
+        allocations: vec![Allocation {
+            account: Address([1; 32]),
+            amount: Amount::MAX,
+        }],
     };
     let record = GenesisRecord::read(&genesis.draft().sign(&key()).unwrap()).unwrap();
     assert_eq!(record.genesis, genesis);
     assert_eq!(record.proposer, key().public().address());
-    let other = Genesis { salt: Name::new("another").unwrap(), ..genesis };
+    let other = Genesis {
+        salt: Name::new("another").unwrap(),
+        ..genesis
+    };
     let other = GenesisRecord::read(&other.draft().sign(&key()).unwrap()).unwrap();
     assert_ne!(record.network, other.network);
-    let transfer = Transaction::draft(&envelope(), &every_action()[0]).sign(&key()).unwrap();
+    let transfer = Transaction::draft(&envelope(), &every_action()[0])
+        .sign(&key())
+        .unwrap();
     assert_eq!(
         GenesisRecord::read(&transfer).map_err(|error| error.code()),
         Err("record_type_unknown")
@@ -230,16 +354,23 @@ fn a_genesis_names_its_network_by_its_body() {
 
 #[test]
 fn a_commitment_binds_bounty_author_salt_and_every_word() {
-    let Some(Action::RevealAttestations { body, .. }) =
-        every_action().into_iter().find(|a| a.record_type() == "reveal-attestations")
+    let Some(Action::RevealAttestations { body, .. }) = every_action()
+        .into_iter()
+        .find(|a| a.record_type() == "reveal-attestations")
     else {
         unreachable!()
     };
     let (bounty, author) = (ItemId([1; 32]), Address([2; 32]));
     let first = attestation_commitment(bounty, author, &body);
     assert_eq!(first, attestation_commitment(bounty, author, &body.clone()));
-    assert_ne!(first, attestation_commitment(ItemId([3; 32]), author, &body));
-    assert_ne!(first, attestation_commitment(bounty, Address([3; 32]), &body));
+    assert_ne!(
+        first,
+        attestation_commitment(ItemId([3; 32]), author, &body)
+    );
+    assert_ne!(
+        first,
+        attestation_commitment(bounty, Address([3; 32]), &body)
+    );
     let mut changed = vec![body.clone(); 4];
     changed[0].salt = Digest([9; 32]);
     changed[1].leaves = None;
