@@ -17,7 +17,7 @@
 //! | [`metric`] | accuracy and log loss from leaves |
 //! | [`test_set`] | the test folder against the benchmark |
 //! | [`report`] | the report, its JSON, its leaves file |
-//! | [`reproduce`] | somebody else's report, or one example of it, recomputed |
+//! | [`mod@reproduce`] | somebody else's report, or one example of it, recomputed |
 
 pub mod fault;
 pub mod folder;

@@ -58,6 +58,14 @@ pub enum Difference {
         /// Our leaf.
         ours: Leaf,
     },
+    /// They published more or fewer outputs than there are examples.
+    #[error("they published {theirs} outputs, we have {ours}")]
+    Leaves {
+        /// Their number of leaves.
+        theirs: usize,
+        /// Our number of leaves.
+        ours: usize,
+    },
     /// The outputs agree, the score computed from them does not.
     #[error("the outputs agree, the score does not")]
     Score,
@@ -117,15 +125,20 @@ pub fn compare(theirs: &Report, ours: &Report) -> Option<Difference> {
             ours,
         });
     }
-    match (&theirs.outcome, &ours.outcome) {
-        (Outcome::Scored { score: a, .. }, Outcome::Scored { score: b, .. }) if a != b => {
-            Some(Difference::Score)
-        }
-        (a, b) if a != b => Some(Difference::Outcome {
-            theirs: a.clone(),
-            ours: b.clone(),
-        }),
-        _ if theirs.metrics != ours.metrics => Some(Difference::Metrics),
-        _ => None,
+    let is_scored = |report: &Report| matches!(report.outcome, Outcome::Scored { .. });
+    if theirs.outcome != ours.outcome && !(is_scored(theirs) && is_scored(ours)) {
+        let (theirs, ours) = (theirs.outcome.clone(), ours.outcome.clone());
+        return Some(Difference::Outcome { theirs, ours });
     }
+    let (there, here) = (theirs.leaves.len(), ours.leaves.len());
+    if there != here {
+        return Some(Difference::Leaves {
+            theirs: there,
+            ours: here,
+        });
+    }
+    if theirs.outcome != ours.outcome {
+        return Some(Difference::Score);
+    }
+    (theirs.metrics != ours.metrics).then_some(Difference::Metrics)
 }

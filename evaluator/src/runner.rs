@@ -28,7 +28,7 @@ impl ModelRunner {
     pub fn new(loaded: &LoadedModel) -> Self {
         let model = loaded
             .config
-            .init(&loaded.weights, &ReproDevice::default())
+            .init(&loaded.weights, &ReproDevice)
             .expect("a loaded model's weights are those of its configuration");
         Self {
             model,
@@ -73,7 +73,7 @@ impl ModelRunner {
         }
         let values: Vec<f32> = rows.iter().copied().collect();
         let data = TensorData::new(values, [rows.nrows(), self.inputs]);
-        let input = Tensor::<Repro, 2>::from_data(data, &ReproDevice::default());
+        let input = Tensor::<Repro, 2>::from_data(data, &ReproDevice);
         let output = self.model.forward(input).into_data();
         output.into_vec().expect("logits are 32-bit floats")
     }

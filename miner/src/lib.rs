@@ -7,8 +7,8 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`recipe`] | `recipe.toml`: the shapes, the optimiser, the seed |
-//! | [`fit`] | the training loop: rows in, weights out |
-//! | [`train`] | the same from folder to folder |
+//! | [`mod@fit`] | the training loop: rows in, weights out |
+//! | [`mod@train`] | the same from folder to folder |
 //! | [`output`] | a model folder, written whole or not at all |
 
 pub mod fit;

@@ -344,6 +344,11 @@ mod tests {
 
     proptest! {
         #[test]
+        fn any_bytes_are_a_recipe_or_a_coded_error(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = Recipe::from_toml(&bytes);
+        }
+
+        #[test]
         fn a_mutated_recipe_is_a_recipe_or_a_coded_error(
             changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..5),
         ) {

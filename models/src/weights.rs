@@ -195,7 +195,7 @@ mod tests {
     fn the_digest_is_sha_256_of_the_documented_bytes() {
         let (_, weights) = small();
         let mut bytes = b"lode/weights/1".to_vec();
-        let mut number = |bytes: &mut Vec<u8>, value: u64| bytes.extend(value.to_le_bytes());
+        let number = |bytes: &mut Vec<u8>, value: u64| bytes.extend(value.to_le_bytes());
         number(&mut bytes, 4);
         // Names in ascending order: bias before weight; values in the order they were drawn.
         let expected: [(&str, &[u64], std::ops::Range<u32>); 4] = [

@@ -34,19 +34,19 @@ fn vectors() -> Option<PathBuf> {
 }
 
 fn floats(file: &SafeTensors<'_>, name: &str) -> (Vec<usize>, Vec<f32>) {
-    let view = file.tensor(name).unwrap();
+    let view = file.tensor(name).expect("the file has this tensor");
     let values = view
         .data()
         .chunks_exact(4)
-        .map(|b| f32::from_le_bytes(b.try_into().unwrap()));
+        .map(|b| f32::from_le_bytes(b.try_into().expect("chunks have the size")));
     (view.shape().to_vec(), values.collect())
 }
 
 fn integers(file: &SafeTensors<'_>, name: &str) -> Vec<i64> {
-    let view = file.tensor(name).unwrap();
+    let view = file.tensor(name).expect("the file has this tensor");
     view.data()
         .chunks_exact(8)
-        .map(|b| i64::from_le_bytes(b.try_into().unwrap()))
+        .map(|b| i64::from_le_bytes(b.try_into().expect("chunks have the size")))
         .collect()
 }
 

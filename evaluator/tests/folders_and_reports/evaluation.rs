@@ -1,0 +1,309 @@
+//! From folders to a report, on the reproducible backend.
+
+use std::fs;
+
+use crate::support;
+use crate::support::{Bench, EXAMPLES};
+use evaluator::job::evaluate_model;
+use evaluator::{Difference, Fault, NoVerdict, Options, Report, TestSet};
+use evaluator::{evaluate, load_model, reproduce, reproduce_example};
+use models::{MlpConfig, Weights};
+use protocol::Score;
+use protocol::benchmark::{Metric, ModelLimits};
+use protocol::report::{Outcome, predictions_root};
+use repro::paths::{self, Path, Settings};
+
+/// Options that must not matter, and instructions that must not matter.
+fn every_way() -> Vec<(Options, Settings)> {
+    let mut ways = Vec::new();
+    for batch_size in [1, 7, 360, 0, 10_000] {
+        for threads in [1, 2] {
+            for path in Path::available() {
+                // Even the smallest product is split, so that threads have work.
+                let settings = Settings::current().with_path(path).with_split_min(0);
+                let options = Options {
+                    batch_size,
+                    threads: Some(threads),
+                };
+                ways.push((options, settings));
+            }
+        }
+    }
+    ways
+}
+
+#[test]
+fn batch_threads_and_instructions_change_no_bit_of_a_report() {
+    let bench = Bench::new();
+    let expected = evaluate(&bench.job(), Options::default()).unwrap();
+    assert_eq!(expected.leaves.len(), EXAMPLES as usize);
+    for (options, settings) in every_way() {
+        let found = paths::with(settings, || evaluate(&bench.job(), options)).unwrap();
+        assert_eq!(found, expected, "{options:?} {settings:?}");
+    }
+}
+
+#[test]
+fn one_example_recomputed_alone_has_the_bits_of_the_report() {
+    let bench = Bench::new();
+    let report = evaluate(&bench.job(), Options::default()).unwrap();
+    for index in [0, 1, 7, 255, 256, EXAMPLES - 1] {
+        let leaf = reproduce_example(&bench.job(), index).unwrap();
+        assert_eq!(leaf, report.leaves[index as usize]);
+    }
+    let refused = reproduce_example(&bench.job(), EXAMPLES).unwrap_err();
+    assert!(refused.to_string().contains("the test set has 360"));
+}
+
+/// `exact.py` beside this folder gives the same from exact rational numbers. A
+/// change here is a change of the score of every model: a new version of the
+/// arithmetic, or a mistake.
+#[test]
+fn a_known_job_has_the_known_roots_and_scores() {
+    let mut bench = Bench::new();
+    let report = evaluate(&bench.job(), Options::default()).unwrap();
+    let Outcome::Scored {
+        score,
+        weights_digest,
+        predictions_root: root,
+    } = report.outcome
+    else {
+        panic!("the model is valid");
+    };
+    assert_eq!(root, predictions_root(&report.leaves));
+    assert_eq!(Some(weights_digest), report.weights_digest);
+    bench.benchmark.metric = Metric::LogLoss;
+    let other = evaluate(&bench.job(), Options::default()).unwrap();
+    let Outcome::Scored {
+        score: log_loss, ..
+    } = other.outcome
+    else {
+        panic!("the model is valid");
+    };
+    assert_eq!(other.leaves, report.leaves);
+    assert_eq!(
+        (
+            weights_digest.to_string().as_str(),
+            root.to_string().as_str(),
+            score,
+            log_loss,
+        ),
+        (
+            "GTh0SG6CmcvWwLtBo7XV8HCmnf-0AuhgIQry-ROcRR8",
+            "cl73glNu_HSfUMa8T58TNgxgqkBffgznzL_WEVsDK-A",
+            Score(205_555_556),
+            Score(-12_919_713_774)
+        )
+    );
+}
+
+#[test]
+fn both_metrics_are_reported_whichever_is_the_score() {
+    let bench = Bench::new();
+    let report = evaluate(&bench.job(), Options::default()).unwrap();
+    let metrics = report.metrics.unwrap();
+    let Outcome::Scored { score, .. } = report.outcome else {
+        panic!("the model is valid");
+    };
+    assert_eq!(
+        Score::from_ratio(metrics.correct, u64::from(EXAMPLES)),
+        Some(score)
+    );
+    assert!(metrics.log_loss > 0.0);
+}
+
+#[test]
+fn an_output_that_is_not_finite_is_a_fault_at_the_first_example() {
+    let bench = Bench::new();
+    let config = MlpConfig::new(20, &[1], 5).unwrap();
+    // The only hidden unit sums the inputs; 3e38 times more than one overflows.
+    let weights = Weights::generate(&config, |spec| match spec.name.as_str() {
+        "layers.0.weight" => vec![1.0; 20],
+        "layers.1.weight" => vec![3e38; 5],
+        _ => vec![0.0; spec.len()],
+    });
+    support::write_model(&bench.model, &config, &weights.unwrap());
+    for batch_size in [1, 7, 360] {
+        let options = Options {
+            batch_size,
+            threads: None,
+        };
+        let report = evaluate(&bench.job(), options).unwrap();
+        let Outcome::Invalid { code, place } = &report.outcome else {
+            panic!("the output overflows");
+        };
+        assert_eq!(
+            (code.as_str(), place.as_str()),
+            ("output_not_finite", "example/0")
+        );
+        assert!(report.leaves.is_empty() && report.metrics.is_none());
+        assert!(report.weights_digest.is_some());
+    }
+    let failure = reproduce_example(&bench.job(), 3).unwrap_err();
+    let evaluator::fault::Failure::Fault(Fault { place, .. }) = failure else {
+        panic!("the output overflows");
+    };
+    assert_eq!(place.as_str(), "example/3");
+}
+
+#[test]
+fn a_log_loss_that_no_score_can_hold_is_a_fault() {
+    let mut bench = Bench::new();
+    bench.benchmark.metric = Metric::LogLoss;
+    let config = MlpConfig::new(20, &[], 5).unwrap();
+    let weights = Weights::generate(&config, |spec| match spec.name.as_str() {
+        "layers.0.bias" => vec![1e38, -1e38, 0.0, 0.0, 0.0],
+        _ => vec![0.0; spec.len()],
+    });
+    support::write_model(&bench.model, &config, &weights.unwrap());
+    let report = evaluate(&bench.job(), Options::default()).unwrap();
+    let Outcome::Invalid { code, place } = report.outcome else {
+        panic!("the loss is beyond every score");
+    };
+    assert_eq!(
+        (code.as_str(), place.as_str()),
+        ("score_out_of_range", "log_loss")
+    );
+}
+
+#[test]
+fn another_report_is_reproduced_or_its_first_difference_named() {
+    let bench = Bench::new();
+    let honest = evaluate(&bench.job(), Options::default()).unwrap();
+    let difference = |theirs: &Report| {
+        let options = Options {
+            batch_size: 7,
+            threads: Some(1),
+        };
+        reproduce(&bench.job(), theirs, options).unwrap().difference
+    };
+    assert_eq!(difference(&honest), None);
+
+    let mut lie = honest.clone();
+    lie.leaves[300].output_bits[2] ^= 1;
+    lie.leaves[17].output_bits[0] ^= 1;
+    assert!(matches!(
+        difference(&lie),
+        Some(Difference::Example { index: 17, .. })
+    ));
+
+    let mut lie = honest.clone();
+    if let Outcome::Scored { score, .. } = &mut lie.outcome {
+        score.0 += 1;
+    }
+    assert_eq!(difference(&lie), Some(Difference::Score));
+
+    let mut lie = honest.clone();
+    lie.outcome = Fault::new("file_missing", "config.json", "").outcome();
+    lie.leaves.clear();
+    assert!(matches!(difference(&lie), Some(Difference::Outcome { .. })));
+
+    let mut lie = honest.clone();
+    lie.leaves.pop();
+    lie.examples -= 1;
+    assert!(matches!(
+        difference(&lie),
+        Some(Difference::Examples {
+            theirs: 359,
+            ours: 360
+        })
+    ));
+
+    let mut lie = honest.clone();
+    lie.leaves.pop();
+    assert!(matches!(
+        difference(&lie),
+        Some(Difference::Leaves {
+            theirs: 359,
+            ours: 360
+        })
+    ));
+
+    support::write_model(
+        &bench.model,
+        &support::config(),
+        &support::weights(&support::config(), 2),
+    );
+    assert_eq!(difference(&honest), Some(Difference::Weights));
+}
+
+#[test]
+fn what_cannot_be_read_is_no_verdict() {
+    let bench = Bench::new();
+    let mut job = bench.job();
+    let nowhere = bench.root.path().join("nowhere");
+    job.model_dir = &nowhere;
+    let reason = evaluate(&job, Options::default()).unwrap_err();
+    assert!(matches!(reason, NoVerdict::Io { .. }), "{reason}");
+    let mut job = bench.job();
+    job.test_dir = &nowhere;
+    let reason = evaluate(&job, Options::default()).unwrap_err();
+    assert!(matches!(reason, NoVerdict::Io { .. }), "{reason}");
+}
+
+#[test]
+fn a_benchmark_that_makes_no_sense_is_no_verdict() {
+    let mut bench = Bench::new();
+    bench.benchmark.arithmetic += 1;
+    let reason = evaluate(&bench.job(), Options::default()).unwrap_err();
+    assert!(matches!(reason, NoVerdict::Benchmark(_)), "{reason}");
+}
+
+#[test]
+fn a_model_that_is_loaded_is_scored_as_its_folder_is() {
+    let bench = Bench::new();
+    let model = load_model(&bench.model, &bench.benchmark).unwrap();
+    let test_set = TestSet::load(&bench.benchmark, &bench.test).unwrap();
+    let report = evaluate_model(&bench.benchmark, &model, &test_set, Options::default());
+    assert_eq!(report, evaluate(&bench.job(), Options::default()).unwrap());
+    let files = ["config.json", "model.safetensors"];
+    let bytes = files
+        .iter()
+        .map(|name| fs::metadata(bench.model.join(name)).unwrap().len());
+    assert_eq!(model.folder_bytes, bytes.sum::<u64>());
+}
+
+#[test]
+fn a_limit_is_kept_to_the_unit() {
+    let mut bench = Bench::new();
+    let config = support::config();
+    let model = load_model(&bench.model, &bench.benchmark).unwrap();
+    let exact = ModelLimits {
+        parameters_max: config.parameters(),
+        file_bytes_max: model.folder_bytes,
+        multiply_adds_max: config.multiply_adds(),
+    };
+    bench.benchmark.limits = exact;
+    let report = evaluate(&bench.job(), Options::default()).unwrap();
+    assert_eq!(report.outcome.name(), "scored");
+    for (limits, expected) in [
+        (
+            ModelLimits {
+                parameters_max: exact.parameters_max - 1,
+                ..exact
+            },
+            "too_many_parameters",
+        ),
+        (
+            ModelLimits {
+                file_bytes_max: exact.file_bytes_max - 1,
+                ..exact
+            },
+            "folder_too_large",
+        ),
+        (
+            ModelLimits {
+                multiply_adds_max: exact.multiply_adds_max - 1,
+                ..exact
+            },
+            "too_many_multiply_adds",
+        ),
+    ] {
+        bench.benchmark.limits = limits;
+        let report = evaluate(&bench.job(), Options::default()).unwrap();
+        let Outcome::Invalid { code, .. } = report.outcome else {
+            panic!("over the limit");
+        };
+        assert_eq!(code.as_str(), expected);
+    }
+}

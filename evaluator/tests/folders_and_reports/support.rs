@@ -1,0 +1,120 @@
+//! Small jobs for the tests: a model and a test set made from numbers.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use datasets::{About, CsvSpec, CsvText, write_folder};
+use evaluator::Job;
+use models::{MlpConfig, Weights};
+use protocol::benchmark::{ARITHMETIC_VERSION, Benchmark, Metric, ModelLimits, Task};
+use protocol::text::{Name, Text};
+use repro::kernels::random::{Distribution, Draw};
+use repro::paths::Path as Instructions;
+use tempfile::TempDir;
+
+/// Numbers in a row, classes, and rows of the test set.
+pub const INPUTS: u32 = 20;
+pub const CLASSES: u32 = 5;
+pub const EXAMPLES: u32 = 360;
+
+pub const SPEC: CsvSpec = CsvSpec {
+    header: false,
+    label_column: INPUTS,
+    inputs: INPUTS,
+    classes: CLASSES,
+    divide_inputs_by: 16,
+};
+
+pub const BENCHMARK: Benchmark = Benchmark {
+    arithmetic: ARITHMETIC_VERSION,
+    task: Task::Classification,
+    inputs: INPUTS,
+    classes: CLASSES,
+    metric: Metric::Accuracy,
+    limits: ModelLimits {
+        parameters_max: 10_000,
+        file_bytes_max: 100_000,
+        multiply_adds_max: 10_000,
+    },
+};
+
+/// A model folder and a test folder in a place of their own.
+pub struct Bench {
+    pub root: TempDir,
+    pub benchmark: Benchmark,
+    pub model: PathBuf,
+    pub test: PathBuf,
+}
+
+impl Bench {
+    pub fn new() -> Self {
+        let root = TempDir::new().expect("a temporary folder");
+        let (model, test) = (root.path().join("model"), root.path().join("test"));
+        write_model(&model, &config(), &weights(&config(), 1));
+        write_rows(&test, &rows());
+        Self {
+            root,
+            benchmark: BENCHMARK,
+            model,
+            test,
+        }
+    }
+
+    pub fn job(&self) -> Job<'_> {
+        Job {
+            benchmark: &self.benchmark,
+            model_dir: &self.model,
+            test_dir: &self.test,
+        }
+    }
+}
+
+pub fn config() -> MlpConfig {
+    MlpConfig::new(u64::from(INPUTS), &[33, 17], u64::from(CLASSES)).expect("sound widths")
+}
+
+/// Weights between −1 and 1.
+pub fn weights(config: &MlpConfig, seed: u64) -> Weights {
+    let mut draw = 0;
+    let range = Distribution::Uniform {
+        low: -1.0,
+        high: 1.0,
+    };
+    let weights = Weights::generate(config, |spec| {
+        draw += 1;
+        Draw::new(seed, 0, 0, draw).fill(Instructions::Scalar, range, spec.len())
+    });
+    weights.expect("finite numbers")
+}
+
+pub fn write_model(dir: &Path, config: &MlpConfig, weights: &Weights) {
+    fs::create_dir_all(dir).expect("a folder");
+    fs::write(dir.join("config.json"), config.to_json()).expect("a file");
+    fs::write(dir.join("model.safetensors"), weights.to_safetensors()).expect("a file");
+}
+
+/// Rows of whole numbers from 0 to 16, and a label.
+pub fn rows() -> String {
+    let draw = Draw::new(5, 0, 0, 0);
+    let width = u64::from(INPUTS) + 1;
+    (0..u64::from(EXAMPLES))
+        .map(|row| {
+            let cells = (0..width).map(|column| {
+                let bound = if column + 1 < width { 17 } else { CLASSES };
+                draw.below(row * width + column, u64::from(bound))
+                    .to_string()
+            });
+            cells.collect::<Vec<_>>().join(",") + "\n"
+        })
+        .collect()
+}
+
+pub fn write_rows(dir: &Path, rows: &str) {
+    let about = About {
+        name: Name::new("rows").expect("a name"),
+        attribution: Text::new("made by a generator").expect("a text"),
+        license: Vec::new(),
+    };
+    let text = CsvText::read(rows.as_bytes(), &SPEC).expect("lines");
+    write_folder(dir, &about, &SPEC, &text).expect("a data set");
+}
