@@ -94,7 +94,7 @@ pub fn train(
     let mut show = |progress: Progress| {
         bar.set_length(progress.steps);
         bar.set_position(progress.step);
-        if progress.step % 45 == 0 {
+        if progress.step.is_multiple_of(45) {
             let Progress {
                 epoch,
                 epochs,
