@@ -86,7 +86,9 @@ pub fn train(
 ) -> Result<Trained, Failure> {
     let mut recipe = Recipe::parse(recipe).map_err(Failure::bug)?;
     // Another seed of the demo is another story: other first weights, other order.
-    recipe.train.seed = recipe.train.seed.wrapping_add(seed.wrapping_mul(1_000));
+    let seed = seed.wrapping_mul(1_000).wrapping_add(recipe.train.seed);
+    // TOML's whole numbers end there, and the recipe is written beside the model.
+    recipe.train.seed = seed & i64::MAX as u64;
     let bar = ProgressBar::new(0);
     let style = ProgressStyle::with_template("  {prefix} trains {bar:32} {percent:>3} %  {msg}");
     bar.set_style(style.map_err(Failure::bug)?);
