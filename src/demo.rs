@@ -14,11 +14,15 @@ use std::time::Instant;
 use protocol::receipt::Purse;
 
 use crate::failure::{Exit, Failure};
+use crate::out;
 use acts::Play;
 use cast::CAST;
-use story::{Story, lode_text};
+use story::{Story, grouped, lode_text};
 use summary::Summary;
 use world::endowment;
+
+/// The largest seed: a thousand times it is still a seed of a recipe.
+const SEED_MAX: u64 = 9_000_000_000_000_000;
 
 /// What `lode demo` can be told.
 #[derive(clap::Args)]
@@ -27,7 +31,7 @@ pub struct Args {
     #[arg(long, value_name = "D")]
     dir: Option<PathBuf>,
     /// Another story: other keys, other first weights.
-    #[arg(long, default_value_t = 0, value_name = "N")]
+    #[arg(long, default_value_t = 0, value_name = "N", value_parser = clap::value_parser!(u64).range(..=SEED_MAX))]
     seed: u64,
     /// Print one JSON object instead of the story.
     #[arg(long)]
@@ -46,52 +50,65 @@ impl Args {
 /// # Errors
 /// If the folder is not empty, or something could not be read or written.
 pub fn run(args: &Args) -> Result<(), Failure> {
+    let Some(dir) = &args.dir else {
+        let temp = std::env::temp_dir();
+        let scratch = tempfile::tempdir().map_err(|error| {
+            let message = format_args!("no temporary folder in {}: {error}", temp.display());
+            Failure::new(
+                "temporary_folder",
+                message,
+                "set TMPDIR to a folder that you may write to",
+            )
+        })?;
+        return play(args, scratch.path());
+    };
+    check_empty(dir)?;
+    fs::create_dir_all(dir).map_err(|error| Failure::io(dir, &error))?;
+    play(args, dir).inspect_err(|_| {
+        eprintln!(
+            "note: {} holds an unfinished demo; delete it before the next try",
+            dir.display()
+        );
+    })
+}
+
+fn play(args: &Args, dir: &Path) -> Result<(), Failure> {
     // Only for the line that says how long it took; nothing else sees a clock.
     #[allow(clippy::disallowed_methods)]
     let begin = Instant::now();
-    let scratch;
-    let dir: &Path = match &args.dir {
-        Some(dir) => {
-            check_empty(dir)?;
-            dir
-        }
-        None => {
-            scratch =
-                tempfile::tempdir().map_err(|error| Failure::io(&std::env::temp_dir(), &error))?;
-            scratch.path()
-        }
-    };
-    fs::create_dir_all(dir).map_err(|error| Failure::io(dir, &error))?;
     let mut play = Play::new(dir, args.seed, Story::new(args.json))?;
     play.perform()?;
     close(&mut play)?;
     let seconds = begin.elapsed().as_secs_f64();
     let summary = Summary::of(&play, seconds)?;
     let json = serde_json::to_string_pretty(&summary).map_err(Failure::bug)?;
-    if args.json {
-        println!("{json}");
-    } else {
-        let text = format!("All of it took {seconds:.1} seconds.");
-        play.story.say(&text);
-    }
-    if let Some(dir) = &args.dir {
+    play.story
+        .say(&format!("All of it took {seconds:.1} seconds."));
+    if args.dir.is_some() {
         write_files(dir, &play, &json)?;
-        if !args.json {
-            println!(
-                "\nThe files are in {}; begin with README.txt there.",
-                dir.display()
-            );
-        }
-    } else if !args.json {
-        println!("\nTo look at the files, run it with --dir lode-demo.");
     }
-    Ok(())
+    play.story.check_printed()?;
+    match (&args.dir, args.json) {
+        (_, true) => out::line(&json),
+        (Some(dir), false) => out::line(&format!(
+            "\nThe files are in {}; begin with README.txt there.",
+            dir.display()
+        )),
+        (None, false) => out::line("\nTo look at the files, run it with --dir lode-demo."),
+    }
 }
 
 fn check_empty(dir: &Path) -> Result<(), Failure> {
     let is_used = match fs::read_dir(dir) {
         Ok(mut entries) => entries.next().is_some(),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => false,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            if dir.is_symlink() {
+                let message = format_args!("{} is a link that leads nowhere", dir.display());
+                let next = "name a folder that is empty or does not exist, or delete that link";
+                return Err(Failure::new("folder_used", message, next).exit(Exit::Usage));
+            }
+            false
+        }
         Err(error) => return Err(Failure::io(dir, &error)),
     };
     if is_used {
@@ -129,13 +146,19 @@ fn close(play: &mut Play<'_>) -> Result<(), Failure> {
     let kinds = Purse::KINDS.into_iter().zip(totals.by_kind);
     let rows: Vec<Vec<String>> = kinds
         .filter(|(_, amount)| !amount.is_zero())
-        .map(|(kind, amount)| vec![kind.replace('_', " "), lode_text(amount)])
+        .map(|(kind, amount)| {
+            vec![
+                kind.replace('_', " ").replace("seats", "at stake"),
+                lode_text(amount),
+            ]
+        })
         .collect();
     play.story
         .table(&["where all money is", "LODE"], &[1], rows);
     let supply = play.world.state().network_info().supply;
     play.story.say(&format!(
-        "Together {} LODE, the same as at the beginning, to the last of 10^24 parts of each.",
+        "Together {} LODE, the same as at the beginning, to the last of 10^24 parts of each. \
+         Burned are the forfeited 25 LODE and the fees for the records' bytes.",
         lode_text(supply)
     ));
 
@@ -149,11 +172,12 @@ fn close(play: &mut Play<'_>) -> Result<(), Failure> {
         return Err(Failure::bug("the replayed log gives another state"));
     }
     play.story.say(&format!(
-        "The log exports as one bundle of {} bytes with {} signed records in {} blocks. Replayed \
-         from nothing else, with every signature checked, it gives the same state: root {}.",
-        bundle.len(),
-        replayed.records,
+        "The log exports as one file of {} bytes: the genesis, {} blocks and {} signed records. \
+         Replayed from nothing else, with every signature checked, it gives the same state. One hash \
+         stands for all of it, the state root: {}.",
+        grouped(&bundle.len().to_string()),
         replayed.height,
+        replayed.records,
         replayed.state_root
     ));
     Ok(())
@@ -168,8 +192,8 @@ fn write_files(dir: &Path, play: &Play<'_>, json: &str) -> Result<(), Failure> {
          log/           the truth: every block, append-only\n\
          state/         what the log folds to; may be deleted, is rebuilt\n\
          blobs/         ciphertexts, archives and prediction leaves, named by their BLAKE3 root\n\n\
-         lode log export --dir {0} --out log.bundle   the whole log as one ANS-104 bundle\n\
-         lode log replay log.bundle                   every balance recomputed from it\n",
+         lode log export --dir '{0}' --out log.bundle   the whole log as one ANS-104 bundle\n\
+         lode log replay log.bundle   every balance recomputed from it\n",
         dir.display()
     );
     for (name, text) in [

@@ -57,8 +57,13 @@ impl Failure {
             std::io::ErrorKind::NotFound => Exit::NotFound,
             _ => Exit::Failed,
         };
-        let next =
-            "check that the path exists, that you may write there, and that the disk has room";
+        let next = match error.kind() {
+            std::io::ErrorKind::NotFound => "check the path",
+            std::io::ErrorKind::PermissionDenied => "check who may read and write there",
+            std::io::ErrorKind::ReadOnlyFilesystem => "choose a place that can be written",
+            std::io::ErrorKind::StorageFull => "make room on that disk, then try again",
+            _ => "check the path and the disk",
+        };
         Self::new("io", format_args!("{}: {error}", path.display()), next).exit(exit)
     }
 

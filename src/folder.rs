@@ -32,15 +32,32 @@ pub enum UnpackError {
 pub fn pack<W: Write>(dir: &Path, out: W) -> Result<W, Failure> {
     let mut files = BTreeMap::new();
     list(dir, "", &mut files)?;
-    let bad = |error| Failure::new("archive", error, "rename or remove that file and try again");
-    let mut archive = Writer::new(out).map_err(|error| bad(error.to_string()))?;
+    let bad = |path: &Path, error| match error {
+        ArchiveError::Io(error) => {
+            let message = format_args!("{}, on the way into an archive: {error}", path.display());
+            Failure::new(
+                "archive_io",
+                message,
+                "check the room for temporary files (TMPDIR)",
+            )
+        }
+        fault => {
+            let message = format_args!("{}: {fault}", path.display());
+            Failure::new(
+                "archive",
+                message,
+                "rename or remove that file and try again",
+            )
+        }
+    };
+    let mut archive = Writer::new(out).map_err(|error| bad(dir, error))?;
     for (path, (file, size_bytes)) in &files {
         let content = File::open(file).map_err(|error| Failure::io(file, &error))?;
         archive
             .file(path, *size_bytes, content)
-            .map_err(|error| bad(format!("{path}: {error}")))?;
+            .map_err(|error| bad(file, error))?;
     }
-    archive.finish().map_err(|error| bad(error.to_string()))
+    archive.finish().map_err(|error| bad(dir, error))
 }
 
 fn list(

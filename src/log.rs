@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 
 use comfy_table::{Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
-use node::log::{Log, LogError};
+use node::log::{Log, LogError, TailCut};
 use node::replay::{Progress, Replay, replay};
 use protocol::receipt::Purse;
 use serde_json::json;
 
 use crate::failure::{Exit, Failure};
+use crate::out;
 
 /// What `lode log` can do.
 #[derive(clap::Subcommand)]
@@ -27,6 +28,9 @@ pub enum Command {
         /// Overwrite the file if it is there.
         #[arg(long)]
         force: bool,
+        /// Leave a last block out that is not whole.
+        #[arg(long)]
+        partial: bool,
         /// Print one JSON object.
         #[arg(long)]
         json: bool,
@@ -61,10 +65,11 @@ pub fn run(command: &Command) -> Result<(), Failure> {
             dir,
             out,
             force,
+            partial,
             json,
         } => {
             let out = out.clone().unwrap_or_else(|| dir.join("log.bundle"));
-            export(dir, &out, *force, *json)
+            export(dir, &out, *force, *partial, *json)
         }
         Command::Replay { bundle, json } => replay_file(bundle, *json),
     }
@@ -80,29 +85,87 @@ fn log_failure(error: LogError) -> Failure {
             let next = "name the folder of a node, such as the one that 'lode demo --dir' made";
             Failure::new("log_missing", error, next).exit(Exit::NotFound)
         }
+        LogError::Io { path, source } => Failure::io(&path, &source),
         error => Failure::new("log", error, "restore the log from a copy: it is the truth"),
     }
 }
 
-fn export(dir: &Path, out: &Path, force: bool, json: bool) -> Result<(), Failure> {
-    if out.exists() && !force {
-        let message = format_args!("{} is there already", out.display());
-        let next = "choose another --out, or add --force to overwrite it";
-        return Err(Failure::new("file_exists", message, next).exit(Exit::Usage));
+/// Refuses to write where something of worth stands: into the node's own
+/// folders, over what is no regular file, and over a file unless asked to.
+fn check_out(dir: &Path, out: &Path, force: bool) -> Result<(), Failure> {
+    let refuse = |code: &str, message: String, next: &str| {
+        Err(Failure::new(code, message, next).exit(Exit::Usage))
+    };
+    let folder = folder_of(out);
+    let real = fs::canonicalize(folder).map_err(|error| Failure::io(folder, &error))?;
+    for own in ["log", "state", "blobs"] {
+        if fs::canonicalize(dir.join(own)).is_ok_and(|own| real.starts_with(own)) {
+            let message = format!(
+                "{} lies inside the node's own folder '{own}'",
+                out.display()
+            );
+            return refuse("out_inside_node", message, "choose an --out outside of it");
+        }
     }
-    let (log, cut) = Log::open(&dir.join("log")).map_err(log_failure)?;
-    if let Some(cut) = cut {
-        eprintln!(
-            "note: the last write was cut short: {} bytes at the end of {} are kept in {}",
-            cut.size_bytes,
-            cut.segment.display(),
-            cut.kept_at.display()
-        );
+    match fs::symlink_metadata(out) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(Failure::io(out, &error)),
+        Ok(found) if !found.is_file() => {
+            let message = format!("{} is there and is not a regular file", out.display());
+            refuse("not_a_file", message, "choose another --out")
+        }
+        Ok(_) if !force => {
+            let message = format!("{} is there already", out.display());
+            refuse(
+                "file_exists",
+                message,
+                "choose another --out, or add --force to overwrite it",
+            )
+        }
+        Ok(_) => Ok(()),
     }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+/// A last block that is not whole: left out only if that was asked for.
+fn check_tail(cut: Option<&TailCut>, partial: bool) -> Result<(), Failure> {
+    let Some(cut) = cut else { return Ok(()) };
+    let message = format!(
+        "block {} at byte {} of {} is not whole: {}",
+        cut.height,
+        cut.offset,
+        cut.segment.display(),
+        cut.flaw
+    );
+    if partial {
+        eprintln!("note: {message}; it is left out, and the log is as it was");
+        return Ok(());
+    }
+    let next = "restore the log from a copy, or add --partial to export the whole blocks before it";
+    Err(Failure::new("log_tail", message, next))
+}
+
+fn export(dir: &Path, out: &Path, force: bool, partial: bool, json: bool) -> Result<(), Failure> {
+    let (log, cut) = Log::open_for_reading(&dir.join("log")).map_err(log_failure)?;
+    check_tail(cut.as_ref(), partial)?;
+    check_out(dir, out, force)?;
     let io = |error: &std::io::Error| Failure::io(out, error);
-    let parent = out.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let folder = parent.unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(|error| io(&error))?;
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        // As any new file: the log is for everyone to check.
+        builder.permissions(fs::Permissions::from_mode(0o666));
+    }
+    let mut file = builder
+        .tempfile_in(folder_of(out))
+        .map_err(|error| io(&error))?;
     let mut writer = BufWriter::new(file.as_file_mut());
     let bar = items_bar()?;
     let exported = node::export::export(&log, &mut writer, |progress| show(&bar, progress));
@@ -119,31 +182,36 @@ fn export(dir: &Path, out: &Path, force: bool, json: bool) -> Result<(), Failure
     let size_bytes = file.as_file().metadata().map_err(|error| io(&error))?.len();
     file.as_file().sync_all().map_err(|error| io(&error))?;
     file.persist(out).map_err(|error| io(&error.error))?;
+    let (items, height) = (log.items(), log.height());
     if json {
         let text = json!({
             "file": out.display().to_string(),
             "size_bytes": size_bytes,
-            "items": log.items(),
-            "height": log.height(),
+            "items": items,
+            "height": height,
+            "tip": log.tip(),
+            "left_out_height": cut.map(|cut| cut.height),
         });
-        println!("{text}");
-    } else {
-        println!(
-            "{}: {} items up to height {}, {size_bytes} bytes",
-            out.display(),
-            log.items(),
-            log.height()
-        );
-        eprintln!("next: lode log replay {}", out.display());
+        return out::line(&text.to_string());
     }
+    let records = items - height - 1;
+    out::line(&format!(
+        "{}: {size_bytes} bytes, {items} items: the genesis, {height} blocks, {records} records",
+        out.display()
+    ))?;
+    eprintln!("next: lode log replay '{}'", out.display());
     Ok(())
 }
 
 fn replay_file(path: &Path, json: bool) -> Result<(), Failure> {
     let file = File::open(path).map_err(|error| Failure::io(path, &error))?;
-    let size_bytes = fs::metadata(path)
-        .map_err(|error| Failure::io(path, &error))?
-        .len();
+    let metadata = fs::metadata(path).map_err(|error| Failure::io(path, &error))?;
+    if metadata.is_dir() {
+        let message = format_args!("{} is a folder", path.display());
+        let next = "name the file that 'lode log export' wrote";
+        return Err(Failure::new("not_a_file", message, next).exit(Exit::Usage));
+    }
+    let size_bytes = metadata.len();
     let bar = items_bar()?;
     let replayed = replay(BufReader::new(file), |progress| show(&bar, progress));
     bar.finish_and_clear();
@@ -168,16 +236,18 @@ fn replay_file(path: &Path, json: bool) -> Result<(), Failure> {
             "network": replayed.network,
             "height": replayed.height,
             "records": replayed.records,
+            "rejected": replayed.rejected,
+            "tip": replayed.tip,
+            "time_ms": replayed.time_ms,
             "state_root": replayed.state_root,
             "supply": replayed.state.network_info().supply,
             "purses": purses,
             "balances": balances,
         });
-        println!("{text}");
+        out::line(&text.to_string())
     } else {
-        print_table(&replayed, size_bytes, kinds);
+        print_table(&replayed, size_bytes, kinds)
     }
-    Ok(())
 }
 
 /// A bar on a terminal, nothing elsewhere.
@@ -195,12 +265,17 @@ fn print_table(
     replayed: &Replay,
     size_bytes: u64,
     kinds: impl Iterator<Item = (&'static str, protocol::Amount)>,
-) {
+) -> Result<(), Failure> {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     table.add_row(["network", &replayed.network.to_string()]);
     table.add_row(["height", &replayed.height.to_string()]);
-    table.add_row(["records", &replayed.records.to_string()]);
+    let records = format!(
+        "{}, {} of them rejected by a rule",
+        replayed.records, replayed.rejected
+    );
+    table.add_row(["records", &records]);
+    table.add_row(["last block", &replayed.tip.to_string()]);
     table.add_row(["bytes", &size_bytes.to_string()]);
     table.add_row(["accounts", &replayed.state.accounts().count().to_string()]);
     for (kind, amount) in kinds.filter(|(_, amount)| !amount.is_zero()) {
@@ -214,6 +289,9 @@ fn print_table(
         &replayed.state.network_info().supply.to_lode_string(),
     ]);
     table.add_row(["state root", &replayed.state_root.to_string()]);
-    println!("{table}");
-    println!("every signature, root and balance holds");
+    out::line(&table.to_string())?;
+    out::line(
+        "every signature, root and balance holds; that it is the newest log, only a comparison of \
+         height and root with the node's can show",
+    )
 }

@@ -7,11 +7,13 @@ mod demo;
 mod failure;
 mod folder;
 mod log;
+mod out;
 mod sealing;
 
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
+use failure::{Exit, Failure};
 
 /// An open marketplace for model training.
 #[derive(Parser)]
@@ -38,12 +40,15 @@ enum Command {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let (json, outcome) = match &cli.command {
-        Command::Demo(args) => (args.json(), demo::run(args)),
+        Command::Demo(args) => (
+            args.json(),
+            check_environment().and_then(|()| demo::run(args)),
+        ),
         Command::Log(command) => (command.json(), log::run(command)),
         Command::Completions { shell } => {
-            let mut command = Cli::command();
-            clap_complete::generate(*shell, &mut command, "lode", &mut std::io::stdout());
-            (false, Ok(()))
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Cli::command(), "lode", &mut script);
+            (false, out::bytes(&script))
         }
     };
     match outcome {
@@ -53,4 +58,13 @@ fn main() -> ExitCode {
             ExitCode::from(failure.exit as u8)
         }
     }
+}
+
+/// What the environment asks of the arithmetic, before anything begins.
+fn check_environment() -> Result<(), Failure> {
+    let settings = evaluator::check_environment();
+    settings.map_err(|why| {
+        let next = "correct the variable, or unset it: neither changes a bit of any result";
+        Failure::new("environment", why, next).exit(Exit::Usage)
+    })
 }

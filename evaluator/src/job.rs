@@ -41,6 +41,15 @@ impl Default for Options {
     }
 }
 
+/// Checks what the environment asks of the arithmetic (`LODE_REPRO_PATH`,
+/// `LODE_THREADS`), which else panics where it is first needed.
+///
+/// # Errors
+/// A sentence that names the variable, its value and what it may be.
+pub fn check_environment() -> Result<(), String> {
+    repro::paths::check_environment().map(|_| ())
+}
+
 /// Scores a job.
 ///
 /// A model that breaks the rules gives a report whose outcome is `invalid`.

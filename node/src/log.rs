@@ -67,7 +67,7 @@ pub struct TailCut {
     pub height: u64,
     /// What was wrong with it.
     pub flaw: FrameFlaw,
-    /// Where its bytes are kept.
+    /// Where its bytes are kept: for a reader, where they were.
     pub kept_at: PathBuf,
 }
 
@@ -135,7 +135,7 @@ impl Log {
         if let Some(parent) = dir.parent() {
             sync_dir(parent)?;
         }
-        let (log, cut) = scan::open(dir, lock)?;
+        let (log, cut) = scan::open(dir, lock, scan::Access::Write)?;
         assert!(cut.is_none(), "a genesis that was just written is whole");
         Ok(log)
     }
@@ -151,7 +151,23 @@ impl Log {
             return Err(LogError::Missing(dir.to_owned()));
         }
         let lock = lock(dir)?;
-        scan::open(dir, lock)
+        scan::open(dir, lock, scan::Access::Write)
+    }
+
+    /// Opens a log to read it, and changes nothing, also on a disk that cannot be
+    /// written. Readers may share it; a torn tail is told, left out and left there.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::open`]; the process that writes it counts as another.
+    pub fn open_for_reading(dir: &Path) -> Result<(Self, Option<TailCut>), LogError> {
+        if scan::segments(dir).map_or(true, |segments| segments.is_empty()) {
+            return Err(LogError::Missing(dir.to_owned()));
+        }
+        let path = dir.join("lock");
+        let file = File::open(&path).map_err(LogError::io(&path))?;
+        let lock = locked(dir, file, File::try_lock_shared)?;
+        scan::open(dir, lock, scan::Access::Read)
     }
 
     /// Whether there is a log in this folder.
@@ -299,10 +315,21 @@ pub(crate) fn lock(dir: &Path) -> Result<File, LogError> {
         .truncate(false)
         .open(&path)
         .map_err(LogError::io(&path))?;
-    match file.try_lock() {
+    locked(dir, file, File::try_lock)
+}
+
+fn locked(
+    dir: &Path,
+    file: File,
+    lock: impl FnOnce(&File) -> Result<(), TryLockError>,
+) -> Result<File, LogError> {
+    match lock(&file) {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(LogError::Locked(dir.to_owned())),
-        Err(TryLockError::Error(source)) => Err(LogError::Io { path, source }),
+        Err(TryLockError::Error(source)) => {
+            let path = dir.join("lock");
+            Err(LogError::Io { path, source })
+        }
     }
 }
 

@@ -179,7 +179,9 @@ impl<'a> Play<'a> {
         self.story.say(
             "Lode is an open market for model training. This is one bounty from beginning to end, on \
              this machine: the models are trained, the scores computed and the records signed for \
-             real; only the people are made up. Money is in LODE.",
+             real; only the people, their money and the clock are made up. Money is in LODE. Every \
+             record also pays 0.000001 LODE a byte, which is burned: the tables leave that out, the \
+             balances at the end have it.",
         );
         self.story.act("Who plays");
         let rows = CAST
@@ -194,8 +196,8 @@ impl<'a> Play<'a> {
         }
         self.world.applied_block()?;
         self.story.say(
-            "Ada, Emil, Ines and Loki join the evaluators with 1,000 LODE each at stake: a quorum of \
-             three must agree on every score, to the last bit.",
+            "Ada, Emil, Ines and Loki join the evaluators with 1,000 LODE each at stake. A score counts \
+             when three of the four agree on it to the last bit: that is their quorum.",
         );
         Ok(())
     }
@@ -227,9 +229,10 @@ impl<'a> Play<'a> {
             .send(Who::DataOwner, &Action::RegisterAsset { terms, body })?;
         self.world.applied_block()?;
         self.story.say(&format!(
-            "Dora registers {train_rows} labelled images. Boris trains a base model on them and \
+            "Dora registers {} labelled images. Boris trains a base model on them and \
              registers it, with Dora's data as its parent. Both write their terms as tags of the \
-             Universal Data License:"
+             Universal Data License:",
+            grouped(&train_rows.to_string())
         ));
 
         let base_dir = lab::model_dir(self.dir, Who::BaseOwner.name());
@@ -327,16 +330,56 @@ impl<'a> Play<'a> {
         )?;
         receipts.extend(self.world.applied_block()?);
         self.story.say(
-            "Sofia seals her test images under a fresh key and posts the bounty: nobody can look at \
-             them, and she cannot change them. Ben adds to the reward, for good; Sofia can still cancel \
-             until somebody submits.",
+            "Sofia seals her test images: she encrypts them under a fresh key and commits to key and \
+             ciphertext, so that nobody can look at them and she cannot change them. Then she posts the \
+             bounty, and Ben adds to the reward.",
         );
         let rows = self.moves(&receipts);
         self.story.table(&["from", "to", "LODE", "why"], &[2], rows);
         self.story.say(
-            "Best score takes all: at least 0.90 accuracy, and a newcomer must beat the best before \
-             it by more than 0.002. Of the winning model's royalty shares 60 % are the miner's, 20 % \
-             Sofia's, 20 % the backers'.",
+            "Best score takes all: at least 0.90 accuracy (the reserve), and a newcomer must beat the \
+             best before it by more than 0.002 (the margin). The winning model has 1,000,000 royalty \
+             shares: 60 % go to its miner, 20 % to Sofia, 20 % to the backers. That, and that the model \
+             exists in the open, is what the reward buys; for use in business Sofia too needs a licence.",
+        );
+        self.story
+            .say("What can go wrong, and what it costs Sofia and Ben:");
+        let risks = [
+            (
+                "nobody submits, or Sofia cancels before anyone does",
+                "nothing: all returns",
+            ),
+            (
+                "nobody reaches 0.90",
+                "nothing: reward, stake and bond return",
+            ),
+            (
+                "too few evaluators answer",
+                "nothing: all returns, to the miners too",
+            ),
+            (
+                "somebody reaches it",
+                "the reward and Ben's stake go to the winner",
+            ),
+            (
+                "Sofia's key is out too early, or not at all, or opens rubbish",
+                "her bond of 1,000: half burned, half to the miners up to what they put up; \
+                 reward and stake return",
+            ),
+        ];
+        let rows = risks.map(|(what, cost)| vec![what.to_owned(), cost.to_owned()]);
+        self.story.table(&["if", "it costs"], &[], rows.to_vec());
+        self.story
+            .say("The model, whoever makes it, will be under these terms:");
+        let rows = model_terms()
+            .sentences()
+            .into_iter()
+            .map(|sentence| vec![sentence]);
+        self.story
+            .table(&["what the bounty's terms say"], &[], rows.collect());
+        self.story.say(
+            "Sofia looks at the reward as a price for a model under terms of her choice, Ben as a bet on \
+             what it will earn: neither is promised the money back.",
         );
         Ok(())
     }
@@ -375,21 +418,13 @@ impl<'a> Play<'a> {
                 } else {
                     "scratch".to_owned()
                 },
-                trained.config.parameters().to_string(),
+                grouped(&trained.config.parameters().to_string()),
                 trained.epochs.to_string(),
-                format!("{:.4}", trained.loss),
                 short(trained.weights_digest),
             ]);
         }
-        let header = [
-            "miner",
-            "from",
-            "parameters",
-            "epochs",
-            "last loss",
-            "weights digest",
-        ];
-        self.story.table(&header, &[2, 3, 4], rows);
+        let header = ["miner", "from", "parameters", "epochs", "weights digest"];
+        self.story.table(&header, &[2, 3], rows);
         let mira = self.submissions[&Who::FineTuner];
         let (_, submission) = self.world.state().submission(mira).expect("just committed");
         let stolen = submission.sealed;
@@ -468,7 +503,7 @@ impl<'a> Play<'a> {
         self.story.say(
             "Submissions are closed, so Sofia reveals her key. All four evaluators open the test set \
              and find it well formed. Had she kept the key, or sealed rubbish, the bounty would be void \
-             at her cost, with nobody's weights shown.",
+             at the cost of her bond, with nobody's weights shown.",
         );
         for who in [Who::FineTuner, Who::Scratch] {
             let (key, _) = self.world.secrets.seal(who);
@@ -625,10 +660,12 @@ impl<'a> Play<'a> {
             };
             self.story.say(&format!(
                 "Loki reports a better score for Milo than the others. He stands alone, so the quorum's \
-                 result counts, and he is paid nothing for it. The lie is easy to show: his published \
-                 outputs differ from Ada's first at test image {}; computing that one image again gives \
-                 {agrees}.",
-                ours.index
+                 result counts, and he is paid nothing for Milo's. He is paid for Mira's, where he told the \
+                 truth, and keeps his stake: nobody is punished by a majority alone. But the lie is \
+                 easy to show: of the {} test images his published outputs first differ from Ada's at \
+                 image {}; computing that one image again gives {agrees}.",
+                honest.leaves.len(),
+                ours.index + 1
             ));
         }
         Ok(())
@@ -657,7 +694,7 @@ impl<'a> Play<'a> {
             rows.push(vec![miner, score, why(standing).to_owned()]);
         }
         self.story
-            .table(&["miner", "score", "standing, and why"], &[1], rows);
+            .table(&["miner", "accuracy", "standing, and why"], &[1], rows);
         let rows = self.moves(&receipts);
         self.story.table(&["from", "to", "LODE", "why"], &[2], rows);
         let winner = self.winner()?;
@@ -720,17 +757,55 @@ impl<'a> Play<'a> {
             .world
             .send(Who::Licensee, &Action::BuyLicense { asset, body })?;
         let receipts = self.world.applied_block()?;
-        self.story.say(
-            "Studying the model is free; Lumen wants to use it in business, and pays once. One record \
-             takes the payment, divides it and is the licence:",
-        );
+        self.story.say(&format!(
+            "Studying the model is free; Lumen wants to use it in business, which by the model's terms \
+             costs one payment of {} LODE. Lumen names these terms and that price; one record takes the \
+             payment, divides it and is the licence:",
+            lode_text(price)
+        ));
+        self.write_license(id, &terms, price)?;
         let rows = self.moves(&receipts);
         self.story.table(&["from", "to", "LODE", "why"], &[2], rows);
         self.story.say(&format!(
-            "The model descends from {}; these shares come first, of the whole price. Licence {id}.",
+            "The model descends from {}; these shares come first, of the whole price. The rest is \
+             income of its holders. Lumen's copy of the licence is in people/Lumen/license.txt.",
             ancestors.join(" and from ")
         ));
         Ok(())
+    }
+
+    /// Leaves the licensee a copy to read; the record on the log is the licence.
+    fn write_license(&self, id: ItemId, terms: &Terms, price: Amount) -> Result<(), Failure> {
+        let state = self.world.state();
+        let license = state
+            .license(id)
+            .ok_or_else(|| Failure::bug("no licence was sold"))?;
+        let tags: Vec<String> = terms
+            .to_tags()
+            .iter()
+            .map(|tag| format!("  {}: {}", tag.name, tag.value))
+            .collect();
+        let text = format!(
+            "Licence    {id}\nModel      {} ({})\nLicensee   {} ({})\nGrant      {}\n\
+             Paid       {} LODE\nTerms      {}\nOn the log network {}, block {}\n\n\
+             What the terms say\n  {}\n\nThe terms as tags of the Universal Data License\n{}\n",
+            self.asset_name(license.asset),
+            license.asset,
+            self.world.name_of(license.licensee),
+            license.licensee,
+            license.grant.name(),
+            lode_text(price),
+            license.terms,
+            state.network(),
+            license.height,
+            terms.sentences().join("\n  "),
+            tags.join("\n"),
+        );
+        let dir = self.person(Who::Licensee);
+        let path = dir.join("license.txt");
+        std::fs::create_dir_all(&dir)
+            .and_then(|()| std::fs::write(&path, text))
+            .map_err(|error| Failure::io(&path, &error))
     }
 
     fn claim(&mut self) -> Result<(), Failure> {
@@ -787,7 +862,7 @@ fn reason(step: &Move) -> &'static str {
 pub fn why(standing: Standing) -> &'static str {
     match standing {
         Standing::Won => "won: the best score, above the reserve",
-        Standing::Lost => "not the best by more than the margin",
+        Standing::Lost => "lost: a better one, or an earlier one as good, takes all",
         Standing::Copied(_) => "out: the weights of an earlier model",
         Standing::NotRevealed => "out: never opened the seal; a copied seal has no key that fits",
         Standing::BadSeal => "out: the key does not open the ciphertext",

@@ -86,9 +86,7 @@ pub fn train(
 ) -> Result<Trained, Failure> {
     let mut recipe = Recipe::parse(recipe).map_err(Failure::bug)?;
     // Another seed of the demo is another story: other first weights, other order.
-    let seed = seed.wrapping_mul(1_000).wrapping_add(recipe.train.seed);
-    // TOML's whole numbers end there, and the recipe is written beside the model.
-    recipe.train.seed = seed & i64::MAX as u64;
+    recipe.train.seed += seed * 1_000;
     let bar = ProgressBar::new(0);
     let style = ProgressStyle::with_template("  {prefix} trains {bar:32} {percent:>3} %  {msg}");
     bar.set_style(style.map_err(Failure::bug)?);

@@ -3,8 +3,11 @@
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 use protocol::Amount;
 
+use crate::failure::Failure;
+use crate::out;
+
 /// Columns of a line of prose, and the most of a table.
-const WIDTH: u16 = 96;
+const WIDTH: u16 = 78;
 
 /// One line under the header, one at the end.
 const STYLE: TableStyle = TableStyle::new()
@@ -17,6 +20,7 @@ pub struct Story {
     text: String,
     is_silent: bool,
     acts: usize,
+    failure: Option<Failure>,
 }
 
 impl Story {
@@ -29,8 +33,8 @@ impl Story {
     }
 
     fn put(&mut self, text: &str) {
-        if !self.is_silent {
-            println!("{text}");
+        if !self.is_silent && self.failure.is_none() {
+            self.failure = out::line(text).err();
         }
         self.text.push_str(text);
         self.text.push('\n');
@@ -67,7 +71,7 @@ impl Story {
         table.load_style(STYLE).set_header(header.to_vec());
         table
             .set_content_arrangement(ContentArrangement::Dynamic)
-            .set_width(WIDTH);
+            .set_width(WIDTH - 2);
         table.add_rows(rows);
         for &column in right {
             if let Some(column) = table.column_mut(column) {
@@ -78,6 +82,14 @@ impl Story {
             self.put(&format!("  {}", line.trim_end()));
         }
         self.put("");
+    }
+
+    /// Whether all of it could be printed.
+    ///
+    /// # Errors
+    /// The first failure of stdout.
+    pub fn check_printed(&mut self) -> Result<(), Failure> {
+        self.failure.take().map_or(Ok(()), Err)
     }
 
     /// All that was told.

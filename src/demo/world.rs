@@ -6,7 +6,8 @@ use std::path::Path;
 
 use market::State;
 use node::blobs::Blobs;
-use node::chain::Chain;
+use node::chain::{Chain, ChainError};
+use node::log::LogError;
 use protocol::ans104::VerifiedItem;
 use protocol::receipt::{Cause, Receipt};
 use protocol::record::{
@@ -16,7 +17,7 @@ use protocol::text::Name;
 use protocol::{Address, Amount, ItemId};
 
 use super::cast::{CAST, Secrets, Who};
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 use crate::sealing::blob_failure;
 
 /// Midnight at the beginning of 2026, in milliseconds since 1970.
@@ -54,12 +55,18 @@ pub fn endowment(who: Who) -> Amount {
     })
 }
 
-fn chain_failure(error: impl std::fmt::Display) -> Failure {
-    Failure::new(
-        "chain",
-        error,
-        "choose an empty folder with --dir, on a disk with room",
-    )
+fn chain_failure(error: ChainError) -> Failure {
+    match error {
+        ChainError::Log(LogError::Locked(_)) => {
+            let next = "choose another --dir, or wait until the other is done";
+            Failure::new("log_locked", error, next).exit(Exit::Later)
+        }
+        error => Failure::new(
+            "chain",
+            error,
+            "choose an empty folder with --dir, on a disk with room",
+        ),
+    }
 }
 
 impl World {

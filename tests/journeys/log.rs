@@ -107,26 +107,32 @@ fn a_deleted_or_damaged_state_is_rebuilt_from_the_log_and_said_so() {
 }
 
 fn copy_folder(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
+    fs::create_dir_all(to).expect("a folder that was just written");
+    for entry in fs::read_dir(from).expect("a folder that was just written") {
+        let entry = entry.expect("a folder that was just written");
         let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
+        if entry
+            .file_type()
+            .expect("a folder that was just written")
+            .is_dir()
+        {
             copy_folder(&entry.path(), &target);
         } else {
-            fs::copy(entry.path(), target).unwrap();
+            fs::copy(entry.path(), target).expect("a folder that was just written");
         }
     }
 }
 
 fn overwrite_files(dir: &Path) {
-    for entry in fs::read_dir(dir).unwrap() {
-        let path = entry.unwrap().path();
+    for entry in fs::read_dir(dir).expect("a folder that was just written") {
+        let path = entry.expect("a folder that was just written").path();
         if path.is_dir() {
             overwrite_files(&path);
         } else {
-            let size = fs::metadata(&path).unwrap().len() as usize;
-            fs::write(&path, vec![0xa5; size]).unwrap();
+            let size = fs::metadata(&path)
+                .expect("a folder that was just written")
+                .len() as usize;
+            fs::write(&path, vec![0xa5; size]).expect("a folder that was just written");
         }
     }
 }

@@ -74,9 +74,10 @@ fn links_in_the_pages_lead_somewhere() {
 }
 
 fn rust_files(dir: &Path, files: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(dir).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.file_name().unwrap().to_str().unwrap();
+    for entry in fs::read_dir(dir).expect("a folder of the checkout") {
+        let path = entry.expect("an entry of it").path();
+        let name = path.file_name().and_then(|name| name.to_str());
+        let name = name.expect("a UTF-8 name");
         if path.is_dir() && !matches!(name, "target" | ".git" | "node_modules") {
             rust_files(&path, files);
         } else if name.ends_with(".rs") {

@@ -22,7 +22,7 @@ pub enum LogError {
     #[error("{}: another process has this log open. Stop it first", .0.display())]
     Locked(PathBuf),
     /// There is no log to open.
-    #[error("{}: there is no log here. Create a network in this folder first", .0.display())]
+    #[error("{}: there is no log here", .0.display())]
     Missing(PathBuf),
     /// There is a log already where one was to be created.
     #[error("{}: there is a log here already. Open it, or choose another folder", .0.display())]

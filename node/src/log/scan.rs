@@ -29,23 +29,36 @@ pub(super) fn segments(dir: &Path) -> Result<Vec<Segment>, LogError> {
     Ok(segments)
 }
 
+/// What may be done to the files while they are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Access {
+    /// A torn tail is cut and the last frame written again; blocks will follow.
+    Write,
+    /// Nothing.
+    Read,
+}
+
 /// Reads all segments of a folder whose lock is held.
-pub(super) fn open(dir: &Path, lock: File) -> Result<(Log, Option<TailCut>), LogError> {
+pub(super) fn open(
+    dir: &Path,
+    lock: File,
+    access: Access,
+) -> Result<(Log, Option<TailCut>), LogError> {
     let segments = segments(dir)?;
     let Some(first) = segments.first() else {
         return Err(LogError::Missing(dir.to_owned()));
     };
-    let mut log = begin(dir, lock, first)?;
+    let mut log = begin(dir, lock, first, access)?;
     let mut cut = None;
     for (place, segment) in segments.iter().enumerate() {
         let is_last = place + 1 == segments.len();
-        cut = read_segment(&mut log, segment, is_last)?;
+        cut = read_segment(&mut log, segment, is_last, access)?;
     }
     Ok((log, cut))
 }
 
 /// A log that knows its genesis and has counted nothing yet.
-fn begin(dir: &Path, lock: File, first: &Segment) -> Result<Log, LogError> {
+fn begin(dir: &Path, lock: File, first: &Segment, access: Access) -> Result<Log, LogError> {
     if first.first != 0 {
         let (path, found) = (first.path.clone(), first.first);
         return Err(LogError::Gap {
@@ -88,7 +101,8 @@ fn begin(dir: &Path, lock: File, first: &Segment) -> Result<Log, LogError> {
         segment_bytes_max: SEGMENT_BYTES_MAX,
         height: 0,
         items: 0,
-        is_poisoned: false,
+        // What was opened for reading takes no block.
+        is_poisoned: access == Access::Read,
     })
 }
 
@@ -97,6 +111,7 @@ fn read_segment(
     log: &mut Log,
     segment: &Segment,
     is_last: bool,
+    access: Access,
 ) -> Result<Option<TailCut>, LogError> {
     let path = &segment.path;
     let next = if log.segments.is_empty() {
@@ -112,7 +127,8 @@ fn read_segment(
             found,
         });
     }
-    let file = OpenOptions::new().read(true).append(true).open(path);
+    let may_write = access == Access::Write;
+    let file = OpenOptions::new().read(true).append(may_write).open(path);
     log.file = file.map_err(LogError::io(path))?;
     log.file_bytes = 0;
     log.segments.push(segment.clone());
@@ -124,14 +140,16 @@ fn read_segment(
                 last = Some(log.file_bytes);
                 count(log, path, &body)?;
             }
-            Ok(None) if is_last => {
+            Ok(None) if is_last && may_write => {
                 rewrite(path, last)?;
                 return Ok(None);
             }
             Ok(None) => return Ok(None),
             Err(flaw) if is_last => {
-                let cut = cut(log, path, flaw)?;
-                rewrite(path, last)?;
+                let cut = cut(log, path, flaw, access)?;
+                if may_write {
+                    rewrite(path, last)?;
+                }
                 return Ok(Some(cut));
             }
             Err(flaw) => return Err(damaged(path, log.file_bytes, log.height + 1, flaw)),
@@ -185,8 +203,9 @@ fn damaged(path: &Path, offset: u64, height: u64, flaw: FrameFlaw) -> LogError {
     }
 }
 
-/// Cuts what stands behind the last whole frame, if it can only be a torn write.
-fn cut(log: &mut Log, path: &Path, flaw: FrameFlaw) -> Result<TailCut, LogError> {
+/// Cuts what stands behind the last whole frame, if it can only be a torn write;
+/// to a reader it only does not count.
+fn cut(log: &mut Log, path: &Path, flaw: FrameFlaw, access: Access) -> Result<TailCut, LogError> {
     let (offset, height) = (log.file_bytes, log.height + 1);
     let size_bytes = log.file.metadata().map_err(LogError::io(path))?.len() - offset;
     // A crash tears one write, and one write is one frame.
@@ -203,10 +222,16 @@ fn cut(log: &mut Log, path: &Path, flaw: FrameFlaw) -> Result<TailCut, LogError>
             later: Some((later.height, offset + later.offset as u64)),
         });
     }
-    let kept_at = keep(path, offset, &rest)?;
-    sync_dir(&log.dir)?;
-    log.file.set_len(offset).map_err(LogError::io(path))?;
-    log.file.sync_all().map_err(LogError::io(path))?;
+    let kept_at = match access {
+        Access::Read => path.to_owned(),
+        Access::Write => {
+            let kept_at = keep(path, offset, &rest)?;
+            sync_dir(&log.dir)?;
+            log.file.set_len(offset).map_err(LogError::io(path))?;
+            log.file.sync_all().map_err(LogError::io(path))?;
+            kept_at
+        }
+    };
     Ok(TailCut {
         segment: path.to_owned(),
         offset,

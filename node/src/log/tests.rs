@@ -411,3 +411,22 @@ proptest! {
         let _ = crate::block::claim(&bytes);
     }
 }
+
+#[test]
+fn a_reader_changes_nothing_and_shares_the_log() {
+    let told = Told::new(3);
+    let dir = told.dir.path().join("log");
+    let mut bytes = told.bytes.clone();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    told.write(&bytes);
+    let names = || fs::read_dir(&dir).expect("a folder").count();
+    let before = names();
+    let (one, tail) = Log::open_for_reading(&dir).expect("it opens");
+    let (two, _) = Log::open_for_reading(&dir).expect("it opens twice");
+    assert_eq!((one.height(), two.height()), (2, 2));
+    assert_eq!(tail.expect("it is told").height, 3);
+    assert!(matches!(Log::open(&dir), Err(LogError::Locked(_))));
+    assert_eq!(fs::read(told.segment()).expect("a segment"), bytes);
+    assert_eq!(names(), before);
+}

@@ -138,32 +138,50 @@ pub fn with<R>(settings: Settings, job: impl FnOnce() -> R) -> R {
 }
 
 fn from_environment() -> Settings {
+    check_environment().unwrap_or_else(|why| panic!("repro: {why}"))
+}
+
+/// The settings that the environment asks for, by `LODE_REPRO_PATH` and `LODE_THREADS`; a
+/// program calls it at its start, where a mistake in them can still be told politely.
+///
+/// # Errors
+///
+/// A sentence that names the variable, its value and what it may be.
+pub fn check_environment() -> Result<Settings, String> {
     let path = match std::env::var("LODE_REPRO_PATH") {
         Err(_) => Path::available()[0],
         Ok(name) => {
-            let path = Path::parse(&name).unwrap_or_else(|| {
-                panic!("repro: LODE_REPRO_PATH is `{name}`; it must be `avx2` or `scalar`")
-            });
-            assert!(
-                path.is_available(),
-                "repro: LODE_REPRO_PATH asks for `{name}`, which this processor cannot run"
-            );
+            let path = Path::parse(&name).ok_or_else(|| {
+                format!("LODE_REPRO_PATH is `{name}`; it must be `avx2` or `scalar`")
+            })?;
+            if !path.is_available() {
+                return Err(format!(
+                    "LODE_REPRO_PATH asks for `{name}`, which this processor cannot run"
+                ));
+            }
             path
         }
     };
     let threads = match std::env::var("LODE_THREADS") {
         Err(_) => std::thread::available_parallelism().map_or(1, usize::from),
         Ok(text) => match text.parse() {
-            Ok(threads) if threads >= 1 => threads,
-            _ => panic!("repro: LODE_THREADS is `{text}`; it must be a number from 1"),
+            Ok(threads) if (1..=THREADS_MAX).contains(&threads) => threads,
+            _ => {
+                return Err(format!(
+                    "LODE_THREADS is `{text}`; it must be a number from 1 to {THREADS_MAX}"
+                ));
+            }
         },
     };
-    Settings {
+    Ok(Settings {
         path,
         threads,
         split_min: SPLIT_MIN,
-    }
+    })
 }
+
+/// The most threads that the environment may ask for.
+pub const THREADS_MAX: usize = 1024;
 
 /// Refuses to compute under a floating-point environment that is not IEEE's default.
 ///
