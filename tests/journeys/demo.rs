@@ -195,3 +195,39 @@ fn a_folder_in_use_is_not_touched() {
         stderr(&output)
     );
 }
+
+#[test]
+fn an_environment_that_makes_no_sense_is_refused_before_anything_begins() {
+    for (name, value) in [
+        ("LODE_THREADS", "0"),
+        ("LODE_THREADS", "many"),
+        ("LODE_REPRO_PATH", "fast"),
+    ] {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_lode"))
+            .arg("demo")
+            .env(name, value)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(2), "{name}={value}");
+        assert!(
+            stderr(&output).contains("error[environment]"),
+            "{}",
+            stderr(&output)
+        );
+        assert_eq!(stdout(&output), "");
+    }
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_error() {
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_lode"))
+        .arg("demo")
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert_eq!(stderr(&output), "");
+}

@@ -167,3 +167,66 @@ fn what_is_not_there_is_said_with_its_own_exit_code() {
     ]);
     assert_eq!(again.status.code(), Some(2), "{}", stderr(&again));
 }
+
+#[test]
+fn an_export_overwrites_nothing_of_worth() {
+    let demo = Demo::play();
+    let dir = demo.dir();
+    let segment = dir.join("log/blocks-00000000000000000000.log");
+    let before = fs::read(&segment).unwrap();
+    let folder = demo.beside("a folder");
+    fs::create_dir(&folder).unwrap();
+    for out in [
+        &segment,
+        &dir.join("log/lock"),
+        &dir.join("blobs/new"),
+        &folder,
+    ] {
+        let output = lode(&[
+            "log",
+            "export",
+            "--dir",
+            text(&dir),
+            "--out",
+            text(out),
+            "--force",
+        ]);
+        assert_eq!(output.status.code(), Some(2), "{}", out.display());
+    }
+    assert_eq!(fs::read(&segment).unwrap(), before);
+}
+
+#[test]
+fn a_last_block_that_is_not_whole_is_left_out_only_when_asked() {
+    let demo = Demo::play();
+    let dir = demo.dir();
+    let segment = dir.join("log/blocks-00000000000000000000.log");
+    let mut bytes = fs::read(&segment).unwrap();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    fs::write(&segment, &bytes).unwrap();
+    let out = demo.beside("log.bundle");
+    let args = [
+        "log",
+        "export",
+        "--dir",
+        text(&dir),
+        "--out",
+        text(&out),
+        "--json",
+    ];
+    let refused = lode(&args);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(
+        stderr(&refused).contains("log_tail"),
+        "{}",
+        stderr(&refused)
+    );
+    let partial = lode(&[&args[..], &["--partial"]].concat());
+    assert!(partial.status.success(), "{}", stderr(&partial));
+    let told: serde_json::Value = serde_json::from_slice(&partial.stdout).unwrap();
+    let height = demo.json["height"].as_u64().unwrap();
+    assert_eq!(told["height"].as_u64(), Some(height - 1));
+    assert_eq!(told["left_out_height"].as_u64(), Some(height));
+    assert_eq!(fs::read(&segment).unwrap(), bytes, "an export only reads");
+}
