@@ -15,7 +15,7 @@ use crate::ans104::{Draft, Tag, VerifiedItem};
 use crate::id::{Address, Digest, ItemId, NetworkId};
 use crate::json;
 use crate::merkle;
-use crate::record::{Envelope, RecordError, read_body};
+use crate::record::{RecordError, log_item_tags, read_body};
 
 /// The most bytes a header's body may have.
 pub const HEADER_BODY_BYTES_MAX: usize = 4096;
@@ -86,29 +86,7 @@ impl HeaderRecord {
     /// # Errors
     /// [`RecordError`] if the tags or the body are not a header's.
     pub fn read(item: &VerifiedItem) -> Result<Self, RecordError> {
-        let tags = Envelope::tags(item.tags())?;
-        let record_type = tags.text("Record-Type")?;
-        if record_type != "block" {
-            return Err(RecordError::UnknownType(
-                record_type.chars().take(48).collect(),
-            ));
-        }
-        if item.tags().len() != 4 {
-            let tag = item.tags().iter().map(|tag| tag.name.clone()).next_back();
-            return Err(RecordError::UnknownTag {
-                record_type: record_type.to_owned(),
-                tag: tag.unwrap_or_default(),
-            });
-        }
-        if item.target().is_some() {
-            return Err(RecordError::Target {
-                record_type: "block",
-                why: "has no target",
-            });
-        }
-        if item.anchor().is_some() {
-            return Err(RecordError::Anchor);
-        }
+        let tags = log_item_tags(item, "block", 4)?;
         Ok(Self {
             id: item.id(),
             proposer: item.address(),

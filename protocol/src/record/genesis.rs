@@ -9,7 +9,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::{Envelope, RecordError, read_body};
+use super::{RecordError, log_item_tags, read_body};
 use crate::amount::Amount;
 use crate::ans104::{Draft, Tag, VerifiedItem};
 use crate::id::{Address, ItemId, NetworkId};
@@ -136,29 +136,7 @@ impl GenesisRecord {
     /// # Errors
     /// [`RecordError`] if the tags or the body are not a genesis's.
     pub fn read(item: &VerifiedItem) -> Result<Self, RecordError> {
-        let tags = Envelope::tags(item.tags())?;
-        let record_type = tags.text("Record-Type")?;
-        if record_type != "genesis" {
-            return Err(RecordError::UnknownType(
-                record_type.chars().take(48).collect(),
-            ));
-        }
-        if item.tags().len() != 3 {
-            let tag = item.tags().iter().map(|tag| tag.name.clone()).next_back();
-            return Err(RecordError::UnknownTag {
-                record_type: record_type.to_owned(),
-                tag: tag.unwrap_or_default(),
-            });
-        }
-        if item.target().is_some() {
-            return Err(RecordError::Target {
-                record_type: "genesis",
-                why: "has no target",
-            });
-        }
-        if item.anchor().is_some() {
-            return Err(RecordError::Anchor);
-        }
+        log_item_tags(item, "genesis", 3)?;
         let genesis = read_body("genesis", item.data(), GENESIS_BYTES_MAX)?;
         Ok(Self {
             id: item.id(),

@@ -272,6 +272,37 @@ impl<'a> EnvelopeTags<'a> {
     }
 }
 
+/// The tags of an item of the log itself, a genesis or a header: of this type,
+/// with so many tags, to nobody, after nothing.
+pub(crate) fn log_item_tags<'a>(
+    item: &'a VerifiedItem,
+    record_type: &'static str,
+    tag_count: usize,
+) -> Result<EnvelopeTags<'a>, RecordError> {
+    let tags = Envelope::tags(item.tags())?;
+    let found = tags.text("Record-Type")?;
+    if found != record_type {
+        return Err(RecordError::UnknownType(found.chars().take(48).collect()));
+    }
+    if item.tags().len() != tag_count {
+        let tag = item.tags().last().map(|tag| tag.name.clone());
+        return Err(RecordError::UnknownTag {
+            record_type: record_type.to_owned(),
+            tag: tag.unwrap_or_default(),
+        });
+    }
+    if item.target().is_some() {
+        return Err(RecordError::Target {
+            record_type,
+            why: "has no target",
+        });
+    }
+    if item.anchor().is_some() {
+        return Err(RecordError::Anchor);
+    }
+    Ok(tags)
+}
+
 /// Reads a strict JSON body.
 pub(crate) fn read_body<T: serde::de::DeserializeOwned>(
     record_type: &'static str,
