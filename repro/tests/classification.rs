@@ -54,8 +54,11 @@ fn body(source: &str, head: &str) -> String {
         .lines()
         .filter(|line| !line.trim_start().starts_with("//"));
     let source: String = lines.flat_map(|line| [line, "\n"]).collect();
+    // `Backend` is not to be found in `BackendTypes`.
     let start = source
-        .find(head)
+        .match_indices(head)
+        .map(|(at, _)| at)
+        .find(|at| !source[at + head.len()..].starts_with(char::is_alphanumeric))
         .unwrap_or_else(|| panic!("`{head}` is not there"));
     let open = start + source[start..].find("{\n").expect("a body");
     let mut depth = 0;
