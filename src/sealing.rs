@@ -115,6 +115,12 @@ pub fn open_folder(
     let ciphertext = blobs
         .get(sealed.ciphertext.id)
         .map_err(|error| OpenError::Machine(blob_failure(error)))?;
+    // The whole blob against its name first: a chunk that fails is the owner's
+    // fault only if the bytes are those that were committed.
+    let mut whole = blobs
+        .get(sealed.ciphertext.id)
+        .map_err(|error| OpenError::Machine(blob_failure(error)))?;
+    std::io::copy(&mut whole, &mut std::io::sink()).map_err(machine)?;
     let mut archive = temp().map_err(OpenError::Machine)?;
     let mut opener = Opener::new(key, ciphertext).map_err(seal_fault)?;
     while let Some(chunk) = opener.next_chunk().map_err(seal_fault)? {
@@ -136,5 +142,44 @@ fn seal_fault(error: SealError) -> OpenError {
             other,
             "check the disk that holds the node's folder",
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use protocol::{Address, ItemId, NetworkId};
+
+    #[test]
+    fn a_blob_that_rotted_here_is_no_fault_of_its_owner() {
+        let temp = tempfile::tempdir().unwrap();
+        let folder = temp.path().join("folder");
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(folder.join("file"), vec![7; 100_000]).unwrap();
+        let blobs = Blobs::open(&temp.path().join("blobs")).unwrap();
+        let scope = SealScope::submission(NetworkId([1; 32]), ItemId([2; 32]), Address([3; 32]));
+        let key = SealKey::from_bytes([4; 32]);
+        let sealed = seal_folder(&folder, &scope, &key, [5; NONCE_LEN], &blobs).unwrap();
+        let out = temp.path().join("out");
+        open_folder(&sealed, &key, &blobs, &out).unwrap();
+        std::fs::remove_dir_all(&out).unwrap();
+        let other = SealKey::from_bytes([6; 32]);
+        let opened = open_folder(&sealed, &other, &blobs, &out);
+        assert!(matches!(opened, Err(OpenError::Chunk(0))));
+
+        let path = temp
+            .path()
+            .join("blobs/blobs")
+            .join(sealed.ciphertext.id.to_string());
+        for at in [0, 50, 70_000] {
+            let whole = std::fs::read(&path).unwrap();
+            let mut rotten = whole.clone();
+            rotten[at] ^= 1;
+            std::fs::write(&path, rotten).unwrap();
+            let opened = open_folder(&sealed, &key, &blobs, &out);
+            assert!(matches!(opened, Err(OpenError::Machine(_))), "byte {at}");
+            assert!(!out.exists());
+            std::fs::write(&path, whole).unwrap();
+        }
     }
 }
