@@ -52,7 +52,6 @@ pub fn write_folder(dir: &Path, files: &[(&str, &[u8])]) -> Result<(), OutputErr
     let name = dir
         .file_name()
         .ok_or_else(|| OutputError::Name(dir.to_owned()))?;
-    let partial = dir.with_file_name(format!(".{}.partial", name.to_string_lossy()));
     let io = |path: &Path, error| OutputError::Io {
         path: path.to_owned(),
         error,
@@ -60,7 +59,17 @@ pub fn write_folder(dir: &Path, files: &[(&str, &[u8])]) -> Result<(), OutputErr
     if let Some(parent) = dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
         fs::create_dir_all(parent).map_err(|error| io(parent, error))?;
     }
-    fs::create_dir(&partial).map_err(|error| io(&partial, error))?;
+    // A process that died while it wrote may have left a partial folder: that
+    // one is not ours to remove, and must not cost a finished training.
+    let mut count = 0;
+    let partial = loop {
+        let partial = dir.with_file_name(format!(".{}.partial-{count}", name.to_string_lossy()));
+        match fs::create_dir(&partial) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => count += 1,
+            Err(error) => return Err(io(&partial, error)),
+            Ok(()) => break partial,
+        }
+    };
     let written = write_files(&partial, files).and_then(|()| {
         // An empty folder makes way; a full one was refused above.
         match fs::remove_dir(dir) {
@@ -88,6 +97,17 @@ fn write_files(dir: &Path, files: &[(&str, &[u8])]) -> Result<(), OutputError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_dead_process_left_is_in_nobodys_way() {
+        let root = tempfile::tempdir().unwrap();
+        let left = root.path().join(".model.partial-0");
+        fs::create_dir(&left).unwrap();
+        let dir = root.path().join("model");
+        write_folder(&dir, &[("config.json", b"{}")]).unwrap();
+        assert_eq!(fs::read(dir.join("config.json")).unwrap(), b"{}");
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 2);
+    }
 
     #[test]
     fn a_folder_is_written_whole() {
