@@ -163,7 +163,7 @@ fn close(play: &mut Play<'_>) -> Result<(), Failure> {
     ));
 
     let mut bundle = Vec::new();
-    node::export::export(play.world.chain().log(), &mut bundle, |_| {})
+    node::export::export(play.world.chain().log().view(), &mut bundle, |_| {})
         .map_err(|error| Failure::bug(error.to_string()))?;
     let replayed = node::replay::replay(&bundle[..], |_| {})
         .map_err(|error| Failure::bug(error.to_string()))?;

@@ -168,7 +168,7 @@ fn export(dir: &Path, out: &Path, force: bool, partial: bool, json: bool) -> Res
         .map_err(|error| io(&error))?;
     let mut writer = BufWriter::new(file.as_file_mut());
     let bar = items_bar()?;
-    let exported = node::export::export(&log, &mut writer, |progress| show(&bar, progress));
+    let exported = node::export::export(log.view(), &mut writer, |progress| show(&bar, progress));
     bar.finish_and_clear();
     exported.map_err(|error| {
         Failure::new(

@@ -41,6 +41,17 @@ impl State {
     }
 }
 
+impl State {
+    /// Checks of a record what its account has no part in: network and validity in
+    /// a block at `time_ms`. Gives the byte fee.
+    ///
+    /// # Errors
+    /// The [`Rejection`] that says why it could not be included.
+    pub fn check_envelope(&self, tx: &Transaction, time_ms: u64) -> Result<Amount, Rejection> {
+        check_envelope(self, tx, time_ms)
+    }
+}
+
 /// Checks that a record may be included in a block at `time_ms`.
 pub(crate) fn admit(state: &State, tx: &Transaction, time_ms: u64) -> Result<(), Rejection> {
     let fee = check_envelope(state, tx, time_ms)?;

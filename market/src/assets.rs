@@ -40,6 +40,8 @@ pub struct Asset {
     pub parents: Vec<ItemId>,
     /// What its ancestors get of all that it earns.
     pub stack: RoyaltyStack,
+    /// Where on the log it was registered, or, for a bounty's model, committed.
+    pub order: Order,
 }
 
 /// A place on the log.
@@ -155,8 +157,9 @@ pub(crate) fn register(
         terms,
         parents: body.parents.clone(),
         stack,
+        order: state.order(),
     };
-    insert(state, tx.id, asset, holders, state.order());
+    insert(state, tx.id, asset, holders);
     Ok(())
 }
 
@@ -180,16 +183,11 @@ fn check_holders(holders: &[Holder]) -> Result<(), Rejection> {
 }
 
 /// Puts a new asset into the state. Its weights are its own from now on, also if
-/// somebody claimed them after `order`: a model that was committed before its
+/// somebody claimed them after its order: a model that was committed before its
 /// weights were public comes before every import of them.
-pub(crate) fn insert(
-    state: &mut State,
-    id: ItemId,
-    asset: Asset,
-    holders: &[Holder],
-    order: Order,
-) {
+pub(crate) fn insert(state: &mut State, id: ItemId, asset: Asset, holders: &[Holder]) {
     if let Some(digest) = asset.weights_digest {
+        let order = asset.order;
         let claim = WeightsClaim { asset: id, order };
         state.tables.weights.put(digest, claim);
     }

@@ -70,6 +70,11 @@ impl State {
             .map(|(&(_, holder), &holding)| (holder, holding))
     }
 
+    /// An account's part of an asset, if it has one.
+    pub fn holding(&self, asset: ItemId, holder: Address) -> Option<Holding> {
+        self.tables.holdings.get(&(asset, holder)).copied()
+    }
+
     /// What a holder could claim of an asset now.
     pub fn owed(&self, asset: ItemId, holder: Address) -> Amount {
         let holding = self.tables.holdings.get(&(asset, holder));

@@ -1,43 +1,60 @@
 //! Blobs: weights, data, reports and ciphertexts, named by their BLAKE3 root.
 //!
 //! ```text
-//! lock              held while the folder is open
-//! blobs/<id>        whole blobs
-//! staging/...       blobs that are still arriving; emptied on open
+//! lock                   held while the folder is open
+//! blobs/<id>             whole blobs
+//! staging/<id>.part      a named blob that is arriving, or whose arrival broke off
+//! staging/<n>.new        a blob that is arriving and gets its name at the end
 //! ```
 //!
 //! Invariants: a file under a blob's name was written whole, hashed and synced
 //! before it got that name. A blob that is read is hashed on the way: one that
 //! was damaged since fails at its end and is never taken for whole. At most
-//! [`PART_BYTES`] of a blob are held.
+//! [`PART_BYTES`] of a blob are held. One named blob arrives once at a time.
 //!
-//! Recovery: what was arriving when the process died is deleted on open. A
-//! damaged blob is healed by putting it again.
+//! Recovery: a named blob whose arrival broke off goes on where it was, within
+//! [`UNFINISHED_KEPT`]; everything else in staging is deleted on open. A damaged
+//! blob is healed by putting it again.
 //!
-//! The store is a folder now and can be a bucket later: everything after
-//! [`Blobs::open`] goes through `object_store`, on a small runtime of its own.
-//! So every call blocks: make it from a thread that may, never from inside
+//! What arrives is staged in this folder. The store is a folder now and can be a
+//! bucket later: whole blobs go through `object_store`, on a small runtime of its
+//! own. So every call blocks: make it from a thread that may, never from inside
 //! another asynchronous runtime. It does not know which blobs are still needed.
 
+mod arrival;
+mod reader;
+
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as Key;
-use object_store::{MultipartUpload, ObjectStoreExt};
+use object_store::{ObjectStore, ObjectStoreExt};
 use protocol::id::BlobId;
 use protocol::record::BlobRef;
 use tokio::runtime::Runtime;
+
+pub use arrival::Arrival;
+pub use reader::BlobReader;
 
 use crate::log::{self, LogError};
 
 /// The most bytes a blob may have: 64 GiB.
 pub const BLOB_BYTES_MAX: u64 = 64 << 30;
 
-/// How much of a blob is held at once: 8 MiB, which every kind of store takes as a part.
-pub const PART_BYTES: usize = 8 << 20;
+/// How much of a blob is held at once: 2 MiB.
+pub const PART_BYTES: usize = 2 << 20;
+
+/// How long an arrival that broke off may go on: a day.
+pub const UNFINISHED_KEPT: Duration = Duration::from_secs(24 * 3_600);
+
+/// So much of a disk is never filled with blobs, so that the log has room: 256 MiB.
+pub const ROOM_KEPT_BYTES: u64 = 256 << 20;
 
 /// What went wrong with a blob.
 #[derive(Debug, thiserror::Error)]
@@ -78,57 +95,99 @@ pub enum BlobError {
         /// What the bytes hash to.
         found: BlobId,
     },
+    /// Somebody else is sending the same blob.
+    #[error("blob {0} is arriving already. Wait until that is done, or has broken off")]
+    Arriving(BlobId),
+    /// The disk has no room for it.
+    #[error(
+        "the blob needs {needed_bytes} bytes, and the disk has {free_bytes} bytes free, of which \
+         {ROOM_KEPT_BYTES} are kept for the log. Nothing was stored"
+    )]
+    NoRoom {
+        /// What is still to come.
+        needed_bytes: u64,
+        /// What is free.
+        free_bytes: u64,
+    },
+    /// Fewer or more bytes than were announced.
+    #[error("blob {id} was announced with {announced_bytes} bytes, and {found_bytes} came")]
+    Length {
+        /// The name.
+        id: BlobId,
+        /// What was said.
+        announced_bytes: u64,
+        /// What came.
+        found_bytes: u64,
+    },
     /// There is no such blob.
     #[error("blob {0} is not held here. Fetch it from another node")]
     Missing(BlobId),
 }
 
 /// A folder of blobs. One process has it open at a time; its threads share it.
-#[derive(Debug)]
+/// Cheap to clone.
+#[derive(Debug, Clone)]
 pub struct Blobs {
-    store: LocalFileSystem,
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    dir: PathBuf,
+    store: Box<dyn ObjectStore>,
     runtime: Runtime,
     arrivals: AtomicU64,
+    arriving: Mutex<BTreeSet<BlobId>>,
     bytes_max: u64,
     _lock: File,
 }
 
 impl Blobs {
-    /// Opens a folder of blobs, makes it if need be, and deletes what was left half arrived.
+    /// Opens a folder of blobs, makes it if need be, and deletes what was left
+    /// half arrived and cannot go on.
     ///
     /// # Errors
     ///
     /// The folder cannot be made or written, or another process has it open.
     pub fn open(dir: &Path) -> Result<Self, BlobError> {
-        let prepare = |path: PathBuf| fs::create_dir_all(&path).map_err(LogError::io(&path));
-        prepare(dir.join("blobs")).map_err(BlobError::Folder)?;
+        Self::open_with(dir, BLOB_BYTES_MAX)
+    }
+
+    /// The same, with a limit of its own on the bytes of a blob.
+    ///
+    /// # Errors
+    ///
+    /// As [`Blobs::open`].
+    pub fn open_with(dir: &Path, bytes_max: u64) -> Result<Self, BlobError> {
+        let prepare = |path: &Path| fs::create_dir_all(path).map_err(LogError::io(path));
+        prepare(&dir.join("blobs")).map_err(BlobError::Folder)?;
         let lock = log::lock(dir).map_err(BlobError::Folder)?;
         let staging = dir.join("staging");
-        match fs::remove_dir_all(&staging) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(BlobError::Folder(LogError::io(&staging)(error)));
-            }
-            _ => prepare(staging).map_err(BlobError::Folder)?,
-        }
+        prepare(&staging).map_err(BlobError::Folder)?;
+        arrival::clear(&staging).map_err(BlobError::Folder)?;
         log::sync_dir(dir).map_err(BlobError::Folder)?;
         let store = LocalFileSystem::new_with_prefix(dir)
             .map_err(store_error(dir.display().to_string()))?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()
             .map_err(BlobError::Runtime)?;
-        Ok(Self {
-            store: store.with_fsync(true),
+        let inner = Inner {
+            dir: dir.to_owned(),
+            store: Box::new(store.with_fsync(true)),
             runtime,
             arrivals: AtomicU64::new(0),
-            bytes_max: BLOB_BYTES_MAX,
+            arriving: Mutex::default(),
+            bytes_max,
             _lock: lock,
+        };
+        Ok(Self {
+            inner: Arc::new(inner),
         })
     }
 
-    /// The same, with a limit of its own on the bytes of a blob.
-    #[must_use]
-    pub fn with_bytes_max(self, bytes_max: u64) -> Self {
-        Self { bytes_max, ..self }
+    /// The most bytes of a blob.
+    pub fn bytes_max(&self) -> u64 {
+        self.inner.bytes_max
     }
 
     /// Stores what the reader gives, whatever it is, and gives its name and size.
@@ -138,7 +197,7 @@ impl Blobs {
     ///
     /// Reading or storing fails, or the blob is too long. Nothing is stored then.
     pub fn put(&self, source: impl Read) -> Result<BlobRef, BlobError> {
-        self.arrive(None, source)
+        self.put_only(None, source)
     }
 
     /// Stores the blob of this name.
@@ -147,7 +206,61 @@ impl Blobs {
     ///
     /// As [`Blobs::put`], or the reader gives another blob. Nothing is stored then.
     pub fn put_expecting(&self, id: BlobId, source: impl Read) -> Result<BlobRef, BlobError> {
-        self.arrive(Some(id), source)
+        self.put_only(Some(id), source)
+    }
+
+    fn put_only(&self, only: Option<BlobId>, source: impl Read) -> Result<BlobRef, BlobError> {
+        let arrival = self.inner.arrivals.fetch_add(1, Ordering::Relaxed);
+        Arrival::begin(self, &format!("{arrival}.new"), None)?.read_all(only, source)
+    }
+
+    /// Begins, or goes on, to take in a blob whose name and size were announced.
+    ///
+    /// # Errors
+    ///
+    /// It is too long, there is no room, somebody else is sending it, or the
+    /// folder cannot be written.
+    pub fn arrive(&self, blob: BlobRef) -> Result<Arrival, BlobError> {
+        if blob.size_bytes > self.inner.bytes_max {
+            let limit_bytes = self.inner.bytes_max;
+            return Err(BlobError::TooLong { limit_bytes });
+        }
+        Arrival::begin(self, &format!("{}.part", blob.id), Some(blob))
+    }
+
+    /// How much of a blob is held whose arrival broke off; 0 if nothing is.
+    ///
+    /// # Errors
+    ///
+    /// The folder cannot be read.
+    pub fn arrived_bytes(&self, id: BlobId) -> Result<u64, BlobError> {
+        let path = self.staging(&format!("{id}.part"));
+        match fs::metadata(&path) {
+            Ok(metadata) => Ok(metadata.len()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+            Err(error) => Err(BlobError::Folder(LogError::io(&path)(error))),
+        }
+    }
+
+    /// Bytes that are free on the disk.
+    ///
+    /// # Errors
+    ///
+    /// The system does not say.
+    pub fn free_bytes(&self) -> Result<u64, BlobError> {
+        let dir = &self.inner.dir;
+        let free = rustix::fs::statvfs(dir).map_err(|error| LogError::io(dir)(error.into()));
+        let free = free.map_err(BlobError::Folder)?;
+        Ok(free.f_bavail.saturating_mul(free.f_frsize))
+    }
+
+    fn staging(&self, name: &str) -> PathBuf {
+        self.inner.dir.join("staging").join(name)
+    }
+
+    fn arriving(&self) -> std::sync::MutexGuard<'_, BTreeSet<BlobId>> {
+        let arriving = self.inner.arriving.lock();
+        arriving.unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How many bytes the blob has; none if it is not held. Its bytes are not checked.
@@ -156,7 +269,7 @@ impl Blobs {
     ///
     /// The store fails.
     pub fn size_bytes(&self, id: BlobId) -> Result<Option<u64>, BlobError> {
-        match self.runtime.block_on(self.store.head(&key(id))) {
+        match self.inner.runtime.block_on(self.inner.store.head(&key(id))) {
             Ok(meta) => Ok(Some(meta.size)),
             Err(object_store::Error::NotFound { .. }) => Ok(None),
             Err(error) => Err(store_error(format!("blob {id}"))(error)),
@@ -178,183 +291,26 @@ impl Blobs {
     /// # Errors
     ///
     /// The blob is not held, or the store fails.
-    pub fn get(&self, id: BlobId) -> Result<BlobReader<'_>, BlobError> {
+    pub fn get(&self, id: BlobId) -> Result<BlobReader, BlobError> {
         let size_bytes = self.size_bytes(id)?.ok_or(BlobError::Missing(id))?;
-        Ok(BlobReader {
-            blobs: self,
-            id,
-            size_bytes,
-            fetched: 0,
-            part: Part::default(),
-            hasher: blake3::Hasher::new(),
-            is_whole: false,
-        })
+        Ok(BlobReader::new(self.clone(), id, size_bytes))
     }
 
-    /// Takes a blob in under a staging name, then publishes it under its own.
-    fn arrive(&self, expected: Option<BlobId>, source: impl Read) -> Result<BlobRef, BlobError> {
-        let arrival = self.arrivals.fetch_add(1, Ordering::Relaxed);
-        let staged = Key::from(format!("staging/{arrival}"));
-        let place = || format!("arrival {arrival}");
-        let mut upload = self
-            .runtime
-            .block_on(self.store.put_multipart(&staged))
-            .map_err(store_error(place()))?;
-        let stored = match self.upload(upload.as_mut(), expected, source, &place()) {
-            Ok(blob) => self
-                .runtime
-                .block_on(upload.complete())
-                .map(|_| blob)
-                .map_err(store_error(place())),
-            Err(error) => Err(error),
-        };
-        let blob = match stored {
-            Ok(blob) => blob,
-            Err(error) => {
-                // The first error is the one to report; what is left goes on the next open.
-                let _ = self.runtime.block_on(upload.abort());
-                return Err(error);
-            }
-        };
-        let published = self
-            .runtime
-            .block_on(self.store.rename(&staged, &key(blob.id)));
-        if let Err(error) = published {
-            let _ = self.runtime.block_on(self.store.delete(&staged));
-            return Err(store_error(format!("blob {}", blob.id))(error));
+    /// Bytes of a blob from `from` on, at most [`PART_BYTES`]. They are not checked:
+    /// whoever asks for a part checks the whole.
+    ///
+    /// # Errors
+    ///
+    /// The blob is not held, or the store fails.
+    pub fn part(&self, id: BlobId, from: u64, to: u64) -> Result<Vec<u8>, BlobError> {
+        let to = to.min(from.saturating_add(PART_BYTES as u64));
+        let key = key(id);
+        let fetch = self.inner.store.get_range(&key, from..to);
+        match self.inner.runtime.block_on(fetch) {
+            Ok(bytes) => Ok(bytes.into()),
+            Err(object_store::Error::NotFound { .. }) => Err(BlobError::Missing(id)),
+            Err(error) => Err(store_error(format!("blob {id}"))(error)),
         }
-        Ok(blob)
-    }
-
-    /// Reads the source to its end, part by part, and hashes it.
-    fn upload(
-        &self,
-        upload: &mut dyn MultipartUpload,
-        expected: Option<BlobId>,
-        mut source: impl Read,
-        place: &str,
-    ) -> Result<BlobRef, BlobError> {
-        let mut hasher = blake3::Hasher::new();
-        let mut size_bytes = 0;
-        loop {
-            let mut part = Vec::new();
-            let read = (&mut source).take(PART_BYTES as u64).read_to_end(&mut part);
-            size_bytes += part.len() as u64;
-            read.map_err(|source| BlobError::Source {
-                read_bytes: size_bytes,
-                source,
-            })?;
-            if size_bytes > self.bytes_max {
-                return Err(BlobError::TooLong {
-                    limit_bytes: self.bytes_max,
-                });
-            }
-            if part.is_empty() {
-                break;
-            }
-            hasher.update(&part);
-            self.runtime
-                .block_on(upload.put_part(part.into()))
-                .map_err(store_error(place.to_owned()))?;
-        }
-        let found = BlobId(*hasher.finalize().as_bytes());
-        match expected {
-            Some(expected) if expected != found => Err(BlobError::Mismatch { expected, found }),
-            _ => Ok(BlobRef {
-                id: found,
-                size_bytes,
-            }),
-        }
-    }
-}
-
-/// Reads a blob and checks it against its name.
-///
-/// A damaged blob gives an error of kind `InvalidData` where its end would be,
-/// and at every read after that.
-#[derive(Debug)]
-pub struct BlobReader<'a> {
-    blobs: &'a Blobs,
-    id: BlobId,
-    size_bytes: u64,
-    fetched: u64,
-    part: Part,
-    hasher: blake3::Hasher,
-    is_whole: bool,
-}
-
-/// What was fetched and not yet read.
-#[derive(Debug, Default)]
-struct Part {
-    bytes: Vec<u8>,
-    at: usize,
-}
-
-impl BlobReader<'_> {
-    /// Which blob this is.
-    pub fn id(&self) -> BlobId {
-        self.id
-    }
-
-    /// How many bytes the blob has.
-    pub fn size_bytes(&self) -> u64 {
-        self.size_bytes
-    }
-
-    fn damaged(&self, what: &str) -> io::Error {
-        let text = format!(
-            "blob {} is damaged: {what}. Fetch it again from another node; that replaces it",
-            self.id
-        );
-        io::Error::new(io::ErrorKind::InvalidData, text)
-    }
-
-    fn fetch(&mut self) -> io::Result<()> {
-        let end = self.size_bytes.min(self.fetched + PART_BYTES as u64);
-        let range = self.fetched..end;
-        let key = key(self.id);
-        let fetch = self.blobs.store.get_range(&key, range);
-        let bytes = self
-            .blobs
-            .runtime
-            .block_on(fetch)
-            .map_err(|error| match error {
-                object_store::Error::NotFound { .. } => self.damaged("it is gone"),
-                error => io::Error::other(error),
-            })?;
-        if bytes.len() as u64 != end - self.fetched {
-            return Err(self.damaged("it ends early"));
-        }
-        self.fetched = end;
-        self.hasher.update(&bytes);
-        self.part = Part {
-            bytes: bytes.into(),
-            at: 0,
-        };
-        Ok(())
-    }
-}
-
-impl Read for BlobReader<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if buffer.is_empty() {
-            return Ok(0);
-        }
-        if self.part.at == self.part.bytes.len() && self.fetched < self.size_bytes {
-            self.fetch()?;
-        }
-        let left = &self.part.bytes[self.part.at..];
-        if left.is_empty() && !self.is_whole {
-            let found = BlobId(*self.hasher.finalize().as_bytes());
-            if found != self.id {
-                return Err(self.damaged(&format!("its bytes are those of {found}")));
-            }
-            self.is_whole = true;
-        }
-        let len = left.len().min(buffer.len());
-        buffer[..len].copy_from_slice(&left[..len]);
-        self.part.at += len;
-        Ok(len)
     }
 }
 

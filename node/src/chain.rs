@@ -30,7 +30,7 @@ use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::Arc;
 
-use market::{BlockOutcome, Change, State};
+use market::{BlockOutcome, Rejection, State};
 use protocol::ans104::VerifiedItem;
 use protocol::id::{Digest, ItemId};
 use protocol::receipt::Receipt;
@@ -41,7 +41,8 @@ pub(crate) use fold::{apply, genesis_state, tip};
 pub use recovery::{Recovery, StateRecovery};
 
 use crate::block::{Block, Record};
-use crate::derived::{Derived, DerivedError};
+use crate::derived::{Derived, DerivedError, Written};
+use crate::history::{History, Past};
 use crate::log::Log;
 use crate::sequencer::{
     AHEAD_MS_MAX, BlockError, BlockFlaw, ProposeError, Proposer, Sequencer, Solo, Tip,
@@ -67,8 +68,19 @@ pub struct BlockResult {
     pub receipts: Arc<[Receipt]>,
     /// The records in it, in order.
     pub included: Vec<ItemId>,
+    /// The records in it that a rule rejected: the place among the records, and why.
+    pub rejected: Vec<(usize, Rejection)>,
     /// The records that were offered and are not in it.
     pub refused: Vec<Refused>,
+    /// The block itself.
+    pub block: Arc<Block>,
+}
+
+/// What applying a block came to.
+pub(crate) struct Applied {
+    pub(crate) outcome: BlockOutcome,
+    /// The place among the records, and the rule's word.
+    pub(crate) rejected: Vec<(usize, Rejection)>,
 }
 
 /// A network's log and the state that it folds to.
@@ -139,6 +151,21 @@ impl Chain {
         time_ms: u64,
         items: Vec<VerifiedItem>,
     ) -> Result<BlockResult, ChainError> {
+        let (offered, refused) = read_items(items);
+        self.produce_records(time_ms, offered, refused)
+    }
+
+    /// The same, of records that were read already; `refused` joins what is left out.
+    ///
+    /// # Errors
+    ///
+    /// As [`Chain::produce`].
+    pub fn produce_records(
+        &mut self,
+        time_ms: u64,
+        offered: Vec<Record>,
+        mut refused: Vec<Refused>,
+    ) -> Result<BlockResult, ChainError> {
         self.check_running()?;
         let tip = *self.sequencer.tip();
         if !self.sequencer.can_propose() {
@@ -150,7 +177,6 @@ impl Chain {
                 parent_ms: tip.time_ms,
             });
         }
-        let (offered, mut refused) = read_items(items);
         if !self.has_work(time_ms, &offered, refused.len()) {
             refused.extend(offered.into_iter().filter_map(|record| {
                 let why = self.state.admit(&record.tx, time_ms).err()?;
@@ -162,22 +188,28 @@ impl Chain {
             return Err(ChainError::Nothing(refused));
         }
         self.stop("a block was being made and was not finished");
-        let mut records = Vec::new();
+        let (mut records, mut rejected) = (Vec::new(), Vec::new());
         let mut room = self.sequencer.block_bytes_max() as usize;
         let state = &mut self.state;
         state.begin_block(tip.height + 1, time_ms);
         for record in offered {
             match include(state, &record, &mut room) {
-                Ok(()) => records.push(record),
+                Ok(why) => {
+                    rejected.extend(why.map(|why| (records.len(), why)));
+                    records.push(record);
+                }
                 Err(why) => refused.push(Refused {
                     id: record.item.id(),
                     why,
                 }),
             }
         }
-        let outcome = state.end_block();
+        let applied = Applied {
+            outcome: state.end_block(),
+            rejected,
+        };
         match self.sequencer.propose(time_ms, records) {
-            Ok(block) => self.keep(&block, outcome, refused),
+            Ok(block) => self.keep(block, applied, refused),
             Err(error) => {
                 // The state is one block ahead of a block that will not be.
                 self.restore()?;
@@ -211,7 +243,7 @@ impl Chain {
         }
         self.stop("a block was being followed and was not finished");
         match apply(&mut self.state, &block) {
-            Ok(outcome) => self.keep(&block, outcome, Vec::new()),
+            Ok(applied) => self.keep(block, applied, Vec::new()),
             Err(error) => {
                 self.restore()?;
                 Err(error)
@@ -269,6 +301,32 @@ impl Chain {
         self.derived.take().map_or(Ok(()), Derived::close)
     }
 
+    /// What would come of a record in the next block. Nothing changes.
+    ///
+    /// # Errors
+    ///
+    /// The rejection for which it could not be included.
+    pub fn trial(
+        &mut self,
+        tx: &Transaction,
+        time_ms: u64,
+    ) -> Result<(Receipt, Option<Rejection>), Rejection> {
+        self.state.trial(tx, time_ms)
+    }
+
+    /// The past of the chain, for readers on other threads; none if the database failed.
+    pub fn history(&self) -> Option<History> {
+        self.derived.as_ref().and_then(Derived::history)
+    }
+
+    /// Flushes what the database was given, so that the next open has less to do.
+    pub fn flush(&mut self) {
+        if let Some(Err(error)) = self.derived.as_mut().map(Derived::flush) {
+            self.derived = None;
+            self.derived_failure = Some(error);
+        }
+    }
+
     /// The log, for tests that take its file away.
     #[cfg(test)]
     pub(crate) fn log_mut(&mut self) -> &mut Log {
@@ -305,11 +363,11 @@ impl Chain {
     /// Puts an applied block on the log, and what it changed into the database.
     fn keep(
         &mut self,
-        block: &Block,
-        outcome: BlockOutcome,
+        block: Block,
+        applied: Applied,
         refused: Vec<Refused>,
     ) -> Result<BlockResult, ChainError> {
-        if let Err(error) = self.log.append(block) {
+        if let Err(error) = self.log.append(&block) {
             self.stop(&format!("the log could not be written ({error})"));
             return Err(error.into());
         }
@@ -319,9 +377,13 @@ impl Chain {
             receipts_root,
             receipts,
             changes,
-        } = outcome;
-        self.sequencer.commit(block, state_root, receipts_root);
-        self.write_behind(&changes);
+        } = applied.outcome;
+        self.sequencer.commit(&block, state_root, receipts_root);
+        let past = Past::of(&block, &receipts, &self.state);
+        self.write_behind(&Written {
+            changes: &changes,
+            past: &past,
+        });
         let header = &block.header().header;
         let receipts: Arc<[Receipt]> = receipts.into();
         self.recent
@@ -341,17 +403,19 @@ impl Chain {
                 .iter()
                 .map(|record| record.item.id())
                 .collect(),
+            rejected: applied.rejected,
             refused,
+            block: Arc::new(block),
         })
     }
 
     /// A database that fails is left alone until the next open: the block is on the log.
-    fn write_behind(&mut self, changes: &[Change]) {
+    fn write_behind(&mut self, written: &Written<'_>) {
         let stamp = fold::stamp(self.sequencer.tip());
         let Some(derived) = &mut self.derived else {
             return;
         };
-        if let Err(error) = derived.write(&stamp, changes) {
+        if let Err(error) = derived.write(&stamp, written) {
             self.derived = None;
             self.derived_failure = Some(error);
         }
@@ -385,15 +449,20 @@ fn read_items(items: Vec<VerifiedItem>) -> (Vec<Record>, Vec<Refused>) {
     (records, refused)
 }
 
-/// Applies a record to the block that is being made, if it may be in it.
-fn include(state: &mut State, record: &Record, room: &mut usize) -> Result<(), Refusal> {
+/// Applies a record to the block that is being made, if it may be in it; gives
+/// the rejection of a rule, if one rejects it.
+fn include(
+    state: &mut State,
+    record: &Record,
+    room: &mut usize,
+) -> Result<Option<Rejection>, Refusal> {
     let left = room
         .checked_sub(record.item.bytes().len())
         .ok_or(Refusal::Full)?;
     // An inadmissible record leaves the state as it was.
-    state.apply(&record.tx).map_err(Refusal::Rejected)?;
+    let rejected = state.apply(&record.tx).map_err(Refusal::Rejected)?;
     *room = left;
-    Ok(())
+    Ok(rejected)
 }
 
 #[cfg(test)]

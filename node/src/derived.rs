@@ -4,7 +4,8 @@
 //! <dir>              a sled database
 //!   's' + key        an entry of the state, as the market writes it
 //!   'm' "stamp"      height (u64, little-endian), header id, state root
-//! <dir>.busy         there while the database is opened or filled
+//!   'b', 'r', 't'    the past ([`crate::history`])
+//! <dir>.busy         there while the database is opened or filled: one byte a try
 //! <dir>.broken-<n>   a database that failed or disagreed, kept
 //! ```
 //!
@@ -15,8 +16,8 @@
 //!
 //! Invariants: the changes of a block and its stamp are written in one batch.
 //! A panic of the library is an error like any other. An open that never came
-//! back (a crash, a kill) leaves its `.busy` file, and the next open does not
-//! touch that database again.
+//! back (a crash, a kill) leaves its `.busy` file; after [`OPEN_TRIES`] of them in
+//! a row nobody touches that database again.
 //!
 //! It decides nothing: the chain says which database is moved aside.
 
@@ -27,10 +28,17 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use market::{Change, State};
+
+use crate::history::{History, Past};
 use protocol::id::{Digest, ItemId};
 
-/// After so many blocks the database is flushed.
+/// After so many blocks, or records, the database is flushed: what came after
+/// the last flush is read from the log again if the process is killed.
 const FLUSH_EVERY_BLOCKS: u32 = 256;
+const FLUSH_EVERY_RECORDS: usize = 8_192;
+
+/// A database whose opening has not come back so often in a row is given up.
+const OPEN_TRIES: usize = 3;
 
 /// The most bytes that the library caches: the state itself is in memory.
 const CACHE_BYTES: u64 = 16 << 20;
@@ -51,8 +59,17 @@ const ENTRY: u8 = b's';
 #[error("{0}")]
 pub struct DerivedError(String);
 
+/// What a block writes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Written<'a> {
+    /// The entries of the state that changed.
+    pub(crate) changes: &'a [Change],
+    /// What the past gains.
+    pub(crate) past: &'a Past,
+}
+
 impl DerivedError {
-    fn new(text: impl std::fmt::Display) -> Self {
+    pub(crate) fn new(text: impl std::fmt::Display) -> Self {
         Self(text.to_string())
     }
 }
@@ -90,6 +107,7 @@ pub struct Derived {
     /// Always there but while the database is being dropped.
     db: Option<sled::Db>,
     blocks_since_flush: u32,
+    records_since_flush: usize,
 }
 
 impl std::fmt::Debug for Derived {
@@ -194,28 +212,50 @@ impl Derived {
     /// # Errors
     ///
     /// The library fails or panics; the database is then of no more use.
-    pub fn write(&mut self, stamp: &Stamp, changes: &[Change]) -> Result<(), DerivedError> {
+    pub(crate) fn write(
+        &mut self,
+        stamp: &Stamp,
+        written: &Written<'_>,
+    ) -> Result<(), DerivedError> {
         let mut batch = sled::Batch::default();
-        for change in changes {
+        for change in written.changes {
             match &change.value {
                 Some(value) => batch.insert(entry_key(&change.key), value.as_slice()),
                 None => batch.remove(entry_key(&change.key)),
             }
         }
+        for (key, value) in &written.past.rows {
+            batch.insert(key.as_slice(), value.as_slice());
+        }
         batch.insert(STAMP_KEY, stamp.encode());
+        self.guard("writing", |db| db.apply_batch(batch))?;
         self.blocks_since_flush += 1;
-        let is_due = self.blocks_since_flush >= FLUSH_EVERY_BLOCKS;
-        self.guard("writing", |db| {
-            db.apply_batch(batch)?;
-            if is_due {
-                db.flush()?;
-            }
-            Ok(())
-        })?;
-        if is_due {
-            self.blocks_since_flush = 0;
+        self.records_since_flush += written.past.records;
+        if self.blocks_since_flush >= FLUSH_EVERY_BLOCKS
+            || self.records_since_flush >= FLUSH_EVERY_RECORDS
+        {
+            self.flush()?;
         }
         Ok(())
+    }
+
+    /// Makes what was written last.
+    ///
+    /// # Errors
+    ///
+    /// The library fails or panics.
+    pub fn flush(&mut self) -> Result<(), DerivedError> {
+        if self.blocks_since_flush > 0 {
+            self.guard("flushing", |db| db.flush())?;
+            self.blocks_since_flush = 0;
+            self.records_since_flush = 0;
+        }
+        Ok(())
+    }
+
+    /// A reader of the past, for other threads.
+    pub fn history(&self) -> Option<History> {
+        self.db.clone().map(History::new)
     }
 
     /// Flushes and closes.
@@ -281,6 +321,7 @@ impl Derived {
         Ok(Self {
             db: Some(db),
             blocks_since_flush: 0,
+            records_since_flush: 0,
         })
     }
 
@@ -293,15 +334,31 @@ impl Derived {
         let Some(db) = &self.db else {
             return Err(DerivedError(format!("{doing} failed before")));
         };
-        match catch_unwind(AssertUnwindSafe(|| work(db))) {
-            Ok(Ok(value)) => Ok(value),
-            Ok(Err(error)) => Err(DerivedError(format!("{doing} failed: {error}"))),
-            Err(panic) => {
-                // What panicked once may hang or panic when it is dropped.
-                std::mem::forget(self.db.take());
-                let text = panic_text(panic.as_ref());
-                Err(DerivedError(format!("{doing} failed: {text}")))
-            }
+        let mut has_panicked = true;
+        let done = guarded(doing, || {
+            let done = work(db);
+            has_panicked = false;
+            done
+        });
+        if has_panicked {
+            // What panicked once may hang or panic when it is dropped.
+            std::mem::forget(self.db.take());
+        }
+        done
+    }
+}
+
+/// Runs one use of the library; its errors and its panics come out alike.
+pub(crate) fn guarded<T>(
+    doing: &str,
+    work: impl FnOnce() -> sled::Result<T>,
+) -> Result<T, DerivedError> {
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => Err(DerivedError(format!("{doing} failed: {error}"))),
+        Err(panic) => {
+            let text = panic_text(panic.as_ref());
+            Err(DerivedError(format!("{doing} failed: {text}")))
         }
     }
 }
@@ -322,14 +379,19 @@ struct Busy {
 impl Busy {
     fn begin(dir: &Path) -> Result<Self, DerivedError> {
         let path = suffixed(dir, ".busy");
-        if path.exists() && dir.exists() {
+        let mut tries = match fs::read(&path) {
+            Ok(tries) if dir.exists() => tries,
+            _ => Vec::new(),
+        };
+        if tries.len() >= OPEN_TRIES {
             // Taken away, so that the database made in its place gets its chance.
             fs::remove_file(&path).map_err(|error| at(&path, &error))?;
             return Err(DerivedError::new(
-                "the last process that opened it did not survive that",
+                "the last processes that opened it did not survive that",
             ));
         }
-        fs::write(&path, b"").map_err(|error| at(&path, &error))?;
+        tries.push(b'x');
+        fs::write(&path, tries).map_err(|error| at(&path, &error))?;
         Ok(Self { path })
     }
 

@@ -15,7 +15,7 @@ use protocol::ans104::bundle::{BundleReader, BundleWriter};
 use protocol::ans104::{BundleError, SignedItem};
 
 use crate::block::BODY_LIMITS;
-use crate::log::{Log, LogError};
+use crate::log::{LogError, LogView};
 use crate::replay::Progress;
 
 /// Why an export was not finished. What was written so far is no bundle.
@@ -43,7 +43,7 @@ pub enum ExportError {
 ///
 /// The log cannot be read, or `out` cannot be written.
 pub fn export<W: Write>(
-    log: &Log,
+    log: &LogView,
     out: W,
     mut progress: impl FnMut(Progress),
 ) -> Result<W, ExportError> {
@@ -74,7 +74,7 @@ pub fn export<W: Write>(
 }
 
 /// All items of the log up to a height, each with the height of its block.
-fn items(log: &Log, end: u64) -> impl Iterator<Item = Result<(u64, SignedItem), ExportError>> {
+fn items(log: &LogView, end: u64) -> impl Iterator<Item = Result<(u64, SignedItem), ExportError>> {
     log.blocks(0)
         .take_while(move |block| block.as_ref().map_or(true, |(height, _)| *height <= end))
         .flat_map(|block| {

@@ -93,6 +93,15 @@ impl Segment {
     }
 }
 
+/// What it takes to read a log as it was at one moment, also while it grows on.
+#[derive(Debug, Clone)]
+pub struct LogView {
+    segments: Vec<Segment>,
+    marks: Vec<Mark>,
+    height: u64,
+    items: u64,
+}
+
 /// An open log. One process has it at a time.
 #[derive(Debug)]
 pub struct Log {
@@ -100,15 +109,12 @@ pub struct Log {
     _lock: File,
     genesis_item: VerifiedItem,
     genesis: GenesisRecord,
-    segments: Vec<Segment>,
-    marks: Vec<Mark>,
+    view: LogView,
     /// The last segment, open for appending, and its size in bytes.
     file: File,
     file_bytes: u64,
     segment_bytes_max: u64,
-    height: u64,
     tip: ItemId,
-    items: u64,
     is_poisoned: bool,
 }
 
@@ -191,7 +197,7 @@ impl Log {
     /// The block does not follow the last one: it was verified against another chain.
     pub fn append(&mut self, block: &Block) -> Result<u64, LogError> {
         let header = block.header();
-        assert_eq!(header.header.height, self.height + 1);
+        assert_eq!(header.header.height, self.view.height + 1);
         assert_eq!(header.header.parent, self.tip);
         if self.is_poisoned {
             return Err(LogError::Poisoned(self.dir.clone()));
@@ -203,12 +209,12 @@ impl Log {
         if self.file_bytes > 0 && self.file_bytes + size > self.segment_bytes_max {
             self.roll()?;
         }
-        let path = &self.segments[self.segments.len() - 1].path;
+        let path = &self.view.segments[self.view.segments.len() - 1].path;
         self.file.write_all(&bytes).map_err(LogError::io(path))?;
         self.file.sync_data().map_err(LogError::io(path))?;
         self.took(header.id, 1 + block.records().len() as u64, size);
         self.is_poisoned = false;
-        Ok(self.height)
+        Ok(self.view.height)
     }
 
     /// For tests: rolls sooner.
@@ -219,33 +225,33 @@ impl Log {
 
     /// Begins a new segment, known to its folder before it is written to.
     fn roll(&mut self) -> Result<(), LogError> {
-        let segment = Segment::new(&self.dir, self.height + 1);
+        let segment = Segment::new(&self.dir, self.view.height + 1);
         self.file = OpenOptions::new()
             .append(true)
             .create_new(true)
             .open(&segment.path)
             .map_err(LogError::io(&segment.path))?;
         sync_dir(&self.dir)?;
-        self.segments.push(segment);
+        self.view.segments.push(segment);
         self.file_bytes = 0;
         Ok(())
     }
 
     /// Counts a block that is now at the end of the last segment.
     fn took(&mut self, id: ItemId, items: u64, frame_bytes: u64) {
-        self.height += 1;
+        self.view.height += 1;
         self.tip = id;
-        self.items += items;
-        self.mark(self.height);
+        self.view.items += items;
+        self.mark(self.view.height);
         self.file_bytes += frame_bytes;
     }
 
     /// Remembers where the next frame begins, if it is one of those.
     fn mark(&mut self, height: u64) {
         if self.file_bytes == 0 || height.is_multiple_of(MARK_EVERY) {
-            self.marks.push(Mark {
+            self.view.marks.push(Mark {
                 height,
-                segment: self.segments.len() - 1,
+                segment: self.view.segments.len() - 1,
                 offset: self.file_bytes,
             });
         }
@@ -253,7 +259,7 @@ impl Log {
 
     /// The height of the last block; 0 while there is only the genesis.
     pub fn height(&self) -> u64 {
-        self.height
+        self.view.height
     }
 
     /// The id of the last block's header item, or of the genesis item.
@@ -263,7 +269,7 @@ impl Log {
 
     /// How many items the log holds: the genesis, the headers, the records.
     pub fn items(&self) -> u64 {
-        self.items
+        self.view.items
     }
 
     /// The genesis.
@@ -279,6 +285,37 @@ impl Log {
     /// The folder.
     pub fn dir(&self) -> &Path {
         &self.dir
+    }
+
+    /// What it takes to read the log as it is now, while it grows on.
+    pub fn view(&self) -> &LogView {
+        &self.view
+    }
+
+    /// As [`LogView::read`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn read(&self, height: u64) -> Result<Option<Vec<u8>>, LogError> {
+        self.view.read(height)
+    }
+
+    /// As [`LogView::blocks`].
+    pub fn blocks(&self, from: u64) -> Blocks<'_> {
+        self.view.blocks(from)
+    }
+}
+
+impl LogView {
+    /// The height of the last block in it.
+    pub fn height(&self) -> u64 {
+        self.height
+    }
+
+    /// How many items it holds: the genesis, the headers, the records.
+    pub fn items(&self) -> u64 {
+        self.items
     }
 
     /// The bytes of the block at this height; none above the last one.

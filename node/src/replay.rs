@@ -145,8 +145,9 @@ pub fn replay(
     progress(items.progress());
     while let Some(header) = items.next()? {
         let block = receive(&mut items, &solo, header)?;
-        let outcome =
-            chain::apply(&mut state, &block).map_err(|error| items.refuse_record(error))?;
+        let outcome = chain::apply(&mut state, &block)
+            .map_err(|error| items.refuse_record(error))?
+            .outcome;
         solo.commit(&block, outcome.state_root, outcome.receipts_root);
         records += block.records().len() as u64;
         rejected += outcome

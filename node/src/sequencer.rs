@@ -33,7 +33,7 @@ pub type SignError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Signs headers with the proposer's key, which this crate never sees. Any
 /// closure that signs a draft is one.
-pub trait Proposer: Send {
+pub trait Proposer: Send + Sync {
     /// Signs the draft of a header.
     ///
     /// # Errors
@@ -42,7 +42,7 @@ pub trait Proposer: Send {
     fn sign(&self, draft: Draft) -> Result<VerifiedItem, SignError>;
 }
 
-impl<F: Fn(Draft) -> Result<VerifiedItem, SignError> + Send> Proposer for F {
+impl<F: Fn(Draft) -> Result<VerifiedItem, SignError> + Send + Sync> Proposer for F {
     fn sign(&self, draft: Draft) -> Result<VerifiedItem, SignError> {
         self(draft)
     }

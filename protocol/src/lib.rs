@@ -14,9 +14,11 @@
 //! | [`benchmark`], [`report`] | what is asked of a model, and what its evaluation gives |
 //! | [`record`], [`block`], [`receipt`] | what is on the log, and what came of it |
 //! | [`json`] | strict JSON |
+//! | [`api`] | what a node and its clients say to each other |
 
 pub mod amount;
 pub mod ans104;
+pub mod api;
 pub mod archive;
 pub mod benchmark;
 pub mod block;

@@ -289,8 +289,9 @@ fn register(
         terms: bounty.terms.clone(),
         parents: submission.parents.clone(),
         stack: submission.stack.clone(),
+        order: submission.order(),
     };
-    assets::insert(state, submission.id, asset, holders, submission.order());
+    assets::insert(state, submission.id, asset, holders);
 }
 
 /// Gives the reward back to the sponsor and the stakes to the backers.

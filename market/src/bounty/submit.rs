@@ -76,6 +76,13 @@ pub(crate) fn commit(
     Ok(())
 }
 
+impl State {
+    /// The bond of each submission to a bounty; `None` if it does not fit.
+    pub fn miner_bond(&self, posting: &PostBounty) -> Option<Amount> {
+        miners_bond(self, posting)
+    }
+}
+
 /// The bond of each submission to a bounty; `None` if it does not fit.
 pub(super) fn miners_bond(state: &State, posting: &PostBounty) -> Option<Amount> {
     let twice_fee = posting.evaluation_fee.checked_mul(2)?;

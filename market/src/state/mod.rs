@@ -283,36 +283,63 @@ impl State {
             self.tables.due.remove(&(deadline_ms, bounty));
             crate::bounty::deadline(self, bounty);
             self.keep();
-            self.receipt(Cause::Deadline(bounty), None);
+            let receipt = self.take_receipt(Cause::Deadline(bounty), None);
+            self.receipts.push(receipt);
         }
     }
 
-    /// Applies a record.
+    /// Applies a record. Gives the [`Rejection`] of a rule, if one rejects it:
+    /// such a record is included all the same, and its receipt says so.
     ///
     /// # Errors
     /// The [`Rejection`] for which it cannot be included; the state is unchanged,
-    /// and a block with it is invalid. A record that a rule rejects is `Ok`, and
-    /// its receipt says so.
-    pub fn apply(&mut self, tx: &Transaction) -> Result<(), Rejection> {
+    /// and a block with it is invalid.
+    pub fn apply(&mut self, tx: &Transaction) -> Result<Option<Rejection>, Rejection> {
         if let Err(refused) = crate::accounts::charge(self, tx) {
             self.tables.rollback();
             return Err(refused);
         }
         self.keep();
-        let charged = self.moves.len();
-        let rejected = match crate::accounts::dispatch(self, tx) {
-            Ok(()) => None,
-            Err(rejection) => {
-                // The byte fee stays; all else goes.
-                self.tables.rollback();
-                self.moves.truncate(charged);
-                self.events.clear();
-                Some(rejection)
-            }
-        };
+        let rejected = self.rule(tx);
         self.keep();
-        self.receipt(Cause::Record(tx.id), rejected);
-        Ok(())
+        let receipt = self.take_receipt(Cause::Record(tx.id), rejected.as_ref());
+        self.receipts.push(receipt);
+        Ok(rejected)
+    }
+
+    /// What would come of a record in a block of its own at `time_ms`, before any
+    /// deadline fires. Nothing changes.
+    ///
+    /// # Errors
+    /// The [`Rejection`] for which it could not be included.
+    pub fn trial(
+        &mut self,
+        tx: &Transaction,
+        time_ms: u64,
+    ) -> Result<(Receipt, Option<Rejection>), Rejection> {
+        self.tables
+            .clock
+            .update(&(), |clock| clock.time_ms = time_ms);
+        let tried = crate::accounts::charge(self, tx).map(|()| {
+            let rejected = self.rule(tx);
+            (
+                self.take_receipt(Cause::Record(tx.id), rejected.as_ref()),
+                rejected,
+            )
+        });
+        self.tables.rollback();
+        tried
+    }
+
+    /// Lets the rule that a charged record is for do its work, whole or not at all.
+    fn rule(&mut self, tx: &Transaction) -> Option<Rejection> {
+        let charged = self.moves.len();
+        let rejection = crate::accounts::dispatch(self, tx).err()?;
+        // The byte fee stays; all else goes.
+        self.tables.rollback();
+        self.moves.truncate(charged);
+        self.events.clear();
+        Some(rejection)
     }
 
     /// Ends the block: its root, receipts and changed entries.
@@ -341,13 +368,13 @@ impl State {
         self.tables.commit();
     }
 
-    fn receipt(&mut self, cause: Cause, rejected: Option<Rejection>) {
-        self.receipts.push(Receipt {
+    fn take_receipt(&mut self, cause: Cause, rejected: Option<&Rejection>) -> Receipt {
+        Receipt {
             cause,
             rejected: rejected.map(|rejection| Code::lossy(rejection.code())),
             moves: std::mem::take(&mut self.moves),
             events: std::mem::take(&mut self.events),
-        });
+        }
     }
 }
 

@@ -188,7 +188,7 @@ impl Play {
         envelope.nonce += gap;
         let tx = World::sign(who, &envelope, &action);
         match self.world.state.apply(&tx) {
-            Ok(()) => {
+            Ok(_) => {
                 entries.push((before, self.entries()));
                 included.push(tx);
             }

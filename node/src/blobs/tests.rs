@@ -104,7 +104,8 @@ fn another_blob_than_expected_leaves_nothing_behind() {
 #[test]
 fn a_blob_above_the_limit_leaves_nothing_behind() {
     let (dir, blobs) = open();
-    let blobs = blobs.with_bytes_max(10);
+    drop(blobs);
+    let blobs = Blobs::open_with(dir.path(), 10).expect("it opens");
     assert!(blobs.put(&[0; 10][..]).is_ok());
     let error = blobs.put(io::repeat(0)).expect_err("it never ends");
     assert!(matches!(error, BlobError::TooLong { limit_bytes: 10 }));
@@ -217,4 +218,58 @@ fn one_process_has_a_blob_folder_at_a_time() {
     ));
     drop(blobs);
     assert!(Blobs::open(dir.path()).is_ok());
+}
+
+#[test]
+fn an_arrival_that_broke_off_goes_on_where_it_was() {
+    let (dir, blobs) = open();
+    let bytes = bytes(3 * PART_BYTES / 2);
+    let blob = BlobRef {
+        id: id_of(&bytes),
+        size_bytes: bytes.len() as u64,
+    };
+    let mut arrival = blobs.arrive(blob).expect("it begins");
+    assert!(matches!(blobs.arrive(blob), Err(BlobError::Arriving(id)) if id == blob.id));
+    arrival.write(&bytes[..1_000]).expect("room");
+    drop(arrival);
+    assert_eq!(blobs.arrived_bytes(blob.id).expect("readable"), 1_000);
+    drop(blobs);
+    let blobs = Blobs::open(dir.path()).expect("it opens");
+    let mut arrival = blobs.arrive(blob).expect("it goes on");
+    assert_eq!(arrival.offset(), 1_000);
+    arrival.write(&bytes[1_000..]).expect("room");
+    assert_eq!(arrival.finish().expect("whole"), blob);
+    assert!(read(&blobs, blob.id).expect("whole") == bytes);
+    assert_eq!(files(&dir, "staging"), [""; 0]);
+}
+
+#[test]
+fn an_arrival_of_other_bytes_than_announced_is_refused() {
+    let (dir, blobs) = open();
+    let blob = BlobRef {
+        id: id_of(b"announced"),
+        size_bytes: 9,
+    };
+    let mut arrival = blobs.arrive(blob).expect("it begins");
+    assert!(matches!(
+        arrival.write(b"ten bytes."),
+        Err(BlobError::Length {
+            found_bytes: 10,
+            ..
+        })
+    ));
+    arrival.write(b"other").expect("room");
+    assert!(matches!(
+        arrival.finish(),
+        Err(BlobError::Length { found_bytes: 5, .. })
+    ));
+    let mut arrival = blobs.arrive(blob).expect("it goes on");
+    arrival.write(b"byte").expect("room");
+    assert!(matches!(arrival.finish(), Err(BlobError::Mismatch { .. })));
+    // Wrong bytes cannot become right ones.
+    assert_eq!(blobs.arrived_bytes(blob.id).expect("readable"), 0);
+    let mut arrival = blobs.arrive(blob).expect("it begins anew");
+    arrival.write(b"announced").expect("room");
+    assert_eq!(arrival.finish().expect("whole"), blob);
+    assert_eq!(files(&dir, "blobs").len(), 1);
 }

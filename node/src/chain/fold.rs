@@ -1,12 +1,13 @@
 //! The state as the fold of the log: genesis, then block after block.
 
-use market::{BlockOutcome, Change, State};
+use market::State;
 use protocol::id::ItemId;
 use protocol::record::GenesisRecord;
 
-use super::ChainError;
+use super::{Applied, ChainError};
 use crate::block::{BLOCK_BYTES_LIMIT, Block};
-use crate::derived::Stamp;
+use crate::derived::{Stamp, Written};
+use crate::history::Past;
 use crate::log::Log;
 use crate::sequencer::{Sequencer, Solo, Tip};
 
@@ -41,19 +42,24 @@ pub(super) fn stamp(tip: &Tip) -> Stamp {
 }
 
 /// Applies a whole block. After an error the state is of no more use.
-pub(crate) fn apply(state: &mut State, block: &Block) -> Result<BlockOutcome, ChainError> {
+pub(crate) fn apply(state: &mut State, block: &Block) -> Result<Applied, ChainError> {
     let header = &block.header().header;
     state.begin_block(header.height, header.time_ms);
+    let mut rejected = Vec::new();
     for (place, record) in block.records().iter().enumerate() {
-        state
+        let why = state
             .apply(&record.tx)
             .map_err(|rejection| ChainError::Inadmissible {
                 height: header.height,
                 item: place as u64 + 1,
                 rejection,
             })?;
+        rejected.extend(why.map(|why| (place, why)));
     }
-    Ok(state.end_block())
+    Ok(Applied {
+        outcome: state.end_block(),
+        rejected,
+    })
 }
 
 /// Folds the whole log, every signature checked.
@@ -65,13 +71,13 @@ pub(super) fn fold(log: &Log) -> Result<State, ChainError> {
 }
 
 /// Verifies and applies the log's blocks from a height to the end; tells `sink`
-/// of each block's changes.
+/// what each block has to be written of.
 pub(super) fn replay(
     log: &Log,
     from: u64,
     solo: &mut Solo,
     state: &mut State,
-    mut sink: impl FnMut(&Tip, &[Change]) -> Result<(), ChainError>,
+    mut sink: impl FnMut(&Tip, &Written<'_>) -> Result<(), ChainError>,
 ) -> Result<(), ChainError> {
     for next in log.blocks(from) {
         let (height, body) = next?;
@@ -82,9 +88,14 @@ pub(super) fn replay(
         let block = solo
             .verify(&body)
             .map_err(|error| not_valid(error.into()))?;
-        let outcome = apply(state, &block).map_err(not_valid)?;
+        let outcome = apply(state, &block).map_err(not_valid)?.outcome;
         solo.commit(&block, outcome.state_root, outcome.receipts_root);
-        sink(solo.tip(), &outcome.changes)?;
+        let past = Past::of(&block, &outcome.receipts, state);
+        let written = Written {
+            changes: &outcome.changes,
+            past: &past,
+        };
+        sink(solo.tip(), &written)?;
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use market::State;
 use protocol::id::Digest;
 
-use super::fold::{fold, genesis_state, replay, stamp, tip};
+use super::fold::{genesis_state, replay, stamp, tip};
 use super::{Chain, ChainError, Recovery, StateRecovery};
 use crate::block;
 use crate::derived::{Derived, Stamp};
@@ -59,9 +59,9 @@ fn from_database(database: &Path, log: &Log) -> Result<Opened, String> {
         return Ok((state, derived, StateRecovery::Loaded));
     }
     let mut solo = Solo::new(log.genesis(), tip(found.id, &state), None);
-    replay(log, from + 1, &mut solo, &mut state, |tip, changes| {
-        let written = derived.write(&stamp(tip), changes);
-        written.map_err(|error| database_error(database, error))
+    replay(log, from + 1, &mut solo, &mut state, |tip, written| {
+        let done = derived.write(&stamp(tip), written);
+        done.map_err(|error| database_error(database, error))
     })
     .map_err(|error| format!("the log could not be followed from the state database: {error}"))?;
     Ok((state, derived, StateRecovery::CaughtUp { from }))
@@ -111,12 +111,20 @@ fn agree(found: &Stamp, state: &State, log: &Log) -> Result<(), String> {
 
 /// Moves the database aside, folds the log, and fills a new one.
 fn rebuild(database: &Path, log: &Log, why: String) -> Result<Opened, ChainError> {
-    let state = fold(log)?;
     let moved_to =
         Derived::move_aside(database).map_err(|error| database_error(database, error))?;
-    let stamp = stamp(&tip(log.tip(), &state));
-    let derived =
-        Derived::fill(database, &stamp, &state).map_err(|error| database_error(database, error))?;
+    let mut state = genesis_state(log.genesis())?;
+    let begin = tip(log.genesis().id, &state);
+    let mut derived = Derived::fill(database, &stamp(&begin), &state)
+        .map_err(|error| database_error(database, error))?;
+    let mut solo = Solo::new(log.genesis(), begin, None);
+    replay(log, 1, &mut solo, &mut state, |tip, written| {
+        let done = derived.write(&stamp(tip), written);
+        done.map_err(|error| database_error(database, error))
+    })?;
+    derived
+        .flush()
+        .map_err(|error| database_error(database, error))?;
     let is_new = moved_to.is_none() && log.height() == 0;
     let how = if is_new {
         StateRecovery::Fresh

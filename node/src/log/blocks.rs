@@ -4,19 +4,19 @@ use std::fs::File;
 use std::io::{self, BufReader, Seek, SeekFrom};
 
 use super::frame::{self, FRAME_HEAD_BYTES, FrameFlaw};
-use super::{Log, LogError};
+use super::{LogError, LogView};
 
 /// The blocks of a log, one after the other.
 #[derive(Debug)]
 pub struct Blocks<'a> {
-    log: &'a Log,
+    log: &'a LogView,
     next: u64,
     /// The open segment, and where its next frame begins.
     place: Option<(usize, BufReader<File>, u64)>,
 }
 
 impl<'a> Blocks<'a> {
-    pub(super) fn new(log: &'a Log, from: u64) -> Self {
+    pub(super) fn new(log: &'a LogView, from: u64) -> Self {
         Self {
             log,
             next: from,

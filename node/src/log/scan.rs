@@ -9,7 +9,7 @@ use protocol::id::ItemId;
 use protocol::record::GenesisRecord;
 
 use super::frame::{self, FRAME_HEAD_BYTES, FrameFlaw};
-use super::{Log, LogError, SEGMENT_BYTES_MAX, Segment, TailCut, sync_dir, tail};
+use super::{Log, LogError, LogView, SEGMENT_BYTES_MAX, Segment, TailCut, sync_dir, tail};
 use crate::block::{self, BODY_BYTES_MAX};
 
 /// The segments of a folder, ascending. Files of other names are not the log's.
@@ -94,13 +94,15 @@ fn begin(dir: &Path, lock: File, first: &Segment, access: Access) -> Result<Log,
         genesis_item: item.clone(),
         tip: genesis.id,
         genesis,
-        segments: Vec::new(),
-        marks: Vec::new(),
+        view: LogView {
+            segments: Vec::new(),
+            marks: Vec::new(),
+            height: 0,
+            items: 0,
+        },
         file,
         file_bytes: 0,
         segment_bytes_max: SEGMENT_BYTES_MAX,
-        height: 0,
-        items: 0,
         // What was opened for reading takes no block.
         is_poisoned: access == Access::Read,
     })
@@ -114,10 +116,10 @@ fn read_segment(
     access: Access,
 ) -> Result<Option<TailCut>, LogError> {
     let path = &segment.path;
-    let next = if log.segments.is_empty() {
+    let next = if log.view.segments.is_empty() {
         0
     } else {
-        log.height + 1
+        log.view.height + 1
     };
     if segment.first != next {
         let (path, found) = (path.clone(), segment.first);
@@ -131,7 +133,7 @@ fn read_segment(
     let file = OpenOptions::new().read(true).append(may_write).open(path);
     log.file = file.map_err(LogError::io(path))?;
     log.file_bytes = 0;
-    log.segments.push(segment.clone());
+    log.view.segments.push(segment.clone());
     let mut reader = BufReader::new(File::open(path).map_err(LogError::io(path))?);
     let mut last = None;
     loop {
@@ -152,7 +154,7 @@ fn read_segment(
                 }
                 return Ok(Some(cut));
             }
-            Err(flaw) => return Err(damaged(path, log.file_bytes, log.height + 1, flaw)),
+            Err(flaw) => return Err(damaged(path, log.file_bytes, log.view.height + 1, flaw)),
         }
     }
 }
@@ -160,14 +162,14 @@ fn read_segment(
 /// Checks that a whole frame is the next block, and counts it.
 fn count(log: &mut Log, path: &Path, body: &[u8]) -> Result<(), LogError> {
     let size = (FRAME_HEAD_BYTES + body.len()) as u64;
-    if log.items == 0 {
+    if log.view.items == 0 {
         // The genesis, which was read already.
-        log.items = 1;
+        log.view.items = 1;
         log.mark(0);
         log.file_bytes += size;
         return Ok(());
     }
-    let height = log.height + 1;
+    let height = log.view.height + 1;
     let (id, items) = follows(body, height, log.tip).map_err(|why| LogError::Misplaced {
         path: path.to_owned(),
         offset: log.file_bytes,
@@ -206,7 +208,7 @@ fn damaged(path: &Path, offset: u64, height: u64, flaw: FrameFlaw) -> LogError {
 /// Cuts what stands behind the last whole frame, if it can only be a torn write;
 /// to a reader it only does not count.
 fn cut(log: &mut Log, path: &Path, flaw: FrameFlaw, access: Access) -> Result<TailCut, LogError> {
-    let (offset, height) = (log.file_bytes, log.height + 1);
+    let (offset, height) = (log.file_bytes, log.view.height + 1);
     let size_bytes = log.file.metadata().map_err(LogError::io(path))?.len() - offset;
     // A crash tears one write, and one write is one frame.
     if size_bytes > (FRAME_HEAD_BYTES + BODY_BYTES_MAX) as u64 {

@@ -76,8 +76,8 @@ fn segments_roll_and_blocks_are_found_in_all_of_them() {
     chain.log_mut().set_segment_bytes_max(4_000);
     crate::testing::tell(&mut chain, 200);
     let end = chain.tip().id;
-    assert!(chain.log().segments.len() > 20);
-    assert!(chain.log().marks.len() >= 200 / 64);
+    assert!(chain.log().view.segments.len() > 20);
+    assert!(chain.log().view.marks.len() >= 200 / 64);
     let read = |log: &Log| -> Vec<Vec<u8>> {
         let blocks = log.blocks(0).map(|block| block.map(|(_, body)| body));
         blocks.collect::<Result<_, _>>().expect("whole")
@@ -91,7 +91,10 @@ fn segments_roll_and_blocks_are_found_in_all_of_them() {
         let body = log.read(height).expect("whole");
         assert_eq!(body.as_ref(), Some(&before[height as usize]));
     }
-    let (first, gone) = (log.segments[1].first, log.segments[1].path.clone());
+    let (first, gone) = (
+        log.view.segments[1].first,
+        log.view.segments[1].path.clone(),
+    );
     drop(log);
     fs::remove_file(&gone).expect("a segment");
     match Log::open(&dir.path().join("log")) {
@@ -274,7 +277,7 @@ fn whole_frames_in_the_wrong_place_are_named() {
     // The blocks of another network, at the right heights.
     let dir = tempfile::tempdir().expect("a folder");
     let other = Log::create(&dir.path().join("log"), &genesis_of("other")).expect("created");
-    let path = other.segments[0].path.clone();
+    let path = other.view.segments[0].path.clone();
     drop(other);
     let mut bytes = fs::read(&path).expect("a segment");
     bytes.extend_from_slice(&told.bytes[told.places[1] as usize..]);

@@ -10,7 +10,7 @@ use crate::testing::{key, tell, told};
 fn exported(height: u64) -> (TempDir, Chain, Vec<u8>) {
     let dir = tempfile::tempdir().expect("a folder");
     let chain = told(dir.path(), height);
-    let bytes = export(chain.log(), Vec::new(), |_| ()).expect("exported");
+    let bytes = export(chain.log().view(), Vec::new(), |_| ()).expect("exported");
     (dir, chain, bytes)
 }
 
@@ -63,13 +63,13 @@ fn an_export_is_a_plain_bundle_of_the_log_in_order() {
 fn an_export_tells_how_far_it_is_and_says_when_it_cannot_write() {
     let (_dir, chain, bytes) = exported(2);
     let mut heights = Vec::new();
-    export(chain.log(), Vec::new(), |progress| {
+    export(chain.log().view(), Vec::new(), |progress| {
         heights.push(progress.height)
     })
     .expect("exported");
     assert_eq!(heights, [0, 1, 1, 1, 2, 2, 2]);
     let mut small = vec![0; bytes.len() - 1];
-    let error = export(chain.log(), &mut small[..], |_| ()).expect_err("no room");
+    let error = export(chain.log().view(), &mut small[..], |_| ()).expect_err("no room");
     assert!(matches!(error, crate::ExportError::Write(_)), "{error}");
 }
 
@@ -81,7 +81,7 @@ fn a_log_damaged_since_it_was_opened_is_not_exported() {
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     std::fs::write(&path, bytes).expect("damaged");
-    let error = export(chain.log(), Vec::new(), |_| ()).expect_err("damaged");
+    let error = export(chain.log().view(), Vec::new(), |_| ()).expect_err("damaged");
     assert!(error.to_string().contains("is damaged"), "{error}");
 }
 
@@ -228,7 +228,7 @@ fn an_export_of_a_log_in_many_segments_replays() {
     let mut chain = told(dir.path(), 0);
     chain.log_mut().set_segment_bytes_max(3_000);
     tell(&mut chain, 40);
-    let bytes = export(chain.log(), Vec::new(), |_| ()).expect("exported");
+    let bytes = export(chain.log().view(), Vec::new(), |_| ()).expect("exported");
     let replayed = replay(&bytes[..], |_| ()).expect("it replays");
     assert_eq!(replayed.state_root, chain.tip().state_root);
 }

@@ -17,8 +17,8 @@
 //! target, anchor (empty where absent), the tag bytes, data. The id is SHA-256
 //! of the signature.
 //!
-//! Invariants: a [`SignedItem`] was read in full and is canonical: its fields
-//! encode to exactly its bytes. A [`VerifiedItem`] also has a valid signature;
+//! Invariants: a [`SignedItem`] was read or made in full and is canonical: its
+//! fields encode to exactly its bytes. A [`VerifiedItem`] also has a valid signature;
 //! only signing and verifying make one, so whoever takes one checks nothing
 //! again. The id covers only the signature, and a key's holder can sign the
 //! same content twice: duplicates are judged by (owner, nonce), never by id.
@@ -136,6 +136,50 @@ impl Draft {
         bytes.extend_from_slice(&self.data);
         Ok(VerifiedItem(SignedItem::assemble(header, bytes)))
     }
+
+    /// The 48 bytes that the owner's key has to sign, for a key that is held
+    /// elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// The tags break a limit.
+    pub fn message(&self, owner: &PublicKey) -> Result<DeepHash, ItemError> {
+        let start = tags_offset(self.target, self.anchor);
+        let raw_tags = encode_tags(&self.tags).map_err(|error| ItemError::tags(start, error))?;
+        let data_hash = deep_hash::blob(&self.data);
+        Ok(message(
+            owner,
+            self.target,
+            self.anchor,
+            &raw_tags,
+            &data_hash,
+        ))
+    }
+
+    /// The item that an owner's signature over [`Draft::message`] makes of the
+    /// draft. The signature is not checked: [`SignedItem::verify`] does that.
+    ///
+    /// # Errors
+    ///
+    /// The tags break a limit.
+    pub fn with_signature(
+        self,
+        owner: PublicKey,
+        signature: [u8; SIGNATURE_LEN],
+    ) -> Result<SignedItem, ItemError> {
+        let start = tags_offset(self.target, self.anchor);
+        let raw_tags = encode_tags(&self.tags).map_err(|error| ItemError::tags(start, error))?;
+        let (header, mut bytes) = ItemHeader::encode(
+            owner,
+            signature,
+            self.target,
+            self.anchor,
+            self.tags,
+            &raw_tags,
+        );
+        bytes.extend_from_slice(&self.data);
+        Ok(SignedItem::assemble(header, bytes))
+    }
 }
 
 /// Everything of an item before its data.
@@ -195,7 +239,21 @@ impl ItemHeader {
         let raw_tags = encode_tags(&tags).map_err(|error| ItemError::tags(start, error))?;
         let message = message(&owner, target, anchor, &raw_tags, data_hash);
         let signature = key.sign(&message);
+        Ok(Self::encode(
+            owner, signature, target, anchor, tags, &raw_tags,
+        ))
+    }
 
+    /// A header with its encoding. `raw_tags` is the encoding of `tags`.
+    fn encode(
+        owner: PublicKey,
+        signature: [u8; SIGNATURE_LEN],
+        target: Option<[u8; 32]>,
+        anchor: Option<[u8; 32]>,
+        tags: Vec<Tag>,
+        raw_tags: &[u8],
+    ) -> (Self, Vec<u8>) {
+        let start = tags_offset(target, anchor);
         let mut bytes = Vec::with_capacity(start + raw_tags.len());
         bytes.extend_from_slice(&SIGNATURE_TYPE.to_le_bytes());
         bytes.extend_from_slice(&signature);
@@ -206,7 +264,7 @@ impl ItemHeader {
         }
         bytes.extend_from_slice(&(tags.len() as u64).to_le_bytes());
         bytes.extend_from_slice(&(raw_tags.len() as u64).to_le_bytes());
-        bytes.extend_from_slice(&raw_tags);
+        bytes.extend_from_slice(raw_tags);
 
         let header = Self {
             signature,
@@ -216,7 +274,7 @@ impl ItemHeader {
             tags,
             size_bytes: bytes.len(),
         };
-        Ok((header, bytes))
+        (header, bytes)
     }
 
     /// Checks the signature, given the deep hash of the data.
@@ -282,7 +340,7 @@ impl ItemHeader {
     }
 }
 
-/// An item that was read in full; its signature was not checked. Clones share its bytes.
+/// An item that is complete; its signature was not checked. Clones share its bytes.
 ///
 /// Its header's accessors ([`ItemHeader`]) are its own.
 #[derive(Clone)]

@@ -28,7 +28,8 @@ pub use action::*;
 pub use genesis::*;
 
 use crate::amount::Amount;
-use crate::ans104::{Draft, Tag, VerifiedItem};
+use crate::ans104::item::ITEM_BYTES_MIN;
+use crate::ans104::{Draft, Tag, VerifiedItem, encode_tags};
 use crate::id::{Address, ItemId, NetworkId};
 use crate::json::{self, JsonError};
 
@@ -116,6 +117,9 @@ pub enum RecordError {
     /// The anchor is not used.
     #[error("a record has no anchor, this item has one")]
     Anchor,
+    /// More tags than an item may have, or longer ones.
+    #[error("the tags break a limit of ANS-104 items")]
+    Tags,
     /// The body is not the strict JSON of this type.
     #[error("the body of a '{record_type}' is not valid: {error}")]
     Body {
@@ -138,6 +142,7 @@ impl RecordError {
             Self::UnknownType(_) => "record_type_unknown",
             Self::Target { .. } => "record_target",
             Self::Anchor => "record_anchor",
+            Self::Tags => "record_tags",
             Self::Body { .. } => "record_body",
         }
     }
@@ -149,30 +154,35 @@ impl Transaction {
     /// # Errors
     /// [`RecordError`] for everything that the module's head does not allow.
     pub fn read(item: &VerifiedItem) -> Result<Self, RecordError> {
-        let size = item.bytes().len();
-        if size > RECORD_BYTES_MAX {
-            return Err(RecordError::TooLong(size));
-        }
-        if item.anchor().is_some() {
-            return Err(RecordError::Anchor);
-        }
-        let tags = Envelope::tags(item.tags())?;
-        let network = tags.parsed("Network", "is not a network id")?;
-        let envelope = Envelope {
-            network,
-            nonce: tags.number("Nonce")?,
-            valid_until_ms: tags.number("Valid-Until")?,
+        let parts = Parts {
+            size_bytes: item.bytes().len(),
+            target: item.target().copied(),
+            has_anchor: item.anchor().is_some(),
+            tags: item.tags(),
+            data: item.data(),
         };
-        let record_type = tags.text("Record-Type")?;
-        let target = item.target().copied();
-        let action = Action::read(record_type, target, tags.rest, item.data())?;
-        Ok(Self {
-            id: item.id(),
-            signer: item.address(),
-            envelope,
-            action,
-            size_bytes: size as u32,
-        })
+        parts.read(item.id(), item.address())
+    }
+
+    /// Reads the record that a draft would be if `signer` signed it, to try what
+    /// would come of it. Its id is a stand-in: the real one comes with the signature.
+    ///
+    /// # Errors
+    /// As [`Self::read`]; or the tags break a limit of items.
+    pub fn of_draft(signer: Address, draft: &Draft) -> Result<Self, RecordError> {
+        let tags = encode_tags(&draft.tags).map_err(|_| RecordError::Tags)?;
+        let parts = Parts {
+            size_bytes: ITEM_BYTES_MIN
+                + draft.target.map_or(0, |target| target.len())
+                + draft.anchor.map_or(0, |anchor| anchor.len())
+                + tags.len()
+                + draft.data.len(),
+            target: draft.target,
+            has_anchor: draft.anchor.is_some(),
+            tags: &draft.tags,
+            data: &draft.data,
+        };
+        parts.read(ItemId([0; 32]), signer)
     }
 
     /// The unsigned item of an action.
@@ -197,6 +207,43 @@ impl Transaction {
     /// The byte fee at `fee_per_byte`; `None` if it does not fit.
     pub fn byte_fee(&self, fee_per_byte: Amount) -> Option<Amount> {
         fee_per_byte.checked_mul(u128::from(self.size_bytes))
+    }
+}
+
+/// What a record is read from: an item, or a draft of one.
+struct Parts<'a> {
+    size_bytes: usize,
+    target: Option<[u8; 32]>,
+    has_anchor: bool,
+    tags: &'a [Tag],
+    data: &'a [u8],
+}
+
+impl Parts<'_> {
+    fn read(self, id: ItemId, signer: Address) -> Result<Transaction, RecordError> {
+        let size = self.size_bytes;
+        if size > RECORD_BYTES_MAX {
+            return Err(RecordError::TooLong(size));
+        }
+        if self.has_anchor {
+            return Err(RecordError::Anchor);
+        }
+        let tags = Envelope::tags(self.tags)?;
+        let network = tags.parsed("Network", "is not a network id")?;
+        let envelope = Envelope {
+            network,
+            nonce: tags.number("Nonce")?,
+            valid_until_ms: tags.number("Valid-Until")?,
+        };
+        let record_type = tags.text("Record-Type")?;
+        let action = Action::read(record_type, self.target, tags.rest, self.data)?;
+        Ok(Transaction {
+            id,
+            signer,
+            envelope,
+            action,
+            size_bytes: size as u32,
+        })
     }
 }
 

@@ -49,6 +49,37 @@ fn a_signed_draft_reads_back() {
 }
 
 #[test]
+fn a_signature_from_elsewhere_makes_the_same_item() {
+    for draft in [draft(), Draft::default()] {
+        let owner = key().public();
+        let signature = key().sign(&draft.message(&owner).unwrap());
+        let made = draft.clone().with_signature(owner, signature).unwrap();
+        assert_eq!(made.verify().unwrap(), draft.sign(&key()).unwrap());
+    }
+}
+
+#[test]
+fn another_keys_signature_makes_an_item_that_does_not_verify() {
+    let owner = key().public();
+    let signature = SecretKey::from_seed(&[8; 32]).sign(&draft().message(&owner).unwrap());
+    let error = draft().with_signature(owner, signature).unwrap().verify();
+    assert_eq!(
+        error.unwrap_err().flaw,
+        ItemFlaw::Signature(SignatureError::Mismatch)
+    );
+}
+
+#[test]
+fn tags_past_a_limit_have_no_message_and_make_no_item() {
+    let mut long = draft();
+    long.tags = vec![Tag::new("a", "b"); TAGS_MAX + 1];
+    let owner = key().public();
+    let error = long.clone().sign(&key()).unwrap_err();
+    assert_eq!(long.message(&owner), Err(error));
+    assert_eq!(long.with_signature(owner, [0; 64]), Err(error));
+}
+
+#[test]
 fn the_smallest_item_has_116_bytes() {
     let item = Draft::default().sign(&key()).unwrap();
     assert_eq!(item.bytes().len(), ITEM_BYTES_MIN);

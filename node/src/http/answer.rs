@@ -1,0 +1,195 @@
+//! Answers: JSON, or an error with its status.
+
+use axum::Json;
+use axum::body::{Body, Bytes};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use protocol::api::{ErrorAnswer, Problem};
+
+use super::BODY_PATIENCE;
+use crate::derived::DerivedError;
+
+/// An error on its way out.
+#[derive(Debug)]
+pub(super) struct Wrong(pub(super) StatusCode, pub(super) Box<Problem>);
+
+/// What a route gives.
+pub(super) type Answered<T> = Result<T, Wrong>;
+
+impl Wrong {
+    pub(super) fn new(status: StatusCode, problem: Problem) -> Self {
+        Self(status, Box::new(problem))
+    }
+}
+
+impl IntoResponse for Wrong {
+    fn into_response(self) -> Response {
+        let Self(status, problem) = self;
+        let retry = problem.retry_after_ms;
+        let answer = ErrorAnswer { error: *problem };
+        let mut response = (status, Json(answer)).into_response();
+        if let Some(retry_ms) = retry {
+            let seconds = HeaderValue::from(retry_ms.div_ceil(1_000));
+            response.headers_mut().insert(header::RETRY_AFTER, seconds);
+        }
+        response
+    }
+}
+
+impl From<DerivedError> for Wrong {
+    fn from(error: DerivedError) -> Self {
+        let problem = Problem::new(
+            "history",
+            format_args!("the node cannot read its past now: {error}"),
+            "try again later; the node's operator can restart it, which rebuilds what is missing",
+        );
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            problem.retry_after_ms(5_000),
+        )
+    }
+}
+
+/// Something that does not make sense.
+pub(super) fn bad(code: &str, message: impl std::fmt::Display, next_step: &str) -> Wrong {
+    Wrong::new(
+        StatusCode::BAD_REQUEST,
+        Problem::new(code, message, next_step),
+    )
+}
+
+/// Something that is not there.
+pub(super) fn missing(what: &str, id: impl std::fmt::Display) -> Wrong {
+    Wrong::new(
+        StatusCode::NOT_FOUND,
+        Problem::new(
+            format!("unknown_{}", what.replace(' ', "_")),
+            format_args!("there is no {what} {id}"),
+            "check the id and which network the node serves; what was just sent may not be in a block yet",
+        ),
+    )
+}
+
+/// A promise of our own code that did not hold.
+pub(super) fn bug(error: impl std::fmt::Display) -> Wrong {
+    Wrong::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        Problem::new("bug", error, "please report this with what you sent"),
+    )
+}
+
+/// The node cannot answer now.
+pub(super) fn unavailable(problem: Problem) -> Wrong {
+    Wrong::new(StatusCode::SERVICE_UNAVAILABLE, problem)
+}
+
+/// Why a record was not taken, with the status that says whose turn it is.
+pub(super) fn not_taken(problem: Problem) -> Wrong {
+    let status = match problem.code.as_str() {
+        "nonce" | "nonce_pending" => StatusCode::CONFLICT,
+        _ if problem.is_rejection => StatusCode::UNPROCESSABLE_ENTITY,
+        "blob_missing" | "blob_size" => StatusCode::UNPROCESSABLE_ENTITY,
+        _ => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    Wrong::new(status, problem)
+}
+
+pub(super) async fn no_route(uri: axum::http::Uri) -> Wrong {
+    Wrong::new(
+        StatusCode::NOT_FOUND,
+        Problem::new(
+            "route",
+            format_args!("this API has no route '{:.200}'", uri.path()),
+            "look at docs/api.md; this node speaks /v1",
+        ),
+    )
+}
+
+pub(super) async fn no_method(method: axum::http::Method) -> Wrong {
+    Wrong::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        Problem::new(
+            "method",
+            format_args!("this route does not take {method}"),
+            "look at docs/api.md",
+        ),
+    )
+}
+
+/// Reads a whole body of at most `limit_bytes`, from a sender who keeps sending.
+pub(super) async fn whole(body: Body, limit_bytes: usize) -> Answered<Bytes> {
+    let read = axum::body::to_bytes(body, limit_bytes);
+    match tokio::time::timeout(BODY_PATIENCE, read).await {
+        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(_)) => Err(Wrong::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            Problem::new(
+                "body",
+                format_args!("the body is longer than {limit_bytes} bytes, or broke off"),
+                "send less at once",
+            ),
+        )),
+        Err(_) => Err(slow()),
+    }
+}
+
+/// The sender keeps the node waiting.
+pub(super) fn slow() -> Wrong {
+    Wrong::new(
+        StatusCode::REQUEST_TIMEOUT,
+        Problem::new(
+            "slow_body",
+            format_args!(
+                "no more of the body came for {} seconds",
+                BODY_PATIENCE.as_secs()
+            ),
+            "send it again over a better connection; an upload goes on where it broke off",
+        ),
+    )
+}
+
+/// Reads a JSON body strictly.
+pub(super) fn json<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Answered<T> {
+    protocol::json::from_slice(bytes, bytes.len())
+        .map_err(|error| bad("json", error, "send what docs/api.md says for this route"))
+}
+
+/// Reads an id out of the path.
+pub(super) fn id<T: std::str::FromStr<Err = protocol::id::IdError>>(text: &str) -> Answered<T> {
+    text.parse().map_err(|error| {
+        bad(
+            "id",
+            error,
+            "give the 43 characters of the id as they were printed",
+        )
+    })
+}
+
+/// Bytes that are no text.
+pub(super) fn octets(bytes: impl Into<Body>) -> Response {
+    let kind = [(header::CONTENT_TYPE, "application/octet-stream")];
+    (kind, bytes.into()).into_response()
+}
+
+/// The query of a request; what does not fit is an error like any other.
+pub(super) struct Asked<T>(pub(super) T);
+
+impl<S: Sync, T: serde::de::DeserializeOwned> axum::extract::FromRequestParts<S> for Asked<T> {
+    type Rejection = Wrong;
+
+    async fn from_request_parts(
+        parts: &mut axum::http::request::Parts,
+        _: &S,
+    ) -> Result<Self, Wrong> {
+        axum::extract::Query::try_from_uri(&parts.uri)
+            .map(|query| Self(query.0))
+            .map_err(|error| {
+                let text = error.body_text();
+                bad(
+                    "query",
+                    text,
+                    "look at docs/api.md for what this route can be asked",
+                )
+            })
+    }
+}

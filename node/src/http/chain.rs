@@ -1,0 +1,278 @@
+//! Status, blocks, the log, proofs.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{Html, IntoResponse, Response};
+use protocol::ans104::BundleReader;
+use protocol::api::{
+    API_VERSION, BlockView, Mempool, Problem, Readiness, ReceiptProof, Status, Version,
+    to_base64url,
+};
+use protocol::benchmark::ARITHMETIC_VERSION;
+use protocol::id::ItemId;
+use protocol::merkle;
+use protocol::record::LOG_VERSION;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+
+use super::answer::{Answered, Wrong, bad, bug, id, missing, octets, unavailable};
+use super::records::{closed, find, no_history};
+use super::{App, Shared};
+use crate::block::BODY_LIMITS;
+use crate::chain::Chain;
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// How far the tip may be ahead of the clock before the node says that it is not ready.
+const CLOCK_BEHIND_MS_MAX: u64 = 2_000;
+
+pub(super) async fn live() -> &'static str {
+    "live\n"
+}
+
+pub(super) async fn ready(State(app): App) -> Response {
+    let mut reasons = Vec::new();
+    if let Some(trouble) = app.node.trouble() {
+        reasons.push(trouble.message);
+    }
+    match app.node.chain().await.open() {
+        None if reasons.is_empty() => reasons.push("the log is closed".to_owned()),
+        Some(chain) if !app.node.clock().is_by_hand() => {
+            let (now_ms, tip_ms) = (app.node.clock().now_ms(), chain.tip().time_ms);
+            if now_ms + CLOCK_BEHIND_MS_MAX < tip_ms {
+                let behind_ms = tip_ms - now_ms;
+                reasons.push(format!(
+                    "the clock is {behind_ms} ms behind the last block: set it right"
+                ));
+            }
+        }
+        _ => {}
+    }
+    let ready = reasons.is_empty();
+    let status = match ready {
+        true => StatusCode::OK,
+        false => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    (status, Json(Readiness { ready, reasons })).into_response()
+}
+
+pub(super) async fn version() -> Json<Version> {
+    Json(Version {
+        software: "lode".to_owned(),
+        version: VERSION.to_owned(),
+        api: API_VERSION,
+        log: LOG_VERSION,
+        arithmetic: ARITHMETIC_VERSION,
+    })
+}
+
+pub(super) async fn status(State(app): App) -> Answered<Json<Status>> {
+    Ok(Json(status_of(&app).await?))
+}
+
+async fn status_of(app: &Shared) -> Answered<Status> {
+    let chain = app.node.chain().await;
+    let chain = chain.open().ok_or_else(|| unavailable(closed(app)))?;
+    let (state, tip) = (chain.state(), chain.tip());
+    let clock = app.node.clock();
+    let info = state.network_info();
+    let mempool = {
+        let mempool = app.node.mempool();
+        let limits = mempool.limits();
+        Mempool {
+            records: mempool.len() as u64,
+            bytes: mempool.bytes() as u64,
+            records_max: limits.records_max as u64,
+            bytes_max: limits.bytes_max as u64,
+        }
+    };
+    Ok(Status {
+        version: VERSION.to_owned(),
+        api: API_VERSION,
+        network: info.id,
+        name: chain.genesis().genesis.name.clone(),
+        genesis: info.genesis,
+        proposer: info.proposer,
+        height: tip.height,
+        tip: tip.id,
+        time_ms: tip.time_ms,
+        clock_ms: clock.now_ms(),
+        hand_clock: clock.is_by_hand(),
+        is_dev: app.is_dev,
+        next_deadline_ms: state.next_deadline_ms(),
+        state_root: tip.state_root,
+        mempool,
+        supply: info.supply,
+        parameters: info.parameters.clone(),
+    })
+}
+
+/// A page for whoever opens the node in a browser.
+pub(super) async fn front(State(app): App) -> Answered<Html<String>> {
+    let status = status_of(&app).await?;
+    let row = |name: &str, value: String| format!("<tr><th>{name}</th><td>{value}</td></tr>");
+    let rows = [
+        row("network", status.network.to_string()),
+        row("height", status.height.to_string()),
+        row("last block", status.tip.to_string()),
+        row("state root", status.state_root.to_string()),
+        row("supply", format!("{} LODE", status.supply.to_lode_string())),
+        row("records that wait", status.mempool.records.to_string()),
+        row("version", status.version),
+    ];
+    // A name holds no control characters, but may hold markup.
+    let name = status
+        .name
+        .as_str()
+        .replace('&', "&amp;")
+        .replace('<', "&lt;");
+    Ok(Html(format!(
+        "<!doctype html><meta charset=utf-8><title>{name}: a Lode node</title>\
+         <style>body{{font:16px/1.5 system-ui;margin:3em auto;max-width:46em;padding:0 1em}}\
+         th{{text-align:left;padding-right:2em;font-weight:500}}td{{font-family:monospace;\
+         word-break:break-all}}</style><h1>{name}</h1><p>A node of the Lode market. Programs \
+         ask it under <code>/v1</code>; people use the <code>lode</code> command.</p>\
+         <table>{}</table>",
+        rows.concat()
+    )))
+}
+
+pub(super) async fn genesis(State(app): App) -> Answered<Response> {
+    let chain = app.node.chain().await;
+    let chain = chain.open().ok_or_else(|| unavailable(closed(&app)))?;
+    Ok(octets(chain.log().genesis_item().bytes().to_vec()))
+}
+
+fn height(text: &str) -> Answered<u64> {
+    text.parse()
+        .map_err(|_| bad("height", "a height is a whole number", "give one from 0 on"))
+}
+
+pub(super) async fn block(State(app): App, Path(text): Path<String>) -> Answered<Json<BlockView>> {
+    let height = height(&text)?;
+    let chain = app.node.chain().await;
+    let chain = chain.open().ok_or_else(|| unavailable(closed(&app)))?;
+    if height == 0 {
+        let genesis = chain.genesis();
+        return Ok(Json(BlockView {
+            height,
+            id: genesis.id,
+            time_ms: genesis.genesis.time_ms,
+            records: 0,
+            rejected: 0,
+            deadlines: 0,
+        }));
+    }
+    let found = chain.history().ok_or_else(no_history)?.block(height)?;
+    found.map(Json).ok_or_else(|| missing("block", height))
+}
+
+pub(super) async fn bundle(State(app): App, Path(text): Path<String>) -> Answered<Response> {
+    let height = height(&text)?;
+    let view = {
+        let chain = app.node.chain().await;
+        let chain = chain.open().ok_or_else(|| unavailable(closed(&app)))?;
+        chain.log().view().clone()
+    };
+    let body = app
+        .blocking(move || view.read(height).map_err(bug))
+        .await?
+        .ok_or_else(|| missing("block", height))?;
+    Ok(octets(body))
+}
+
+/// Sends what is written into it to a response, piece by piece.
+struct Sender {
+    pieces: mpsc::Sender<std::io::Result<Bytes>>,
+}
+
+impl std::io::Write for Sender {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let piece = Bytes::copy_from_slice(bytes);
+        let sent = self.pieces.blocking_send(Ok(piece));
+        sent.map_err(|_| std::io::ErrorKind::BrokenPipe)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+pub(super) async fn log(State(app): App) -> Answered<Response> {
+    let view = {
+        let chain = app.node.chain().await;
+        let chain = chain.open().ok_or_else(|| unavailable(closed(&app)))?;
+        chain.log().view().clone()
+    };
+    let (pieces, receiver) = mpsc::channel(4);
+    let app = Arc::clone(&app);
+    tokio::spawn(async move {
+        let sent = app.blocking(move || {
+            let broken = pieces.clone();
+            let out = std::io::BufWriter::with_capacity(1 << 18, Sender { pieces });
+            if let Err(error) = crate::export::export(&view, out, |_| {}) {
+                // The connection is cut, so that half a log is not taken for a whole one.
+                let _ = broken.blocking_send(Err(std::io::Error::other(error)));
+            }
+            Ok(())
+        });
+        sent.await
+    });
+    Ok(octets(Body::from_stream(ReceiverStream::new(receiver))))
+}
+
+/// That a record's receipt is on the log. The next block's header names the
+/// root, so a record in the last block gets an empty block after it.
+pub(super) async fn proof(
+    State(app): App,
+    Path(text): Path<String>,
+) -> Answered<Json<ReceiptProof>> {
+    let id: ItemId = id(&text)?;
+    let found = find(&app, id).await?;
+    let found = found.ok_or_else(|| missing("record", id))?;
+    let (height, place) = (found.place.height, found.place.place);
+    app.node.block_after(height).await;
+    let (history, view, genesis, network) = {
+        let chain = app.node.chain().await;
+        let chain = chain.open().ok_or_else(|| unavailable(closed(&app)))?;
+        (
+            Chain::history(chain).ok_or_else(no_history)?,
+            chain.log().view().clone(),
+            chain.log().genesis_item().clone(),
+            chain.genesis().network,
+        )
+    };
+    let proof = app.blocking(move || {
+        let next = view.read(height + 1).map_err(bug)?.ok_or_else(later)?;
+        let mut items = BundleReader::new(&next[..], BODY_LIMITS).map_err(bug)?;
+        let header = items.next_item().ok_or_else(later)?.map_err(bug)?;
+        let receipts = history.receipts(height)?.ok_or_else(no_history)?;
+        let leaves: Vec<Vec<u8>> = receipts.iter().map(|receipt| receipt.to_leaf()).collect();
+        let path = merkle::proof(&leaves, u64::from(place)).map_err(bug)?;
+        Ok(ReceiptProof {
+            genesis: to_base64url(genesis.bytes()),
+            record: to_base64url(found.item.bytes()),
+            receipt: to_base64url(&leaves[place as usize]),
+            place,
+            receipts: leaves.len() as u32,
+            path,
+            header: to_base64url(header.bytes()),
+            network,
+        })
+    });
+    Ok(Json(proof.await?))
+}
+
+fn later() -> Wrong {
+    let problem = Problem::new(
+        "proof_later",
+        "no block follows the record's yet, and the next header is what proves its receipt",
+        "ask again in a moment",
+    );
+    unavailable(problem.retry_after_ms(1_000))
+}

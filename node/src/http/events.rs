@@ -1,0 +1,191 @@
+//! Server-sent events: every block, or every receipt that touches a subject.
+//!
+//! The history is the source, so a reader that was away misses nothing: each
+//! event's id is its place on the log, and a reader begins after the last one.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use protocol::api::Problem;
+use protocol::id::{Address, ItemId};
+use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+
+use super::answer::{Answered, Asked, bad, bug, unavailable};
+use super::records::no_history;
+use super::{App, Shared};
+use crate::chain::Chain;
+use crate::history::{Place, Subject};
+
+/// A comment keeps the connection open so often.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// Events that are read from the history at once.
+const READ_AT_ONCE: usize = 64;
+
+/// Events that wait for a reader who is slow.
+const WAITING_MAX: usize = 64;
+
+#[derive(Deserialize)]
+pub(super) struct Filter {
+    account: Option<Address>,
+    bounty: Option<ItemId>,
+    asset: Option<ItemId>,
+    /// A height to begin at.
+    from: Option<u64>,
+}
+
+impl Filter {
+    fn subject(&self) -> Answered<Option<Subject>> {
+        let subjects = [
+            self.account.map(Subject::Account),
+            self.bounty.map(Subject::Bounty),
+            self.asset.map(Subject::Asset),
+        ];
+        let mut given = subjects.into_iter().flatten();
+        let subject = given.next();
+        if given.next().is_some() {
+            let message = "account, bounty and asset are given together";
+            return Err(bad("filter", message, "open one stream for each"));
+        }
+        Ok(subject)
+    }
+}
+
+pub(super) async fn events(
+    State(app): App,
+    Asked(filter): Asked<Filter>,
+    headers: HeaderMap,
+) -> Answered<Response> {
+    let subject = filter.subject()?;
+    let permit = Arc::clone(&app.event_readers)
+        .try_acquire_owned()
+        .map_err(|_| {
+            let problem = Problem::new(
+                "event_readers",
+                "as many readers of events as this node allows are connected",
+                "try again later, or ask for pages of the history",
+            );
+            unavailable(problem.retry_after_ms(10_000))
+        })?;
+    let height = *app.node.heights().borrow();
+    let from = match (last_event(&headers)?, filter.from) {
+        (Some(last), _) => last.next(),
+        (None, Some(height)) => Place { height, place: 0 },
+        (None, None) => Place {
+            height: height + 1,
+            place: 0,
+        },
+    };
+    let (sender, receiver) = mpsc::channel(WAITING_MAX);
+    tokio::spawn(async move {
+        // A failing history ends the stream; the reader comes again with its last id.
+        let _ = send(&app, subject, from, &sender).await;
+        drop(permit);
+    });
+    let keep_alive = KeepAlive::new().interval(KEEP_ALIVE);
+    let stream = ReceiverStream::new(receiver);
+    Ok(Sse::new(stream).keep_alive(keep_alive).into_response())
+}
+
+fn last_event(headers: &HeaderMap) -> Answered<Option<Place>> {
+    let Some(text) = headers.get("last-event-id") else {
+        return Ok(None);
+    };
+    let place = text.to_str().ok().and_then(|text| text.parse().ok());
+    let next = "give the id of the last event as it came";
+    place
+        .map(Some)
+        .ok_or_else(|| bad("last_event_id", "this is no event's id", next))
+}
+
+type Events = mpsc::Sender<Result<Event, Infallible>>;
+
+/// Sends what is on the log and then what comes, until the reader has gone.
+async fn send(
+    app: &Arc<Shared>,
+    subject: Option<Subject>,
+    mut from: Place,
+    events: &Events,
+) -> Answered<()> {
+    let mut heights = app.node.heights();
+    loop {
+        let height = *heights.borrow_and_update();
+        while from.height <= height {
+            let (found, next) = read(app, subject, from, height).await?;
+            for event in found {
+                if events.send(Ok(event)).await.is_err() {
+                    return Ok(());
+                }
+            }
+            from = next;
+        }
+        tokio::select! {
+            changed = heights.changed() => if changed.is_err() { return Ok(()) },
+            () = events.closed() => return Ok(()),
+            () = app.node.ended() => return Ok(()),
+        }
+    }
+}
+
+/// The next events up to a height, and where the ones after them begin.
+async fn read(
+    app: &Shared,
+    subject: Option<Subject>,
+    from: Place,
+    height: u64,
+) -> Answered<(Vec<Event>, Place)> {
+    let history = app.node.chain().await.open().and_then(Chain::history);
+    let history = history.ok_or_else(no_history)?;
+    let done = Place {
+        height: height + 1,
+        place: 0,
+    };
+    app.blocking(move || {
+        let mut events = Vec::new();
+        let mut next = done;
+        match subject {
+            Some(subject) => {
+                let entries = history.entries(subject, from, READ_AT_ONCE)?;
+                if let (READ_AT_ONCE, Some(last)) = (entries.len(), entries.last()) {
+                    let (height, place) = (last.height, last.place);
+                    next = Place { height, place }.next();
+                }
+                for entry in entries.iter().filter(|entry| entry.height <= height) {
+                    let at = Place {
+                        height: entry.height,
+                        place: entry.place,
+                    };
+                    events.push(event("entry", at, entry)?);
+                }
+            }
+            None => {
+                let first = from.height + u64::from(from.place > 0);
+                let end = height.min(first + READ_AT_ONCE as u64);
+                for height in first.max(1)..=end {
+                    if let Some(block) = history.block(height)? {
+                        let at = Place { height, place: 0 };
+                        events.push(event("block", at, &block)?);
+                    }
+                }
+                next = Place {
+                    height: end + 1,
+                    place: 0,
+                };
+            }
+        }
+        Ok((events, next))
+    })
+    .await
+}
+
+fn event(kind: &str, at: Place, data: &impl Serialize) -> Answered<Event> {
+    let event = Event::default().event(kind).id(at.to_string());
+    event.json_data(data).map_err(bug)
+}

@@ -1,0 +1,314 @@
+//! Accounts, bounties, assets, licences: one thing, a page of them, a history.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use protocol::api::{
+    AccountView, AssetView, BountySummary, BountyView, EvaluatorView, HistoryEntry, HolderView,
+    LicenseView, PAGE_DEFAULT, PAGE_MAX, Page, SubmissionView,
+};
+use protocol::id::{Address, ItemId};
+use protocol::receipt::Phase;
+use protocol::record::AssetKind;
+use serde::Deserialize;
+
+use super::answer::{Answered, Asked, bad, id, missing, unavailable};
+use super::records::{closed, no_history};
+use super::{App, Shared, views};
+use crate::chain::Chain;
+use crate::history::{Place, Subject};
+
+/// What every list can be asked.
+#[derive(Deserialize)]
+pub(super) struct Paging {
+    after: Option<String>,
+    limit: Option<usize>,
+}
+
+impl Paging {
+    fn limit(&self) -> usize {
+        self.limit.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX)
+    }
+
+    /// The page that begins after `after`, which is the text of an entry's key.
+    fn page<T>(&self, all: impl Iterator<Item = T>, key: impl Fn(&T) -> String) -> Page<T> {
+        let mut begun = self.after.is_none();
+        let mut rest = all.filter(|one| {
+            let is_after = begun;
+            begun = begun || self.after.as_ref() == Some(&key(one));
+            is_after
+        });
+        let items: Vec<T> = rest.by_ref().take(self.limit()).collect();
+        let next = rest.next().and(items.last()).map(&key);
+        Page { items, next }
+    }
+}
+
+/// Asks the state between two blocks.
+async fn read<T>(app: &Shared, ask: impl FnOnce(&market::State) -> T) -> Answered<T> {
+    let chain = app.node.chain().await;
+    let state = chain.state().ok_or_else(|| unavailable(closed(app)))?;
+    Ok(ask(state))
+}
+
+pub(super) async fn account(
+    State(app): App,
+    Path(text): Path<String>,
+) -> Answered<Json<AccountView>> {
+    let address: Address = id(&text)?;
+    let view = read(&app, |state| {
+        let nonce = state.account(address).nonce;
+        let next_nonce = app.node.mempool().next_nonce(address, nonce);
+        views::account(state, address, next_nonce)
+    });
+    Ok(Json(view.await?))
+}
+
+pub(super) async fn evaluators(
+    State(app): App,
+    Asked(paging): Asked<Paging>,
+) -> Answered<Json<Page<EvaluatorView>>> {
+    let page = read(&app, |state| {
+        paging.page(views::evaluators(state), |one| one.address.to_string())
+    });
+    Ok(Json(page.await?))
+}
+
+#[derive(Deserialize)]
+pub(super) struct BountyFilter {
+    phase: Option<String>,
+    sponsor: Option<Address>,
+}
+
+/// The name of a phase in filters: that of its JSON form.
+fn phase_name(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Open => "open",
+        Phase::TestKey => "test_key",
+        Phase::TestCheck => "test_check",
+        Phase::Reveal => "reveal",
+        Phase::Score => "score",
+        Phase::ScoreReveal => "score_reveal",
+        Phase::Challenge => "challenge",
+        Phase::Settled => "settled",
+        Phase::Void(_) => "void",
+    }
+}
+
+pub(super) async fn bounties(
+    State(app): App,
+    Asked(paging): Asked<Paging>,
+    Asked(filter): Asked<BountyFilter>,
+) -> Answered<Json<Page<BountySummary>>> {
+    let page = read(&app, |state| {
+        let mut found: Vec<BountySummary> = state
+            .bounties()
+            .filter(|(_, bounty)| {
+                filter
+                    .sponsor
+                    .is_none_or(|sponsor| bounty.sponsor == sponsor)
+            })
+            .filter_map(|(id, bounty)| {
+                let (_, progress) = state.bounty(id)?;
+                let wanted = filter.phase.as_deref();
+                let is_wanted = wanted.is_none_or(|wanted| wanted == phase_name(progress.phase));
+                is_wanted.then(|| views::summary(state, id, bounty, progress))
+            })
+            .collect();
+        found.sort_by(|a, b| (b.posted_ms, b.id).cmp(&(a.posted_ms, a.id)));
+        paging.page(found.into_iter(), |one| one.id.to_string())
+    });
+    Ok(Json(page.await?))
+}
+
+pub(super) async fn bounty(
+    State(app): App,
+    Path(text): Path<String>,
+) -> Answered<Json<BountyView>> {
+    let id: ItemId = id(&text)?;
+    let view = read(&app, |state| views::bounty(state, id)).await?;
+    view.map(Json).ok_or_else(|| missing("bounty", id))
+}
+
+pub(super) async fn submission(
+    State(app): App,
+    Path(text): Path<String>,
+) -> Answered<Json<SubmissionView>> {
+    let id: ItemId = id(&text)?;
+    let view = read(&app, |state| {
+        let (bounty, row) = state.submission(id)?;
+        Some(views::submission(bounty, row))
+    });
+    view.await?
+        .map(Json)
+        .ok_or_else(|| missing("submission", id))
+}
+
+#[derive(Deserialize)]
+pub(super) struct AssetFilter {
+    kind: Option<AssetKind>,
+    maker: Option<Address>,
+    holder: Option<Address>,
+    name: Option<String>,
+}
+
+pub(super) async fn assets(
+    State(app): App,
+    Asked(paging): Asked<Paging>,
+    Asked(filter): Asked<AssetFilter>,
+) -> Answered<Json<Page<AssetView>>> {
+    let page = read(&app, |state| {
+        let mut found: Vec<(ItemId, &market::assets::Asset)> = state
+            .assets()
+            .filter(|(_, asset)| filter.kind.is_none_or(|kind| kind == asset.kind))
+            .filter(|(_, asset)| filter.maker.is_none_or(|maker| maker == asset.maker))
+            .filter(|(_, asset)| {
+                let wanted = filter.name.as_deref();
+                wanted.is_none_or(|wanted| asset.name.as_str() == wanted)
+            })
+            .filter(|(id, _)| {
+                filter
+                    .holder
+                    .is_none_or(|holder| state.holding(*id, holder).is_some())
+            })
+            .collect();
+        found.sort_by_key(|(id, asset)| std::cmp::Reverse((asset.order, *id)));
+        let page = paging.page(found.into_iter(), |(id, _)| id.to_string());
+        Page {
+            items: page
+                .items
+                .into_iter()
+                .map(|(id, asset)| views::asset(state, id, asset))
+                .collect(),
+            next: page.next,
+        }
+    });
+    Ok(Json(page.await?))
+}
+
+pub(super) async fn asset(State(app): App, Path(text): Path<String>) -> Answered<Json<AssetView>> {
+    let id: ItemId = id(&text)?;
+    let view = read(&app, |state| {
+        state.asset(id).map(|asset| views::asset(state, id, asset))
+    });
+    view.await?.map(Json).ok_or_else(|| missing("asset", id))
+}
+
+pub(super) async fn holders(
+    State(app): App,
+    Path(text): Path<String>,
+    Asked(paging): Asked<Paging>,
+) -> Answered<Json<Page<HolderView>>> {
+    let asset: ItemId = id(&text)?;
+    let page = read(&app, |state| {
+        state.asset(asset)?;
+        let all = state
+            .holdings(asset)
+            .map(|(account, holding)| views::holder(state, asset, account, holding.shares));
+        Some(paging.page(all, |one| one.account.to_string()))
+    });
+    page.await?.map(Json).ok_or_else(|| missing("asset", asset))
+}
+
+pub(super) async fn holdings(
+    State(app): App,
+    Path(text): Path<String>,
+    Asked(paging): Asked<Paging>,
+) -> Answered<Json<Page<HolderView>>> {
+    let account: Address = id(&text)?;
+    let page = read(&app, |state| {
+        let all = state.assets().filter_map(|(asset, _)| {
+            let holding = state.holding(asset, account)?;
+            Some(views::holder(state, asset, account, holding.shares))
+        });
+        paging.page(all, |one| one.asset.to_string())
+    });
+    Ok(Json(page.await?))
+}
+
+#[derive(Deserialize)]
+pub(super) struct LicenseFilter {
+    asset: Option<ItemId>,
+    licensee: Option<Address>,
+}
+
+pub(super) async fn licenses(
+    State(app): App,
+    Asked(paging): Asked<Paging>,
+    Asked(filter): Asked<LicenseFilter>,
+) -> Answered<Json<Page<LicenseView>>> {
+    let page = read(&app, |state| {
+        let mut found: Vec<LicenseView> = state
+            .licenses()
+            .filter(|(_, one)| filter.asset.is_none_or(|asset| asset == one.asset))
+            .filter(|(_, one)| filter.licensee.is_none_or(|who| who == one.licensee))
+            .map(|(id, one)| views::license(id, &one))
+            .collect();
+        found.sort_by(|a, b| (b.height, b.id).cmp(&(a.height, a.id)));
+        paging.page(found.into_iter(), |one| one.id.to_string())
+    });
+    Ok(Json(page.await?))
+}
+
+pub(super) async fn license(
+    State(app): App,
+    Path(text): Path<String>,
+) -> Answered<Json<LicenseView>> {
+    let id: ItemId = id(&text)?;
+    let view = read(&app, |state| {
+        state.license(id).map(|one| views::license(id, &one))
+    });
+    view.await?.map(Json).ok_or_else(|| missing("licence", id))
+}
+
+type Entries = Answered<Json<Page<HistoryEntry>>>;
+
+pub(super) async fn account_history(
+    State(app): App,
+    Path(text): Path<String>,
+    Asked(paging): Asked<Paging>,
+) -> Entries {
+    history(&app, Subject::Account(id(&text)?), &paging).await
+}
+
+pub(super) async fn bounty_history(
+    State(app): App,
+    Path(text): Path<String>,
+    Asked(paging): Asked<Paging>,
+) -> Entries {
+    history(&app, Subject::Bounty(id(&text)?), &paging).await
+}
+
+pub(super) async fn asset_history(
+    State(app): App,
+    Path(text): Path<String>,
+    Asked(paging): Asked<Paging>,
+) -> Entries {
+    history(&app, Subject::Asset(id(&text)?), &paging).await
+}
+
+async fn history(app: &Shared, subject: Subject, paging: &Paging) -> Entries {
+    let from = match &paging.after {
+        None => Place::BEGIN,
+        Some(after) => after.parse::<Place>().map(Place::next).map_err(|()| {
+            bad(
+                "after",
+                "this is not the place of an entry",
+                "give the 'next' of the page before",
+            )
+        })?,
+    };
+    let limit = paging.limit();
+    let reader = app.node.chain().await.open().and_then(Chain::history);
+    let reader = reader.ok_or_else(no_history)?;
+    let mut items = app
+        .blocking(move || Ok(reader.entries(subject, from, limit + 1)?))
+        .await?;
+    let has_more = items.len() > limit;
+    items.truncate(limit);
+    let last = items.last().filter(|_| has_more);
+    let next = last.map(|last| {
+        let (height, place) = (last.height, last.place);
+        Place { height, place }.to_string()
+    });
+    Ok(Json(Page { items, next }))
+}

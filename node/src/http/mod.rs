@@ -1,0 +1,148 @@
+//! The HTTP API: the routes of docs/api.md over a [`Node`].
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`server`] | listening, limits on connections and rates, stopping |
+//! | `records` | posting, trying and looking up records; the faucet; the clock |
+//! | `market` | accounts, bounties, assets, licences, histories |
+//! | `views` | the state in the API's words |
+//! | `chain` | status, blocks, the log, proofs |
+//! | `events` | server-sent events |
+//! | `blobs` | blobs up and down |
+//! | `answer` | errors as JSON with their status |
+//!
+//! Invariants: it holds no key. Every body, page and stream has a named limit.
+//! What it tells of the chain is between two blocks, and synced.
+
+mod answer;
+mod blobs;
+mod chain;
+mod events;
+mod market;
+mod records;
+pub mod server;
+mod views;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{get, post};
+use protocol::api::BUNDLE_BYTES_MAX;
+use protocol::keys::SecretKey;
+use tokio::sync::Semaphore;
+
+use crate::engine::Node;
+use answer::{Answered, no_method, no_route};
+
+/// How long a request's body may keep the node waiting for its next bytes.
+const BODY_PATIENCE: Duration = Duration::from_secs(20);
+
+/// How long `POST /v1/records` waits for the block before it answers 202.
+const FINAL_PATIENCE: Duration = Duration::from_secs(20);
+
+/// Readers of events at once; each may stay for months.
+const EVENT_READERS_MAX: usize = 512;
+
+/// Work on disk or processor at once, so that a few askers leave room for all.
+const HEAVY_MAX: usize = 16;
+
+/// What a development network gives away.
+#[derive(Debug)]
+pub struct Faucet {
+    /// Whose tokens it gives.
+    pub key: SecretKey,
+    /// How much, if the asker does not say.
+    pub amount: protocol::Amount,
+    /// The most at once.
+    pub amount_max: protocol::Amount,
+}
+
+/// What the routes share.
+pub(crate) struct Shared {
+    node: Node,
+    faucet: Option<Faucet>,
+    /// One transfer of the faucet at a time, so that nonces follow each other.
+    faucet_turn: tokio::sync::Mutex<()>,
+    is_dev: bool,
+    event_readers: Arc<Semaphore>,
+    heavy: Semaphore,
+}
+
+type App = axum::extract::State<Arc<Shared>>;
+
+/// The routes over a node. `is_dev` is told in the status; a faucet is for
+/// development networks only.
+pub fn router(node: Node, faucet: Option<Faucet>, is_dev: bool) -> Router {
+    let shared = Shared {
+        node,
+        faucet,
+        faucet_turn: tokio::sync::Mutex::default(),
+        is_dev,
+        event_readers: Arc::new(Semaphore::new(EVENT_READERS_MAX)),
+        heavy: Semaphore::new(HEAVY_MAX),
+    };
+    Router::new()
+        .route("/", get(chain::front))
+        .route("/livez", get(chain::live))
+        .route("/readyz", get(chain::ready))
+        .route("/version", get(chain::version))
+        .route("/v1/status", get(chain::status))
+        .route("/v1/genesis", get(chain::genesis))
+        .route("/v1/records", post(records::post_record))
+        .route("/v1/bundles", post(records::post_bundle))
+        .route("/v1/trial", post(records::trial))
+        .route("/v1/records/{id}", get(records::record))
+        .route("/v1/records/{id}/item", get(records::item))
+        .route("/v1/receipts/{id}/proof", get(chain::proof))
+        .route("/v1/accounts/{address}", get(market::account))
+        .route("/v1/accounts/{address}/holdings", get(market::holdings))
+        .route(
+            "/v1/accounts/{address}/history",
+            get(market::account_history),
+        )
+        .route("/v1/evaluators", get(market::evaluators))
+        .route("/v1/bounties", get(market::bounties))
+        .route("/v1/bounties/{id}", get(market::bounty))
+        .route("/v1/bounties/{id}/history", get(market::bounty_history))
+        .route("/v1/submissions/{id}", get(market::submission))
+        .route("/v1/assets", get(market::assets))
+        .route("/v1/assets/{id}", get(market::asset))
+        .route("/v1/assets/{id}/holders", get(market::holders))
+        .route("/v1/assets/{id}/history", get(market::asset_history))
+        .route("/v1/licenses", get(market::licenses))
+        .route("/v1/licenses/{id}", get(market::license))
+        .route("/v1/blocks/{height}", get(chain::block))
+        .route("/v1/blocks/{height}/bundle", get(chain::bundle))
+        .route("/v1/log", get(chain::log))
+        .route("/v1/events", get(events::events))
+        .route(
+            "/v1/blobs/{id}",
+            get(blobs::get)
+                .head(blobs::head)
+                .put(blobs::put)
+                .layer(DefaultBodyLimit::disable()),
+        )
+        .route("/v1/uploads/{id}", get(blobs::upload))
+        .route("/v1/faucet", post(records::faucet))
+        .route("/v1/clock", post(records::clock))
+        .method_not_allowed_fallback(no_method)
+        .fallback(no_route)
+        .layer(DefaultBodyLimit::max(BUNDLE_BYTES_MAX))
+        .with_state(Arc::new(shared))
+}
+
+impl Shared {
+    /// Runs work that blocks, a bounded number at a time.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Answered<T> + Send + 'static,
+    ) -> Answered<T> {
+        let _permit = self.heavy.acquire().await;
+        match tokio::task::spawn_blocking(work).await {
+            Ok(done) => done,
+            Err(error) => Err(answer::bug(error)),
+        }
+    }
+}

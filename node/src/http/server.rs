@@ -1,0 +1,212 @@
+//! Listening: connections, their limits, and stopping.
+//!
+//! Bounded: open connections in all and for each address; requests a second for
+//! each address; the time a request's head may take. Who comes above a limit is
+//! told so and may come again.
+//!
+//! Stopping: no new connections; what is being answered is answered, within
+//! [`STOP_PATIENCE`]; event streams end.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
+use axum::response::{IntoResponse, Response};
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use protocol::api::Problem;
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tower::ServiceExt;
+
+use super::answer::Wrong;
+
+/// How long the head of a request may take, and a connection may be idle.
+const HEAD_PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long requests that are being answered may take once the node stops.
+const STOP_PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long to wait when the system gives no more sockets.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// How much of a body is read at once; more makes large uploads faster.
+const READ_BUFFER_BYTES: usize = 512 << 10;
+
+/// What the rate limiter forgets so often.
+const FORGET_EVERY: Duration = Duration::from_secs(60);
+
+/// What a server lets in.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Open connections in all.
+    pub connections_max: usize,
+    /// Open connections from one address.
+    pub connections_each_max: usize,
+    /// Requests a second from one address, as a mean over two seconds.
+    pub requests_each_max: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections_max: 2_048,
+            connections_each_max: 1_024,
+            requests_each_max: 10_000,
+        }
+    }
+}
+
+struct Gate {
+    limits: Limits,
+    connections: Arc<Semaphore>,
+    each: Mutex<BTreeMap<IpAddr, usize>>,
+    rates: DefaultKeyedRateLimiter<IpAddr>,
+}
+
+/// A connection that was let in, until it is dropped.
+struct Entered {
+    gate: Arc<Gate>,
+    address: IpAddr,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Gate {
+    fn new(limits: Limits) -> Self {
+        let rate = NonZeroU32::new(limits.requests_each_max).unwrap_or(NonZeroU32::MIN);
+        let burst = rate.saturating_mul(NonZeroU32::MIN.saturating_add(1));
+        Self {
+            limits,
+            connections: Arc::new(Semaphore::new(limits.connections_max)),
+            each: Mutex::default(),
+            rates: RateLimiter::keyed(Quota::per_second(rate).allow_burst(burst)),
+        }
+    }
+
+    fn enter(self: &Arc<Self>, address: IpAddr) -> Option<Entered> {
+        let permit = Arc::clone(&self.connections).try_acquire_owned().ok()?;
+        let mut each = self.each.lock().unwrap_or_else(PoisonError::into_inner);
+        let open = each.entry(address).or_default();
+        if *open >= self.limits.connections_each_max {
+            return None;
+        }
+        *open += 1;
+        Some(Entered {
+            gate: Arc::clone(self),
+            address,
+            _permit: permit,
+        })
+    }
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        let mut each = self.gate.each.lock();
+        let each = each
+            .as_mut()
+            .map_or_else(|error| &mut **error.get_mut(), |each| &mut **each);
+        if let Some(open) = each.get_mut(&self.address) {
+            *open -= 1;
+            if *open == 0 {
+                each.remove(&self.address);
+            }
+        }
+    }
+}
+
+/// Serves the routes until `stop` resolves, then lets what is being answered end.
+pub async fn serve(
+    listener: TcpListener,
+    routes: Router,
+    limits: Limits,
+    stop: impl Future<Output = ()>,
+) {
+    let gate = Arc::new(Gate::new(limits));
+    let graceful = GracefulShutdown::new();
+    let mut forget = tokio::time::interval(FORGET_EVERY);
+    tokio::pin!(stop);
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, peer)) => connect(stream, peer, &gate, &routes, &graceful),
+                // Out of sockets, or the peer has gone: others may do better.
+                Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+            },
+            _ = forget.tick() => gate.rates.retain_recent(),
+            () = &mut stop => break,
+        }
+    }
+    drop(listener);
+    let _ = tokio::time::timeout(STOP_PATIENCE, graceful.shutdown()).await;
+}
+
+fn connect(
+    stream: TcpStream,
+    peer: SocketAddr,
+    gate: &Arc<Gate>,
+    routes: &Router,
+    graceful: &GracefulShutdown,
+) {
+    let address = peer.ip().to_canonical();
+    let Some(entered) = gate.enter(address) else {
+        tokio::spawn(turn_away(stream));
+        return;
+    };
+    // Small answers go out at once.
+    let _ = stream.set_nodelay(true);
+    let routes = routes.clone();
+    let rates = Arc::clone(gate);
+    let service = hyper::service::service_fn(move |request: Request<hyper::body::Incoming>| {
+        let routes = routes.clone();
+        let is_too_fast = rates.rates.check_key(&address).is_err();
+        async move {
+            if is_too_fast {
+                return Ok::<Response, Infallible>(too_fast());
+            }
+            routes.oneshot(request.map(Body::new)).await
+        }
+    });
+    let connection = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_PATIENCE)
+        .max_buf_size(READ_BUFFER_BYTES)
+        .serve_connection(TokioIo::new(stream), service);
+    let watched = graceful.watch(connection);
+    tokio::spawn(async move {
+        // A connection that breaks is the peer's affair.
+        let _ = watched.await;
+        drop(entered);
+    });
+}
+
+fn too_fast() -> Response {
+    let problem = Problem::new(
+        "too_many_requests",
+        "more requests a second came from this address than the node answers",
+        "wait a moment; many records can go in one bundle",
+    );
+    Wrong::new(StatusCode::TOO_MANY_REQUESTS, problem.retry_after_ms(1_000)).into_response()
+}
+
+/// Tells one who came above the limit, without reading anything.
+async fn turn_away(mut stream: TcpStream) {
+    let body = r#"{"error":{"code":"too_many_connections","message":"as many connections as this node allows are open","next_step":"close some, or try again in a moment","retry_after_ms":1000}}"#;
+    let answer = format!(
+        "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\n\
+         content-length: {}\r\nretry-after: 1\r\nconnection: close\r\n\r\n{body}",
+        body.len()
+    );
+    let say = async {
+        stream.write_all(answer.as_bytes()).await?;
+        stream.shutdown().await
+    };
+    let _ = tokio::time::timeout(Duration::from_secs(1), say).await;
+}

@@ -1,0 +1,225 @@
+//! Accounts, bounties, assets and licences, as the API shows them.
+
+use serde::{Deserialize, Serialize};
+
+use crate::amount::Amount;
+use crate::id::{Address, Digest, ItemId};
+use crate::receipt::{Phase, Standing};
+use crate::record::{AssetKind, Attestation, BlobRef, Grant, PostBounty, SealedFolder};
+use crate::report::{Outcome, TestOutcome};
+use crate::score::Score;
+use crate::seal::SealKey;
+use crate::text::Name;
+
+/// `GET /v1/accounts/{address}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountView {
+    /// Whose.
+    pub address: Address,
+    /// What can be spent.
+    pub balance: Amount,
+    /// The nonce of the next record, by the log.
+    pub nonce: u64,
+    /// The nonce of the next record, if all that waits in the mempool is included.
+    pub next_nonce: u64,
+    /// The evaluator's stake, if this is one.
+    pub evaluator: Option<EvaluatorView>,
+}
+
+/// An entry of `GET /v1/evaluators`, by address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EvaluatorView {
+    /// Who.
+    pub address: Address,
+    /// The stake.
+    pub stake: Amount,
+    /// Bounties in which it has a seat that is not done.
+    pub seats: u32,
+}
+
+/// An entry of `GET /v1/bounties`, newest first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BountySummary {
+    /// Its id: that of the record that posted it.
+    pub id: ItemId,
+    /// What people call it.
+    pub title: Name,
+    /// Who posted it.
+    pub sponsor: Address,
+    /// When.
+    pub posted_ms: u64,
+    /// Where it is.
+    pub phase: Phase,
+    /// When that phase ends; the time of the end once settled or void.
+    pub until_ms: u64,
+    /// What the winner gets: the sponsor's reward and all stakes.
+    pub award: Amount,
+    /// What submissions must score at least.
+    pub reserve: Score,
+    /// Submissions committed.
+    pub submissions: u32,
+    /// Of those, revealed.
+    pub revealed: u32,
+    /// Backers.
+    pub backers: u32,
+}
+
+/// `GET /v1/bounties/{id}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BountyView {
+    /// What a list says of it.
+    pub summary: BountySummary,
+    /// What was posted.
+    pub posting: PostBounty,
+    /// The nonce of the posting, which the test set's seal names.
+    pub poster_nonce: u64,
+    /// The sponsor's bond.
+    pub bond: Amount,
+    /// The bond that each submission puts up.
+    pub miner_bond: Amount,
+    /// Until when backers may join.
+    pub backing_until_ms: u64,
+    /// The licence terms of every model submitted, in plain sentences.
+    pub sentences: Vec<String>,
+    /// The id of those terms.
+    pub terms_id: Digest,
+    /// The revealed key of the test set.
+    pub test_key: Option<SealKey>,
+    /// The submissions, in the order of commitment.
+    pub submissions: Vec<SubmissionView>,
+    /// The backers, in the order of their stakes.
+    pub backings: Vec<BackingView>,
+    /// The committee, by address; empty before it is seated.
+    pub seats: Vec<SeatView>,
+}
+
+/// A submission; also `GET /v1/submissions/{id}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubmissionView {
+    /// The record that committed it; the model's id once registered.
+    pub id: ItemId,
+    /// Its bounty.
+    pub bounty: ItemId,
+    /// Who.
+    pub miner: Address,
+    /// What people call the model.
+    pub name: Name,
+    /// The sealed folder.
+    pub sealed: SealedFolder,
+    /// What it was made from, the bounty's required parents included.
+    pub parents: Vec<ItemId>,
+    /// The height of the block it was committed in.
+    pub height: u64,
+    /// The revealed key.
+    pub key: Option<SealKey>,
+    /// What a quorum found.
+    pub verdict: Option<Outcome>,
+    /// How it stood when the bounty settled.
+    pub standing: Option<Standing>,
+}
+
+/// A backer's stake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackingView {
+    /// Who.
+    pub account: Address,
+    /// How much.
+    pub amount: Amount,
+}
+
+/// An evaluator's work in one bounty.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeatView {
+    /// Whose seat.
+    pub evaluator: Address,
+    /// Its word on the test set.
+    pub test_set: Option<TestOutcome>,
+    /// Its commitment to a batch.
+    pub commitment: Option<Digest>,
+    /// The batch, once revealed.
+    pub attestations: Option<Vec<Attestation>>,
+    /// The published prediction leaves.
+    pub leaves: Option<BlobRef>,
+}
+
+/// An entry of `GET /v1/assets`, newest first, and `GET /v1/assets/{id}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AssetView {
+    /// Its id: that of the record that made it.
+    pub id: ItemId,
+    /// Model or data set.
+    pub kind: AssetKind,
+    /// What people call it.
+    pub name: Name,
+    /// Who made it.
+    pub maker: Address,
+    /// Its folder: an archive, or the ciphertext of one.
+    pub blob: BlobRef,
+    /// The key of that ciphertext; none: the blob is the archive itself.
+    pub key: Option<SealKey>,
+    /// A model's weights digest.
+    pub weights_digest: Option<Digest>,
+    /// The bounty it was made for.
+    pub bounty: Option<ItemId>,
+    /// What it was made from.
+    pub parents: Vec<ItemId>,
+    /// What its ancestors get of every income, as (ancestor, percent).
+    pub stack: Vec<(ItemId, String)>,
+    /// Its licence terms, as [name, value] tags in canonical order.
+    pub terms: Vec<(String, String)>,
+    /// The id of the terms.
+    pub terms_id: Digest,
+    /// The terms in plain sentences.
+    pub sentences: Vec<String>,
+    /// What can be bought now, in the order of [`Grant::ALL`].
+    pub offers: Vec<Offer>,
+    /// Everything it has earned, its ancestors' shares excluded.
+    pub income: Amount,
+    /// Of that, what nobody has claimed.
+    pub unclaimed: Amount,
+}
+
+/// A grant and its price, or why it has none.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Offer {
+    /// What.
+    pub grant: Grant,
+    /// What it costs, once; none: it is not sold.
+    pub price: Option<Amount>,
+    /// Why it is not sold: free, not granted, paid by a share.
+    pub instead: Option<String>,
+}
+
+/// An entry of `GET /v1/assets/{id}/holders`, by address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HolderView {
+    /// The asset.
+    pub asset: ItemId,
+    /// Who.
+    pub account: Address,
+    /// Royalty shares, of [`crate::record::SHARES_PER_ASSET`].
+    pub shares: u32,
+    /// What this holder could claim now.
+    pub owed: Amount,
+}
+
+/// An entry of `GET /v1/licenses`, and `GET /v1/licenses/{id}`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LicenseView {
+    /// Its id: that of the record that bought it.
+    pub id: ItemId,
+    /// The asset.
+    pub asset: ItemId,
+    /// Who may use it.
+    pub licensee: Address,
+    /// For what.
+    pub grant: Grant,
+    /// Under which terms.
+    pub terms: Digest,
+    /// What was paid.
+    pub price: Amount,
+    /// The block it was bought in.
+    pub height: u64,
+    /// That block's time.
+    pub time_ms: u64,
+}
