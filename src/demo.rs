@@ -33,23 +33,13 @@ pub struct Args {
     /// Another story: other keys, other first weights.
     #[arg(long, default_value_t = 0, value_name = "N", value_parser = clap::value_parser!(u64).range(..=SEED_MAX))]
     seed: u64,
-    /// Print one JSON object instead of the story.
-    #[arg(long)]
-    json: bool,
-}
-
-impl Args {
-    /// Whether errors are to be JSON too.
-    pub fn json(&self) -> bool {
-        self.json
-    }
 }
 
 /// Plays the story.
 ///
 /// # Errors
 /// If the folder is not empty, or something could not be read or written.
-pub fn run(args: &Args) -> Result<(), Failure> {
+pub fn run(args: &Args, json: bool) -> Result<(), Failure> {
     let Some(dir) = &args.dir else {
         let temp = std::env::temp_dir();
         let scratch = tempfile::tempdir().map_err(|error| {
@@ -60,11 +50,11 @@ pub fn run(args: &Args) -> Result<(), Failure> {
                 "set TMPDIR to a folder that you may write to",
             )
         })?;
-        return play(args, scratch.path());
+        return play(args, json, scratch.path());
     };
     check_empty(dir)?;
     fs::create_dir_all(dir).map_err(|error| Failure::io(dir, &error))?;
-    play(args, dir).inspect_err(|_| {
+    play(args, json, dir).inspect_err(|_| {
         eprintln!(
             "note: {} holds an unfinished demo; delete it before the next try",
             dir.display()
@@ -72,11 +62,11 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     })
 }
 
-fn play(args: &Args, dir: &Path) -> Result<(), Failure> {
+fn play(args: &Args, is_json: bool, dir: &Path) -> Result<(), Failure> {
     // Only for the line that says how long it took; nothing else sees a clock.
     #[allow(clippy::disallowed_methods)]
     let begin = Instant::now();
-    let mut play = Play::new(dir, args.seed, Story::new(args.json))?;
+    let mut play = Play::new(dir, args.seed, Story::new(is_json))?;
     play.perform()?;
     close(&mut play)?;
     let seconds = begin.elapsed().as_secs_f64();
@@ -88,7 +78,7 @@ fn play(args: &Args, dir: &Path) -> Result<(), Failure> {
         write_files(dir, &play, &json)?;
     }
     play.story.check_printed()?;
-    match (&args.dir, args.json) {
+    match (&args.dir, is_json) {
         (_, true) => out::line(&json),
         (Some(dir), false) => out::line(&format!(
             "\nThe files are in {}; begin with README.txt there.",

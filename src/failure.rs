@@ -2,7 +2,10 @@
 
 use std::fmt;
 
+use client::ClientError;
+use protocol::api::Problem;
 use serde::Serialize;
+use wallet::{ErrorClass, WalletError};
 
 /// An error for a person, with a stable code for a program.
 #[derive(Debug, Serialize)]
@@ -25,8 +28,12 @@ pub enum Exit {
     Failed = 1,
     /// The command line makes no sense.
     Usage = 2,
+    /// A key is missing, locked, or not allowed to do this.
+    Key = 3,
     /// What was named is not there.
     NotFound = 4,
+    /// A rule of the market said no.
+    Rejected = 5,
     /// Try again later: something else is in the way now.
     Later = 6,
 }
@@ -79,7 +86,7 @@ impl Failure {
     /// Prints it to stderr: as text, or as one JSON object.
     pub fn print(&self, json: bool) {
         if json {
-            let text = serde_json::json!({ "error": self });
+            let text = serde_json::json!({ "schema": "lode.error/1", "error": self });
             eprintln!("{text}");
         } else {
             eprintln!(
@@ -87,5 +94,57 @@ impl Failure {
                 self.code, self.message, self.next_step
             );
         }
+    }
+}
+
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        let exit = if problem.is_rejection {
+            Exit::Rejected
+        } else if problem.retry_after_ms.is_some() {
+            Exit::Later
+        } else if problem.code.starts_with("unknown_") {
+            Exit::NotFound
+        } else {
+            Exit::Failed
+        };
+        Self::new(problem.code, problem.message, problem.next_step).exit(exit)
+    }
+}
+
+impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Self {
+        let exit = if error.is_rejection() {
+            Exit::Rejected
+        } else if error.is_not_found() {
+            Exit::NotFound
+        } else if error.is_temporary() {
+            Exit::Later
+        } else {
+            Exit::Failed
+        };
+        let message = match error.problem() {
+            Some(problem) => problem.message.clone(),
+            None => error.to_string(),
+        };
+        Self::new(error.code(), message, error.next_step()).exit(exit)
+    }
+}
+
+impl From<WalletError> for Failure {
+    fn from(error: WalletError) -> Self {
+        let exit = match error.class() {
+            ErrorClass::Usage => Exit::Usage,
+            ErrorClass::KeyOrPermission => Exit::Key,
+            ErrorClass::NotFound => Exit::NotFound,
+            ErrorClass::Failed => Exit::Failed,
+        };
+        Self::new(error.code(), &error, error.next_step()).exit(exit)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} [{}]", self.message, self.code)
     }
 }

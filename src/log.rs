@@ -13,16 +13,18 @@ use serde_json::json;
 
 use crate::failure::{Exit, Failure};
 use crate::out;
+use crate::session::Session;
 
 /// What `lode log` can do.
 #[derive(clap::Subcommand)]
 pub enum Command {
-    /// Write the whole log as one flat ANS-104 bundle.
+    /// Write the whole log as one flat ANS-104 bundle, from a node that runs or
+    /// from the folder of one that does not.
     Export {
-        /// The node's folder.
+        /// The node's folder, while no node runs there; without it the node is asked.
         #[arg(long, value_name = "D")]
-        dir: PathBuf,
-        /// The file to write; without it D/log.bundle.
+        dir: Option<PathBuf>,
+        /// The file to write; without it log.bundle, in D or here.
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
         /// Overwrite the file if it is there.
@@ -31,48 +33,63 @@ pub enum Command {
         /// Leave a last block out that is not whole.
         #[arg(long)]
         partial: bool,
-        /// Print one JSON object.
-        #[arg(long)]
-        json: bool,
     },
     /// Recompute every balance from a bundle and nothing else.
     Replay {
         /// The bundle.
         #[arg(value_name = "FILE")]
         bundle: PathBuf,
-        /// Print one JSON object.
-        #[arg(long)]
-        json: bool,
     },
-}
-
-impl Command {
-    /// Whether errors are to be JSON too.
-    pub fn json(&self) -> bool {
-        match self {
-            Self::Export { json, .. } | Self::Replay { json, .. } => *json,
-        }
-    }
 }
 
 /// Runs `lode log …`.
 ///
 /// # Errors
 /// If the log or the bundle cannot be read, or does not hold.
-pub fn run(command: &Command) -> Result<(), Failure> {
+pub fn run(command: &Command, session: &Session) -> Result<(), Failure> {
+    let json = session.json();
     match command {
         Command::Export {
-            dir,
+            dir: Some(dir),
             out,
             force,
             partial,
-            json,
         } => {
             let out = out.clone().unwrap_or_else(|| dir.join("log.bundle"));
-            export(dir, &out, *force, *partial, *json)
+            export(dir, &out, *force, *partial, json)
         }
-        Command::Replay { bundle, json } => replay_file(bundle, *json),
+        Command::Export { out, force, .. } => {
+            let out = out.clone().unwrap_or_else(|| "log.bundle".into());
+            fetch(session, &out, *force)
+        }
+        Command::Replay { bundle } => replay_file(bundle, json),
     }
+}
+
+/// Asks a node that runs for its log.
+fn fetch(session: &Session, out: &Path, force: bool) -> Result<(), Failure> {
+    if !force && fs::symlink_metadata(out).is_ok() {
+        let message = format!("{} is there already", out.display());
+        let next = "choose another --out, or add --force to overwrite it";
+        return Err(Failure::new("file_exists", message, next).exit(Exit::Usage));
+    }
+    let io = |error: &std::io::Error| Failure::io(out, error);
+    let mut file = tempfile::NamedTempFile::new_in(folder_of(out)).map_err(|error| io(&error))?;
+    let bar = out::bytes_bar("log")?;
+    let mut writer = BufWriter::new(bar.wrap_write(file.as_file_mut()));
+    let size_bytes = session.client()?.log(&mut writer, u64::MAX)?;
+    writer.flush().map_err(|error| io(&error))?;
+    drop(writer);
+    bar.finish_and_clear();
+    file.as_file().sync_all().map_err(|error| io(&error))?;
+    file.persist(out).map_err(|error| io(&error.error))?;
+    if session.json() {
+        let text = json!({ "file": out.display().to_string(), "size_bytes": size_bytes });
+        return out::json("log.export", &text);
+    }
+    out::line(&format!("{}: {size_bytes} bytes", out.display()))?;
+    eprintln!("next: lode log replay '{}'", out.display());
+    Ok(())
 }
 
 fn log_failure(error: LogError) -> Failure {
@@ -192,7 +209,7 @@ fn export(dir: &Path, out: &Path, force: bool, partial: bool, json: bool) -> Res
             "tip": log.tip(),
             "left_out_height": cut.map(|cut| cut.height),
         });
-        return out::line(&text.to_string());
+        return out::json("log.export", &text);
     }
     let records = items - height - 1;
     out::line(&format!(
@@ -244,7 +261,7 @@ fn replay_file(path: &Path, json: bool) -> Result<(), Failure> {
             "purses": purses,
             "balances": balances,
         });
-        out::line(&text.to_string())
+        out::json("log.replay", &text)
     } else {
         print_table(&replayed, size_bytes, kinds)
     }

@@ -3,22 +3,29 @@
 //! stdout is data, stderr is talk. Errors have a stable code, say what happened
 //! and what to do next, and set the exit code.
 
+mod account;
 mod demo;
 mod failure;
 mod folder;
+mod key;
 mod log;
+mod node;
 mod out;
 mod sealing;
+mod session;
 
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use failure::{Exit, Failure};
+use session::{Global, Session};
 
 /// An open marketplace for model training.
 #[derive(Parser)]
 #[command(name = "lode", version, about, propagate_version = true)]
 struct Cli {
+    #[command(flatten)]
+    global: Global,
     #[command(subcommand)]
     command: Command,
 }
@@ -27,6 +34,14 @@ struct Cli {
 enum Command {
     /// Play the whole market on this machine, on real data, in about a minute.
     Demo(demo::Args),
+    /// Run a node: order records, keep the log, answer everyone.
+    Node(node::Args),
+    /// Keys: make, show, recover, export.
+    #[command(subcommand)]
+    Key(key::Command),
+    /// Accounts: balances, sending tokens, the faucet of development networks.
+    #[command(subcommand)]
+    Account(account::Command),
     /// Export or replay the log.
     #[command(subcommand)]
     Log(log::Command),
@@ -35,27 +50,42 @@ enum Command {
         /// Which shell.
         shell: clap_complete::Shell,
     },
+    /// Print the manual page.
+    Man,
 }
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let (json, outcome) = match &cli.command {
-        Command::Demo(args) => (
-            args.json(),
-            check_environment().and_then(|()| demo::run(args)),
-        ),
-        Command::Log(command) => (command.json(), log::run(command)),
-        Command::Completions { shell } => {
-            let mut script = Vec::new();
-            clap_complete::generate(*shell, &mut Cli::command(), "lode", &mut script);
-            (false, out::bytes(&script))
-        }
-    };
-    match outcome {
+    let json = cli.global.json;
+    match Session::new(cli.global).and_then(|session| run(&cli.command, &session)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             failure.print(json);
             ExitCode::from(failure.exit as u8)
+        }
+    }
+}
+
+fn run(command: &Command, session: &Session) -> Result<(), Failure> {
+    match command {
+        Command::Demo(args) => {
+            check_environment()?;
+            demo::run(args, session.json())
+        }
+        Command::Node(args) => node::run(args, session),
+        Command::Key(command) => key::run(command, session),
+        Command::Account(command) => account::run(command, session),
+        Command::Log(command) => log::run(command, session),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Cli::command(), "lode", &mut script);
+            out::bytes(&script)
+        }
+        Command::Man => {
+            let mut page = Vec::new();
+            let man = clap_mangen::Man::new(Cli::command());
+            man.render(&mut page).map_err(Failure::bug)?;
+            out::bytes(&page)
         }
     }
 }

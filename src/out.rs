@@ -3,6 +3,12 @@
 use std::io::{self, Write};
 use std::path::Path;
 
+use comfy_table::{CellAlignment, Table, presets};
+use indicatif::{ProgressBar, ProgressStyle};
+use protocol::receipt::{Purse, Receipt, Rule};
+use serde::Serialize;
+use serde_json::Value;
+
 use crate::failure::Failure;
 
 /// Prints a line.
@@ -25,5 +31,116 @@ pub fn bytes(bytes: &[u8]) -> Result<(), Failure> {
             Err(Failure::io(Path::new("stdout"), &error))
         }
         _ => Ok(()),
+    }
+}
+
+/// Prints a value as one JSON object with its schema, `lode.<kind>/1`. A list
+/// becomes the object's `items`.
+///
+/// # Errors
+/// As [`line()`].
+pub fn json(kind: &str, value: &impl Serialize) -> Result<(), Failure> {
+    let value = serde_json::to_value(value).map_err(Failure::bug)?;
+    let mut object = match value {
+        Value::Object(object) => object,
+        other => [("items".to_owned(), other)].into_iter().collect(),
+    };
+    object.insert("schema".to_owned(), format!("lode.{kind}/1").into());
+    let text = serde_json::to_string_pretty(&object).map_err(Failure::bug)?;
+    line(&text)
+}
+
+/// A table whose columns of numbers, by place, are aligned to the right.
+pub fn table(head: &[&str], numbers: &[usize], rows: Vec<Vec<String>>) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(head.to_vec());
+    table.add_rows(rows);
+    for &place in numbers {
+        if let Some(column) = table.column_mut(place) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table
+}
+
+/// Prints the movements of money of a receipt.
+///
+/// # Errors
+/// As [`line()`].
+pub fn moves(receipt: Option<&Receipt>) -> Result<(), Failure> {
+    let Some(receipt) = receipt.filter(|receipt| !receipt.moves.is_empty()) else {
+        return Ok(());
+    };
+    let rows = receipt.moves.iter().map(|step| {
+        vec![
+            purse(&step.from),
+            purse(&step.to),
+            step.amount.to_lode_string(),
+            rule(step.rule),
+        ]
+    });
+    line(&table(&["from", "to", "LODE", "why"], &[2], rows.collect()).to_string())
+}
+
+/// A purse in few words.
+pub fn purse(purse: &Purse) -> String {
+    let short = |id: &dyn std::fmt::Display| id.to_string().chars().take(10).collect::<String>();
+    match purse {
+        Purse::Account(address) => format!("account {}…", short(address)),
+        Purse::Reward(id) => format!("reward of {}…", short(id)),
+        Purse::SponsorBond(id) => format!("sponsor's bond of {}…", short(id)),
+        Purse::MinerBond(id) => format!("miner's bond of {}…", short(id)),
+        Purse::EvaluationFee(id) => format!("evaluation fee of {}…", short(id)),
+        Purse::Seat(address) => format!("stake of {}…", short(address)),
+        Purse::Income(id) => format!("income of {}…", short(id)),
+        Purse::Burned => "burned".to_owned(),
+    }
+}
+
+/// A rule's name in plain words, as in JSON with spaces.
+pub fn rule(rule: Rule) -> String {
+    let name = serde_json::to_value(rule).unwrap_or_default();
+    name.as_str().unwrap_or_default().replace('_', " ")
+}
+
+/// Milliseconds since 1970 as UTC, for people.
+pub fn time(time_ms: u64) -> String {
+    let time = i64::try_from(time_ms)
+        .ok()
+        .and_then(chrono::DateTime::from_timestamp_millis);
+    time.map_or_else(
+        || format!("{time_ms} ms"),
+        |time| time.format("%Y-%m-%d %H:%M:%S UTC").to_string(),
+    )
+}
+
+/// A bar for bytes on a terminal, nothing elsewhere.
+///
+/// # Errors
+/// Never, unless the template is wrong.
+pub fn bytes_bar(what: &str) -> Result<ProgressBar, Failure> {
+    let bar = ProgressBar::new(0);
+    let style = "  {prefix} {bar:32} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left";
+    bar.set_style(ProgressStyle::with_template(style).map_err(Failure::bug)?);
+    bar.set_prefix(what.to_owned());
+    Ok(bar)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_written_as_calendars_have_them() {
+        for (time_ms, text) in [
+            (0, "1970-01-01 00:00:00 UTC"),
+            (951_782_400_000, "2000-02-29 00:00:00 UTC"),
+            (1_767_225_599_999, "2025-12-31 23:59:59 UTC"),
+            (1_767_225_600_000, "2026-01-01 00:00:00 UTC"),
+            (4_102_444_800_000, "2100-01-01 00:00:00 UTC"),
+        ] {
+            assert_eq!(time(time_ms), text);
+        }
     }
 }

@@ -114,6 +114,18 @@ async fn send(
     mut from: Place,
     events: &Events,
 ) -> Answered<()> {
+    // Known at once where the stream begins, a reader that breaks off before the
+    // first event can still come back without missing one.
+    let before = Place {
+        height: from.height.saturating_sub(1),
+        place: u32::MAX,
+    };
+    if from.place == 0 && from.height > 0 {
+        let begin = Event::default().id(before.to_string());
+        if events.send(Ok(begin)).await.is_err() {
+            return Ok(());
+        }
+    }
     let mut heights = app.node.heights();
     loop {
         let height = *heights.borrow_and_update();

@@ -1,0 +1,510 @@
+//! What every command against a node shares: which node, whose key, how to ask
+//! and how to act.
+//!
+//! ```text
+//! $LODE_HOME (~/.lode)
+//!   keys/NAME.age, NAME.pub    encrypted keys (crate `wallet`)
+//!   seals/<id>.json            the keys of seals that are not revealed yet
+//!   outbox/<address>.item      the record that was signed last and not yet answered for
+//! ```
+//!
+//! Acting: the draft is tried on the node first, so that what a rule would
+//! reject is refused here and costs nothing; then it is signed, kept in the
+//! outbox, sent until it is final, and only then forgotten. A record whose
+//! outcome is open comes before every other of its account.
+
+use std::cell::OnceCell;
+use std::fs;
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+use client::{Client, SendError, Sender, Settlement};
+use protocol::ans104::SignedItem;
+use protocol::api::{RecordView, TrialAnswer};
+use protocol::id::{Address, ItemId};
+use protocol::receipt::Receipt;
+use protocol::record::Action;
+use wallet::{PassphraseSource, Signer, SignerSpec};
+
+use crate::failure::{Exit, Failure};
+use crate::out;
+
+/// Where a node listens if nobody says otherwise.
+pub const NODE_URL: &str = "http://127.0.0.1:4747";
+
+/// The largest file that the outbox is read from.
+const OUTBOX_BYTES_MAX: u64 = 1 << 20;
+
+/// What can be said to every command.
+#[derive(clap::Args, Debug)]
+pub struct Global {
+    /// Print JSON for programs, errors included.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// The node to ask [default: $LODE_NODE, or http://127.0.0.1:4747].
+    #[arg(long, global = true, value_name = "URL", help_heading = "Node and key")]
+    pub node: Option<String>,
+    /// The name of the key in $LODE_HOME/keys [default: $LODE_KEY, or 'default'].
+    #[arg(long, global = true, value_name = "NAME", help_heading = "Node and key")]
+    pub key: Option<String>,
+    /// Who signs: 'file:PATH' of a key file, or 'exec:COMMAND' [default: the key by name].
+    #[arg(long, global = true, value_name = "SPEC", help_heading = "Node and key")]
+    pub signer: Option<String>,
+    /// Where the passphrase comes from: 'prompt', 'file:PATH', 'env:NAME' or 'stdin' [default: $LODE_PASSPHRASE_FILE, or prompt].
+    #[arg(long, global = true, value_name = "SOURCE", help_heading = "Node and key")]
+    pub passphrase: Option<String>,
+    /// Show what would happen and what it would cost; sign and send nothing.
+    #[arg(long, global = true, help_heading = "Acting")]
+    pub dry_run: bool,
+    /// Do not ask before what cannot be undone.
+    #[arg(long, short = 'y', global = true, help_heading = "Acting")]
+    pub yes: bool,
+}
+
+/// A command's way to its node and key.
+pub struct Session {
+    pub global: Global,
+    home: PathBuf,
+    client: OnceCell<Client>,
+}
+
+/// What acting came to.
+pub enum Acted {
+    /// The record is final, and no rule rejected it.
+    Done(Box<RecordView>),
+    /// Nothing was signed: this is what would come of it.
+    Tried(TrialAnswer),
+}
+
+impl Acted {
+    /// The receipt, real or tried.
+    pub fn receipt(&self) -> Option<&Receipt> {
+        match self {
+            Self::Done(view) => view.receipt.as_ref(),
+            Self::Tried(trial) => trial.receipt.as_ref(),
+        }
+    }
+
+    /// The record's id; none if nothing was signed.
+    pub fn id(&self) -> Option<ItemId> {
+        match self {
+            Self::Done(view) => Some(view.id),
+            Self::Tried(_) => None,
+        }
+    }
+}
+
+fn env(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+impl Session {
+    /// The session that the command line and the environment describe. Nothing is asked yet.
+    ///
+    /// # Errors
+    /// There is no home to keep keys in.
+    pub fn new(global: Global) -> Result<Self, Failure> {
+        let home = match env("LODE_HOME") {
+            Some(home) => PathBuf::from(home),
+            None => match env("HOME").or_else(|| env("USERPROFILE")) {
+                Some(home) => Path::new(&home).join(".lode"),
+                None => {
+                    let message = "neither LODE_HOME nor HOME says where keys are kept";
+                    let next = "set LODE_HOME to a folder of your own";
+                    return Err(Failure::new("no_home", message, next).exit(Exit::Usage));
+                }
+            },
+        };
+        Ok(Self {
+            global,
+            home,
+            client: OnceCell::new(),
+        })
+    }
+
+    /// The folder of keys, seals and the outbox.
+    pub fn home(&self) -> &Path {
+        &self.home
+    }
+
+    /// Whether results and errors are JSON.
+    pub fn json(&self) -> bool {
+        self.global.json
+    }
+
+    /// The node's address.
+    pub fn node_url(&self) -> String {
+        let given = self.global.node.clone().or_else(|| env("LODE_NODE"));
+        given.unwrap_or_else(|| NODE_URL.to_owned())
+    }
+
+    /// The node, once it was seen to be one that this version can talk to.
+    ///
+    /// # Errors
+    /// It cannot be reached, is no Lode node, or speaks another version.
+    pub fn client(&self) -> Result<&Client, Failure> {
+        if let Some(client) = self.client.get() {
+            return Ok(client);
+        }
+        let client = Client::new(&self.node_url())?;
+        client.check_compatible()?;
+        if let Ok(Some(skew_ms)) = client.clock_skew_ms()
+            && skew_ms.unsigned_abs() > 60_000
+        {
+            eprintln!(
+                "note: this machine's clock and the node's differ by {} seconds; deadlines go by the node's",
+                skew_ms / 1_000
+            );
+        }
+        Ok(self.client.get_or_init(|| client))
+    }
+
+    /// Where a key of this name is kept.
+    pub fn key_path(&self, name: &str) -> PathBuf {
+        self.home.join("keys").join(format!("{name}.age"))
+    }
+
+    /// The name of the key that signs, if it goes by name.
+    pub fn key_name(&self) -> String {
+        let given = self.global.key.clone().or_else(|| env("LODE_KEY"));
+        given.unwrap_or_else(|| "default".to_owned())
+    }
+
+    /// Who signs.
+    ///
+    /// # Errors
+    /// The description makes no sense.
+    pub fn signer_spec(&self) -> Result<SignerSpec, Failure> {
+        match self.global.signer.clone().or_else(|| env("LODE_SIGNER")) {
+            Some(spec) => Ok(spec.parse::<SignerSpec>()?),
+            None => Ok(SignerSpec::File(self.key_path(&self.key_name()))),
+        }
+    }
+
+    /// Where the passphrase comes from.
+    ///
+    /// # Errors
+    /// The description makes no sense.
+    pub fn passphrase_source(&self) -> Result<PassphraseSource, Failure> {
+        if let Some(source) = &self.global.passphrase {
+            return Ok(source.parse::<PassphraseSource>()?);
+        }
+        Ok(match env("LODE_PASSPHRASE_FILE") {
+            Some(path) => PassphraseSource::File(path.into()),
+            None => PassphraseSource::Prompt,
+        })
+    }
+
+    /// Whose key signs, without unlocking it.
+    ///
+    /// # Errors
+    /// There is no such key.
+    pub fn address(&self) -> Result<Address, Failure> {
+        Ok(self.signer_spec()?.public()?.address())
+    }
+
+    /// The key, unlocked.
+    ///
+    /// # Errors
+    /// There is no such key, or the passphrase is wrong.
+    pub fn signer(&self) -> Result<Box<dyn Signer>, Failure> {
+        let source = self.passphrase_source()?;
+        if let Some(note) = source.weak_permissions() {
+            eprintln!("note: {note}");
+        }
+        Ok(self.signer_spec()?.open(&source)?)
+    }
+
+    /// Does what an action says, after a trial; with `--dry-run` only tries.
+    /// `warning` is what a person has to agree to, if it cannot be undone.
+    ///
+    /// # Errors
+    /// A rule would reject it or did, nobody agreed, there is no key, or the node
+    /// cannot be asked.
+    pub fn act(&self, action: &Action, warning: Option<&str>) -> Result<Acted, Failure> {
+        let address = self.address()?;
+        let trial = self.try_as(address, action)?;
+        if self.global.dry_run {
+            return Ok(Acted::Tried(trial));
+        }
+        if let Some(warning) = warning {
+            self.confirm(warning)?;
+        }
+        let signer = self.signer()?;
+        let view = self.send(&*signer, action)?;
+        Ok(Acted::Done(Box::new(view)))
+    }
+
+    /// What would come of an action of this account.
+    ///
+    /// # Errors
+    /// A rule would reject it, or the node cannot be asked.
+    pub fn try_as(&self, address: Address, action: &Action) -> Result<TrialAnswer, Failure> {
+        let client = self.client()?;
+        let prepared = Sender::new(client, address).prepare(action)?;
+        let trial = client.trial(address, &prepared.draft)?;
+        match &trial.problem {
+            // Records of this account that wait come first; the node says the same.
+            Some(problem) if problem.code != "nonce" => Err(problem.clone().into()),
+            _ => Ok(trial),
+        }
+    }
+
+    /// Signs an action and sends it until it is final, without a trial: for a
+    /// daemon that knows what it does.
+    ///
+    /// # Errors
+    /// A rule rejected it, it was not signed, or its outcome is open.
+    pub fn send(&self, signer: &dyn Signer, action: &Action) -> Result<RecordView, Failure> {
+        self.send_if(signer, action, |_| Ok(()))
+    }
+
+    /// The same, where `check` may refuse to sign under a nonce that the action
+    /// does not fit.
+    ///
+    /// # Errors
+    /// As [`Session::send`], or what `check` says.
+    pub fn send_if(
+        &self,
+        signer: &dyn Signer,
+        action: &Action,
+        check: impl Fn(u64) -> Result<(), Failure>,
+    ) -> Result<RecordView, Failure> {
+        let address = signer.address();
+        let outbox = self.outbox(address);
+        let mut sender = Sender::new(self.client()?, address);
+        if let Some(item) = read_outbox(&outbox)? {
+            sender = sender.resume(item);
+            sender.settle()?;
+            forget(&outbox)?;
+        }
+        let sent = sender.send(action, |draft| {
+            let nonce = draft.tags.iter().find(|tag| tag.name == "Nonce");
+            let nonce = nonce.and_then(|tag| tag.value.parse().ok()).unwrap_or(0);
+            check(nonce)?;
+            let item = signer.sign(draft).map_err(Failure::from)?;
+            keep(&outbox, item.bytes())?;
+            Ok::<_, Failure>(item)
+        });
+        let view = match sent {
+            Ok(view) => view,
+            Err(error) => {
+                // What is known not to be on the log need not be taken up again.
+                if sender.outstanding().is_none() {
+                    forget(&outbox)?;
+                }
+                return Err(match error {
+                    SendError::Sign(failure) => failure,
+                    SendError::Client(error) => error.into(),
+                    error => Failure::bug(error),
+                });
+            }
+        };
+        forget(&outbox)?;
+        match view.problem {
+            Some(problem) => Err(problem.into()),
+            None => Ok(view),
+        }
+    }
+
+    /// Settles a record whose outcome an earlier command did not learn.
+    ///
+    /// # Errors
+    /// Its outcome is still open.
+    pub fn settle_outbox(&self, address: Address) -> Result<Option<Settlement>, Failure> {
+        let outbox = self.outbox(address);
+        let Some(item) = read_outbox(&outbox)? else {
+            return Ok(None);
+        };
+        let mut sender = Sender::new(self.client()?, address).resume(item);
+        let settled = sender.settle()?;
+        forget(&outbox)?;
+        Ok(settled)
+    }
+
+    fn outbox(&self, address: Address) -> PathBuf {
+        self.home.join("outbox").join(format!("{address}.item"))
+    }
+
+    /// Asks a person to agree to what cannot be undone.
+    ///
+    /// # Errors
+    /// They do not, or there is nobody to ask.
+    pub fn confirm(&self, warning: &str) -> Result<(), Failure> {
+        if self.global.yes {
+            return Ok(());
+        }
+        if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+            let next = "add --yes if that is what you want, or --dry-run to see what it does";
+            let message = format_args!("this needs your word: {warning}");
+            return Err(Failure::new("confirmation", message, next).exit(Exit::Usage));
+        }
+        eprint!("{warning}\nGo on? [y/N] ");
+        let _ = std::io::stderr().flush();
+        let mut answer = String::new();
+        std::io::stdin()
+            .read_line(&mut answer)
+            .map_err(|error| Failure::io(Path::new("stdin"), &error))?;
+        if matches!(answer.trim(), "y" | "Y" | "yes") {
+            return Ok(());
+        }
+        Err(Failure::new(
+            "not_confirmed",
+            "nothing was done",
+            "answer y if you want it done",
+        ))
+    }
+
+    /// Prints what acting came to: JSON of the record or the trial, or `text` and
+    /// the movements of money.
+    ///
+    /// # Errors
+    /// stdout cannot be written.
+    pub fn report(&self, acted: &Acted, text: &str) -> Result<(), Failure> {
+        if self.json() {
+            return match acted {
+                Acted::Done(view) => out::json("record", view),
+                Acted::Tried(trial) => out::json("trial", trial),
+            };
+        }
+        match acted {
+            Acted::Done(view) => {
+                out::line(text)?;
+                out::moves(view.receipt.as_ref())?;
+                out::line(&format!(
+                    "record {} in block {}",
+                    view.id,
+                    view.height.unwrap_or_default()
+                ))
+            }
+            Acted::Tried(trial) => {
+                out::line("dry run: nothing was signed or sent. It would do this:")?;
+                out::moves(trial.receipt.as_ref())?;
+                out::line(&format!(
+                    "the record would have {} bytes, for {} LODE",
+                    trial.size_bytes,
+                    trial.byte_fee.to_lode_string()
+                ))
+            }
+        }
+    }
+
+    /// The bounty that a text names: its id, the beginning of it, or its title.
+    ///
+    /// # Errors
+    /// There is none, or more than one.
+    pub fn bounty_id(&self, text: &str) -> Result<ItemId, Failure> {
+        if let Ok(id) = text.parse() {
+            return Ok(id);
+        }
+        let bounties = self.client()?.bounties(None);
+        let mut found = Vec::new();
+        for bounty in bounties {
+            let bounty = bounty?;
+            if bounty.title.as_str() == text || is_beginning(text, bounty.id) {
+                found.push(bounty.id);
+            }
+        }
+        one_of("bounty", text, &found)
+    }
+
+    /// The asset that a text names: its id, the beginning of it, or its name.
+    ///
+    /// # Errors
+    /// There is none, or more than one.
+    pub fn asset_id(&self, text: &str) -> Result<ItemId, Failure> {
+        if let Ok(id) = text.parse() {
+            return Ok(id);
+        }
+        let mut found = Vec::new();
+        for asset in self.client()?.assets(&client::AssetFilter::default()) {
+            let asset = asset?;
+            if asset.name.as_str() == text || is_beginning(text, asset.id) {
+                found.push(asset.id);
+            }
+        }
+        one_of("asset", text, &found)
+    }
+
+    /// The account that a text names: an address, or the name of a key in the home.
+    ///
+    /// # Errors
+    /// It is neither.
+    pub fn account(&self, text: &str) -> Result<Address, Failure> {
+        if let Ok(address) = text.parse() {
+            return Ok(address);
+        }
+        match wallet::key_file::read_public(&self.key_path(text)) {
+            Ok(public) => Ok(public.address()),
+            Err(_) => Err(Failure::new(
+                "account",
+                format_args!("'{text:.60}' is neither an address nor the name of a key here"),
+                "give the 43 characters of the address, or look at 'lode key show'",
+            )
+            .exit(Exit::NotFound)),
+        }
+    }
+}
+
+fn is_beginning(text: &str, id: ItemId) -> bool {
+    text.len() >= 6 && id.to_string().starts_with(text)
+}
+
+fn one_of(what: &str, text: &str, found: &[ItemId]) -> Result<ItemId, Failure> {
+    match found {
+        [id] => Ok(*id),
+        [] => Err(Failure::new(
+            format!("unknown_{what}"),
+            format_args!("there is no {what} '{text:.60}'"),
+            format!("look at 'lode {what} list' for ids"),
+        )
+        .exit(Exit::NotFound)),
+        many => Err(Failure::new(
+            "ambiguous",
+            format_args!("'{text:.60}' names {} of them", many.len()),
+            "give the whole id",
+        )
+        .exit(Exit::Usage)),
+    }
+}
+
+fn read_outbox(path: &Path) -> Result<Option<protocol::ans104::VerifiedItem>, Failure> {
+    let bytes = match fs::metadata(path) {
+        Ok(metadata) if metadata.len() <= OUTBOX_BYTES_MAX => {
+            fs::read(path).map_err(|error| Failure::io(path, &error))?
+        }
+        Ok(_) => Vec::new(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(Failure::io(path, &error)),
+    };
+    // A torn file was never sent: it is written whole and synced before that.
+    let item = SignedItem::from_vec(bytes).and_then(SignedItem::verify);
+    Ok(item.ok())
+}
+
+/// Writes a small file of the home whole and synced, readable for its owner only.
+///
+/// # Errors
+/// The system's refusal.
+pub fn keep(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let io = |error: std::io::Error| Failure::io(path, &error);
+    let dir = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(dir).map_err(io)?;
+    // Temporary files are made for their owner only.
+    let mut file = tempfile::NamedTempFile::new_in(dir).map_err(io)?;
+    file.write_all(bytes).map_err(io)?;
+    file.as_file().sync_all().map_err(io)?;
+    file.persist(path).map_err(|error| io(error.error))?;
+    #[cfg(unix)]
+    fs::File::open(dir).and_then(|dir| dir.sync_all()).map_err(io)?;
+    Ok(())
+}
+
+fn forget(path: &Path) -> Result<(), Failure> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Failure::io(path, &error))
+        }
+        _ => Ok(()),
+    }
+}
