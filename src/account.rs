@@ -111,7 +111,10 @@ fn show(session: &Session, account: Option<&str>) -> Result<(), Failure> {
             "LODE at stake".to_owned(),
             evaluator.stake.to_lode_string(),
         ]);
-        rows.push(vec!["seats at work".to_owned(), evaluator.seats.to_string()]);
+        rows.push(vec![
+            "seats at work".to_owned(),
+            evaluator.seats.to_string(),
+        ]);
     }
     out::line(&out::table(&[], &[], rows).to_string())
 }

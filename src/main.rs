@@ -12,6 +12,7 @@ mod log;
 mod node;
 mod out;
 mod sealing;
+mod seals;
 mod session;
 
 use std::process::ExitCode;

@@ -34,7 +34,7 @@ use zeroize::Zeroizing;
 use crate::account::amount;
 use crate::failure::{Exit, Failure};
 use crate::out;
-use crate::session::{Session, keep};
+use crate::session::{Session, entropy, keep};
 
 /// The supply of a network whose genesis nobody describes: 10^9 LODE.
 const SUPPLY_LODE: u64 = 1_000_000_000;
@@ -124,8 +124,9 @@ pub fn run(args: &Args, session: &Session) -> Result<(), Failure> {
         "hand" => Clock::by_hand(0),
         _ => Clock::System,
     };
-    let sign =
-        move |draft: Draft| -> Result<VerifiedItem, SignError> { draft.sign(&key).map_err(Into::into) };
+    let sign = move |draft: Draft| -> Result<VerifiedItem, SignError> {
+        draft.sign(&key).map_err(Into::into)
+    };
     let config = Config {
         dir: args.dir.clone(),
         signer: Arc::new(sign),
@@ -169,7 +170,9 @@ pub fn run(args: &Args, session: &Session) -> Result<(), Failure> {
             Ok(())
         }
         Ok(()) => Err(Failure::bug("the engine ended by itself")),
-        Err(_) => Err(Failure::bug("the engine panicked; the log is whole up to its last block")),
+        Err(_) => Err(Failure::bug(
+            "the engine panicked; the log is whole up to its last block",
+        )),
     }
 }
 
@@ -257,19 +260,6 @@ fn blob_failure(error: BlobError) -> Failure {
         }
         error => crate::sealing::blob_failure(error),
     }
-}
-
-/// 32 bytes from the system.
-fn entropy() -> Result<Zeroizing<[u8; 32]>, Failure> {
-    let mut bytes = Zeroizing::new([0; 32]);
-    getrandom::fill(&mut *bytes).map_err(|error| {
-        Failure::new(
-            "entropy",
-            format_args!("the system gives no random bytes: {error}"),
-            "try again; if it goes on, look at the system",
-        )
-    })?;
-    Ok(bytes)
 }
 
 /// The key of a file that this node wrote: its seed in base64url.

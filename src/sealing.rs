@@ -1,8 +1,10 @@
 //! Sealed folders: archive, encrypt, hold; and the way back.
 
-use std::io::{Read, Seek, SeekFrom};
+use std::fs::File;
+use std::io::{Seek, SeekFrom};
 use std::path::Path;
 
+use client::Client;
 use node::blobs::{BlobError, Blobs};
 use protocol::record::{BlobRef, SealedFolder};
 use protocol::report::{Outcome, TestOutcome};
@@ -11,6 +13,7 @@ use protocol::text::Code;
 
 use crate::failure::Failure;
 use crate::folder::{self, UnpackError};
+use crate::out;
 
 /// Why a sealed folder was not opened.
 #[derive(Debug)]
@@ -60,43 +63,112 @@ pub(crate) fn blob_failure(error: BlobError) -> Failure {
     Failure::new("blob", error, "check the disk that holds the node's folder")
 }
 
-fn temp() -> Result<std::fs::File, Failure> {
+fn temp() -> Result<File, Failure> {
     tempfile::tempfile().map_err(|error| Failure::io(&std::env::temp_dir(), &error))
 }
 
-/// Puts the archive of a folder among the blobs, open to all.
-///
-/// # Errors
-/// If the folder cannot be read or the blob not written.
-pub fn hold_folder(dir: &Path, blobs: &Blobs) -> Result<BlobRef, Failure> {
-    let mut archive = folder::pack(dir, temp()?)?;
-    archive
-        .seek(SeekFrom::Start(0))
-        .map_err(|error| Failure::io(dir, &error))?;
-    blobs.put(archive).map_err(blob_failure)
+/// Where blobs are: a node's own folder, or a node that is asked.
+pub trait Store {
+    /// Puts a whole file there; on return it is held.
+    ///
+    /// # Errors
+    /// It cannot be read or not be held.
+    fn hold(&self, file: &mut File) -> Result<BlobRef, Failure>;
+
+    /// The whole blob, checked against its name, in a temporary file.
+    ///
+    /// # Errors
+    /// It is not held, or came damaged.
+    fn fetch(&self, blob: BlobRef) -> Result<File, Failure>;
 }
 
-/// Seals a folder under a fresh key and puts the ciphertext among the blobs.
+impl Store for Blobs {
+    fn hold(&self, file: &mut File) -> Result<BlobRef, Failure> {
+        self.put(file).map_err(blob_failure)
+    }
+
+    fn fetch(&self, blob: BlobRef) -> Result<File, Failure> {
+        let mut source = self.get(blob.id).map_err(blob_failure)?;
+        let mut file = temp()?;
+        std::io::copy(&mut source, &mut file)
+            .map_err(|error| Failure::io(&std::env::temp_dir(), &error))?;
+        rewind(file)
+    }
+}
+
+/// A node, with a bar on the terminal while something is on its way.
+impl Store for Client {
+    fn hold(&self, file: &mut File) -> Result<BlobRef, Failure> {
+        let blob = client::blob_ref_of(&mut *file)
+            .map_err(|error| Failure::io(&std::env::temp_dir(), &error))?;
+        let bar = out::bytes_bar("upload")?;
+        self.upload(file, blob, |done, all| {
+            bar.set_length(all);
+            bar.set_position(done);
+        })?;
+        bar.finish_and_clear();
+        Ok(blob)
+    }
+
+    fn fetch(&self, blob: BlobRef) -> Result<File, Failure> {
+        let mut file = temp()?;
+        let bar = out::bytes_bar("download")?;
+        self.download_to(blob, &mut file, |done, all| {
+            bar.set_length(all);
+            bar.set_position(done);
+        })?;
+        bar.finish_and_clear();
+        rewind(file)
+    }
+}
+
+fn rewind(mut file: File) -> Result<File, Failure> {
+    file.seek(SeekFrom::Start(0))
+        .map_err(|error| Failure::io(&std::env::temp_dir(), &error))?;
+    Ok(file)
+}
+
+/// Puts the archive of a folder into a store, open to all.
 ///
 /// # Errors
-/// If the folder cannot be read or the blob not written.
+/// If the folder cannot be read or the blob not held.
+pub fn hold_folder(dir: &Path, store: &impl Store) -> Result<BlobRef, Failure> {
+    store.hold(&mut rewind(folder::pack(dir, temp()?)?)?)
+}
+
+/// Unpacks an archive that is open to all into `dir`, which must not exist yet.
+///
+/// # Errors
+/// [`OpenError`], which keeps the maker's faults and the machine's apart.
+pub fn fetch_folder(archive: BlobRef, store: &impl Store, dir: &Path) -> Result<(), OpenError> {
+    let archive = store.fetch(archive).map_err(OpenError::Machine)?;
+    unpack(archive, dir)
+}
+
+/// Seals a folder under a fresh key, into a temporary file that still has to be held.
+///
+/// # Errors
+/// If the folder cannot be read or the file not written.
+pub fn seal_to_file(dir: &Path, key: &SealKey, nonce: [u8; NONCE_LEN]) -> Result<File, Failure> {
+    let archive = rewind(folder::pack(dir, temp()?)?)?;
+    let mut sealed = temp()?;
+    encrypt(key, nonce, archive, &mut sealed)
+        .map_err(|error| Failure::new("seal", error, "check the disk's free space"))?;
+    rewind(sealed)
+}
+
+/// Seals a folder under a fresh key and puts the ciphertext into a store.
+///
+/// # Errors
+/// If the folder cannot be read or the blob not held.
 pub fn seal_folder(
     dir: &Path,
     scope: &SealScope,
     key: &SealKey,
     nonce: [u8; NONCE_LEN],
-    blobs: &Blobs,
+    store: &impl Store,
 ) -> Result<SealedFolder, Failure> {
-    let rewind = |mut file: std::fs::File| {
-        file.seek(SeekFrom::Start(0))
-            .map(|_| file)
-            .map_err(|error| Failure::io(dir, &error))
-    };
-    let archive = rewind(folder::pack(dir, temp()?)?)?;
-    let mut sealed = temp()?;
-    encrypt(key, nonce, archive, &mut sealed)
-        .map_err(|error| Failure::new("seal", error, "check the disk's free space"))?;
-    let ciphertext = blobs.put(rewind(sealed)?).map_err(blob_failure)?;
+    let ciphertext = store.hold(&mut seal_to_file(dir, key, nonce)?)?;
     let seal = seal_digest(scope, key, &ciphertext.id, ciphertext.size_bytes);
     Ok(SealedFolder { seal, ciphertext })
 }
@@ -108,26 +180,23 @@ pub fn seal_folder(
 pub fn open_folder(
     sealed: &SealedFolder,
     key: &SealKey,
-    blobs: &Blobs,
+    store: &impl Store,
     dir: &Path,
 ) -> Result<(), OpenError> {
     let machine = |error: std::io::Error| OpenError::Machine(Failure::io(dir, &error));
-    let ciphertext = blobs
-        .get(sealed.ciphertext.id)
-        .map_err(|error| OpenError::Machine(blob_failure(error)))?;
-    // The whole blob against its name first: a chunk that fails is the owner's
-    // fault only if the bytes are those that were committed.
-    let mut whole = blobs
-        .get(sealed.ciphertext.id)
-        .map_err(|error| OpenError::Machine(blob_failure(error)))?;
-    std::io::copy(&mut whole, &mut std::io::sink()).map_err(machine)?;
+    // The whole blob was checked against its name: a chunk that fails is the
+    // owner's fault only if the bytes are those that were committed.
+    let ciphertext = store.fetch(sealed.ciphertext).map_err(OpenError::Machine)?;
     let mut archive = temp().map_err(OpenError::Machine)?;
-    let mut opener = Opener::new(key, ciphertext).map_err(seal_fault)?;
+    let mut opener = Opener::new(key, std::io::BufReader::new(ciphertext)).map_err(seal_fault)?;
     while let Some(chunk) = opener.next_chunk().map_err(seal_fault)? {
         std::io::Write::write_all(&mut archive, chunk).map_err(machine)?;
     }
-    archive.seek(SeekFrom::Start(0)).map_err(machine)?;
-    folder::unpack(std::io::BufReader::new(archive.by_ref()), dir).map_err(|error| match error {
+    unpack(rewind(archive).map_err(OpenError::Machine)?, dir)
+}
+
+fn unpack(archive: File, dir: &Path) -> Result<(), OpenError> {
+    folder::unpack(std::io::BufReader::new(archive), dir).map_err(|error| match error {
         UnpackError::Archive(what) => OpenError::Archive(what),
         UnpackError::Io(failure) => OpenError::Machine(failure),
     })

@@ -45,13 +45,28 @@ pub struct Global {
     #[arg(long, global = true, value_name = "URL", help_heading = "Node and key")]
     pub node: Option<String>,
     /// The name of the key in $LODE_HOME/keys [default: $LODE_KEY, or 'default'].
-    #[arg(long, global = true, value_name = "NAME", help_heading = "Node and key")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "NAME",
+        help_heading = "Node and key"
+    )]
     pub key: Option<String>,
     /// Who signs: 'file:PATH' of a key file, or 'exec:COMMAND' [default: the key by name].
-    #[arg(long, global = true, value_name = "SPEC", help_heading = "Node and key")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "SPEC",
+        help_heading = "Node and key"
+    )]
     pub signer: Option<String>,
     /// Where the passphrase comes from: 'prompt', 'file:PATH', 'env:NAME' or 'stdin' [default: $LODE_PASSPHRASE_FILE, or prompt].
-    #[arg(long, global = true, value_name = "SOURCE", help_heading = "Node and key")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "SOURCE",
+        help_heading = "Node and key"
+    )]
     pub passphrase: Option<String>,
     /// Show what would happen and what it would cost; sign and send nothing.
     #[arg(long, global = true, help_heading = "Acting")]
@@ -496,7 +511,9 @@ pub fn keep(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     file.as_file().sync_all().map_err(io)?;
     file.persist(path).map_err(|error| io(error.error))?;
     #[cfg(unix)]
-    fs::File::open(dir).and_then(|dir| dir.sync_all()).map_err(io)?;
+    fs::File::open(dir)
+        .and_then(|dir| dir.sync_all())
+        .map_err(io)?;
     Ok(())
 }
 
@@ -507,4 +524,20 @@ fn forget(path: &Path) -> Result<(), Failure> {
         }
         _ => Ok(()),
     }
+}
+
+/// 32 bytes from the system.
+///
+/// # Errors
+/// The system gives none.
+pub fn entropy() -> Result<zeroize::Zeroizing<[u8; 32]>, Failure> {
+    let mut bytes = zeroize::Zeroizing::new([0; 32]);
+    getrandom::fill(&mut *bytes).map_err(|error| {
+        Failure::new(
+            "entropy",
+            format_args!("the system gives no random bytes: {error}"),
+            "try again; if it goes on, look at the system",
+        )
+    })?;
+    Ok(bytes)
 }

@@ -1,0 +1,106 @@
+//! The keys of seals that are not revealed yet: secrets that must not be lost.
+//!
+//! ```text
+//! $LODE_HOME/seals/<ciphertext>.json   Kept, readable for its owner only
+//! ```
+//!
+//! A seal is kept before its record is signed, and stays until the reveal is
+//! final. Its name is the ciphertext's blob id, which record and seal share.
+
+use std::fs;
+use std::path::PathBuf;
+
+use protocol::id::{Address, BlobId, ItemId, NetworkId};
+use protocol::record::{BlobRef, SealedFolder};
+use protocol::seal::SealKey;
+use serde::{Deserialize, Serialize};
+
+use crate::failure::Failure;
+use crate::session::{Session, keep};
+
+const KEPT_BYTES_MAX: usize = 64 * 1024;
+
+/// What a seal is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Of {
+    /// A bounty's test set; the nonce of the posting is part of the seal.
+    TestSet {
+        /// The posting's nonce.
+        poster_nonce: u64,
+    },
+    /// A submission to this bounty.
+    Submission {
+        /// The bounty.
+        bounty: ItemId,
+    },
+}
+
+/// A seal and its key.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Kept {
+    /// The network.
+    pub network: NetworkId,
+    /// Who owns it.
+    pub owner: Address,
+    /// What it is of.
+    pub of: Of,
+    /// The seal and its ciphertext.
+    pub sealed: SealedFolder,
+    /// The key, secret until it is revealed.
+    pub key: SealKey,
+}
+
+fn path(session: &Session, ciphertext: BlobId) -> PathBuf {
+    session
+        .home()
+        .join("seals")
+        .join(format!("{ciphertext}.json"))
+}
+
+/// Keeps a seal; on return it is on the disk.
+///
+/// # Errors
+/// The disk does not take it.
+pub fn save(session: &Session, kept: &Kept) -> Result<(), Failure> {
+    keep(
+        &path(session, kept.sealed.ciphertext.id),
+        &protocol::json::to_vec(kept),
+    )
+}
+
+/// The seal of this ciphertext, if it is kept here.
+///
+/// # Errors
+/// The file is damaged or cannot be read.
+pub fn find(session: &Session, ciphertext: BlobRef) -> Result<Option<Kept>, Failure> {
+    let path = path(session, ciphertext.id);
+    let bytes = match fs::read(&path) {
+        Ok(bytes) => zeroize::Zeroizing::new(bytes),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(Failure::io(&path, &error)),
+    };
+    // What is wrong with it is not said: an error could quote the key.
+    let kept = protocol::json::from_slice(&bytes, KEPT_BYTES_MAX);
+    kept.map(Some).map_err(|_| {
+        Failure::new(
+            "seal_file",
+            format_args!("{} is damaged", path.display()),
+            "restore it from a copy: without this key the seal cannot be revealed",
+        )
+    })
+}
+
+/// Forgets a seal whose key is out.
+///
+/// # Errors
+/// The file cannot be removed.
+pub fn forget(session: &Session, ciphertext: BlobRef) -> Result<(), Failure> {
+    let path = path(session, ciphertext.id);
+    match fs::remove_file(&path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Failure::io(&path, &error))
+        }
+        _ => Ok(()),
+    }
+}
