@@ -1,0 +1,132 @@
+//! Bodies without end, nonsense, too many connections, too many requests.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use node::http::server::Limits;
+
+use crate::support::{Choices, Served, read_all};
+
+#[test]
+fn nonsense_gets_an_error_that_says_what_to_do() {
+    let served = Served::new();
+    let post = |path: &str, body: &str| {
+        served.raw(
+            format!(
+                "POST {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+                body.len()
+            )
+            .as_bytes(),
+        )
+    };
+    let get = |path: &str| {
+        served
+            .raw(format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").as_bytes())
+    };
+    for (answer, status) in [
+        (post("/v1/records", ""), 400),
+        (post("/v1/records", "not an item"), 400),
+        (post("/v1/bundles", "not a bundle"), 400),
+        (post("/v1/trial", "{}"), 400),
+        (post("/v1/trial", r#"{"signer":1,"x":2}"#), 400),
+        (post("/v1/faucet", "{}"), 400),
+        (post("/v1/clock", r#"{"time_ms":-1}"#), 400),
+        (get("/v1/accounts/short"), 400),
+        (get("/v1/bounties?limit=many"), 400),
+        (get("/v1/accounts/x/history?after=y"), 400),
+        (get("/v1/events?from=never"), 400),
+        (get("/v1/blocks/-1"), 400),
+        (get("/v2/anything"), 404),
+        (get("/v1/records"), 405),
+    ] {
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status}")),
+            "{status}: {answer}"
+        );
+        assert!(answer.contains("next_step"), "{answer}");
+    }
+    assert!(
+        served
+            .raw(b"\x16\x03\x01 this is TLS\r\n\r\n")
+            .starts_with("HTTP/1.1 400")
+    );
+    served.client.status().unwrap();
+}
+
+#[test]
+fn a_body_without_end_is_cut() {
+    let served = Served::new();
+    for path in ["/v1/records", "/v1/bundles", "/v1/trial", "/v1/faucet"] {
+        let mut stream = served.connect();
+        let head = format!("POST {path} HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n");
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut chunk = b"10000\r\n".to_vec();
+        chunk.extend([b'x'; 0x10000]);
+        chunk.extend(b"\r\n");
+        // More than any limit; the node closes long before.
+        let sent = (0..1_000)
+            .take_while(|_| stream.write_all(&chunk).is_ok())
+            .count();
+        assert!(sent < 1_000, "{path} took everything");
+    }
+    served.client.status().unwrap();
+}
+
+#[test]
+fn who_comes_above_the_limit_of_connections_is_told_and_comes_in_later() {
+    let served = Served::with(Choices {
+        limits: Limits {
+            connections_max: 8,
+            connections_each_max: 8,
+            ..Limits::default()
+        },
+        ..Choices::default()
+    });
+    let mut open: Vec<TcpStream> = (0..8).map(|_| served.connect()).collect();
+    for stream in &mut open {
+        stream
+            .write_all(b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n")
+            .unwrap();
+        assert!(stream.read(&mut [0; 500]).unwrap() > 0);
+    }
+    let answer = read_all(&mut served.connect());
+    assert!(
+        answer.starts_with("HTTP/1.1 503") && answer.contains("too_many_connections"),
+        "{answer}"
+    );
+    drop(open);
+    for _ in 0..100 {
+        if served.client.status().is_ok() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    panic!("the connections were never given back");
+}
+
+#[test]
+fn who_asks_too_fast_is_told_to_wait() {
+    let served = Served::with(Choices {
+        limits: Limits {
+            requests_each_max: 5,
+            ..Limits::default()
+        },
+        ..Choices::default()
+    });
+    let ask = || {
+        let request = b"GET /livez HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+        served.raw(request)
+    };
+    let answers: Vec<String> = (0..20).map(|_| ask()).collect();
+    let refused = answers
+        .iter()
+        .filter(|answer| answer.starts_with("HTTP/1.1 429"));
+    assert!(refused.clone().count() >= 5);
+    assert!(
+        refused
+            .into_iter()
+            .all(|answer| answer.contains("retry-after"))
+    );
+    assert!(answers[0].starts_with("HTTP/1.1 200"));
+}
