@@ -462,6 +462,10 @@ impl Engine {
         let mut is_flushed = true;
         loop {
             let is_stopping = shared.is_stopping();
+            if !is_stopping && shared.chain.blocking_read().is_none() {
+                self.reopen();
+                continue;
+            }
             let due_ms = self.next_deadline_ms();
             let now_ms = shared.clock.now_ms();
             if due_ms.is_some_and(|due_ms| due_ms <= now_ms) && !is_stopping {
@@ -536,8 +540,8 @@ impl Engine {
         let ids: Vec<ItemId> = records.iter().map(|record| record.item.id()).collect();
         let mut guard = shared.chain.blocking_write();
         let Some(chain) = guard.as_mut() else {
-            drop(guard);
-            return self.reopen();
+            self.shared.mempool().put_back(ids.into_iter());
+            return;
         };
         let parent_ms = chain.tip().time_ms;
         if now_ms + CLOCK_BEHIND_MS_MAX < parent_ms && !shared.clock.is_by_hand() {
@@ -584,7 +588,7 @@ impl Engine {
         self.reopen();
     }
 
-    /// Opens the chain again; the engine comes back here until that works.
+    /// Opens the chain again, after a while; the engine comes back here until that works.
     fn reopen(&self) {
         let shared = &*self.shared;
         std::thread::sleep(REOPEN_AFTER);
