@@ -87,7 +87,7 @@ impl SecretKey {
 
     /// The public half.
     pub fn public(&self) -> PublicKey {
-        PublicKey(self.0.verifying_key().to_bytes())
+        PublicKey(self.0.verifying_key())
     }
 
     /// Signs a message. The same key and message always give the same 64 bytes.
@@ -104,9 +104,29 @@ impl fmt::Debug for SecretKey {
 
 /// A public key: 32 bytes, always a canonical point that is not of small order.
 ///
-/// Text form: base64url without padding, 43 characters, as ids have it.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize)]
-pub struct PublicKey([u8; PUBLIC_KEY_LEN]);
+/// Text form: base64url without padding, 43 characters, as ids have it. It holds
+/// the point too, so that finding that out is paid for once.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct PublicKey(VerifyingKey);
+
+impl PartialOrd for PublicKey {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// By the 32 bytes.
+impl Ord for PublicKey {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.as_bytes().cmp(other.as_bytes())
+    }
+}
+
+impl BorshSerialize for PublicKey {
+    fn serialize<W: borsh::io::Write>(&self, writer: &mut W) -> borsh::io::Result<()> {
+        self.as_bytes().serialize(writer)
+    }
+}
 
 impl PublicKey {
     /// Reads a key.
@@ -126,17 +146,17 @@ impl PublicKey {
         if key.is_weak() {
             return Err(KeyError::SmallOrder);
         }
-        Ok(Self(*bytes))
+        Ok(Self(key))
     }
 
     /// The 32 bytes.
-    pub const fn as_bytes(&self) -> &[u8; PUBLIC_KEY_LEN] {
-        &self.0
+    pub fn as_bytes(&self) -> &[u8; PUBLIC_KEY_LEN] {
+        self.0.as_bytes()
     }
 
     /// The account's address: SHA-256 of the key.
     pub fn address(&self) -> Address {
-        Address(Sha256::digest(self.0).into())
+        Address(Sha256::digest(self.as_bytes()).into())
     }
 
     /// Checks a signature over a message, strictly.
@@ -150,8 +170,8 @@ impl PublicKey {
         message: &[u8],
         signature: &[u8; SIGNATURE_LEN],
     ) -> Result<(), SignatureError> {
-        let key = VerifyingKey::from_bytes(&self.0).map_err(|_| SignatureError::Mismatch)?;
-        key.verify_strict(message, &Signature::from_bytes(signature))
+        self.0
+            .verify_strict(message, &Signature::from_bytes(signature))
             .map_err(|_| flaw(signature))
     }
 }
@@ -182,7 +202,7 @@ fn is_below(a: &[u8; 32], b: &[u8; 32]) -> bool {
 
 impl fmt::Display for PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Digest(self.0).fmt(f)
+        Digest(*self.as_bytes()).fmt(f)
     }
 }
 
