@@ -2,6 +2,7 @@
 
 mod demo;
 mod log;
+mod market;
 mod tidy;
 
 use std::path::{Path, PathBuf};
