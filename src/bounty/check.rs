@@ -1,0 +1,475 @@
+//! `lode bounty check`: everything that the ledger would refuse, all at once.
+//!
+//! The file comes first, then the test set, then what the node knows; the last
+//! word is the node's own, on a trial of the very record.
+
+use std::path::Path;
+
+use client::Client;
+use licensing::{Percent, RoyaltyStack, Terms, check_derivation};
+use protocol::ans104::Tag;
+use protocol::api::{AssetView, Status};
+use protocol::benchmark::{ARITHMETIC_VERSION, Benchmark};
+use protocol::id::{BlobId, Digest};
+use protocol::record::{Action, BlobRef, NamedParent, PARENTS_MAX, PostBounty, SealedFolder};
+use protocol::report::TestOutcome;
+use protocol::{Address, Amount, ItemId};
+use serde::Serialize;
+
+use super::plan::{Finding, Plan, Weight, duration_text, load};
+use crate::failure::{Exit, Failure};
+use crate::folder;
+use crate::out;
+use crate::session::Session;
+
+/// A bounty that was looked at.
+pub struct Checked {
+    /// All that is wrong.
+    pub findings: Vec<Finding>,
+    /// The posting, with a seal of zeros, if the file makes sense.
+    pub posting: Option<PostBounty>,
+    /// What it costs, if that can be said.
+    pub cost: Option<Cost>,
+}
+
+/// What posting takes.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Cost {
+    /// Paid to the winner; returns if there is none.
+    pub reward: Amount,
+    /// Returns, unless the bounty fails by the sponsor's fault.
+    pub bond: Amount,
+    /// Burned, if it is known.
+    pub byte_fee: Option<Amount>,
+    /// What the account has, if it is known.
+    pub balance: Option<Amount>,
+}
+
+/// Prints what is wrong with a bounty's file.
+///
+/// # Errors
+/// Something is: exit 2 if the file makes no sense, 5 if the ledger would refuse it.
+pub fn run(session: &Session, file: &Path) -> Result<(), Failure> {
+    let checked = check(session, file)?;
+    if session.json() {
+        let ok = checked.findings.is_empty();
+        let value = serde_json::json!({
+            "ok": ok, "findings": checked.findings, "cost": checked.cost,
+        });
+        out::json("bounty_check", &value)?;
+    } else {
+        print(&checked)?;
+    }
+    verdict(&checked.findings)?;
+    if !session.json() {
+        out::line("nothing is wrong with it: the ledger would take it now")?;
+        out::line(&format!("next: lode bounty post {}", file.display()))?;
+    }
+    Ok(())
+}
+
+/// Prints the findings, one after the other.
+///
+/// # Errors
+/// stdout cannot be written.
+pub fn print(checked: &Checked) -> Result<(), Failure> {
+    for finding in &checked.findings {
+        let Finding {
+            code,
+            field,
+            message,
+            next_step,
+            ..
+        } = finding;
+        out::line(&format!("{field}: {message} [{code}]"))?;
+        out::line(&format!("  next: {next_step}"))?;
+    }
+    Ok(())
+}
+
+/// The failure that findings come to, if there are any.
+///
+/// # Errors
+/// There are.
+pub fn verdict(findings: &[Finding]) -> Result<(), Failure> {
+    let Some(worst) = findings.iter().map(|finding| finding.weight).min() else {
+        return Ok(());
+    };
+    let count = match findings.len() {
+        1 => "1 thing is".to_owned(),
+        many => format!("{many} things are"),
+    };
+    let next = "correct them in the file, then check it again";
+    let (code, message, exit) = match worst {
+        Weight::File => ("bounty_file", format!("{count} wrong with it"), Exit::Usage),
+        Weight::Ledger => (
+            "bounty_refused",
+            format!("{count} in the way: the ledger would refuse it"),
+            Exit::Rejected,
+        ),
+        Weight::Unknown => {
+            let message = format!("{count} not known, so it is not sure that the ledger takes it");
+            let next = "follow the next steps above, then check it again";
+            return Err(Failure::new("bounty_unknown", message, next).exit(Exit::Later));
+        }
+    };
+    Err(Failure::new(code, message, next).exit(exit))
+}
+
+/// Looks at everything.
+///
+/// # Errors
+/// The file cannot be read, is no TOML, or stdout is gone.
+pub fn check(session: &Session, file: &Path) -> Result<Checked, Failure> {
+    let (plan, findings) = load(file)?;
+    let mut check = Check { findings };
+    let benchmark = check.benchmark(&plan);
+    if let Some(terms) = &plan.terms {
+        check.canonical(terms);
+    }
+    if plan.reward.is_some_and(Amount::is_zero) {
+        let next = "offer a reward above zero";
+        check.ledger("zero_amount", "money.reward", "the reward is zero", next);
+    }
+    let client = match session.client() {
+        Ok(client) => client,
+        Err(failure) => {
+            let finding = Finding::of(Weight::Unknown, "node", &failure);
+            check.findings.push(finding);
+            return Ok(Checked {
+                findings: check.findings,
+                posting: None,
+                cost: None,
+            });
+        }
+    };
+    let status = client.status()?;
+    check.schedule(&plan, &status);
+    check.money(&plan, &status);
+    check.evaluators(client)?;
+    let parents = check.parents(session, client, &plan)?;
+    let posting = posting(&plan, benchmark, parents);
+    let cost = check.trial(session, &status, posting.as_ref(), plan.reward)?;
+    Ok(Checked {
+        findings: check.findings,
+        posting,
+        cost,
+    })
+}
+
+/// The sponsor's bond for a reward.
+pub fn bond_of(reward: Amount, status: &Status) -> Option<Amount> {
+    reward.checked_ratio(u128::from(status.parameters.sponsor_bond_ppm), 1_000_000)
+}
+
+fn posting(
+    plan: &Plan,
+    benchmark: Option<Benchmark>,
+    parents: Option<Vec<NamedParent>>,
+) -> Option<PostBounty> {
+    let tags = plan.terms.as_ref()?.to_tags();
+    Some(PostBounty {
+        title: plan.title.clone()?,
+        benchmark: benchmark?,
+        test_set: SealedFolder {
+            seal: Digest([0; 32]),
+            ciphertext: BlobRef {
+                id: BlobId([0; 32]),
+                size_bytes: 0,
+            },
+        },
+        reward: plan.reward?,
+        reserve: plan.reserve?,
+        margin: plan.margin?,
+        evaluation_fee: plan.evaluation_fee?,
+        schedule: plan.schedule?,
+        model_terms: tags.into_iter().map(|tag| (tag.name, tag.value)).collect(),
+        parents: parents?,
+        split: plan.split?,
+    })
+}
+
+struct Check {
+    findings: Vec<Finding>,
+}
+
+impl Check {
+    fn put(
+        &mut self,
+        weight: Weight,
+        code: &str,
+        field: &str,
+        message: impl std::fmt::Display,
+        next: &str,
+    ) {
+        let finding = Finding::new(weight, code, field, message, next);
+        self.findings.push(finding);
+    }
+
+    fn ledger(&mut self, code: &str, field: &str, message: impl std::fmt::Display, next: &str) {
+        self.put(Weight::Ledger, code, field, message, next);
+    }
+
+    /// The benchmark, with what the test set says where the file does not; and the test set.
+    fn benchmark(&mut self, plan: &Plan) -> Option<Benchmark> {
+        let folder = plan.test_set.as_deref()?;
+        let manifest = match datasets::Manifest::load(folder) {
+            Ok(manifest) => manifest,
+            Err(error) => {
+                let next = "name a data-set folder; 'lode dataset init' makes one from a CSV file";
+                self.put(Weight::File, error.code(), "test_set", error, next);
+                return None;
+            }
+        };
+        let benchmark = Benchmark {
+            arithmetic: ARITHMETIC_VERSION,
+            task: plan.task?,
+            inputs: plan.inputs.unwrap_or(manifest.csv().inputs),
+            classes: plan.classes.unwrap_or(manifest.csv().classes),
+            metric: plan.metric?,
+            limits: plan.limits?,
+        };
+        if let Err(error) = benchmark.check() {
+            let next = "change the number that is named";
+            self.ledger("benchmark", "benchmark", error, next);
+            return Some(benchmark);
+        }
+        // What the evaluators will do with it, done now.
+        match evaluator::check_test_set(&benchmark, folder) {
+            Ok((TestOutcome::Ok, _)) => {}
+            Ok((outcome, why)) => {
+                let code = match &outcome {
+                    TestOutcome::BadSeal { code, .. } => code.as_str().to_owned(),
+                    _ => "test_set".to_owned(),
+                };
+                let why = why.unwrap_or_else(|| "the evaluators would refuse it".to_owned());
+                let next = "correct the folder: the bounty would be void, and your bond lost";
+                self.put(Weight::File, &code, "test_set", why, next);
+            }
+            Err(error) => {
+                let next = "check that the folder can be read";
+                self.put(Weight::File, "io", "test_set", error, next);
+            }
+        }
+        if let Err(failure) = folder::pack(folder, std::io::sink()) {
+            let finding = Finding::of(Weight::File, "test_set", &failure);
+            self.findings.push(finding);
+        }
+        Some(benchmark)
+    }
+
+    fn canonical(&mut self, terms: &Terms) {
+        if let Err(error) = Terms::parse(&terms.to_tags()) {
+            let next = "use a preset";
+            self.ledger(error.code(), "terms", error, next);
+        }
+    }
+
+    fn schedule(&mut self, plan: &Plan, status: &Status) {
+        let Some(schedule) = &plan.schedule else {
+            return;
+        };
+        let (min_ms, max_ms) = (
+            status.parameters.phase_min_ms,
+            status.parameters.phase_max_ms,
+        );
+        let (min, max) = (duration_text(min_ms), duration_text(max_ms));
+        for (name, given_ms) in super::phases(schedule) {
+            if given_ms < min_ms || given_ms > max_ms {
+                let given = duration_text(given_ms);
+                let message = format!("a phase of {given}; this network allows {min} to {max}");
+                let next = format!("choose {min} to {max}");
+                self.ledger("schedule", &format!("schedule.{name}"), message, &next);
+            }
+        }
+    }
+
+    fn money(&mut self, plan: &Plan, status: &Status) {
+        let least = status.parameters.evaluation_fee_min;
+        if let Some(given) = plan.evaluation_fee.filter(|given| *given < least) {
+            let (given, least) = (given.to_lode_string(), least.to_lode_string());
+            let message = format!("{given} LODE; this network asks for at least {least} LODE");
+            let next = format!("write \"{least}\" or more");
+            self.ledger("evaluation_fee", "money.evaluation_fee", message, &next);
+        }
+    }
+
+    fn evaluators(&mut self, client: &Client) -> Result<(), Failure> {
+        let first = client.evaluators().page_size(1).next().transpose()?;
+        if first.is_none() {
+            let message = "no evaluator has joined, so nobody could score the bounty";
+            let next = "wait until evaluators have joined; 'lode evaluate join' makes one";
+            self.ledger("no_evaluators", "network", message, next);
+        }
+        Ok(())
+    }
+
+    /// The parents in ascending order, once all of them are there.
+    fn parents(
+        &mut self,
+        session: &Session,
+        client: &Client,
+        plan: &Plan,
+    ) -> Result<Option<Vec<NamedParent>>, Failure> {
+        let mut parents: Vec<NamedParent> = Vec::new();
+        let mut stacks = Vec::new();
+        let before = self.findings.len();
+        for (text, required) in &plan.parents {
+            let asset = match self.asset(session, client, text) {
+                Ok(asset) => asset,
+                Err(failure) if failure.exit == Exit::NotFound || failure.exit == Exit::Usage => {
+                    let finding = Finding::of(Weight::Ledger, "parents", &failure);
+                    self.findings.push(finding);
+                    continue;
+                }
+                Err(failure) => return Err(failure),
+            };
+            if parents.iter().any(|parent| parent.asset == asset.id) {
+                let message = format!("'{text:.60}' is named twice");
+                self.ledger("parents", "parents", message, "name each parent once");
+                continue;
+            }
+            parents.push(NamedParent {
+                asset: asset.id,
+                required: *required,
+            });
+            if let Some(terms) = &plan.terms {
+                stacks.extend(self.derivation(text, &asset, terms));
+            }
+        }
+        if plan.parents.len() > PARENTS_MAX {
+            let message = format!("{} parents; at most {PARENTS_MAX}", plan.parents.len());
+            self.ledger("parents", "parents", message, "leave some out");
+        }
+        let owed: Vec<_> = stacks
+            .iter()
+            .map(|(id, share, stack)| (*id, *share, stack))
+            .collect();
+        if let Err(error) = RoyaltyStack::merge(&owed) {
+            let next = "choose parents that ask for less";
+            self.ledger(error.code(), "parents", error, next);
+        }
+        parents.sort_by_key(|parent| parent.asset);
+        Ok((self.findings.len() == before).then_some(parents))
+    }
+
+    fn asset(&self, session: &Session, client: &Client, text: &str) -> Result<AssetView, Failure> {
+        let id = session.asset_id(text)?;
+        Ok(client.asset(id)?)
+    }
+
+    /// Whether models under `terms` may be made from this parent, and what it is owed then.
+    fn derivation(
+        &mut self,
+        text: &str,
+        asset: &AssetView,
+        terms: &Terms,
+    ) -> Option<(ItemId, Option<Percent>, RoyaltyStack)> {
+        let tags: Vec<Tag> = asset.terms.iter().map(|(n, v)| Tag::new(n, v)).collect();
+        let parent = Terms::parse(&tags).ok()?;
+        let entries: Vec<_> = asset
+            .stack
+            .iter()
+            .filter_map(|(id, share)| Some((*id, Some(share.parse().ok()?))))
+            .collect();
+        let none = RoyaltyStack::default();
+        let entries: Vec<_> = entries
+            .iter()
+            .map(|&(id, share)| (id, share, &none))
+            .collect();
+        let stack = RoyaltyStack::merge(&entries).ok()?;
+        match check_derivation(&parent, asset.kind, terms) {
+            Ok(share) => Some((asset.id, share, stack)),
+            Err(refusal) => {
+                let message = format!("'{text:.60}': {refusal}");
+                let next = "choose another parent, or other terms";
+                self.ledger(refusal.code(), "parents", message, next);
+                None
+            }
+        }
+    }
+
+    /// What it costs, whether the account has that, and the node's word on it all.
+    fn trial(
+        &mut self,
+        session: &Session,
+        status: &Status,
+        posting: Option<&PostBounty>,
+        reward: Option<Amount>,
+    ) -> Result<Option<Cost>, Failure> {
+        let account = match session.address() {
+            Ok(address) => Some(address),
+            Err(failure) => {
+                let finding = Finding::of(Weight::Unknown, "account", &failure);
+                self.findings.push(finding);
+                None
+            }
+        };
+        let Some(reward) = reward else {
+            return Ok(None);
+        };
+        let Some(bond) = bond_of(reward, status) else {
+            self.ledger("overflow", "money.reward", "too large", "offer less");
+            return Ok(None);
+        };
+        let mut cost = Cost {
+            reward,
+            bond,
+            byte_fee: None,
+            balance: None,
+        };
+        let Some(address) = account else {
+            return Ok(Some(cost));
+        };
+        cost.balance = Some(session.client()?.account(address)?.balance);
+        let mut refused = None;
+        if let Some(posting) = posting {
+            let body = Box::new(posting.clone());
+            let action = Action::PostBounty { body };
+            match session.try_as(address, &action) {
+                Ok(trial) => cost.byte_fee = Some(trial.byte_fee),
+                Err(failure) if failure.exit == Exit::Rejected => refused = Some(failure),
+                Err(failure) => return Err(failure),
+            }
+            cost.byte_fee = cost.byte_fee.or_else(|| byte_fee(status, address, &action));
+        }
+        self.funds(&cost);
+        let is_known = |code: &str| self.findings.iter().any(|finding| finding.code == code);
+        if let Some(failure) = refused.filter(|failure| !is_known(&failure.code)) {
+            let finding = Finding::of(Weight::Ledger, "ledger", &failure);
+            self.findings.push(finding);
+        }
+        Ok(Some(cost))
+    }
+
+    fn funds(&mut self, cost: &Cost) {
+        let needed = [cost.bond, cost.byte_fee.unwrap_or(Amount::ZERO)]
+            .into_iter()
+            .try_fold(cost.reward, Amount::checked_add);
+        let (Some(balance), Some(needed)) = (cost.balance, needed) else {
+            return;
+        };
+        if balance < needed {
+            let message = format!(
+                "reward, bond and byte fee make {} LODE, the account has {} LODE",
+                needed.to_lode_string(),
+                balance.to_lode_string()
+            );
+            let next = "receive tokens first ('lode account faucet' on a development network), \
+                        or offer less";
+            self.ledger("insufficient_funds", "money.reward", message, next);
+        }
+    }
+}
+
+/// The byte fee of a record that a trial did not get to.
+fn byte_fee(status: &Status, signer: Address, action: &Action) -> Option<Amount> {
+    use protocol::record::{Envelope, Transaction};
+    let envelope = Envelope {
+        network: status.network,
+        nonce: 0,
+        valid_until_ms: status.time_ms,
+    };
+    let tx = Transaction::of_draft(signer, &Transaction::draft(&envelope, action)).ok()?;
+    tx.byte_fee(status.parameters.fee_per_byte)
+}

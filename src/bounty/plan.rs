@@ -1,0 +1,614 @@
+//! A bounty as its sponsor writes it: a TOML file. Reading it names every field
+//! that makes no sense, not only the first. It asks no node.
+
+use std::path::{Path, PathBuf};
+
+use licensing::Terms;
+use protocol::ans104::Tag;
+use protocol::benchmark::{Metric, ModelLimits, Task};
+use protocol::record::{RoyaltySplit, SHARES_PER_ASSET, Schedule};
+use protocol::text::Name;
+use protocol::{Amount, Score};
+use serde::{Deserialize, Serialize};
+use toml::Value;
+
+use crate::failure::{Exit, Failure};
+use crate::terms;
+
+/// The largest file that is read.
+const FILE_BYTES_MAX: u64 = 1 << 20;
+
+/// Something that keeps a bounty from being posted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// Stable, snake case; the ledger's own code where it has one.
+    pub code: String,
+    /// The field, as `money.reward`.
+    pub field: String,
+    /// Whose word it is.
+    pub weight: Weight,
+    /// What is wrong.
+    pub message: String,
+    /// What to do.
+    pub next_step: String,
+}
+
+/// Whose word a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Weight {
+    /// The file makes no sense.
+    File,
+    /// The ledger would refuse it.
+    Ledger,
+    /// It could not be found out.
+    Unknown,
+}
+
+impl Finding {
+    /// A finding about a field.
+    pub fn new(
+        weight: Weight,
+        code: &str,
+        field: &str,
+        message: impl std::fmt::Display,
+        next_step: impl Into<String>,
+    ) -> Self {
+        Self {
+            code: code.to_owned(),
+            field: field.to_owned(),
+            weight,
+            message: message.to_string(),
+            next_step: next_step.into(),
+        }
+    }
+
+    /// What a failure says, about a field.
+    pub fn of(weight: Weight, field: &str, failure: &Failure) -> Self {
+        let Failure {
+            code,
+            message,
+            next_step,
+            ..
+        } = failure;
+        Self::new(weight, code, field, message, next_step.clone())
+    }
+}
+
+/// What the file says; `None` where there is a finding instead.
+#[derive(Debug, Default)]
+pub struct Plan {
+    pub title: Option<Name>,
+    pub test_set: Option<PathBuf>,
+    pub task: Option<Task>,
+    pub metric: Option<Metric>,
+    /// As the test set has them, if not given.
+    pub inputs: Option<u32>,
+    pub classes: Option<u32>,
+    pub limits: Option<ModelLimits>,
+    pub reward: Option<Amount>,
+    pub evaluation_fee: Option<Amount>,
+    pub reserve: Option<Score>,
+    pub margin: Option<u64>,
+    pub schedule: Option<Schedule>,
+    pub terms: Option<Terms>,
+    /// Id or name, and whether it is required.
+    pub parents: Vec<(String, bool)>,
+    pub split: Option<RoyaltySplit>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Text {
+    title: Option<Value>,
+    test_set: Option<Value>,
+    benchmark: BenchmarkText,
+    money: MoneyText,
+    schedule: ScheduleText,
+    terms: TermsText,
+    parents: Vec<ParentText>,
+    split: SplitText,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct BenchmarkText {
+    task: Option<Value>,
+    metric: Option<Value>,
+    inputs: Option<Value>,
+    classes: Option<Value>,
+    parameters_max: Option<Value>,
+    file_bytes_max: Option<Value>,
+    multiply_adds_max: Option<Value>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct MoneyText {
+    reward: Option<Value>,
+    evaluation_fee: Option<Value>,
+    reserve: Option<Value>,
+    margin: Option<Value>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct ScheduleText {
+    open: Option<Value>,
+    test_key: Option<Value>,
+    test_check: Option<Value>,
+    reveal: Option<Value>,
+    score: Option<Value>,
+    score_reveal: Option<Value>,
+    challenge: Option<Value>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct TermsText {
+    preset: Option<Value>,
+    tags: Option<Vec<(String, String)>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ParentText {
+    asset: String,
+    #[serde(default)]
+    required: bool,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct SplitText {
+    miner: Option<Value>,
+    sponsor: Option<Value>,
+    backers: Option<Value>,
+}
+
+/// Reads a bounty's file. A test set's folder is relative to the file.
+///
+/// # Errors
+/// It cannot be read, is no TOML, or has fields that no bounty has.
+pub fn load(path: &Path) -> Result<(Plan, Vec<Finding>), Failure> {
+    let io = |error: std::io::Error| Failure::io(path, &error);
+    if std::fs::metadata(path).map_err(io)?.len() > FILE_BYTES_MAX {
+        let message = format_args!("{} is larger than a bounty can be", path.display());
+        let next = "name the file that 'lode bounty init' wrote";
+        return Err(Failure::new("bounty_file", message, next).exit(Exit::Usage));
+    }
+    let text = std::fs::read_to_string(path).map_err(io)?;
+    let (mut plan, findings) = read(&text).map_err(|error| {
+        let message = format_args!("{}: {error}", path.display());
+        let next = "correct that line; 'lode bounty init' writes a file with every field explained";
+        Failure::new("bounty_file", message, next).exit(Exit::Usage)
+    })?;
+    if let (Some(folder), Some(parent)) = (&plan.test_set, path.parent()) {
+        plan.test_set = Some(parent.join(folder));
+    }
+    Ok((plan, findings))
+}
+
+/// Reads a bounty's text.
+fn read(text: &str) -> Result<(Plan, Vec<Finding>), toml::de::Error> {
+    let text: Text = toml::from_str(text)?;
+    let mut reader = Reader::default();
+    let plan = reader.plan(&text);
+    Ok((plan, reader.findings))
+}
+
+#[derive(Default)]
+struct Reader {
+    findings: Vec<Finding>,
+}
+
+impl Reader {
+    fn plan(&mut self, text: &Text) -> Plan {
+        let (benchmark, money) = (&text.benchmark, &text.money);
+        let metric = self.read("benchmark.metric", &benchmark.metric, METRIC_NEXT, metric);
+        let limits = self.limits(benchmark);
+        Plan {
+            title: self.read("title", &text.title, "give it a name of one line", |text| {
+                Name::new(text)
+            }),
+            test_set: self.read(
+                "test_set",
+                &text.test_set,
+                "name the folder of the test set, as 'lode dataset init --split-test' makes it",
+                folder,
+            ),
+            task: self.read("benchmark.task", &benchmark.task, TASK_NEXT, task),
+            metric,
+            inputs: self.optional("benchmark.inputs", &benchmark.inputs, NUMBER_NEXT, number),
+            classes: self.optional("benchmark.classes", &benchmark.classes, NUMBER_NEXT, number),
+            limits,
+            reward: self.read("money.reward", &money.reward, AMOUNT_NEXT, lode),
+            evaluation_fee: self.read(
+                "money.evaluation_fee",
+                &money.evaluation_fee,
+                AMOUNT_NEXT,
+                lode,
+            ),
+            reserve: self
+                .read("money.reserve", &money.reserve, SCORE_NEXT, score)
+                .map(Score),
+            margin: self.margin(metric, &money.margin),
+            schedule: self.schedule(&text.schedule),
+            terms: self.terms(&text.terms),
+            parents: text
+                .parents
+                .iter()
+                .map(|parent| (parent.asset.clone(), parent.required))
+                .collect(),
+            split: self.split(&text.split),
+        }
+    }
+
+    /// A field that must be there.
+    fn read<T, E: std::fmt::Display>(
+        &mut self,
+        field: &str,
+        value: &Option<Value>,
+        next: &str,
+        parse: impl Fn(&str) -> Result<T, E>,
+    ) -> Option<T> {
+        if value.is_none() {
+            self.file("missing", field, "it is not given", next);
+        }
+        self.optional(field, value, next, parse)
+    }
+
+    fn optional<T, E: std::fmt::Display>(
+        &mut self,
+        field: &str,
+        value: &Option<Value>,
+        next: &str,
+        parse: impl Fn(&str) -> Result<T, E>,
+    ) -> Option<T> {
+        let text = match value.as_ref()? {
+            Value::String(text) => text.clone(),
+            Value::Integer(number) => number.to_string(),
+            Value::Float(_) => {
+                // A binary fraction is not the number that was written.
+                let next = "put the number in quotes, as \"0.5\"";
+                self.file("unquoted", field, "a number with a point", next);
+                return None;
+            }
+            other => {
+                let what = format!("it is a {}, not a text or number", other.type_str());
+                self.file("wrong_type", field, &what, next);
+                return None;
+            }
+        };
+        match parse(&text) {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.file("value", field, &format!("'{text:.60}': {error}"), next);
+                None
+            }
+        }
+    }
+
+    fn file(&mut self, code: &str, field: &str, message: &str, next: &str) {
+        let finding = Finding::new(Weight::File, code, field, message, next);
+        self.findings.push(finding);
+    }
+
+    fn limits(&mut self, text: &BenchmarkText) -> Option<ModelLimits> {
+        let fields = [
+            ("benchmark.parameters_max", &text.parameters_max),
+            ("benchmark.file_bytes_max", &text.file_bytes_max),
+            ("benchmark.multiply_adds_max", &text.multiply_adds_max),
+        ];
+        let [parameters, bytes, multiply_adds] =
+            fields.map(|(field, value)| self.read(field, value, NUMBER_NEXT, number::<u64>));
+        Some(ModelLimits {
+            parameters_max: parameters?,
+            file_bytes_max: bytes?,
+            multiply_adds_max: multiply_adds?,
+        })
+    }
+
+    fn margin(&mut self, metric: Option<Metric>, value: &Option<Value>) -> Option<u64> {
+        if value.is_none()
+            && let Some(default) = metric.and_then(Metric::default_margin)
+        {
+            return Some(default);
+        }
+        self.read("money.margin", value, "write it as \"0.002\"", |text| {
+            u64::try_from(score(text)?).map_err(|_| "a margin is not below zero".to_owned())
+        })
+    }
+
+    fn schedule(&mut self, text: &ScheduleText) -> Option<Schedule> {
+        let fields = [
+            ("schedule.open", &text.open),
+            ("schedule.test_key", &text.test_key),
+            ("schedule.test_check", &text.test_check),
+            ("schedule.reveal", &text.reveal),
+            ("schedule.score", &text.score),
+            ("schedule.score_reveal", &text.score_reveal),
+            ("schedule.challenge", &text.challenge),
+        ];
+        let [
+            open,
+            test_key,
+            test_check,
+            reveal,
+            score,
+            score_reveal,
+            challenge,
+        ] = fields.map(|(field, value)| self.read(field, value, DURATION_NEXT, duration_ms));
+        Some(Schedule {
+            open_ms: open?,
+            test_key_ms: test_key?,
+            test_check_ms: test_check?,
+            reveal_ms: reveal?,
+            score_ms: score?,
+            score_reveal_ms: score_reveal?,
+            challenge_ms: challenge?,
+        })
+    }
+
+    fn terms(&mut self, text: &TermsText) -> Option<Terms> {
+        let next = "keep one of the two";
+        match (&text.preset, &text.tags) {
+            (Some(_), Some(_)) => {
+                self.file("terms", "terms", "there are a preset and tags", next);
+                None
+            }
+            (None, Some(tags)) => {
+                let tags: Vec<Tag> = tags.iter().map(|(n, v)| Tag::new(n, v)).collect();
+                match terms::of_tags(&tags) {
+                    Ok(terms) => Some(terms),
+                    Err(failure) => {
+                        let finding = Finding::of(Weight::Ledger, "terms.tags", &failure);
+                        self.findings.push(finding);
+                        None
+                    }
+                }
+            }
+            (preset, None) => {
+                let next = "write \"open\", \"credit\", \"credit=5%\" or \"paid=25\"";
+                let parse = |text: &str| terms::preset(text).map_err(|failure| failure.message);
+                self.read("terms.preset", preset, next, parse)
+            }
+        }
+    }
+
+    fn split(&mut self, text: &SplitText) -> Option<RoyaltySplit> {
+        let fields = [
+            ("split.miner", &text.miner),
+            ("split.sponsor", &text.sponsor),
+            ("split.backers", &text.backers),
+        ];
+        let [miner, sponsor, backers] =
+            fields.map(|(field, value)| self.read(field, value, SHARES_NEXT, shares));
+        let (miner, sponsor, backers) = (miner?, sponsor?, backers?);
+        let sum = u64::from(miner) + u64::from(sponsor) + u64::from(backers);
+        if sum != u64::from(SHARES_PER_ASSET) {
+            let (whole, rest) = (sum / 10_000, sum % 10_000);
+            let message =
+                format_args!("the three parts make {whole}.{rest:04}%, they must make 100%");
+            let next = "change the parts of miner, sponsor and backers until they make 100%";
+            let finding = Finding::new(Weight::Ledger, "shares", "split", message, next);
+            self.findings.push(finding);
+            return None;
+        }
+        Some(RoyaltySplit {
+            miner,
+            sponsor,
+            backers,
+        })
+    }
+}
+
+const METRIC_NEXT: &str = "write \"accuracy\" or \"log_loss\"";
+const TASK_NEXT: &str = "write \"classification\"";
+const NUMBER_NEXT: &str = "write a whole number, as 100000";
+const AMOUNT_NEXT: &str = "write LODE in quotes, as \"100\" or \"0.5\"";
+const SCORE_NEXT: &str = "write the score in quotes, as \"0.9\"";
+const DURATION_NEXT: &str = "write a duration, as \"2d\", \"6h\", \"15m\" or \"30s\"";
+const SHARES_NEXT: &str = "write a part with a percent sign, as \"60%\"";
+
+fn folder(text: &str) -> Result<PathBuf, &'static str> {
+    match text {
+        "" | "FOLDER" => Err("no folder is named yet"),
+        text => Ok(PathBuf::from(text)),
+    }
+}
+
+fn metric(text: &str) -> Result<Metric, &'static str> {
+    match text {
+        "accuracy" => Ok(Metric::Accuracy),
+        "log_loss" => Ok(Metric::LogLoss),
+        _ => Err("there is no such metric"),
+    }
+}
+
+fn task(text: &str) -> Result<Task, &'static str> {
+    match text {
+        "classification" => Ok(Task::Classification),
+        _ => Err("there is no such task"),
+    }
+}
+
+fn number<T: std::str::FromStr>(text: &str) -> Result<T, &'static str> {
+    text.parse().map_err(|_| "not a whole number that fits")
+}
+
+fn lode(text: &str) -> Result<Amount, String> {
+    Amount::parse_lode(text).map_err(|error| error.to_string())
+}
+
+/// A decimal with at most nine places, in billionths.
+fn score(text: &str) -> Result<i64, String> {
+    let (negative, digits) = match text.strip_prefix('-') {
+        Some(digits) => (true, digits),
+        None => (false, text),
+    };
+    let billionths = decimal(digits, 9).ok_or("not a decimal number with at most 9 places")?;
+    let billionths = i64::try_from(billionths).map_err(|_| "too large")?;
+    Ok(if negative { -billionths } else { billionths })
+}
+
+/// A percentage with at most four places, in shares of a million.
+fn shares(text: &str) -> Result<u32, &'static str> {
+    let number = text
+        .strip_suffix('%')
+        .ok_or("the percent sign is missing")?;
+    let shares = decimal(number.trim_end(), 4).ok_or("not a percentage with at most 4 places")?;
+    let shares = u32::try_from(shares).ok();
+    shares
+        .filter(|&shares| shares <= SHARES_PER_ASSET)
+        .ok_or("more than 100%")
+}
+
+/// A plain decimal number times 10^places; `None` if it is none, or too fine or large.
+fn decimal(text: &str, places: u32) -> Option<u64> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let length = u32::try_from(fraction.len()).ok()?;
+    if !digits(whole) || !digits(fraction) || length > places {
+        return None;
+    }
+    let whole: u64 = whole.parse().ok()?;
+    let fraction: u64 = fraction.parse().ok()?;
+    let whole = whole.checked_mul(10u64.pow(places))?;
+    whole.checked_add(fraction * 10u64.pow(places - length))
+}
+
+const UNITS: [(&str, u64); 5] = [
+    ("d", 86_400_000),
+    ("h", 3_600_000),
+    ("m", 60_000),
+    ("s", 1_000),
+    ("ms", 1),
+];
+
+/// A duration such as `2d`, `1d 12h` or `30s`, in milliseconds.
+pub fn duration_ms(text: &str) -> Result<u64, &'static str> {
+    let mut sum_ms: u64 = 0;
+    let mut parts = 0;
+    for part in text.split_whitespace() {
+        let digits = part.bytes().take_while(u8::is_ascii_digit).count();
+        let (number, unit) = part.split_at(digits);
+        let (_, unit_ms) = UNITS
+            .iter()
+            .find(|(name, _)| *name == unit)
+            .ok_or("a duration is a number and d, h, m, s or ms")?;
+        let number: u64 = number.parse().map_err(|_| "the number is missing")?;
+        sum_ms = number
+            .checked_mul(*unit_ms)
+            .and_then(|part_ms| sum_ms.checked_add(part_ms))
+            .ok_or("too long")?;
+        parts += 1;
+    }
+    match parts {
+        0 => Err("a duration is a number and d, h, m, s or ms"),
+        _ => Ok(sum_ms),
+    }
+}
+
+/// The shortest text of a duration that [`duration_ms`] reads back.
+pub fn duration_text(duration_ms: u64) -> String {
+    let mut rest_ms = duration_ms;
+    let mut parts = Vec::new();
+    for (name, unit_ms) in UNITS {
+        if rest_ms >= unit_ms {
+            parts.push(format!("{}{name}", rest_ms / unit_ms));
+            rest_ms %= unit_ms;
+        }
+    }
+    match parts.is_empty() {
+        true => "0s".to_owned(),
+        false => parts.join(" "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn codes(text: &str) -> Vec<(String, String)> {
+        let (_, findings) = read(text).unwrap();
+        let pairs = findings.into_iter();
+        pairs.map(|found| (found.field, found.code)).collect()
+    }
+
+    #[test]
+    fn durations_are_read_and_written() {
+        for (text, ms) in [
+            ("2d", 172_800_000),
+            ("6h", 21_600_000),
+            ("30s", 30_000),
+            ("1d 12h", 129_600_000),
+            ("1m 1ms", 60_001),
+        ] {
+            assert_eq!(duration_ms(text), Ok(ms), "{text}");
+            assert_eq!(duration_text(ms), text);
+        }
+        for text in [
+            "",
+            "d",
+            "5",
+            "5 d",
+            "1.5h",
+            "-1s",
+            "2w",
+            "99999999999999999d",
+        ] {
+            assert!(duration_ms(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn scores_and_shares_are_exact() {
+        assert_eq!(score("0.9"), Ok(900_000_000));
+        assert_eq!(score("-0.35"), Ok(-350_000_000));
+        assert_eq!(score("1"), Ok(1_000_000_000));
+        assert!(score("0.1234567891").is_err());
+        assert!(score("1e-3").is_err());
+        assert_eq!(shares("60%"), Ok(600_000));
+        assert_eq!(shares("33.3333%"), Ok(333_333));
+        for text in ["60", "101%", "-1%", "1.00001%", "%"] {
+            assert!(shares(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_empty_file_is_told_all_that_it_lacks() {
+        let found = codes("");
+        assert!(found.len() >= 20, "{found:?}");
+        assert!(found.iter().all(|(_, code)| code == "missing"));
+    }
+
+    #[test]
+    fn faults_are_named_by_field() {
+        let found = codes(
+            "title = \"\"\n[money]\nreward = 1.5\nreserve = \"high\"\n[terms]\npreset = \"paid\"",
+        );
+        for (field, code) in [
+            ("title", "value"),
+            ("money.reward", "unquoted"),
+            ("money.reserve", "value"),
+            ("terms.preset", "value"),
+        ] {
+            assert!(
+                found.contains(&(field.to_owned(), code.to_owned())),
+                "{field}: {found:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_split_must_make_a_whole() {
+        let found = codes("[split]\nminer = \"60%\"\nsponsor = \"20%\"\nbackers = \"10%\"");
+        assert!(found.contains(&("split".to_owned(), "shares".to_owned())));
+    }
+
+    #[test]
+    fn an_unknown_field_makes_no_sense() {
+        assert!(read("tilte = \"x\"").is_err());
+    }
+}
