@@ -22,7 +22,7 @@ use std::path::PathBuf;
 
 use client::PhaseFilter;
 use protocol::receipt::{Phase, VoidReason};
-use protocol::record::{Action, BackBounty, Schedule};
+use protocol::record::{Action, BackBounty};
 
 use crate::account::amount;
 use crate::failure::{Exit, Failure};
@@ -156,19 +156,6 @@ fn cancel(session: &Session, bounty: &str) -> Result<(), Failure> {
         crate::seals::forget(session, view.posting.test_set.ciphertext)?;
     }
     session.report(&acted, &format!("cancelled {}", view.summary.title))
-}
-
-/// The phases of a schedule, in their order.
-fn phases(schedule: &Schedule) -> [(&'static str, u64); 7] {
-    [
-        ("open", schedule.open_ms),
-        ("test_key", schedule.test_key_ms),
-        ("test_check", schedule.test_check_ms),
-        ("reveal", schedule.reveal_ms),
-        ("score", schedule.score_ms),
-        ("score_reveal", schedule.score_reveal_ms),
-        ("challenge", schedule.challenge_ms),
-    ]
 }
 
 const FILTERS: [PhaseFilter; 9] = [

@@ -471,7 +471,10 @@ fn one_of(what: &str, text: &str, found: &[ItemId]) -> Result<ItemId, Failure> {
         [] => Err(Failure::new(
             format!("unknown_{what}"),
             format_args!("there is no {what} '{text:.60}'"),
-            format!("look at 'lode {what} list' for ids"),
+            match what {
+                "asset" => "look at 'lode dataset list' and 'lode model list' for ids".to_owned(),
+                what => format!("look at 'lode {what} list' for ids"),
+            },
         )
         .exit(Exit::NotFound)),
         many => Err(Failure::new(

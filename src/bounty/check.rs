@@ -9,7 +9,7 @@ use client::Client;
 use licensing::{Percent, RoyaltyStack, Terms, check_derivation};
 use protocol::ans104::Tag;
 use protocol::api::{AssetView, Status};
-use protocol::benchmark::{ARITHMETIC_VERSION, Benchmark};
+use protocol::benchmark::{ARITHMETIC_VERSION, Benchmark, Metric, ModelLimits, Task};
 use protocol::id::{BlobId, Digest};
 use protocol::record::{Action, BlobRef, NamedParent, PARENTS_MAX, PostBounty, SealedFolder};
 use protocol::report::TestOutcome;
@@ -51,15 +51,7 @@ pub struct Cost {
 /// Something is: exit 2 if the file makes no sense, 5 if the ledger would refuse it.
 pub fn run(session: &Session, file: &Path) -> Result<(), Failure> {
     let checked = check(session, file)?;
-    if session.json() {
-        let ok = checked.findings.is_empty();
-        let value = serde_json::json!({
-            "ok": ok, "findings": checked.findings, "cost": checked.cost,
-        });
-        out::json("bounty_check", &value)?;
-    } else {
-        print(&checked)?;
-    }
+    tell(session, &checked)?;
     verdict(&checked.findings)?;
     if !session.json() {
         out::line("nothing is wrong with it: the ledger would take it now")?;
@@ -68,11 +60,18 @@ pub fn run(session: &Session, file: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Prints the findings, one after the other.
+/// Prints the findings, one after the other; as JSON with the cost.
 ///
 /// # Errors
 /// stdout cannot be written.
-pub fn print(checked: &Checked) -> Result<(), Failure> {
+pub fn tell(session: &Session, checked: &Checked) -> Result<(), Failure> {
+    if session.json() {
+        let ok = checked.findings.is_empty();
+        let value = serde_json::json!({
+            "ok": ok, "findings": checked.findings, "cost": checked.cost,
+        });
+        return out::json("bounty_check", &value);
+    }
     for finding in &checked.findings {
         let Finding {
             code,
@@ -99,7 +98,7 @@ pub fn verdict(findings: &[Finding]) -> Result<(), Failure> {
         1 => "1 thing is".to_owned(),
         many => format!("{many} things are"),
     };
-    let next = "correct them in the file, then check it again";
+    let next = "follow the next steps above, then check it again";
     let (code, message, exit) = match worst {
         Weight::File => ("bounty_file", format!("{count} wrong with it"), Exit::Usage),
         Weight::Ledger => (
@@ -109,7 +108,6 @@ pub fn verdict(findings: &[Finding]) -> Result<(), Failure> {
         ),
         Weight::Unknown => {
             let message = format!("{count} not known, so it is not sure that the ledger takes it");
-            let next = "follow the next steps above, then check it again";
             return Err(Failure::new("bounty_unknown", message, next).exit(Exit::Later));
         }
     };
@@ -221,21 +219,72 @@ impl Check {
                 return None;
             }
         };
-        let benchmark = Benchmark {
+        let (inputs, classes) = (manifest.csv().inputs, manifest.csv().classes);
+        self.widths(plan, inputs, classes);
+        let sound = Benchmark {
             arithmetic: ARITHMETIC_VERSION,
+            task: Task::Classification,
+            inputs,
+            classes,
+            metric: Metric::Accuracy,
+            limits: ModelLimits {
+                parameters_max: 1,
+                file_bytes_max: 1,
+                multiply_adds_max: 1,
+            },
+        };
+        self.test_set(&sound, folder);
+        let benchmark = Benchmark {
             task: plan.task?,
-            inputs: plan.inputs.unwrap_or(manifest.csv().inputs),
-            classes: plan.classes.unwrap_or(manifest.csv().classes),
+            inputs: plan.inputs.unwrap_or(inputs),
+            classes: plan.classes.unwrap_or(classes),
             metric: plan.metric?,
             limits: plan.limits?,
+            ..sound
         };
-        if let Err(error) = benchmark.check() {
+        // What only the whole shows; its numbers were looked at one by one.
+        let is_named = |found: &Finding| found.field.starts_with("benchmark");
+        if let Err(error) = benchmark.check()
+            && !self.findings.iter().any(is_named)
+        {
             let next = "change the number that is named";
             self.ledger("benchmark", "benchmark", error, next);
-            return Some(benchmark);
         }
+        Some(benchmark)
+    }
+
+    /// The file's numbers against the test set's and against their limits, one by one.
+    fn widths(&mut self, plan: &Plan, inputs: u32, classes: u32) {
+        let next = "leave it out of the file: then it is what the test set has";
+        for (name, given, found) in [
+            ("inputs", plan.inputs, inputs),
+            ("classes", plan.classes, classes),
+        ] {
+            if let Some(given) = given.filter(|&given| given != found) {
+                let message = format!("{given}; the test set has {found}");
+                let (code, field) = (format!("{name}_mismatch"), format!("benchmark.{name}"));
+                self.put(Weight::File, &code, &field, message, next);
+            }
+        }
+        let Some(limits) = plan.limits else {
+            return;
+        };
+        for (name, limit) in [
+            ("parameters_max", limits.parameters_max),
+            ("file_bytes_max", limits.file_bytes_max),
+            ("multiply_adds_max", limits.multiply_adds_max),
+        ] {
+            if limit == 0 {
+                let field = format!("benchmark.{name}");
+                let message = "a limit of zero lets no model pass";
+                self.ledger("benchmark", &field, message, "write a number above zero");
+            }
+        }
+    }
+
+    fn test_set(&mut self, benchmark: &Benchmark, folder: &Path) {
         // What the evaluators will do with it, done now.
-        match evaluator::check_test_set(&benchmark, folder) {
+        match evaluator::check_test_set(benchmark, folder) {
             Ok((TestOutcome::Ok, _)) => {}
             Ok((outcome, why)) => {
                 let code = match &outcome {
@@ -255,7 +304,6 @@ impl Check {
             let finding = Finding::of(Weight::File, "test_set", &failure);
             self.findings.push(finding);
         }
-        Some(benchmark)
     }
 
     fn canonical(&mut self, terms: &Terms) {
@@ -266,15 +314,12 @@ impl Check {
     }
 
     fn schedule(&mut self, plan: &Plan, status: &Status) {
-        let Some(schedule) = &plan.schedule else {
-            return;
-        };
         let (min_ms, max_ms) = (
             status.parameters.phase_min_ms,
             status.parameters.phase_max_ms,
         );
         let (min, max) = (duration_text(min_ms), duration_text(max_ms));
-        for (name, given_ms) in super::phases(schedule) {
+        for &(name, given_ms) in &plan.phases {
             if given_ms < min_ms || given_ms > max_ms {
                 let given = duration_text(given_ms);
                 let message = format!("a phase of {given}; this network allows {min} to {max}");

@@ -90,6 +90,9 @@ pub struct Plan {
     pub evaluation_fee: Option<Amount>,
     pub reserve: Option<Score>,
     pub margin: Option<u64>,
+    /// Every phase that makes sense, in milliseconds.
+    pub phases: Vec<(&'static str, u64)>,
+    /// All of them, if all make sense.
     pub schedule: Option<Schedule>,
     pub terms: Option<Terms>,
     /// Id or name, and whether it is required.
@@ -207,6 +210,7 @@ impl Reader {
         let (benchmark, money) = (&text.benchmark, &text.money);
         let metric = self.read("benchmark.metric", &benchmark.metric, METRIC_NEXT, metric);
         let limits = self.limits(benchmark);
+        let phases = self.phases(&text.schedule);
         Plan {
             title: self.read("title", &text.title, "give it a name of one line", |text| {
                 Name::new(text)
@@ -233,7 +237,8 @@ impl Reader {
                 .read("money.reserve", &money.reserve, SCORE_NEXT, score)
                 .map(Score),
             margin: self.margin(metric, &money.margin),
-            schedule: self.schedule(&text.schedule),
+            schedule: schedule(&phases),
+            phases,
             terms: self.terms(&text.terms),
             parents: text
                 .parents
@@ -320,34 +325,23 @@ impl Reader {
         })
     }
 
-    fn schedule(&mut self, text: &ScheduleText) -> Option<Schedule> {
+    /// The phases in their order, those left out that make no sense.
+    fn phases(&mut self, text: &ScheduleText) -> Vec<(&'static str, u64)> {
         let fields = [
-            ("schedule.open", &text.open),
-            ("schedule.test_key", &text.test_key),
-            ("schedule.test_check", &text.test_check),
-            ("schedule.reveal", &text.reveal),
-            ("schedule.score", &text.score),
-            ("schedule.score_reveal", &text.score_reveal),
-            ("schedule.challenge", &text.challenge),
+            ("open", &text.open),
+            ("test_key", &text.test_key),
+            ("test_check", &text.test_check),
+            ("reveal", &text.reveal),
+            ("score", &text.score),
+            ("score_reveal", &text.score_reveal),
+            ("challenge", &text.challenge),
         ];
-        let [
-            open,
-            test_key,
-            test_check,
-            reveal,
-            score,
-            score_reveal,
-            challenge,
-        ] = fields.map(|(field, value)| self.read(field, value, DURATION_NEXT, duration_ms));
-        Some(Schedule {
-            open_ms: open?,
-            test_key_ms: test_key?,
-            test_check_ms: test_check?,
-            reveal_ms: reveal?,
-            score_ms: score?,
-            score_reveal_ms: score_reveal?,
-            challenge_ms: challenge?,
-        })
+        let read = fields.into_iter().filter_map(|(name, value)| {
+            let field = format!("schedule.{name}");
+            let length_ms = self.read(&field, value, DURATION_NEXT, duration_ms)?;
+            Some((name, length_ms))
+        });
+        read.collect()
     }
 
     fn terms(&mut self, text: &TermsText) -> Option<Terms> {
@@ -410,6 +404,23 @@ const AMOUNT_NEXT: &str = "write LODE in quotes, as \"100\" or \"0.5\"";
 const SCORE_NEXT: &str = "write the score in quotes, as \"0.9\"";
 const DURATION_NEXT: &str = "write a duration, as \"2d\", \"6h\", \"15m\" or \"30s\"";
 const SHARES_NEXT: &str = "write a part with a percent sign, as \"60%\"";
+
+/// A schedule of all seven phases.
+fn schedule(phases: &[(&str, u64)]) -> Option<Schedule> {
+    let length_ms = |name| {
+        let phase = phases.iter().find(|(phase, _)| *phase == name);
+        phase.map(|(_, length_ms)| *length_ms)
+    };
+    Some(Schedule {
+        open_ms: length_ms("open")?,
+        test_key_ms: length_ms("test_key")?,
+        test_check_ms: length_ms("test_check")?,
+        reveal_ms: length_ms("reveal")?,
+        score_ms: length_ms("score")?,
+        score_reveal_ms: length_ms("score_reveal")?,
+        challenge_ms: length_ms("challenge")?,
+    })
+}
 
 fn folder(text: &str) -> Result<PathBuf, &'static str> {
     match text {

@@ -15,7 +15,6 @@ use std::fs::File;
 use std::io::{Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use client::Client;
 use protocol::api::RecordView;
 use protocol::id::{Address, BlobId, Digest, ItemId, NetworkId};
 use protocol::record::{Action, BlobRef, PostBounty, SealedFolder};
@@ -69,22 +68,19 @@ pub fn run(session: &Session, file: &Path) -> Result<(), Failure> {
     }
     let checked = check::check(session, file)?;
     if !checked.findings.is_empty() {
-        check::print(&checked)?;
+        check::tell(session, &checked)?;
         check::verdict(&checked.findings)?;
     }
     let (Some(mut posting), Some(cost)) = (checked.posting, checked.cost) else {
         return Err(Failure::bug("a bounty without findings has a posting"));
     };
-    if session.global.dry_run {
-        let body = Box::new(posting.clone());
-        let trial = session.try_as(owner, &Action::PostBounty { body })?;
-        if !session.json() {
-            print_cost(&posting, &cost)?;
-        }
-        return session.report(&Acted::Tried(trial), "");
-    }
     if !session.json() {
         print_cost(&posting, &cost)?;
+    }
+    if session.global.dry_run {
+        let body = Box::new(posting);
+        let trial = session.try_as(owner, &Action::PostBounty { body })?;
+        return session.report(&Acted::Tried(trial), "");
     }
     session.confirm(
         "Post it? It can be cancelled only until the first submission; the test set, the terms and the \
@@ -210,7 +206,7 @@ fn seal(session: &Session, owner: Address, folder: &Path) -> Result<(Pending, Se
     if let Some((pending, key)) = earlier {
         let nonce = cipher_nonce(&pending.cipher_nonce);
         let mut sealed = encrypt_file(archive, &key, nonce)?;
-        if hold(client, &mut sealed)? == pending.ciphertext {
+        if client.hold(&mut sealed)? == pending.ciphertext {
             return Ok((pending, key));
         }
         return Err(Failure::bug("the same archive gave another ciphertext"));
@@ -229,12 +225,8 @@ fn seal(session: &Session, owner: Address, folder: &Path) -> Result<(Pending, Se
     let nonce = client.account(owner)?.next_nonce;
     keep_key(session, &pending, &key, nonce)?;
     session::keep(&path(session, id), &protocol::json::to_vec(&pending))?;
-    hold(client, &mut rewind(sealed)?)?;
+    client.hold(&mut rewind(sealed)?)?;
     Ok((pending, key))
-}
-
-fn hold(client: &Client, file: &mut File) -> Result<BlobRef, Failure> {
-    client.hold(file)
 }
 
 /// The first bytes of a digest's worth of randomness.

@@ -24,7 +24,7 @@ use crate::seals;
 use crate::session::{Acted, Session};
 
 /// How long the bounty is not asked about if nothing happens: the stream says when something does.
-const LOOK_EVERY: Duration = Duration::from_secs(10);
+const LOOK_EVERY: Duration = Duration::from_secs(3);
 
 /// How long to wait before a node that does not answer is asked again.
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
@@ -116,7 +116,11 @@ pub fn watch(session: &Session, bounty: &str, reveals: bool, all: bool) -> Resul
         true => {
             let key = kept_key(session, &view)?;
             let signer = session.signer()?;
-            Some(Revealer { signer, key })
+            Some(Revealer {
+                signer,
+                key,
+                said: String::new(),
+            })
         }
         false => None,
     };
@@ -146,7 +150,7 @@ pub fn watch(session: &Session, bounty: &str, reveals: bool, all: bool) -> Resul
             }
             if view.summary.phase == Phase::TestKey
                 && view.test_key.is_none()
-                && let Some(ready) = &revealer
+                && let Some(ready) = &mut revealer
                 && ready.reveal(session, id)?
             {
                 revealer = None;
@@ -187,11 +191,13 @@ fn end(session: &Session, view: &BountyView) -> Result<(), Failure> {
 struct Revealer {
     signer: Box<dyn Signer>,
     key: SealKey,
+    /// What kept it from revealing, as it was last said.
+    said: String,
 }
 
 impl Revealer {
     /// Whether the key is out now. What may pass by itself is tried again later.
-    fn reveal(&self, session: &Session, id: ItemId) -> Result<bool, Failure> {
+    fn reveal(&mut self, session: &Session, id: ItemId) -> Result<bool, Failure> {
         // The phase may have changed since the bounty was looked at.
         let view = session.client()?.bounty(id);
         let view = match view {
@@ -210,13 +216,20 @@ impl Revealer {
                 Ok(true)
             }
             Err(failure) if failure.code == "already_revealed" => Ok(true),
-            // Whether it is in a block is asked for again with the same bytes.
-            Err(failure) if failure.exit == Exit::Later => Ok(false),
             Err(failure) if failure.code == "phase_over" || failure.code == "wrong_phase" => {
                 eprintln!("note: the key came too late: {}", failure.message);
                 Ok(true)
             }
-            Err(failure) => Err(failure),
+            Err(failure) if failure.exit == Exit::Key || failure.code == "bug" => Err(failure),
+            // The bond is at stake: whatever may be mended in time is tried again. A record
+            // whose outcome is open is posted again with the same bytes.
+            Err(failure) => {
+                if self.said != failure.message {
+                    self.said.clone_from(&failure.message);
+                    eprintln!("note: the key is not out yet: {failure}; trying on");
+                }
+                Ok(false)
+            }
         }
     }
 }
@@ -326,7 +339,11 @@ fn lines(entry: &HistoryEntry) -> Vec<String> {
     for event in &entry.receipt.events {
         lines.push(match event {
             Event::PhaseBegan { phase, .. } => {
-                format!("phase '{}': {}", phase_text(phase), next_text(phase, false))
+                let phase_name = phase_text(phase);
+                match has_ended(phase) {
+                    true => format!("ended: {phase_name}"),
+                    false => format!("phase '{phase_name}': {}", next_text(phase, false)),
+                }
             }
             Event::Verdict {
                 submission,
