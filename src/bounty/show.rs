@@ -26,7 +26,7 @@ pub fn list(session: &Session, phase: Option<&str>) -> Result<(), Failure> {
     }
     let rows = bounties.iter().map(|bounty| {
         vec![
-            short(bounty.id),
+            bounty.id.to_string(),
             bounty.title.to_string(),
             phase_text(&bounty.phase),
             out::time(bounty.until_ms),
