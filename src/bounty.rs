@@ -2,20 +2,23 @@
 //!
 //! | module | what it does |
 //! |---|---|
-//! | [`plan`] | the bounty's file, read with every fault named |
+//! | [`plan`], [`values`] | the bounty's file, read with every fault named |
 //! | [`template`] | `init`: such a file, every field explained |
-//! | [`check`] | everything that the ledger would refuse |
+//! | [`check`], [`parents`], [`cost`] | everything that the ledger would refuse |
 //! | [`post`] | seals the test set, posts the bounty |
 //! | [`show`] | `list` and `show` |
 //! | [`watch`] | follows it live; reveals the test key when its time has come |
 //! | [`explain`] | every unit that moved, and the sums |
 
 mod check;
+mod cost;
 mod explain;
+mod parents;
 mod plan;
 mod post;
 mod show;
 mod template;
+mod values;
 mod watch;
 
 use std::path::PathBuf;

@@ -6,17 +6,17 @@
 use std::path::Path;
 
 use client::Client;
-use licensing::{Percent, RoyaltyStack, Terms, check_derivation};
-use protocol::ans104::Tag;
-use protocol::api::{AssetView, Status};
+use licensing::Terms;
+use protocol::Amount;
+use protocol::api::Status;
 use protocol::benchmark::{ARITHMETIC_VERSION, Benchmark, Metric, ModelLimits, Task};
 use protocol::id::{BlobId, Digest};
-use protocol::record::{Action, BlobRef, NamedParent, PARENTS_MAX, PostBounty, SealedFolder};
+use protocol::record::{BlobRef, NamedParent, PostBounty, SealedFolder};
 use protocol::report::TestOutcome;
-use protocol::{Address, Amount, ItemId};
-use serde::Serialize;
 
-use super::plan::{Finding, Plan, Weight, duration_text, load};
+use super::cost::Cost;
+use super::plan::{Finding, Plan, Weight, load};
+use super::values::duration_text;
 use crate::failure::{Exit, Failure};
 use crate::folder;
 use crate::out;
@@ -30,19 +30,6 @@ pub struct Checked {
     pub posting: Option<PostBounty>,
     /// What it costs, if that can be said.
     pub cost: Option<Cost>,
-}
-
-/// What posting takes.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub struct Cost {
-    /// Paid to the winner; returns if there is none.
-    pub reward: Amount,
-    /// Returns, unless the bounty fails by the sponsor's fault.
-    pub bond: Amount,
-    /// Burned, if it is known.
-    pub byte_fee: Option<Amount>,
-    /// What the account has, if it is known.
-    pub balance: Option<Amount>,
 }
 
 /// Prints what is wrong with a bounty's file.
@@ -108,7 +95,9 @@ pub fn verdict(findings: &[Finding]) -> Result<(), Failure> {
         ),
         Weight::Unknown => {
             let message = format!("{count} not known, so it is not sure that the ledger takes it");
-            return Err(Failure::new("bounty_unknown", message, next).exit(Exit::Later));
+            let is_key = findings.iter().any(|finding| finding.field == "account");
+            let exit = if is_key { Exit::Key } else { Exit::Later };
+            return Err(Failure::new("bounty_unknown", message, next).exit(exit));
         }
     };
     Err(Failure::new(code, message, next).exit(exit))
@@ -155,11 +144,6 @@ pub fn check(session: &Session, file: &Path) -> Result<Checked, Failure> {
     })
 }
 
-/// The sponsor's bond for a reward.
-pub fn bond_of(reward: Amount, status: &Status) -> Option<Amount> {
-    reward.checked_ratio(u128::from(status.parameters.sponsor_bond_ppm), 1_000_000)
-}
-
 fn posting(
     plan: &Plan,
     benchmark: Option<Benchmark>,
@@ -187,12 +171,13 @@ fn posting(
     })
 }
 
-struct Check {
-    findings: Vec<Finding>,
+/// What was found so far.
+pub(super) struct Check {
+    pub(super) findings: Vec<Finding>,
 }
 
 impl Check {
-    fn put(
+    pub(super) fn put(
         &mut self,
         weight: Weight,
         code: &str,
@@ -204,7 +189,13 @@ impl Check {
         self.findings.push(finding);
     }
 
-    fn ledger(&mut self, code: &str, field: &str, message: impl std::fmt::Display, next: &str) {
+    pub(super) fn ledger(
+        &mut self,
+        code: &str,
+        field: &str,
+        message: impl std::fmt::Display,
+        next: &str,
+    ) {
         self.put(Weight::Ledger, code, field, message, next);
     }
 
@@ -348,173 +339,4 @@ impl Check {
         }
         Ok(())
     }
-
-    /// The parents in ascending order, once all of them are there.
-    fn parents(
-        &mut self,
-        session: &Session,
-        client: &Client,
-        plan: &Plan,
-    ) -> Result<Option<Vec<NamedParent>>, Failure> {
-        let mut parents: Vec<NamedParent> = Vec::new();
-        let mut stacks = Vec::new();
-        let before = self.findings.len();
-        for (text, required) in &plan.parents {
-            let asset = match self.asset(session, client, text) {
-                Ok(asset) => asset,
-                Err(failure) if failure.exit == Exit::NotFound || failure.exit == Exit::Usage => {
-                    let finding = Finding::of(Weight::Ledger, "parents", &failure);
-                    self.findings.push(finding);
-                    continue;
-                }
-                Err(failure) => return Err(failure),
-            };
-            if parents.iter().any(|parent| parent.asset == asset.id) {
-                let message = format!("'{text:.60}' is named twice");
-                self.ledger("parents", "parents", message, "name each parent once");
-                continue;
-            }
-            parents.push(NamedParent {
-                asset: asset.id,
-                required: *required,
-            });
-            if let Some(terms) = &plan.terms {
-                stacks.extend(self.derivation(text, &asset, terms));
-            }
-        }
-        if plan.parents.len() > PARENTS_MAX {
-            let message = format!("{} parents; at most {PARENTS_MAX}", plan.parents.len());
-            self.ledger("parents", "parents", message, "leave some out");
-        }
-        let owed: Vec<_> = stacks
-            .iter()
-            .map(|(id, share, stack)| (*id, *share, stack))
-            .collect();
-        if let Err(error) = RoyaltyStack::merge(&owed) {
-            let next = "choose parents that ask for less";
-            self.ledger(error.code(), "parents", error, next);
-        }
-        parents.sort_by_key(|parent| parent.asset);
-        Ok((self.findings.len() == before).then_some(parents))
-    }
-
-    fn asset(&self, session: &Session, client: &Client, text: &str) -> Result<AssetView, Failure> {
-        let id = session.asset_id(text)?;
-        Ok(client.asset(id)?)
-    }
-
-    /// Whether models under `terms` may be made from this parent, and what it is owed then.
-    fn derivation(
-        &mut self,
-        text: &str,
-        asset: &AssetView,
-        terms: &Terms,
-    ) -> Option<(ItemId, Option<Percent>, RoyaltyStack)> {
-        let tags: Vec<Tag> = asset.terms.iter().map(|(n, v)| Tag::new(n, v)).collect();
-        let parent = Terms::parse(&tags).ok()?;
-        let entries: Vec<_> = asset
-            .stack
-            .iter()
-            .filter_map(|(id, share)| Some((*id, Some(share.parse().ok()?))))
-            .collect();
-        let none = RoyaltyStack::default();
-        let entries: Vec<_> = entries
-            .iter()
-            .map(|&(id, share)| (id, share, &none))
-            .collect();
-        let stack = RoyaltyStack::merge(&entries).ok()?;
-        match check_derivation(&parent, asset.kind, terms) {
-            Ok(share) => Some((asset.id, share, stack)),
-            Err(refusal) => {
-                let message = format!("'{text:.60}': {refusal}");
-                let next = "choose another parent, or other terms";
-                self.ledger(refusal.code(), "parents", message, next);
-                None
-            }
-        }
-    }
-
-    /// What it costs, whether the account has that, and the node's word on it all.
-    fn trial(
-        &mut self,
-        session: &Session,
-        status: &Status,
-        posting: Option<&PostBounty>,
-        reward: Option<Amount>,
-    ) -> Result<Option<Cost>, Failure> {
-        let account = match session.address() {
-            Ok(address) => Some(address),
-            Err(failure) => {
-                let finding = Finding::of(Weight::Unknown, "account", &failure);
-                self.findings.push(finding);
-                None
-            }
-        };
-        let Some(reward) = reward else {
-            return Ok(None);
-        };
-        let Some(bond) = bond_of(reward, status) else {
-            self.ledger("overflow", "money.reward", "too large", "offer less");
-            return Ok(None);
-        };
-        let mut cost = Cost {
-            reward,
-            bond,
-            byte_fee: None,
-            balance: None,
-        };
-        let Some(address) = account else {
-            return Ok(Some(cost));
-        };
-        cost.balance = Some(session.client()?.account(address)?.balance);
-        let mut refused = None;
-        if let Some(posting) = posting {
-            let body = Box::new(posting.clone());
-            let action = Action::PostBounty { body };
-            match session.try_as(address, &action) {
-                Ok(trial) => cost.byte_fee = Some(trial.byte_fee),
-                Err(failure) if failure.exit == Exit::Rejected => refused = Some(failure),
-                Err(failure) => return Err(failure),
-            }
-            cost.byte_fee = cost.byte_fee.or_else(|| byte_fee(status, address, &action));
-        }
-        self.funds(&cost);
-        let is_known = |code: &str| self.findings.iter().any(|finding| finding.code == code);
-        if let Some(failure) = refused.filter(|failure| !is_known(&failure.code)) {
-            let finding = Finding::of(Weight::Ledger, "ledger", &failure);
-            self.findings.push(finding);
-        }
-        Ok(Some(cost))
-    }
-
-    fn funds(&mut self, cost: &Cost) {
-        let needed = [cost.bond, cost.byte_fee.unwrap_or(Amount::ZERO)]
-            .into_iter()
-            .try_fold(cost.reward, Amount::checked_add);
-        let (Some(balance), Some(needed)) = (cost.balance, needed) else {
-            return;
-        };
-        if balance < needed {
-            let message = format!(
-                "reward, bond and byte fee make {} LODE, the account has {} LODE",
-                needed.to_lode_string(),
-                balance.to_lode_string()
-            );
-            let next = "receive tokens first ('lode account faucet' on a development network), \
-                        or offer less";
-            self.ledger("insufficient_funds", "money.reward", message, next);
-        }
-    }
-}
-
-/// The byte fee of a record that a trial did not get to.
-fn byte_fee(status: &Status, signer: Address, action: &Action) -> Option<Amount> {
-    use protocol::record::{Envelope, Transaction};
-    let envelope = Envelope {
-        network: status.network,
-        nonce: 0,
-        valid_until_ms: status.time_ms,
-    };
-    let tx = Transaction::of_draft(signer, &Transaction::draft(&envelope, action)).ok()?;
-    tx.byte_fee(status.parameters.fee_per_byte)
 }

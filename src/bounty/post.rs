@@ -22,8 +22,9 @@ use protocol::seal::{NONCE_LEN, SealKey, SealScope, encrypt, seal_digest};
 use serde::{Deserialize, Serialize};
 use wallet::Signer;
 
-use super::check::{self, Cost};
-use super::plan::duration_text;
+use super::check;
+use super::cost::Cost;
+use super::values::duration_text;
 use crate::failure::{Exit, Failure};
 use crate::folder;
 use crate::out;

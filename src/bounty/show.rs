@@ -4,7 +4,7 @@ use protocol::api::{BountyView, SeatView, SubmissionView};
 use protocol::receipt::Standing;
 use protocol::report::{Outcome, TestOutcome};
 
-use super::plan::duration_text;
+use super::values::duration_text;
 use super::{has_ended, next_text, phase_filter, phase_text};
 use crate::failure::Failure;
 use crate::out;

@@ -5,7 +5,7 @@ use std::path::Path;
 use protocol::Amount;
 use protocol::record::{Parameters, Schedule};
 
-use super::plan::duration_text;
+use super::values::duration_text;
 use crate::failure::{Exit, Failure};
 use crate::out;
 use crate::session::Session;
