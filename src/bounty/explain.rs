@@ -90,10 +90,10 @@ pub fn run(session: &Session, bounty: &str, account: Option<&str>) -> Result<(),
     let view = client.bounty(id)?;
     let mut explained = explain(&view, &history);
     if let Some(only) = only {
-        let touches = |purse: &Purse| *purse == Purse::Account(only) || *purse == Purse::Seat(only);
+        let own = own_purses(&view, only);
         explained
             .moves
-            .retain(|step| touches(&step.step.from) || touches(&step.step.to));
+            .retain(|step| own.contains(&step.step.from) || own.contains(&step.step.to));
         explained
             .accounts
             .retain(|person| person.account == Some(only));
@@ -102,6 +102,25 @@ pub fn run(session: &Session, bounty: &str, account: Option<&str>) -> Result<(),
         return out::json("bounty_explained", &explained);
     }
     print(&view, &explained)
+}
+
+/// The purses that an account's money was in, so that it sees where that went.
+fn own_purses(view: &BountyView, account: Address) -> BTreeSet<Purse> {
+    let id = view.summary.id;
+    let mut own = BTreeSet::from([Purse::Account(account), Purse::Seat(account)]);
+    if view.summary.sponsor == account {
+        own.extend([Purse::Reward(id), Purse::SponsorBond(id)]);
+    }
+    if view.backings.iter().any(|one| one.account == account) {
+        own.insert(Purse::Reward(id));
+    }
+    for submission in &view.submissions {
+        if submission.miner == account {
+            own.insert(Purse::MinerBond(submission.id));
+            own.insert(Purse::EvaluationFee(submission.id));
+        }
+    }
+    own
 }
 
 fn explain(view: &BountyView, history: &[HistoryEntry]) -> Explained {
