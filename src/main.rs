@@ -4,6 +4,8 @@
 //! and what to do next, and set the exit code.
 
 mod account;
+mod bounty;
+mod dataset;
 mod demo;
 mod failure;
 mod folder;
@@ -14,6 +16,7 @@ mod out;
 mod sealing;
 mod seals;
 mod session;
+mod terms;
 
 use std::process::ExitCode;
 
@@ -43,6 +46,12 @@ enum Command {
     /// Accounts: balances, sending tokens, the faucet of development networks.
     #[command(subcommand)]
     Account(account::Command),
+    /// Data sets: make, register, download, check.
+    #[command(subcommand)]
+    Dataset(dataset::Command),
+    /// Bounties: write, check, post, follow, account for.
+    #[command(subcommand)]
+    Bounty(bounty::Command),
     /// Export or replay the log.
     #[command(subcommand)]
     Log(log::Command),
@@ -76,6 +85,8 @@ fn run(command: &Command, session: &Session) -> Result<(), Failure> {
         Command::Node(args) => node::run(args, session),
         Command::Key(command) => key::run(command, session),
         Command::Account(command) => account::run(command, session),
+        Command::Dataset(command) => dataset::run(command, session),
+        Command::Bounty(command) => bounty::run(command, session),
         Command::Log(command) => log::run(command, session),
         Command::Completions { shell } => {
             let mut script = Vec::new();

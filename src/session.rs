@@ -6,6 +6,7 @@
 //!   keys/NAME.age, NAME.pub    encrypted keys (crate `wallet`)
 //!   seals/<id>.json            the keys of seals that are not revealed yet
 //!   outbox/<address>.item      the record that was signed last and not yet answered for
+//!   outbox/<address>.lock      held by the one command that acts for this account now
 //! ```
 //!
 //! Acting: the draft is tried on the node first, so that what a rule would
@@ -287,6 +288,7 @@ impl Session {
     ) -> Result<RecordView, Failure> {
         let address = signer.address();
         let outbox = self.outbox(address);
+        let _turn = turn(&outbox)?;
         let mut sender = Sender::new(self.client()?, address);
         if let Some(item) = read_outbox(&outbox)? {
             sender = sender.resume(item);
@@ -328,6 +330,7 @@ impl Session {
     /// Its outcome is still open.
     pub fn settle_outbox(&self, address: Address) -> Result<Option<Settlement>, Failure> {
         let outbox = self.outbox(address);
+        let _turn = turn(&outbox)?;
         let Some(item) = read_outbox(&outbox)? else {
             return Ok(None);
         };
@@ -471,7 +474,10 @@ fn one_of(what: &str, text: &str, found: &[ItemId]) -> Result<ItemId, Failure> {
         [] => Err(Failure::new(
             format!("unknown_{what}"),
             format_args!("there is no {what} '{text:.60}'"),
-            format!("look at 'lode {what} list' for ids"),
+            match what {
+                "asset" => "look at 'lode dataset list' and 'lode model list' for ids".to_owned(),
+                what => format!("look at 'lode {what} list' for ids"),
+            },
         )
         .exit(Exit::NotFound)),
         many => Err(Failure::new(
@@ -481,6 +487,20 @@ fn one_of(what: &str, text: &str, found: &[ItemId]) -> Result<ItemId, Failure> {
         )
         .exit(Exit::Usage)),
     }
+}
+
+/// Waits until no other command, a watch in the background for one, acts for this
+/// account: the outbox has room for one record. The turn ends with what is returned.
+fn turn(outbox: &Path) -> Result<fs::File, Failure> {
+    let path = outbox.with_extension("lock");
+    let io = |error: std::io::Error| Failure::io(&path, &error);
+    fs::create_dir_all(path.parent().unwrap_or(Path::new("."))).map_err(io)?;
+    let lock = fs::File::create(&path).map_err(io)?;
+    if let Err(fs::TryLockError::WouldBlock) = lock.try_lock() {
+        eprintln!("note: another command acts for this account; waiting for it");
+    }
+    lock.lock().map_err(io)?;
+    Ok(lock)
 }
 
 fn read_outbox(path: &Path) -> Result<Option<protocol::ans104::VerifiedItem>, Failure> {

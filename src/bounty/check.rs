@@ -1,0 +1,342 @@
+//! `lode bounty check`: everything that the ledger would refuse, all at once.
+//!
+//! The file comes first, then the test set, then what the node knows; the last
+//! word is the node's own, on a trial of the very record.
+
+use std::path::Path;
+
+use client::Client;
+use licensing::Terms;
+use protocol::Amount;
+use protocol::api::Status;
+use protocol::benchmark::{ARITHMETIC_VERSION, Benchmark, Metric, ModelLimits, Task};
+use protocol::id::{BlobId, Digest};
+use protocol::record::{BlobRef, NamedParent, PostBounty, SealedFolder};
+use protocol::report::TestOutcome;
+
+use super::cost::Cost;
+use super::plan::{Finding, Plan, Weight, load};
+use super::values::duration_text;
+use crate::failure::{Exit, Failure};
+use crate::folder;
+use crate::out;
+use crate::session::Session;
+
+/// A bounty that was looked at.
+pub struct Checked {
+    /// All that is wrong.
+    pub findings: Vec<Finding>,
+    /// The posting, with a seal of zeros, if the file makes sense.
+    pub posting: Option<PostBounty>,
+    /// What it costs, if that can be said.
+    pub cost: Option<Cost>,
+}
+
+/// Prints what is wrong with a bounty's file.
+///
+/// # Errors
+/// Something is: exit 2 if the file makes no sense, 5 if the ledger would refuse it.
+pub fn run(session: &Session, file: &Path) -> Result<(), Failure> {
+    let checked = check(session, file)?;
+    tell(session, &checked)?;
+    verdict(&checked.findings)?;
+    if !session.json() {
+        out::line("nothing is wrong with it: the ledger would take it now")?;
+        out::line(&format!("next: lode bounty post {}", file.display()))?;
+    }
+    Ok(())
+}
+
+/// Prints the findings, one after the other; as JSON with the cost.
+///
+/// # Errors
+/// stdout cannot be written.
+pub fn tell(session: &Session, checked: &Checked) -> Result<(), Failure> {
+    if session.json() {
+        let ok = checked.findings.is_empty();
+        let value = serde_json::json!({
+            "ok": ok, "findings": checked.findings, "cost": checked.cost,
+        });
+        return out::json("bounty_check", &value);
+    }
+    for finding in &checked.findings {
+        let Finding {
+            code,
+            field,
+            message,
+            next_step,
+            ..
+        } = finding;
+        out::line(&format!("{field}: {message} [{code}]"))?;
+        out::line(&format!("  next: {next_step}"))?;
+    }
+    Ok(())
+}
+
+/// The failure that findings come to, if there are any.
+///
+/// # Errors
+/// There are.
+pub fn verdict(findings: &[Finding]) -> Result<(), Failure> {
+    let Some(worst) = findings.iter().map(|finding| finding.weight).min() else {
+        return Ok(());
+    };
+    let count = match findings.len() {
+        1 => "1 thing is".to_owned(),
+        many => format!("{many} things are"),
+    };
+    let next = "follow the next steps above, then check it again";
+    let (code, message, exit) = match worst {
+        Weight::File => ("bounty_file", format!("{count} wrong with it"), Exit::Usage),
+        Weight::Ledger => (
+            "bounty_refused",
+            format!("{count} in the way: the ledger would refuse it"),
+            Exit::Rejected,
+        ),
+        Weight::Unknown => {
+            let message = format!("{count} not known, so it is not sure that the ledger takes it");
+            let is_key = findings.iter().any(|finding| finding.field == "account");
+            let exit = if is_key { Exit::Key } else { Exit::Later };
+            return Err(Failure::new("bounty_unknown", message, next).exit(exit));
+        }
+    };
+    Err(Failure::new(code, message, next).exit(exit))
+}
+
+/// Looks at everything.
+///
+/// # Errors
+/// The file cannot be read, is no TOML, or stdout is gone.
+pub fn check(session: &Session, file: &Path) -> Result<Checked, Failure> {
+    let (plan, findings) = load(file)?;
+    let mut check = Check { findings };
+    let benchmark = check.benchmark(&plan);
+    if let Some(terms) = &plan.terms {
+        check.canonical(terms);
+    }
+    if plan.reward.is_some_and(Amount::is_zero) {
+        let next = "offer a reward above zero";
+        check.ledger("zero_amount", "money.reward", "the reward is zero", next);
+    }
+    let client = match session.client() {
+        Ok(client) => client,
+        Err(failure) => {
+            let finding = Finding::of(Weight::Unknown, "node", &failure);
+            check.findings.push(finding);
+            return Ok(Checked {
+                findings: check.findings,
+                posting: None,
+                cost: None,
+            });
+        }
+    };
+    let status = client.status()?;
+    check.schedule(&plan, &status);
+    check.money(&plan, &status);
+    check.evaluators(client)?;
+    let parents = check.parents(session, client, &plan)?;
+    let posting = posting(&plan, benchmark, parents);
+    let cost = check.trial(session, &status, posting.as_ref(), plan.reward)?;
+    Ok(Checked {
+        findings: check.findings,
+        posting,
+        cost,
+    })
+}
+
+fn posting(
+    plan: &Plan,
+    benchmark: Option<Benchmark>,
+    parents: Option<Vec<NamedParent>>,
+) -> Option<PostBounty> {
+    let tags = plan.terms.as_ref()?.to_tags();
+    Some(PostBounty {
+        title: plan.title.clone()?,
+        benchmark: benchmark?,
+        test_set: SealedFolder {
+            seal: Digest([0; 32]),
+            ciphertext: BlobRef {
+                id: BlobId([0; 32]),
+                size_bytes: 0,
+            },
+        },
+        reward: plan.reward?,
+        reserve: plan.reserve?,
+        margin: plan.margin?,
+        evaluation_fee: plan.evaluation_fee?,
+        schedule: plan.schedule?,
+        model_terms: tags.into_iter().map(|tag| (tag.name, tag.value)).collect(),
+        parents: parents?,
+        split: plan.split?,
+    })
+}
+
+/// What was found so far.
+pub(super) struct Check {
+    pub(super) findings: Vec<Finding>,
+}
+
+impl Check {
+    pub(super) fn put(
+        &mut self,
+        weight: Weight,
+        code: &str,
+        field: &str,
+        message: impl std::fmt::Display,
+        next: &str,
+    ) {
+        let finding = Finding::new(weight, code, field, message, next);
+        self.findings.push(finding);
+    }
+
+    pub(super) fn ledger(
+        &mut self,
+        code: &str,
+        field: &str,
+        message: impl std::fmt::Display,
+        next: &str,
+    ) {
+        self.put(Weight::Ledger, code, field, message, next);
+    }
+
+    /// The benchmark, with what the test set says where the file does not; and the test set.
+    fn benchmark(&mut self, plan: &Plan) -> Option<Benchmark> {
+        let folder = plan.test_set.as_deref()?;
+        let manifest = match datasets::Manifest::load(folder) {
+            Ok(manifest) => manifest,
+            Err(error) => {
+                let next = "name a data-set folder; 'lode dataset init' makes one from a CSV file";
+                self.put(Weight::File, error.code(), "test_set", error, next);
+                return None;
+            }
+        };
+        let (inputs, classes) = (manifest.csv().inputs, manifest.csv().classes);
+        self.widths(plan, inputs, classes);
+        let sound = Benchmark {
+            arithmetic: ARITHMETIC_VERSION,
+            task: Task::Classification,
+            inputs,
+            classes,
+            metric: Metric::Accuracy,
+            limits: ModelLimits {
+                parameters_max: 1,
+                file_bytes_max: 1,
+                multiply_adds_max: 1,
+            },
+        };
+        self.test_set(&sound, folder);
+        let benchmark = Benchmark {
+            task: plan.task?,
+            inputs: plan.inputs.unwrap_or(inputs),
+            classes: plan.classes.unwrap_or(classes),
+            metric: plan.metric?,
+            limits: plan.limits?,
+            ..sound
+        };
+        // What only the whole shows; its numbers were looked at one by one.
+        let is_named = |found: &Finding| found.field.starts_with("benchmark");
+        if let Err(error) = benchmark.check()
+            && !self.findings.iter().any(is_named)
+        {
+            let next = "change the number that is named";
+            self.ledger("benchmark", "benchmark", error, next);
+        }
+        Some(benchmark)
+    }
+
+    /// The file's numbers against the test set's and against their limits, one by one.
+    fn widths(&mut self, plan: &Plan, inputs: u32, classes: u32) {
+        let next = "leave it out of the file: then it is what the test set has";
+        for (name, given, found) in [
+            ("inputs", plan.inputs, inputs),
+            ("classes", plan.classes, classes),
+        ] {
+            if let Some(given) = given.filter(|&given| given != found) {
+                let message = format!("{given}; the test set has {found}");
+                let (code, field) = (format!("{name}_mismatch"), format!("benchmark.{name}"));
+                self.put(Weight::File, &code, &field, message, next);
+            }
+        }
+        let Some(limits) = plan.limits else {
+            return;
+        };
+        for (name, limit) in [
+            ("parameters_max", limits.parameters_max),
+            ("file_bytes_max", limits.file_bytes_max),
+            ("multiply_adds_max", limits.multiply_adds_max),
+        ] {
+            if limit == 0 {
+                let field = format!("benchmark.{name}");
+                let message = "a limit of zero lets no model pass";
+                self.ledger("benchmark", &field, message, "write a number above zero");
+            }
+        }
+    }
+
+    fn test_set(&mut self, benchmark: &Benchmark, folder: &Path) {
+        // What the evaluators will do with it, done now.
+        match evaluator::check_test_set(benchmark, folder) {
+            Ok((TestOutcome::Ok, _)) => {}
+            Ok((outcome, why)) => {
+                let code = match &outcome {
+                    TestOutcome::BadSeal { code, .. } => code.as_str().to_owned(),
+                    _ => "test_set".to_owned(),
+                };
+                let why = why.unwrap_or_else(|| "the evaluators would refuse it".to_owned());
+                let next = "correct the folder: the bounty would be void, and your bond lost";
+                self.put(Weight::File, &code, "test_set", why, next);
+            }
+            Err(error) => {
+                let next = "check that the folder can be read";
+                self.put(Weight::File, "io", "test_set", error, next);
+            }
+        }
+        if let Err(failure) = folder::pack(folder, std::io::sink()) {
+            let finding = Finding::of(Weight::File, "test_set", &failure);
+            self.findings.push(finding);
+        }
+    }
+
+    fn canonical(&mut self, terms: &Terms) {
+        if let Err(error) = Terms::parse(&terms.to_tags()) {
+            let next = "use a preset";
+            self.ledger(error.code(), "terms", error, next);
+        }
+    }
+
+    fn schedule(&mut self, plan: &Plan, status: &Status) {
+        let (min_ms, max_ms) = (
+            status.parameters.phase_min_ms,
+            status.parameters.phase_max_ms,
+        );
+        let (min, max) = (duration_text(min_ms), duration_text(max_ms));
+        for &(name, given_ms) in &plan.phases {
+            if given_ms < min_ms || given_ms > max_ms {
+                let given = duration_text(given_ms);
+                let message = format!("a phase of {given}; this network allows {min} to {max}");
+                let next = format!("choose {min} to {max}");
+                self.ledger("schedule", &format!("schedule.{name}"), message, &next);
+            }
+        }
+    }
+
+    fn money(&mut self, plan: &Plan, status: &Status) {
+        let least = status.parameters.evaluation_fee_min;
+        if let Some(given) = plan.evaluation_fee.filter(|given| *given < least) {
+            let (given, least) = (given.to_lode_string(), least.to_lode_string());
+            let message = format!("{given} LODE; this network asks for at least {least} LODE");
+            let next = format!("write \"{least}\" or more");
+            self.ledger("evaluation_fee", "money.evaluation_fee", message, &next);
+        }
+    }
+
+    fn evaluators(&mut self, client: &Client) -> Result<(), Failure> {
+        let first = client.evaluators().page_size(1).next().transpose()?;
+        if first.is_none() {
+            let message = "no evaluator has joined, so nobody could score the bounty";
+            let next = "wait until evaluators have joined; 'lode evaluate join' makes one";
+            self.ledger("no_evaluators", "network", message, next);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,114 @@
+//! What a bounty costs its sponsor, and the node's word on a trial of it.
+
+use protocol::api::Status;
+use protocol::record::{Action, Envelope, PostBounty, Transaction};
+use protocol::{Address, Amount};
+use serde::Serialize;
+
+use super::check::Check;
+use super::plan::{Finding, Weight};
+use crate::failure::{Exit, Failure};
+use crate::session::Session;
+
+/// What posting takes.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Cost {
+    /// Paid to the winner; returns if there is none.
+    pub reward: Amount,
+    /// Returns, unless the bounty fails by the sponsor's fault.
+    pub bond: Amount,
+    /// Burned, if it is known.
+    pub byte_fee: Option<Amount>,
+    /// What the account has, if it is known.
+    pub balance: Option<Amount>,
+}
+
+impl Check {
+    /// What it costs, whether the account has that, and the node's word on it all.
+    pub(super) fn trial(
+        &mut self,
+        session: &Session,
+        status: &Status,
+        posting: Option<&PostBounty>,
+        reward: Option<Amount>,
+    ) -> Result<Option<Cost>, Failure> {
+        let account = match session.address() {
+            Ok(address) => Some(address),
+            Err(failure) => {
+                let finding = Finding::of(Weight::Unknown, "account", &failure);
+                self.findings.push(finding);
+                None
+            }
+        };
+        let Some(reward) = reward else {
+            return Ok(None);
+        };
+        let Some(bond) = bond_of(reward, status) else {
+            self.ledger("overflow", "money.reward", "too large", "offer less");
+            return Ok(None);
+        };
+        let mut cost = Cost {
+            reward,
+            bond,
+            byte_fee: None,
+            balance: None,
+        };
+        let Some(address) = account else {
+            return Ok(Some(cost));
+        };
+        cost.balance = Some(session.client()?.account(address)?.balance);
+        let mut refused = None;
+        if let Some(posting) = posting {
+            let body = Box::new(posting.clone());
+            let action = Action::PostBounty { body };
+            match session.try_as(address, &action) {
+                Ok(trial) => cost.byte_fee = Some(trial.byte_fee),
+                Err(failure) if failure.exit == Exit::Rejected => refused = Some(failure),
+                Err(failure) => return Err(failure),
+            }
+            cost.byte_fee = cost.byte_fee.or_else(|| byte_fee(status, address, &action));
+        }
+        self.funds(&cost);
+        let is_known = |code: &str| self.findings.iter().any(|finding| finding.code == code);
+        if let Some(failure) = refused.filter(|failure| !is_known(&failure.code)) {
+            let finding = Finding::of(Weight::Ledger, "ledger", &failure);
+            self.findings.push(finding);
+        }
+        Ok(Some(cost))
+    }
+
+    fn funds(&mut self, cost: &Cost) {
+        let needed = [cost.bond, cost.byte_fee.unwrap_or(Amount::ZERO)]
+            .into_iter()
+            .try_fold(cost.reward, Amount::checked_add);
+        let (Some(balance), Some(needed)) = (cost.balance, needed) else {
+            return;
+        };
+        if balance < needed {
+            let message = format!(
+                "reward, bond and byte fee make {} LODE, the account has {} LODE",
+                needed.to_lode_string(),
+                balance.to_lode_string()
+            );
+            let next = "receive tokens first ('lode account faucet' on a development network), \
+                        or offer less";
+            self.ledger("insufficient_funds", "money.reward", message, next);
+        }
+    }
+}
+
+/// The sponsor's bond for a reward.
+fn bond_of(reward: Amount, status: &Status) -> Option<Amount> {
+    reward.checked_ratio(u128::from(status.parameters.sponsor_bond_ppm), 1_000_000)
+}
+
+/// The byte fee of a record that a trial did not get to.
+fn byte_fee(status: &Status, signer: Address, action: &Action) -> Option<Amount> {
+    let envelope = Envelope {
+        network: status.network,
+        nonce: 0,
+        valid_until_ms: status.time_ms,
+    };
+    let tx = Transaction::of_draft(signer, &Transaction::draft(&envelope, action)).ok()?;
+    tx.byte_fee(status.parameters.fee_per_byte)
+}

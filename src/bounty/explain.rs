@@ -1,0 +1,446 @@
+//! `lode bounty explain`: every unit that moved, and the sums.
+//!
+//! Everything is computed from the receipts that touched the bounty, so anyone
+//! who has the log comes to the same. A bounty's purses are its reward, the
+//! sponsor's bond, and the bond and fee of every submission. Once it has ended
+//! each of them must be empty.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use protocol::api::{BountyView, HistoryEntry};
+use protocol::receipt::{Cause, Move, Purse, Rule};
+use protocol::{Address, Amount, ItemId};
+use serde::Serialize;
+
+use super::show::short;
+use super::{has_ended, phase_text};
+use crate::failure::Failure;
+use crate::out;
+use crate::session::Session;
+
+/// The account of a bounty.
+#[derive(Debug, Serialize)]
+struct Explained {
+    bounty: ItemId,
+    /// Every movement, in the order of the log.
+    moves: Vec<Step>,
+    /// By account.
+    accounts: Vec<Person>,
+    /// By purse.
+    purses: Vec<Sum>,
+    /// Whether it has ended.
+    has_ended: bool,
+    /// Whether the purses hold what they must: nothing, once it has ended.
+    adds_up: bool,
+}
+
+/// A movement of money with its place on the log.
+#[derive(Clone, Debug, Serialize)]
+struct Step {
+    height: u64,
+    time_ms: u64,
+    /// The record that caused it; none: the clock.
+    record: Option<ItemId>,
+    #[serde(flatten)]
+    step: Move,
+}
+
+/// What an account put in and got.
+#[derive(Debug, Default, Serialize)]
+struct Person {
+    account: Option<Address>,
+    put_in: Amount,
+    got: Amount,
+    /// Byte fees of records to this bounty, burned.
+    byte_fees: Amount,
+    /// Lost from an evaluator's stake.
+    stake_lost: Amount,
+    /// By rule, in the order of the rules.
+    why: Vec<Why>,
+}
+
+#[derive(Debug, Serialize)]
+struct Why {
+    rule: Rule,
+    got: bool,
+    amount: Amount,
+}
+
+/// What went through a purse.
+#[derive(Debug, Serialize)]
+struct Sum {
+    purse: Purse,
+    paid_in: Amount,
+    paid_out: Amount,
+    /// What it still holds; none: more went out than in.
+    left: Option<Amount>,
+}
+
+/// Prints the account of a bounty.
+///
+/// # Errors
+/// There is none, or the node cannot be asked.
+pub fn run(session: &Session, bounty: &str, account: Option<&str>) -> Result<(), Failure> {
+    let id = session.bounty_id(bounty)?;
+    let only = account.map(|text| session.account(text)).transpose()?;
+    let client = session.client()?;
+    // The history first: a submission that comes in between has no purse yet.
+    let pages = client.bounty_history(id).page_size(protocol::api::PAGE_MAX);
+    let history: Vec<HistoryEntry> = pages.collect::<Result<_, _>>()?;
+    let view = client.bounty(id)?;
+    let mut explained = explain(&view, &history);
+    if let Some(only) = only {
+        let own = own_purses(&view, only);
+        explained
+            .moves
+            .retain(|step| own.contains(&step.step.from) || own.contains(&step.step.to));
+        explained
+            .accounts
+            .retain(|person| person.account == Some(only));
+    }
+    if session.json() {
+        return out::json("bounty_explained", &explained);
+    }
+    print(&view, &explained)
+}
+
+/// The purses that an account's money was in, so that it sees where that went.
+fn own_purses(view: &BountyView, account: Address) -> BTreeSet<Purse> {
+    let id = view.summary.id;
+    let mut own = BTreeSet::from([Purse::Account(account), Purse::Seat(account)]);
+    if view.summary.sponsor == account {
+        own.extend([Purse::Reward(id), Purse::SponsorBond(id)]);
+    }
+    if view.backings.iter().any(|one| one.account == account) {
+        own.insert(Purse::Reward(id));
+    }
+    for submission in &view.submissions {
+        if submission.miner == account {
+            own.insert(Purse::MinerBond(submission.id));
+            own.insert(Purse::EvaluationFee(submission.id));
+        }
+    }
+    own
+}
+
+fn explain(view: &BountyView, history: &[HistoryEntry]) -> Explained {
+    let id = view.summary.id;
+    let mut purses = BTreeSet::from([Purse::Reward(id), Purse::SponsorBond(id)]);
+    for submission in &view.submissions {
+        purses.insert(Purse::MinerBond(submission.id));
+        purses.insert(Purse::EvaluationFee(submission.id));
+    }
+    let moves = steps(id, &purses, history);
+    let sums: Vec<Sum> = purses.iter().map(|&purse| sum(purse, &moves)).collect();
+    let has_ended = has_ended(&view.summary.phase);
+    let fits = |sum: &Sum| match sum.left {
+        None => false,
+        Some(left) => left.is_zero() || !has_ended,
+    };
+    Explained {
+        bounty: id,
+        accounts: people(&purses, &moves),
+        has_ended,
+        adds_up: sums.iter().all(fits),
+        purses: sums,
+        moves,
+    }
+}
+
+/// The movements through the bounty's purses, what its clock took from stakes,
+/// and the byte fees of its records.
+fn steps(id: ItemId, purses: &BTreeSet<Purse>, history: &[HistoryEntry]) -> Vec<Step> {
+    let mut steps = Vec::new();
+    for entry in history {
+        let is_clock = entry.receipt.cause == Cause::Deadline(id);
+        let concerns = |step: &Move| {
+            purses.contains(&step.from)
+                || purses.contains(&step.to)
+                || step.rule == Rule::ByteFee
+                || is_clock
+        };
+        let record = match entry.receipt.cause {
+            Cause::Record(record) => Some(record),
+            Cause::Deadline(_) => None,
+        };
+        steps.extend(
+            entry
+                .receipt
+                .moves
+                .iter()
+                .filter(|step| concerns(step))
+                .map(|&step| Step {
+                    height: entry.height,
+                    time_ms: entry.time_ms,
+                    record,
+                    step,
+                }),
+        );
+    }
+    steps
+}
+
+/// Amounts on one log are parts of one supply, so their sum fits.
+fn add(to: &mut Amount, amount: Amount) {
+    *to = to.checked_add(amount).unwrap_or(Amount::MAX);
+}
+
+fn sum(purse: Purse, moves: &[Step]) -> Sum {
+    let (mut paid_in, mut paid_out) = (Amount::ZERO, Amount::ZERO);
+    for Step { step, .. } in moves {
+        if step.to == purse {
+            add(&mut paid_in, step.amount);
+        }
+        if step.from == purse {
+            add(&mut paid_out, step.amount);
+        }
+    }
+    Sum {
+        purse,
+        paid_in,
+        paid_out,
+        left: paid_in.checked_sub(paid_out),
+    }
+}
+
+fn people(purses: &BTreeSet<Purse>, moves: &[Step]) -> Vec<Person> {
+    let mut people: BTreeMap<Address, Person> = BTreeMap::new();
+    let mut why: BTreeMap<(Address, bool, Rule), Amount> = BTreeMap::new();
+    for Step { step, .. } in moves {
+        if let Purse::Account(address) = step.from {
+            let person = people.entry(address).or_default();
+            if purses.contains(&step.to) {
+                add(&mut person.put_in, step.amount);
+            } else if step.rule == Rule::ByteFee {
+                add(&mut person.byte_fees, step.amount);
+            }
+            add(
+                why.entry((address, false, step.rule)).or_default(),
+                step.amount,
+            );
+        }
+        if let Purse::Seat(address) = step.from {
+            let person = people.entry(address).or_default();
+            add(&mut person.stake_lost, step.amount);
+            add(
+                why.entry((address, false, step.rule)).or_default(),
+                step.amount,
+            );
+        }
+        if let Purse::Account(address) = step.to {
+            let person = people.entry(address).or_default();
+            add(&mut person.got, step.amount);
+            add(
+                why.entry((address, true, step.rule)).or_default(),
+                step.amount,
+            );
+        }
+    }
+    for ((address, got, rule), amount) in why {
+        if let Some(person) = people.get_mut(&address) {
+            person.why.push(Why { rule, got, amount });
+        }
+    }
+    let with_account = people.into_iter().map(|(address, person)| Person {
+        account: Some(address),
+        ..person
+    });
+    with_account.collect()
+}
+
+fn print(view: &BountyView, explained: &Explained) -> Result<(), Failure> {
+    out::line(&format!(
+        "{}: {}\n",
+        view.summary.title,
+        phase_text(&view.summary.phase)
+    ))?;
+    let rows = explained.moves.iter().map(|step| {
+        let by = match step.record {
+            Some(record) => short(record),
+            None => "the clock".to_owned(),
+        };
+        let Move {
+            from,
+            to,
+            amount,
+            rule,
+        } = &step.step;
+        vec![
+            step.height.to_string(),
+            out::time(step.time_ms),
+            out::purse(from),
+            out::purse(to),
+            amount.to_lode_string(),
+            out::rule(*rule),
+            by,
+        ]
+    });
+    let head = ["block", "time", "from", "to", "LODE", "rule", "by"];
+    out::line(&out::table(&head, &[0, 4], rows.collect()).to_string())?;
+    for person in &explained.accounts {
+        print_person(view, person)?;
+    }
+    print_purses(explained)
+}
+
+fn print_person(view: &BountyView, person: &Person) -> Result<(), Failure> {
+    let Some(account) = person.account else {
+        return Ok(());
+    };
+    let parts = parts(view, account);
+    out::line(&format!("\n{account}{parts}"))?;
+    let sign = |got: bool| if got { "got" } else { "paid" };
+    let rows = person.why.iter().map(|why| {
+        vec![
+            format!("  {}", sign(why.got)),
+            why.amount.to_lode_string(),
+            reason(why.rule).to_owned(),
+        ]
+    });
+    out::line(&out::table(&[], &[1], rows.collect()).to_string())?;
+    let lode = |amount: Amount| amount.to_lode_string();
+    let mut text = format!(
+        "  in {} LODE, out {} LODE",
+        lode(person.put_in),
+        lode(person.got)
+    );
+    if !person.stake_lost.is_zero() {
+        text.push_str(&format!(
+            ", {} LODE of its stake lost",
+            lode(person.stake_lost)
+        ));
+    }
+    out::line(&text)
+}
+
+/// What an account is in a bounty.
+fn parts(view: &BountyView, account: Address) -> String {
+    let mut parts = Vec::new();
+    if view.summary.sponsor == account {
+        parts.push("sponsor");
+    }
+    if view
+        .backings
+        .iter()
+        .any(|backing| backing.account == account)
+    {
+        parts.push("backer");
+    }
+    if view.submissions.iter().any(|one| one.miner == account) {
+        parts.push("miner");
+    }
+    if view.seats.iter().any(|seat| seat.evaluator == account) {
+        parts.push("evaluator");
+    }
+    match parts.is_empty() {
+        true => String::new(),
+        false => format!(", {}", parts.join(" and ")),
+    }
+}
+
+fn print_purses(explained: &Explained) -> Result<(), Failure> {
+    let left = |sum: &Sum| match sum.left {
+        Some(left) => left.to_lode_string(),
+        None => "less than nothing".to_owned(),
+    };
+    let rows = explained.purses.iter().map(|sum| {
+        vec![
+            out::purse(&sum.purse),
+            sum.paid_in.to_lode_string(),
+            sum.paid_out.to_lode_string(),
+            left(sum),
+        ]
+    });
+    let head = ["purse", "in", "out", "left"];
+    out::line(&format!(
+        "\n{}",
+        out::table(&head, &[1, 2, 3], rows.collect())
+    ))?;
+    let verdict = match (explained.has_ended, explained.adds_up) {
+        (true, true) => "every unit that went in has come out: all purses of the bounty are empty",
+        (false, true) => "the bounty is not over: what is left above is still at stake",
+        (_, false) => "THIS DOES NOT ADD UP: a purse holds what it should not; see 'left' above",
+    };
+    out::line(verdict)
+}
+
+/// A rule as a sentence.
+fn reason(rule: Rule) -> &'static str {
+    match rule {
+        Rule::ByteFee => "byte fees of records, burned",
+        Rule::Transfer => "a transfer",
+        Rule::Reward => "the sponsor's reward, put up at posting",
+        Rule::Backing => "added to the reward",
+        Rule::Bond => "a bond, put up",
+        Rule::EvaluationFee => "for the evaluation of a submission",
+        Rule::Stake => "an evaluator's stake, put up",
+        Rule::Unstake => "an evaluator's stake, taken back",
+        Rule::Award => "the best model, by the reserve and the margin",
+        Rule::Refund => "what was put up and not used came back",
+        Rule::BondReturn => "the bond came back",
+        Rule::EvaluationPay => "its word on a submission is the verdict",
+        Rule::ForfeitBurned => "a forfeit: the burned part",
+        Rule::ForfeitShared => "a forfeit: the part of those who were harmed",
+        Rule::LicenseIncome | Rule::StackIncome => "income of a licence",
+        Rule::Claim => "royalties, claimed",
+        Rule::Dust => "what a division left over",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BOUNTY: ItemId = ItemId([1; 32]);
+    const SPONSOR: Address = Address([2; 32]);
+    const WINNER: Address = Address([3; 32]);
+
+    fn step(from: Purse, to: Purse, units: u128, rule: Rule) -> Step {
+        Step {
+            height: 1,
+            time_ms: 1,
+            record: None,
+            step: Move {
+                from,
+                to,
+                amount: Amount::from_base_units(units),
+                rule,
+            },
+        }
+    }
+
+    #[test]
+    fn what_goes_in_comes_out_or_is_left() {
+        let (sponsor, winner) = (Purse::Account(SPONSOR), Purse::Account(WINNER));
+        let (reward, bond) = (Purse::Reward(BOUNTY), Purse::SponsorBond(BOUNTY));
+        let moves = [
+            step(sponsor, Purse::Burned, 1, Rule::ByteFee),
+            step(sponsor, reward, 100, Rule::Reward),
+            step(sponsor, bond, 20, Rule::Bond),
+            step(reward, winner, 100, Rule::Award),
+            step(bond, sponsor, 15, Rule::BondReturn),
+        ];
+        let units = Amount::from_base_units;
+        assert_eq!(sum(reward, &moves).left, Some(Amount::ZERO));
+        assert_eq!(sum(bond, &moves).left, Some(units(5)));
+        let people = people(&BTreeSet::from([reward, bond]), &moves);
+        let found: Vec<_> = people
+            .iter()
+            .map(|person| (person.account, person.put_in, person.got, person.byte_fees))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                (Some(SPONSOR), units(120), units(15), units(1)),
+                (Some(WINNER), Amount::ZERO, units(100), Amount::ZERO),
+            ]
+        );
+    }
+
+    #[test]
+    fn more_out_than_in_is_seen() {
+        let reward = Purse::Reward(BOUNTY);
+        let moves = [step(reward, Purse::Account(WINNER), 1, Rule::Award)];
+        assert_eq!(sum(reward, &moves).left, None);
+    }
+}

@@ -1,0 +1,471 @@
+//! A bounty as its sponsor writes it: a TOML file. Reading it names every field
+//! that makes no sense, not only the first. It asks no node.
+
+use std::path::{Path, PathBuf};
+
+use licensing::Terms;
+use protocol::ans104::Tag;
+use protocol::benchmark::{Metric, ModelLimits, Task};
+use protocol::record::{RoyaltySplit, SHARES_PER_ASSET, Schedule};
+use protocol::text::Name;
+use protocol::{Amount, Score};
+use serde::{Deserialize, Serialize};
+use toml::Value;
+
+use super::values::{duration_ms, folder, lode, metric, number, score, shares, task};
+use crate::failure::{Exit, Failure};
+use crate::terms;
+
+/// The largest file that is read.
+const FILE_BYTES_MAX: u64 = 1 << 20;
+
+/// Something that keeps a bounty from being posted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// Stable, snake case; the ledger's own code where it has one.
+    pub code: String,
+    /// The field, as `money.reward`.
+    pub field: String,
+    /// Whose word it is.
+    pub weight: Weight,
+    /// What is wrong.
+    pub message: String,
+    /// What to do.
+    pub next_step: String,
+}
+
+/// Whose word a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Weight {
+    /// The file makes no sense.
+    File,
+    /// The ledger would refuse it.
+    Ledger,
+    /// It could not be found out.
+    Unknown,
+}
+
+impl Finding {
+    /// A finding about a field.
+    pub fn new(
+        weight: Weight,
+        code: &str,
+        field: &str,
+        message: impl std::fmt::Display,
+        next_step: impl Into<String>,
+    ) -> Self {
+        Self {
+            code: code.to_owned(),
+            field: field.to_owned(),
+            weight,
+            message: message.to_string(),
+            next_step: next_step.into(),
+        }
+    }
+
+    /// What a failure says, about a field.
+    pub fn of(weight: Weight, field: &str, failure: &Failure) -> Self {
+        let Failure {
+            code,
+            message,
+            next_step,
+            ..
+        } = failure;
+        Self::new(weight, code, field, message, next_step.clone())
+    }
+}
+
+/// What the file says; `None` where there is a finding instead.
+#[derive(Debug, Default)]
+pub struct Plan {
+    pub title: Option<Name>,
+    pub test_set: Option<PathBuf>,
+    pub task: Option<Task>,
+    pub metric: Option<Metric>,
+    /// As the test set has them, if not given.
+    pub inputs: Option<u32>,
+    pub classes: Option<u32>,
+    pub limits: Option<ModelLimits>,
+    pub reward: Option<Amount>,
+    pub evaluation_fee: Option<Amount>,
+    pub reserve: Option<Score>,
+    pub margin: Option<u64>,
+    /// Every phase that makes sense, in milliseconds.
+    pub phases: Vec<(&'static str, u64)>,
+    /// All of them, if all make sense.
+    pub schedule: Option<Schedule>,
+    pub terms: Option<Terms>,
+    /// Id or name, and whether it is required.
+    pub parents: Vec<(String, bool)>,
+    pub split: Option<RoyaltySplit>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Text {
+    title: Option<Value>,
+    test_set: Option<Value>,
+    benchmark: BenchmarkText,
+    money: MoneyText,
+    schedule: ScheduleText,
+    terms: TermsText,
+    parents: Vec<ParentText>,
+    split: SplitText,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct BenchmarkText {
+    task: Option<Value>,
+    metric: Option<Value>,
+    inputs: Option<Value>,
+    classes: Option<Value>,
+    parameters_max: Option<Value>,
+    file_bytes_max: Option<Value>,
+    multiply_adds_max: Option<Value>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct MoneyText {
+    reward: Option<Value>,
+    evaluation_fee: Option<Value>,
+    reserve: Option<Value>,
+    margin: Option<Value>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct ScheduleText {
+    open: Option<Value>,
+    test_key: Option<Value>,
+    test_check: Option<Value>,
+    reveal: Option<Value>,
+    score: Option<Value>,
+    score_reveal: Option<Value>,
+    challenge: Option<Value>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct TermsText {
+    preset: Option<Value>,
+    tags: Option<Vec<(String, String)>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ParentText {
+    asset: String,
+    #[serde(default)]
+    required: bool,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct SplitText {
+    miner: Option<Value>,
+    sponsor: Option<Value>,
+    backers: Option<Value>,
+}
+
+/// Reads a bounty's file. A test set's folder is relative to the file.
+///
+/// # Errors
+/// It cannot be read, is no TOML, or has fields that no bounty has.
+pub fn load(path: &Path) -> Result<(Plan, Vec<Finding>), Failure> {
+    let io = |error: std::io::Error| Failure::io(path, &error);
+    if std::fs::metadata(path).map_err(io)?.len() > FILE_BYTES_MAX {
+        let message = format_args!("{} is larger than a bounty can be", path.display());
+        let next = "name the file that 'lode bounty init' wrote";
+        return Err(Failure::new("bounty_file", message, next).exit(Exit::Usage));
+    }
+    let text = std::fs::read_to_string(path).map_err(io)?;
+    let (mut plan, findings) = read(&text).map_err(|error| {
+        let message = format_args!("{}: {error}", path.display());
+        let next = "correct that line; 'lode bounty init' writes a file with every field explained";
+        Failure::new("bounty_file", message, next).exit(Exit::Usage)
+    })?;
+    if let (Some(folder), Some(parent)) = (&plan.test_set, path.parent()) {
+        plan.test_set = Some(parent.join(folder));
+    }
+    Ok((plan, findings))
+}
+
+/// Reads a bounty's text.
+fn read(text: &str) -> Result<(Plan, Vec<Finding>), toml::de::Error> {
+    let text: Text = toml::from_str(text)?;
+    let mut reader = Reader::default();
+    let plan = reader.plan(&text);
+    Ok((plan, reader.findings))
+}
+
+#[derive(Default)]
+struct Reader {
+    findings: Vec<Finding>,
+}
+
+impl Reader {
+    fn plan(&mut self, text: &Text) -> Plan {
+        let (benchmark, money) = (&text.benchmark, &text.money);
+        let metric = self.read("benchmark.metric", &benchmark.metric, METRIC_NEXT, metric);
+        let limits = self.limits(benchmark);
+        let phases = self.phases(&text.schedule);
+        Plan {
+            title: self.read("title", &text.title, "give it a name of one line", |text| {
+                Name::new(text)
+            }),
+            test_set: self.read(
+                "test_set",
+                &text.test_set,
+                "name the folder of the test set, as 'lode dataset init --split-test' makes it",
+                folder,
+            ),
+            task: self.read("benchmark.task", &benchmark.task, TASK_NEXT, task),
+            metric,
+            inputs: self.optional("benchmark.inputs", &benchmark.inputs, NUMBER_NEXT, number),
+            classes: self.optional("benchmark.classes", &benchmark.classes, NUMBER_NEXT, number),
+            limits,
+            reward: self.read("money.reward", &money.reward, AMOUNT_NEXT, lode),
+            evaluation_fee: self.read(
+                "money.evaluation_fee",
+                &money.evaluation_fee,
+                AMOUNT_NEXT,
+                lode,
+            ),
+            reserve: self
+                .read("money.reserve", &money.reserve, SCORE_NEXT, score)
+                .map(Score),
+            margin: self.margin(metric, &money.margin),
+            schedule: schedule(&phases),
+            phases,
+            terms: self.terms(&text.terms),
+            parents: text
+                .parents
+                .iter()
+                .map(|parent| (parent.asset.clone(), parent.required))
+                .collect(),
+            split: self.split(&text.split),
+        }
+    }
+
+    /// A field that must be there.
+    fn read<T, E: std::fmt::Display>(
+        &mut self,
+        field: &str,
+        value: &Option<Value>,
+        next: &str,
+        parse: impl Fn(&str) -> Result<T, E>,
+    ) -> Option<T> {
+        if value.is_none() {
+            self.file("missing", field, "it is not given", next);
+        }
+        self.optional(field, value, next, parse)
+    }
+
+    fn optional<T, E: std::fmt::Display>(
+        &mut self,
+        field: &str,
+        value: &Option<Value>,
+        next: &str,
+        parse: impl Fn(&str) -> Result<T, E>,
+    ) -> Option<T> {
+        let text = match value.as_ref()? {
+            Value::String(text) => text.clone(),
+            Value::Integer(number) => number.to_string(),
+            Value::Float(_) => {
+                // A binary fraction is not the number that was written.
+                let next = "put the number in quotes, as \"0.5\"";
+                self.file("unquoted", field, "a number with a point", next);
+                return None;
+            }
+            other => {
+                let what = format!("it is a {}, not a text or number", other.type_str());
+                self.file("wrong_type", field, &what, next);
+                return None;
+            }
+        };
+        match parse(&text) {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.file("value", field, &format!("'{text:.60}': {error}"), next);
+                None
+            }
+        }
+    }
+
+    fn file(&mut self, code: &str, field: &str, message: &str, next: &str) {
+        let finding = Finding::new(Weight::File, code, field, message, next);
+        self.findings.push(finding);
+    }
+
+    fn limits(&mut self, text: &BenchmarkText) -> Option<ModelLimits> {
+        let fields = [
+            ("benchmark.parameters_max", &text.parameters_max),
+            ("benchmark.file_bytes_max", &text.file_bytes_max),
+            ("benchmark.multiply_adds_max", &text.multiply_adds_max),
+        ];
+        let [parameters, bytes, multiply_adds] =
+            fields.map(|(field, value)| self.read(field, value, NUMBER_NEXT, number::<u64>));
+        Some(ModelLimits {
+            parameters_max: parameters?,
+            file_bytes_max: bytes?,
+            multiply_adds_max: multiply_adds?,
+        })
+    }
+
+    fn margin(&mut self, metric: Option<Metric>, value: &Option<Value>) -> Option<u64> {
+        if value.is_none()
+            && let Some(default) = metric.and_then(Metric::default_margin)
+        {
+            return Some(default);
+        }
+        self.read("money.margin", value, "write it as \"0.002\"", |text| {
+            u64::try_from(score(text)?).map_err(|_| "a margin is not below zero".to_owned())
+        })
+    }
+
+    /// The phases in their order, those left out that make no sense.
+    fn phases(&mut self, text: &ScheduleText) -> Vec<(&'static str, u64)> {
+        let fields = [
+            ("open", &text.open),
+            ("test_key", &text.test_key),
+            ("test_check", &text.test_check),
+            ("reveal", &text.reveal),
+            ("score", &text.score),
+            ("score_reveal", &text.score_reveal),
+            ("challenge", &text.challenge),
+        ];
+        let read = fields.into_iter().filter_map(|(name, value)| {
+            let field = format!("schedule.{name}");
+            let length_ms = self.read(&field, value, DURATION_NEXT, duration_ms)?;
+            Some((name, length_ms))
+        });
+        read.collect()
+    }
+
+    fn terms(&mut self, text: &TermsText) -> Option<Terms> {
+        let next = "keep one of the two";
+        match (&text.preset, &text.tags) {
+            (Some(_), Some(_)) => {
+                self.file("terms", "terms", "there are a preset and tags", next);
+                None
+            }
+            (None, Some(tags)) => {
+                let tags: Vec<Tag> = tags.iter().map(|(n, v)| Tag::new(n, v)).collect();
+                match terms::of_tags(&tags) {
+                    Ok(terms) => Some(terms),
+                    Err(failure) => {
+                        let finding = Finding::of(Weight::Ledger, "terms.tags", &failure);
+                        self.findings.push(finding);
+                        None
+                    }
+                }
+            }
+            (preset, None) => {
+                let next = "write \"open\", \"credit\", \"credit=5%\" or \"paid=25\"";
+                let parse = |text: &str| terms::preset(text).map_err(|failure| failure.message);
+                self.read("terms.preset", preset, next, parse)
+            }
+        }
+    }
+
+    fn split(&mut self, text: &SplitText) -> Option<RoyaltySplit> {
+        let fields = [
+            ("split.miner", &text.miner),
+            ("split.sponsor", &text.sponsor),
+            ("split.backers", &text.backers),
+        ];
+        let [miner, sponsor, backers] =
+            fields.map(|(field, value)| self.read(field, value, SHARES_NEXT, shares));
+        let (miner, sponsor, backers) = (miner?, sponsor?, backers?);
+        let sum = u64::from(miner) + u64::from(sponsor) + u64::from(backers);
+        if sum != u64::from(SHARES_PER_ASSET) {
+            let (whole, rest) = (sum / 10_000, sum % 10_000);
+            let message =
+                format_args!("the three parts make {whole}.{rest:04}%, they must make 100%");
+            let next = "change the parts of miner, sponsor and backers until they make 100%";
+            let finding = Finding::new(Weight::Ledger, "shares", "split", message, next);
+            self.findings.push(finding);
+            return None;
+        }
+        Some(RoyaltySplit {
+            miner,
+            sponsor,
+            backers,
+        })
+    }
+}
+
+const METRIC_NEXT: &str = "write \"accuracy\" or \"log_loss\"";
+const TASK_NEXT: &str = "write \"classification\"";
+const NUMBER_NEXT: &str = "write a whole number, as 100000";
+const AMOUNT_NEXT: &str = "write LODE in quotes, as \"100\" or \"0.5\"";
+const SCORE_NEXT: &str = "write the score in quotes, as \"0.9\"";
+const DURATION_NEXT: &str = "write a duration, as \"2d\", \"6h\", \"15m\" or \"30s\"";
+const SHARES_NEXT: &str = "write a part with a percent sign, as \"60%\"";
+
+/// A schedule of all seven phases.
+fn schedule(phases: &[(&str, u64)]) -> Option<Schedule> {
+    let length_ms = |name| {
+        let phase = phases.iter().find(|(phase, _)| *phase == name);
+        phase.map(|(_, length_ms)| *length_ms)
+    };
+    Some(Schedule {
+        open_ms: length_ms("open")?,
+        test_key_ms: length_ms("test_key")?,
+        test_check_ms: length_ms("test_check")?,
+        reveal_ms: length_ms("reveal")?,
+        score_ms: length_ms("score")?,
+        score_reveal_ms: length_ms("score_reveal")?,
+        challenge_ms: length_ms("challenge")?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn codes(text: &str) -> Vec<(String, String)> {
+        let (_, findings) = read(text).unwrap();
+        let pairs = findings.into_iter();
+        pairs.map(|found| (found.field, found.code)).collect()
+    }
+
+    #[test]
+    fn an_empty_file_is_told_all_that_it_lacks() {
+        let found = codes("");
+        assert!(found.len() >= 20, "{found:?}");
+        assert!(found.iter().all(|(_, code)| code == "missing"));
+    }
+
+    #[test]
+    fn faults_are_named_by_field() {
+        let found = codes(
+            "title = \"\"\n[money]\nreward = 1.5\nreserve = \"high\"\n[terms]\npreset = \"paid\"",
+        );
+        for (field, code) in [
+            ("title", "value"),
+            ("money.reward", "unquoted"),
+            ("money.reserve", "value"),
+            ("terms.preset", "value"),
+        ] {
+            assert!(
+                found.contains(&(field.to_owned(), code.to_owned())),
+                "{field}: {found:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_split_must_make_a_whole() {
+        let found = codes("[split]\nminer = \"60%\"\nsponsor = \"20%\"\nbackers = \"10%\"");
+        assert!(found.contains(&("split".to_owned(), "shares".to_owned())));
+    }
+
+    #[test]
+    fn an_unknown_field_makes_no_sense() {
+        assert!(read("tilte = \"x\"").is_err());
+    }
+}

@@ -1,0 +1,339 @@
+//! `lode bounty post`: what it costs, the seal, the record.
+//!
+//! ```text
+//! $LODE_HOME/postings/<archive>.json   Pending: a sealed test set whose bounty is not final yet
+//! ```
+//!
+//! A posting may be cut off anywhere and started again. Key and nonce of the
+//! cipher are kept before the first byte leaves, and the same archive under them
+//! is the same ciphertext: an upload goes on where it broke off. Only the seal
+//! depends on the record's nonce; it is made again for the nonce that is signed.
+//! Once the bounty is final the pending file goes, so that a key seals the
+//! test set of one bounty only.
+
+use std::fs::File;
+use std::io::{Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use protocol::api::RecordView;
+use protocol::id::{Address, BlobId, Digest, ItemId, NetworkId};
+use protocol::record::{Action, BlobRef, PostBounty, SealedFolder};
+use protocol::seal::{NONCE_LEN, SealKey, SealScope, encrypt, seal_digest};
+use serde::{Deserialize, Serialize};
+use wallet::Signer;
+
+use super::check;
+use super::cost::Cost;
+use super::values::duration_text;
+use crate::failure::{Exit, Failure};
+use crate::folder;
+use crate::out;
+use crate::sealing::Store;
+use crate::seals::{self, Kept, Of};
+use crate::session::{self, Acted, Session, entropy};
+
+const PENDING_BYTES_MAX: usize = 4_096;
+
+/// How often a nonce may be taken by another command of this account meanwhile.
+const NONCES_MAX: u32 = 8;
+
+/// A sealed test set whose bounty is not final yet.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Pending {
+    network: NetworkId,
+    owner: Address,
+    /// The archive that was sealed.
+    archive: BlobId,
+    /// What it became.
+    ciphertext: BlobRef,
+    /// The nonce of the cipher, which the ciphertext begins with.
+    cipher_nonce: Digest,
+}
+
+/// Posts the bounty that a file describes.
+///
+/// # Errors
+/// Something is wrong with it, nobody agreed, or the node cannot be asked.
+pub fn run(session: &Session, file: &Path) -> Result<(), Failure> {
+    let owner = session.address()?;
+    if !session.global.dry_run {
+        // What an earlier posting left open comes first: it may be this one.
+        session.settle_outbox(owner)?;
+    }
+    let (plan, _) = super::plan::load(file)?;
+    if let Some(folder) = plan.test_set.as_deref().filter(|folder| folder.is_dir())
+        && let Some((pending, id)) = posted_before(session, owner, folder)?
+    {
+        forget(session, &pending)?;
+        return report_again(session, id);
+    }
+    let checked = check::check(session, file)?;
+    if !checked.findings.is_empty() {
+        check::tell(session, &checked)?;
+        check::verdict(&checked.findings)?;
+    }
+    let (Some(mut posting), Some(cost)) = (checked.posting, checked.cost) else {
+        return Err(Failure::bug("a bounty without findings has a posting"));
+    };
+    if !session.json() {
+        print_cost(&posting, &cost)?;
+    }
+    if session.global.dry_run {
+        let body = Box::new(posting);
+        let trial = session.try_as(owner, &Action::PostBounty { body })?;
+        return session.report(&Acted::Tried(trial), "");
+    }
+    session.confirm(
+        "Post it? It can be cancelled only until the first submission; the test set, the terms and the \
+         schedule cannot be changed.",
+    )?;
+    let signer = session.signer()?;
+    let folder = plan
+        .test_set
+        .ok_or_else(|| Failure::bug("a checked bounty has a test set"))?;
+    let (pending, key) = seal(session, owner, &folder)?;
+    posting.test_set.ciphertext = pending.ciphertext;
+    let view = send(session, &*signer, posting, &pending, &key)?;
+    forget(session, &pending)?;
+    report(session, &view)
+}
+
+fn print_cost(posting: &PostBounty, cost: &Cost) -> Result<(), Failure> {
+    let lode = |amount: protocol::Amount| amount.to_lode_string();
+    let mut rows = vec![
+        vec![
+            lode(cost.reward),
+            "reward".to_owned(),
+            "goes to the winner; returns if nobody reaches the reserve, or the bounty is void"
+                .to_owned(),
+        ],
+        vec![
+            lode(cost.bond),
+            "bond".to_owned(),
+            "returns when it ends; lost if you withhold the test key, let it out early, or the test set \
+             is bad"
+                .to_owned(),
+        ],
+    ];
+    if let Some(fee) = cost.byte_fee {
+        rows.push(vec![lode(fee), "byte fee".to_owned(), "burned".to_owned()]);
+    }
+    let title = &posting.title;
+    out::line(&format!("'{title}' takes from your account:"))?;
+    out::line(&out::table(&["LODE", "", "what becomes of it"], &[0], rows).to_string())?;
+    let schedule = &posting.schedule;
+    let (open, key) = (
+        duration_text(schedule.open_ms),
+        duration_text(schedule.test_key_ms),
+    );
+    out::line(&format!(
+        "It is open for {open}. In the {key} after that the key of the test set must be revealed:"
+    ))?;
+    out::line("run 'lode bounty watch ID --reveal' and leave it running.")
+}
+
+fn path(session: &Session, archive: BlobId) -> PathBuf {
+    session
+        .home()
+        .join("postings")
+        .join(format!("{archive}.json"))
+}
+
+/// What an earlier, interrupted posting of this archive left.
+fn find(session: &Session, owner: Address, archive: BlobId) -> Result<Option<Pending>, Failure> {
+    let path = path(session, archive);
+    let bytes = match std::fs::read(&path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(Failure::io(&path, &error)),
+    };
+    // A file that makes no sense only costs a second upload.
+    let pending: Option<Pending> = protocol::json::from_slice(&bytes, PENDING_BYTES_MAX).ok();
+    let network = session.client()?.status()?.network;
+    Ok(pending.filter(|pending| {
+        pending.network == network && pending.owner == owner && pending.archive == archive
+    }))
+}
+
+fn forget(session: &Session, pending: &Pending) -> Result<(), Failure> {
+    let path = path(session, pending.archive);
+    match std::fs::remove_file(&path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Failure::io(&path, &error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The bounty that an earlier run did post with this test set, without living to see it.
+fn posted_before(
+    session: &Session,
+    owner: Address,
+    folder: &Path,
+) -> Result<Option<(Pending, ItemId)>, Failure> {
+    let (_, archive) = pack(folder)?;
+    let Some(pending) = find(session, owner, archive)? else {
+        return Ok(None);
+    };
+    let client = session.client()?;
+    for summary in client.bounties(None) {
+        let summary = summary?;
+        if summary.sponsor != owner {
+            continue;
+        }
+        let view = client.bounty(summary.id)?;
+        if view.posting.test_set.ciphertext == pending.ciphertext {
+            return Ok(Some((pending, summary.id)));
+        }
+    }
+    Ok(None)
+}
+
+/// The archive of a folder in a temporary file, and its name.
+fn pack(folder: &Path) -> Result<(File, BlobId), Failure> {
+    let mut archive = rewind(folder::pack(folder, temp()?)?)?;
+    let blob = client::blob_ref_of(&mut archive).map_err(|error| temp_failure(&error))?;
+    Ok((rewind(archive)?, blob.id))
+}
+
+/// Seals the test set and uploads it; its key is on the disk before that.
+fn seal(session: &Session, owner: Address, folder: &Path) -> Result<(Pending, SealKey), Failure> {
+    let client = session.client()?;
+    let (archive, id) = pack(folder)?;
+    let earlier = match find(session, owner, id)? {
+        Some(pending) => seals::find(session, pending.ciphertext)?.map(|kept| (pending, kept.key)),
+        None => None,
+    };
+    if let Some((pending, key)) = earlier {
+        let nonce = cipher_nonce(&pending.cipher_nonce);
+        let mut sealed = encrypt_file(archive, &key, nonce)?;
+        if client.hold(&mut sealed)? == pending.ciphertext {
+            return Ok((pending, key));
+        }
+        return Err(Failure::bug("the same archive gave another ciphertext"));
+    }
+    let key = SealKey::from_bytes(*entropy()?);
+    let cipher_nonce_bytes = Digest(*entropy()?);
+    let mut sealed = encrypt_file(archive, &key, cipher_nonce(&cipher_nonce_bytes))?;
+    let ciphertext = client::blob_ref_of(&mut sealed).map_err(|error| temp_failure(&error))?;
+    let pending = Pending {
+        network: client.status()?.network,
+        owner,
+        archive: id,
+        ciphertext,
+        cipher_nonce: cipher_nonce_bytes,
+    };
+    let nonce = client.account(owner)?.next_nonce;
+    keep_key(session, &pending, &key, nonce)?;
+    session::keep(&path(session, id), &protocol::json::to_vec(&pending))?;
+    client.hold(&mut rewind(sealed)?)?;
+    Ok((pending, key))
+}
+
+/// The first bytes of a digest's worth of randomness.
+fn cipher_nonce(bytes: &Digest) -> [u8; NONCE_LEN] {
+    let mut nonce = [0; NONCE_LEN];
+    nonce.copy_from_slice(&bytes.0[..NONCE_LEN]);
+    nonce
+}
+
+fn encrypt_file(archive: File, key: &SealKey, nonce: [u8; NONCE_LEN]) -> Result<File, Failure> {
+    let mut sealed = temp()?;
+    encrypt(key, nonce, archive, &mut sealed)
+        .map_err(|error| Failure::new("seal", error, "check the disk's free space"))?;
+    rewind(sealed)
+}
+
+/// The seal for a posting with this nonce; it is on the disk once this returns.
+fn keep_key(
+    session: &Session,
+    pending: &Pending,
+    key: &SealKey,
+    nonce: u64,
+) -> Result<SealedFolder, Failure> {
+    let scope = SealScope::test_set(pending.network, pending.owner, nonce);
+    let ciphertext = pending.ciphertext;
+    let seal = seal_digest(&scope, key, &ciphertext.id, ciphertext.size_bytes);
+    let sealed = SealedFolder { seal, ciphertext };
+    let kept = Kept {
+        network: pending.network,
+        owner: pending.owner,
+        of: Of::TestSet {
+            poster_nonce: nonce,
+        },
+        sealed,
+        key: key.clone(),
+    };
+    seals::save(session, &kept)?;
+    Ok(sealed)
+}
+
+/// Signs under the nonce that the seal names, and seals again if it was taken.
+fn send(
+    session: &Session,
+    signer: &dyn Signer,
+    mut posting: PostBounty,
+    pending: &Pending,
+    key: &SealKey,
+) -> Result<RecordView, Failure> {
+    const TAKEN: &str = "nonce_taken";
+    for _ in 0..NONCES_MAX {
+        let nonce = session.client()?.account(pending.owner)?.next_nonce;
+        posting.test_set = keep_key(session, pending, key, nonce)?;
+        let body = Box::new(posting.clone());
+        let action = Action::PostBounty { body };
+        let sent = session.send_if(signer, &action, |signed| match signed == nonce {
+            true => Ok(()),
+            false => Err(Failure::new(TAKEN, "the nonce was taken", "seal again")),
+        });
+        match sent {
+            Err(failure) if failure.code == TAKEN => {}
+            other => return other,
+        }
+    }
+    let message = "other commands of this account came in between again and again";
+    let next = "let them end, then post again: what was uploaded is kept";
+    Err(Failure::new(TAKEN, message, next).exit(Exit::Later))
+}
+
+fn report(session: &Session, view: &RecordView) -> Result<(), Failure> {
+    let acted = Acted::Done(Box::new(view.clone()));
+    session.report(&acted, &format!("posted. The bounty's id is {}", view.id))?;
+    next(session, view.id)
+}
+
+fn report_again(session: &Session, id: ItemId) -> Result<(), Failure> {
+    if session.json() {
+        return out::json("record", &session.client()?.record(id)?);
+    }
+    out::line(&format!(
+        "an earlier run has posted this bounty already; its id is {id}. Nothing was sent."
+    ))?;
+    next(session, id)
+}
+
+fn next(session: &Session, id: ItemId) -> Result<(), Failure> {
+    if session.json() {
+        return Ok(());
+    }
+    out::line("next: leave this running until the bounty has ended")?;
+    out::line(&format!("  lode bounty watch {id} --reveal"))?;
+    out::line(&format!(
+        "the key of the test set is in {}: keep a copy, without it the bond is lost",
+        session.home().join("seals").display()
+    ))
+}
+
+fn temp() -> Result<File, Failure> {
+    tempfile::tempfile().map_err(|error| temp_failure(&error))
+}
+
+fn temp_failure(error: &std::io::Error) -> Failure {
+    Failure::io(&std::env::temp_dir(), error)
+}
+
+fn rewind(mut file: File) -> Result<File, Failure> {
+    file.seek(SeekFrom::Start(0))
+        .map_err(|error| temp_failure(&error))?;
+    Ok(file)
+}

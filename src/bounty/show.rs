@@ -1,0 +1,249 @@
+//! `lode bounty list` and `lode bounty show`.
+
+use protocol::api::{BountyView, SeatView, SubmissionView};
+use protocol::receipt::Standing;
+use protocol::report::{Outcome, TestOutcome};
+
+use super::values::duration_text;
+use super::{has_ended, next_text, phase_filter, phase_text};
+use crate::failure::Failure;
+use crate::out;
+use crate::session::Session;
+
+/// Lists bounties, newest first.
+///
+/// # Errors
+/// The node cannot be asked.
+pub fn list(session: &Session, phase: Option<&str>) -> Result<(), Failure> {
+    let filter = phase.map(phase_filter).transpose()?;
+    let pages = session.client()?.bounties(filter);
+    let bounties: Vec<_> = pages.collect::<Result<_, _>>()?;
+    if session.json() {
+        return out::json("bounties", &bounties);
+    }
+    if bounties.is_empty() {
+        return out::line("no bounties");
+    }
+    let rows = bounties.iter().map(|bounty| {
+        vec![
+            bounty.id.to_string(),
+            bounty.title.to_string(),
+            phase_text(&bounty.phase),
+            out::time(bounty.until_ms),
+            bounty.award.to_lode_string(),
+            bounty.submissions.to_string(),
+        ]
+    });
+    let head = ["id", "title", "phase", "until", "LODE", "submissions"];
+    out::line(&out::table(&head, &[4, 5], rows.collect()).to_string())
+}
+
+/// Shows a bounty.
+///
+/// # Errors
+/// There is none, or the node cannot be asked.
+pub fn show(session: &Session, bounty: &str) -> Result<(), Failure> {
+    let id = session.bounty_id(bounty)?;
+    let client = session.client()?;
+    let view = client.bounty(id)?;
+    if session.json() {
+        return out::json("bounty", &view);
+    }
+    let clock_ms = client.status()?.clock_ms;
+    out::line(&page(&view, clock_ms))
+}
+
+fn page(view: &BountyView, clock_ms: u64) -> String {
+    let mut page = format!("{}\n\n", view.summary.title);
+    page.push_str(&out::table(&[], &[], facts(view, clock_ms)).to_string());
+    page.push('\n');
+    let mut part = |title: &str, head: &[&str], rows: Vec<Vec<String>>| {
+        if !rows.is_empty() {
+            let table = out::table(head, &[], rows);
+            page.push_str(&format!("\n{title}\n{table}\n"));
+        }
+    };
+    let head = ["id", "model", "miner", "key", "outcome", "standing"];
+    let rows = view.submissions.iter().map(submission_row).collect();
+    part("Submissions, in the order of commitment", &head, rows);
+    let rows = view.backings.iter().map(|backing| {
+        vec![
+            short(backing.account),
+            format!("{} LODE", backing.amount.to_lode_string()),
+        ]
+    });
+    part("Backers", &["account", "stake"], rows.collect());
+    let head = ["evaluator", "test set", "scores"];
+    part(
+        "Committee",
+        &head,
+        view.seats.iter().map(seat_row).collect(),
+    );
+    let rows = view.posting.parents.iter().map(|parent| {
+        let word = if parent.required { "always" } else { "maybe" };
+        vec![parent.asset.to_string(), word.to_owned()]
+    });
+    part("Models are made from", &["asset", ""], rows.collect());
+    page.push_str("\nEvery model submitted is under these terms\n");
+    for sentence in &view.sentences {
+        page.push_str(&format!("  {sentence}\n"));
+    }
+    page.trim_end().to_owned()
+}
+
+fn facts(view: &BountyView, clock_ms: u64) -> Vec<Vec<String>> {
+    let (summary, posting) = (&view.summary, &view.posting);
+    let lode = |amount: protocol::Amount| format!("{} LODE", amount.to_lode_string());
+    let split = &posting.split;
+    let percent = |shares: u32| f64::from(shares) / 10_000.0;
+    let mut rows: Vec<(&str, String)> = vec![
+        ("id", summary.id.to_string()),
+        ("sponsor", summary.sponsor.to_string()),
+        ("posted", out::time(summary.posted_ms)),
+        ("phase", phase_text(&summary.phase)),
+    ];
+    if has_ended(&summary.phase) {
+        rows.push(("ended", out::time(summary.until_ms)));
+    } else {
+        rows.push((
+            "until",
+            format!(
+                "{}, {}",
+                out::time(summary.until_ms),
+                left(summary.until_ms, clock_ms)
+            ),
+        ));
+        if clock_ms < view.backing_until_ms {
+            rows.push((
+                "backers may join until",
+                format!(
+                    "{}, {}",
+                    out::time(view.backing_until_ms),
+                    left(view.backing_until_ms, clock_ms)
+                ),
+            ));
+        }
+    }
+    let next = next_text(&summary.phase, view.test_key.is_some());
+    rows.extend([
+        ("next", next.to_owned()),
+        ("award", lode(summary.award)),
+        ("reserve", posting.reserve.to_string()),
+        (
+            "margin",
+            protocol::Score(i64::try_from(posting.margin).unwrap_or(i64::MAX)).to_string(),
+        ),
+        ("metric", posting.benchmark.metric.name().to_owned()),
+        (
+            "shape",
+            format!(
+                "{} inputs, {} classes",
+                posting.benchmark.inputs, posting.benchmark.classes
+            ),
+        ),
+        (
+            "a model has at most",
+            format!(
+                "{} parameters, {} bytes, {} multiply-adds",
+                posting.benchmark.limits.parameters_max,
+                posting.benchmark.limits.file_bytes_max,
+                posting.benchmark.limits.multiply_adds_max
+            ),
+        ),
+        ("sponsor's bond", lode(view.bond)),
+        (
+            "a submission puts up",
+            format!(
+                "{} for its evaluation, {} as a bond",
+                lode(posting.evaluation_fee),
+                lode(view.miner_bond)
+            ),
+        ),
+        (
+            "winner's shares",
+            format!(
+                "miner {} %, sponsor {} %, backers {} %",
+                percent(split.miner),
+                percent(split.sponsor),
+                percent(split.backers)
+            ),
+        ),
+    ]);
+    rows.into_iter()
+        .map(|(name, value)| vec![name.to_owned(), value])
+        .collect()
+}
+
+/// How long it is until then.
+fn left(until_ms: u64, clock_ms: u64) -> String {
+    match until_ms.checked_sub(clock_ms) {
+        // Below a second nobody reads milliseconds.
+        Some(left_ms) if left_ms >= 1_000 => {
+            format!("{} left", duration_text(left_ms / 1_000 * 1_000))
+        }
+        Some(_) => "now".to_owned(),
+        None => "over; the next phase begins with the next block".to_owned(),
+    }
+}
+
+fn submission_row(submission: &SubmissionView) -> Vec<String> {
+    vec![
+        short(submission.id),
+        submission.name.to_string(),
+        short(submission.miner),
+        match submission.key {
+            Some(_) => "revealed".to_owned(),
+            None => "sealed".to_owned(),
+        },
+        submission
+            .verdict
+            .as_ref()
+            .map(outcome_text)
+            .unwrap_or_default(),
+        submission.standing.map(standing_text).unwrap_or_default(),
+    ]
+}
+
+fn seat_row(seat: &SeatView) -> Vec<String> {
+    let test_set = match &seat.test_set {
+        None => "",
+        Some(TestOutcome::Ok) => "sound",
+        Some(TestOutcome::BadSeal { .. }) => "bad",
+        Some(TestOutcome::Unavailable) => "not reachable",
+    };
+    let scores = match (&seat.commitment, &seat.attestations) {
+        (_, Some(_)) => "shown",
+        (Some(_), None) => "committed",
+        (None, None) => "",
+    };
+    vec![short(seat.evaluator), test_set.into(), scores.into()]
+}
+
+/// What came of a submission, in few words.
+pub fn outcome_text(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Scored { score, .. } => format!("scored {score}"),
+        Outcome::Invalid { code, place } => format!("invalid: {code} at {place}"),
+        Outcome::BadSeal { .. } => "does not open".to_owned(),
+        Outcome::Unavailable => "not reachable".to_owned(),
+    }
+}
+
+/// How a submission stands, in few words.
+pub fn standing_text(standing: Standing) -> String {
+    match standing {
+        Standing::Won => "won".to_owned(),
+        Standing::Lost => "did not win".to_owned(),
+        Standing::Copied(of) => format!("copy of {}", short(of)),
+        Standing::NotRevealed => "not revealed".to_owned(),
+        Standing::BadSeal => "does not open".to_owned(),
+        Standing::Invalid => "invalid".to_owned(),
+        Standing::NoVerdict => "no verdict".to_owned(),
+    }
+}
+
+/// The first characters of an id: enough to name it to a command.
+pub fn short(id: impl std::fmt::Display) -> String {
+    let id = id.to_string();
+    format!("{}…", id.chars().take(10).collect::<String>())
+}

@@ -1,0 +1,195 @@
+//! `lode bounty init`: a bounty's file with every field explained.
+
+use std::path::Path;
+
+use protocol::Amount;
+use protocol::record::{Parameters, Schedule};
+
+use super::values::duration_text;
+use crate::failure::{Exit, Failure};
+use crate::out;
+use crate::session::Session;
+
+const SECOND_MS: u64 = 1_000;
+const HOUR_MS: u64 = 3_600 * SECOND_MS;
+
+/// Phases that leave people in every time zone a working day.
+const PATIENT: Schedule = Schedule {
+    open_ms: 168 * HOUR_MS,
+    test_key_ms: 6 * HOUR_MS,
+    test_check_ms: 6 * HOUR_MS,
+    reveal_ms: 24 * HOUR_MS,
+    score_ms: 24 * HOUR_MS,
+    score_reveal_ms: 6 * HOUR_MS,
+    challenge_ms: 72 * HOUR_MS,
+};
+
+/// Phases for trying it out on a development network.
+const SHORT: Schedule = Schedule {
+    open_ms: 120 * SECOND_MS,
+    test_key_ms: 30 * SECOND_MS,
+    test_check_ms: 30 * SECOND_MS,
+    reveal_ms: 30 * SECOND_MS,
+    score_ms: 30 * SECOND_MS,
+    score_reveal_ms: 30 * SECOND_MS,
+    challenge_ms: 10 * SECOND_MS,
+};
+
+/// Writes the file.
+///
+/// # Errors
+/// There is a file already, or it cannot be written.
+pub fn run(session: &Session, file: &Path, force: bool) -> Result<(), Failure> {
+    if file.exists() && !force {
+        let message = format_args!("{} is there already", file.display());
+        let next = "choose another name, or add --force to write over it";
+        return Err(Failure::new("file_exists", message, next).exit(Exit::Usage));
+    }
+    let status = session.client().and_then(|client| Ok(client.status()?));
+    let (parameters, schedule) = match status {
+        Ok(status) if status.is_dev => (status.parameters, SHORT),
+        Ok(status) => (status.parameters, PATIENT),
+        Err(_) => {
+            eprintln!("note: no node answers, so these are the defaults of a new network");
+            (Parameters::default(), PATIENT)
+        }
+    };
+    let text = text(&parameters, &schedule);
+    std::fs::write(file, text).map_err(|error| Failure::io(file, &error))?;
+    if session.json() {
+        return out::json(
+            "bounty_file",
+            &serde_json::json!({ "file": file.display().to_string() }),
+        );
+    }
+    out::line(&format!("wrote {}", file.display()))?;
+    out::line("next: put in the folder of your test set and what you pay, then run")?;
+    out::line(&format!("  lode bounty check {}", file.display()))
+}
+
+fn text(parameters: &Parameters, schedule: &Schedule) -> String {
+    let phase = |length_ms: u64| {
+        let length_ms = length_ms.clamp(parameters.phase_min_ms, parameters.phase_max_ms);
+        duration_text(length_ms)
+    };
+    let percent = |millionths: u32| format!("{}", f64::from(millionths) / 10_000.0);
+    // Enough for a committee to care, and small beside any reward.
+    let fee = parameters.evaluation_fee_min;
+    let fee = fee.max(Amount::ZERO).to_lode_string();
+    TEMPLATE
+        .replace("{fee}", &fee)
+        .replace("{bond}", &percent(parameters.sponsor_bond_ppm))
+        .replace("{min}", &duration_text(parameters.phase_min_ms))
+        .replace("{max}", &duration_text(parameters.phase_max_ms))
+        .replace("{open}", &phase(schedule.open_ms))
+        .replace("{test_key}", &phase(schedule.test_key_ms))
+        .replace("{test_check}", &phase(schedule.test_check_ms))
+        .replace("{reveal}", &phase(schedule.reveal_ms))
+        .replace("{score}", &phase(schedule.score_ms))
+        .replace("{score_reveal}", &phase(schedule.score_reveal_ms))
+        .replace("{challenge}", &phase(schedule.challenge_ms))
+}
+
+const TEMPLATE: &str = r#"# A bounty: what you want a model for, how models are judged, and what you pay.
+#
+#   lode bounty check THIS_FILE     says everything that is wrong with it; costs nothing
+#   lode bounty post THIS_FILE      shows the cost, asks, then seals the test set and posts it
+
+# What people will call it: one line.
+title = "My bounty"
+
+# The folder of your test set (a path from this file). It is sealed before it leaves this
+# machine: nobody can look into it until you reveal the key, and you cannot change it any more.
+# Never publish it, or rows of it, anywhere else. Make it with: lode dataset init --split-test 5
+test_set = "FOLDER"
+
+[benchmark]
+# What a model does. There is one task so far: to tell which of some classes a row of numbers is.
+task = "classification"
+# What is measured: "accuracy" (the part of the rows that is right, 0 to 1), or "log_loss" (how
+# sure the model is of what is right; written as a negative number, 0 is the best).
+metric = "accuracy"
+# Numbers in a row, and classes. Left out, they are what your test set has.
+# inputs = 64
+# classes = 10
+# What a model may weigh at most. Smaller models cost less to run for you later.
+parameters_max = 100_000
+file_bytes_max = 1_048_576
+multiply_adds_max = 100_000
+
+[money]
+# What the best model's maker gets from you, in LODE. With it you put up a bond of {bond} % of
+# the reward, which returns to you unless the test set turns out bad or you withhold its key.
+reward = "100"
+# What each submission pays to those who score it, in LODE.
+evaluation_fee = "{fee}"
+# A score below this one wins nothing: if nobody reaches it, the reward returns to you.
+reserve = "0.9"
+# A later model must be better by more than this to be counted as better.
+margin = "0.002"
+
+[schedule]
+# How long each phase takes, as "2d", "6h", "15m", "30s": at least {min}, at most {max}.
+# Miners train and commit their sealed models; others may add to the reward in the first half.
+open = "{open}"
+# You reveal the key of the test set. If you do not, your bond is lost:
+# 'lode bounty watch ID --reveal' does it for you, if you leave it running.
+test_key = "{test_key}"
+# Evaluators open the test set and say whether it is sound.
+test_check = "{test_check}"
+# Miners reveal their models.
+reveal = "{reveal}"
+# Evaluators score the models, each for itself, and commit to what they found.
+score = "{score}"
+# Evaluators show what they found.
+score_reveal = "{score_reveal}"
+# The result stands open before it is paid out.
+challenge = "{challenge}"
+
+[terms]
+# What others may do with every model that is submitted, also with the winner's:
+#   "open"        everything, for nothing
+#   "credit"      free with credit; what is made from it shares 5 % of its income
+#                 ("credit=2%" for another share)
+#   "paid=25"     25 LODE for each licence, paid to those who hold the model's royalty shares
+preset = "credit"
+# Instead of a preset, tags of the Universal Data License:
+# tags = [["License", "dE0rmDfl9_OWjkDznNEXHaSO_JohJkRolvMzaCroUdw"],
+#         ["Derivation", "Allowed"], ["Payment-Mode", "Global-Distribution"]]
+
+# What models are made from: assets on the network, by id or name. With 'required = true' every
+# model is (a training set), else it may be (a base model). Repeat for more, up to 16.
+# [[parents]]
+# asset = "ID"
+# required = true
+
+[split]
+# Who holds the winning model's royalty shares, and so gets what its licences earn.
+miner = "60%"
+sponsor = "20%"
+# In proportion to what they added; yours, if nobody adds to the reward.
+backers = "20%"
+"#;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bounty::plan;
+
+    #[test]
+    fn the_template_lacks_only_the_folder() {
+        for schedule in [SHORT, PATIENT] {
+            let parameters = Parameters {
+                phase_min_ms: SECOND_MS,
+                ..Parameters::default()
+            };
+            let temp = tempfile::tempdir().unwrap();
+            let file = temp.path().join("bounty.toml");
+            std::fs::write(&file, text(&parameters, &schedule)).unwrap();
+            let (plan, findings) = plan::load(&file).unwrap();
+            let fields: Vec<&str> = findings.iter().map(|found| found.field.as_str()).collect();
+            assert_eq!(fields, ["test_set"]);
+            assert_eq!(plan.schedule, Some(schedule));
+        }
+    }
+}

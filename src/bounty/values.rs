@@ -1,0 +1,173 @@
+//! The values of a bounty's file: amounts, scores, parts, durations. All are
+//! exact: nothing goes through a binary fraction.
+
+use std::path::PathBuf;
+
+use protocol::Amount;
+use protocol::benchmark::{Metric, Task};
+use protocol::record::SHARES_PER_ASSET;
+
+/// A folder that was filled in.
+pub fn folder(text: &str) -> Result<PathBuf, &'static str> {
+    match text {
+        "" | "FOLDER" => Err("no folder is named yet"),
+        text => Ok(PathBuf::from(text)),
+    }
+}
+
+/// A metric by its name.
+pub fn metric(text: &str) -> Result<Metric, &'static str> {
+    match text {
+        "accuracy" => Ok(Metric::Accuracy),
+        "log_loss" => Ok(Metric::LogLoss),
+        _ => Err("there is no such metric"),
+    }
+}
+
+/// A task by its name.
+pub fn task(text: &str) -> Result<Task, &'static str> {
+    match text {
+        "classification" => Ok(Task::Classification),
+        _ => Err("there is no such task"),
+    }
+}
+
+/// A whole number.
+pub fn number<T: std::str::FromStr>(text: &str) -> Result<T, &'static str> {
+    text.parse().map_err(|_| "not a whole number that fits")
+}
+
+/// An amount of LODE.
+pub fn lode(text: &str) -> Result<Amount, String> {
+    Amount::parse_lode(text).map_err(|error| error.to_string())
+}
+
+/// A decimal with at most nine places, in billionths.
+pub fn score(text: &str) -> Result<i64, String> {
+    let (negative, digits) = match text.strip_prefix('-') {
+        Some(digits) => (true, digits),
+        None => (false, text),
+    };
+    let billionths = decimal(digits, 9).ok_or("not a decimal number with at most 9 places")?;
+    let billionths = i64::try_from(billionths).map_err(|_| "too large")?;
+    Ok(if negative { -billionths } else { billionths })
+}
+
+/// A percentage with at most four places, in shares of a million.
+pub fn shares(text: &str) -> Result<u32, &'static str> {
+    let number = text
+        .strip_suffix('%')
+        .ok_or("the percent sign is missing")?;
+    let shares = decimal(number.trim_end(), 4).ok_or("not a percentage with at most 4 places")?;
+    let shares = u32::try_from(shares).ok();
+    shares
+        .filter(|&shares| shares <= SHARES_PER_ASSET)
+        .ok_or("more than 100%")
+}
+
+/// A plain decimal number times 10^places; `None` if it is none, or too fine or large.
+fn decimal(text: &str, places: u32) -> Option<u64> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let length = u32::try_from(fraction.len()).ok()?;
+    if !digits(whole) || !digits(fraction) || length > places {
+        return None;
+    }
+    let whole: u64 = whole.parse().ok()?;
+    let fraction: u64 = fraction.parse().ok()?;
+    let whole = whole.checked_mul(10u64.pow(places))?;
+    whole.checked_add(fraction * 10u64.pow(places - length))
+}
+
+const UNITS: [(&str, u64); 5] = [
+    ("d", 86_400_000),
+    ("h", 3_600_000),
+    ("m", 60_000),
+    ("s", 1_000),
+    ("ms", 1),
+];
+
+/// A duration such as `2d`, `1d 12h` or `30s`, in milliseconds.
+pub fn duration_ms(text: &str) -> Result<u64, &'static str> {
+    let mut sum_ms: u64 = 0;
+    let mut parts = 0;
+    for part in text.split_whitespace() {
+        let digits = part.bytes().take_while(u8::is_ascii_digit).count();
+        let (number, unit) = part.split_at(digits);
+        let (_, unit_ms) = UNITS
+            .iter()
+            .find(|(name, _)| *name == unit)
+            .ok_or("a duration is a number and d, h, m, s or ms")?;
+        let number: u64 = number.parse().map_err(|_| "the number is missing")?;
+        sum_ms = number
+            .checked_mul(*unit_ms)
+            .and_then(|part_ms| sum_ms.checked_add(part_ms))
+            .ok_or("too long")?;
+        parts += 1;
+    }
+    match parts {
+        0 => Err("a duration is a number and d, h, m, s or ms"),
+        _ => Ok(sum_ms),
+    }
+}
+
+/// The shortest text of a duration that [`duration_ms`] reads back.
+pub fn duration_text(duration_ms: u64) -> String {
+    let mut rest_ms = duration_ms;
+    let mut parts = Vec::new();
+    for (name, unit_ms) in UNITS {
+        if rest_ms >= unit_ms {
+            parts.push(format!("{}{name}", rest_ms / unit_ms));
+            rest_ms %= unit_ms;
+        }
+    }
+    match parts.is_empty() {
+        true => "0s".to_owned(),
+        false => parts.join(" "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_read_and_written() {
+        for (text, ms) in [
+            ("2d", 172_800_000),
+            ("6h", 21_600_000),
+            ("30s", 30_000),
+            ("1d 12h", 129_600_000),
+            ("1m 1ms", 60_001),
+        ] {
+            assert_eq!(duration_ms(text), Ok(ms), "{text}");
+            assert_eq!(duration_text(ms), text);
+        }
+        for text in [
+            "",
+            "d",
+            "5",
+            "5 d",
+            "1.5h",
+            "-1s",
+            "2w",
+            "99999999999999999d",
+        ] {
+            assert!(duration_ms(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn scores_and_shares_are_exact() {
+        assert_eq!(score("0.9"), Ok(900_000_000));
+        assert_eq!(score("-0.35"), Ok(-350_000_000));
+        assert_eq!(score("1"), Ok(1_000_000_000));
+        assert!(score("0.1234567891").is_err());
+        assert!(score("1e-3").is_err());
+        assert_eq!(shares("60%"), Ok(600_000));
+        assert_eq!(shares("33.3333%"), Ok(333_333));
+        for text in ["60", "101%", "-1%", "1.00001%", "%"] {
+            assert!(shares(text).is_err(), "{text}");
+        }
+    }
+}

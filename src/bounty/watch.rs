@@ -1,0 +1,399 @@
+//! `lode bounty watch` and `lode bounty reveal`: a bounty as it goes on, and the
+//! one thing that its sponsor has to do in time.
+//!
+//! What is done is decided by the bounty's phase alone, asked for right before,
+//! never by what was seen earlier: so the watch may be killed and started again
+//! at any time. A node that is away for a while is waited for. A key is never
+//! sent while the bounty is open, because that would void it.
+
+use std::time::Duration;
+
+use client::{Client, ClientError, EventFilter, EventId, EventKind, Events, EventsFrom};
+use protocol::ItemId;
+use protocol::api::{BountyView, HistoryEntry};
+use protocol::receipt::{Event, Phase, Rule};
+use protocol::record::{Action, RevealTestSet};
+use protocol::seal::{SealKey, SealScope, seal_digest};
+use wallet::Signer;
+
+use super::show::{outcome_text, short, standing_text};
+use super::{has_ended, next_text, phase_text};
+use crate::failure::{Exit, Failure};
+use crate::out;
+use crate::seals;
+use crate::session::{Acted, Session};
+
+/// How long the bounty is not asked about if nothing happens: the stream says when something does.
+const LOOK_EVERY: Duration = Duration::from_secs(3);
+
+/// How long to wait before a node that does not answer is asked again.
+const AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+/// Reveals the key of a test set.
+///
+/// # Errors
+/// The bounty is open, its key is not kept here, or a rule refuses.
+pub fn reveal(session: &Session, bounty: &str) -> Result<(), Failure> {
+    let id = session.bounty_id(bounty)?;
+    let view = session.client()?.bounty(id)?;
+    check_time(&view)?;
+    let key = kept_key(session, &view)?;
+    let action = action(id, key);
+    let acted = session.act(&action, Some("Reveal the key of the test set to everyone."))?;
+    if matches!(acted, Acted::Done(_)) {
+        seals::forget(session, view.posting.test_set.ciphertext)?;
+    }
+    session.report(&acted, "the key of the test set is out")
+}
+
+fn action(bounty: ItemId, key: SealKey) -> Action {
+    Action::RevealTestSet {
+        bounty,
+        body: RevealTestSet { key },
+    }
+}
+
+/// Only in its own phase, and only once.
+fn check_time(view: &BountyView) -> Result<(), Failure> {
+    let refused = |code: &str, message: &str, next: &str| {
+        Err(Failure::new(code, message, next).exit(Exit::Rejected))
+    };
+    match view.summary.phase {
+        _ if view.test_key.is_some() => refused(
+            "already_revealed",
+            "the key of this test set is out already",
+            "nothing has to be done",
+        ),
+        Phase::TestKey => Ok(()),
+        Phase::Open => {
+            let message = format!(
+                "the bounty is open until {}: the key in public now would void it as your fault, and your \
+                 bond would be lost",
+                out::time(view.summary.until_ms)
+            );
+            refused(
+                "bounty_open",
+                &message,
+                "wait until then; 'lode bounty watch ID --reveal' waits and reveals by itself",
+            )
+        }
+        phase => {
+            let message = format!("the bounty is in the phase '{}'", phase_text(&phase));
+            let next = "look at it with 'lode bounty show': what is over cannot be made up for";
+            refused("wrong_phase", &message, next)
+        }
+    }
+}
+
+/// The key of the test set, if it is kept here and is the one that was committed to.
+fn kept_key(session: &Session, view: &BountyView) -> Result<SealKey, Failure> {
+    let sealed = view.posting.test_set;
+    let next = "run this where the bounty was posted from, or copy the file in seals/ from there";
+    let Some(kept) = seals::find(session, sealed.ciphertext)? else {
+        let message = "the key of this bounty's test set is not kept here";
+        return Err(Failure::new("no_seal_key", message, next).exit(Exit::Key));
+    };
+    let network = session.client()?.status()?.network;
+    let scope = SealScope::test_set(network, view.summary.sponsor, view.poster_nonce);
+    let (id, size_bytes) = (sealed.ciphertext.id, sealed.ciphertext.size_bytes);
+    if seal_digest(&scope, &kept.key, &id, size_bytes) != sealed.seal {
+        let message = "the key that is kept here is not the one that the bounty was sealed with";
+        return Err(Failure::new("seal_mismatch", message, next).exit(Exit::Key));
+    }
+    Ok(kept.key.clone())
+}
+
+/// Follows a bounty until it ends; with `reveals`, reveals its key in time.
+///
+/// # Errors
+/// The bounty cannot be followed, or its key not be revealed.
+pub fn watch(session: &Session, bounty: &str, reveals: bool, all: bool) -> Result<(), Failure> {
+    let id = session.bounty_id(bounty)?;
+    let client = session.client()?;
+    let view = client.bounty(id)?;
+    let needs_key = reveals && view.test_key.is_none() && !has_ended(&view.summary.phase);
+    let mut revealer = match needs_key && !session.global.dry_run {
+        true => {
+            let key = kept_key(session, &view)?;
+            let signer = session.signer()?;
+            Some(Revealer {
+                signer,
+                key,
+                said: String::new(),
+            })
+        }
+        false => None,
+    };
+    let from = if all {
+        EventsFrom::Genesis
+    } else {
+        EventsFrom::Now
+    };
+    let mut follower = Follower {
+        client,
+        id,
+        from,
+        events: None,
+        is_away: false,
+    };
+    // First the stream, then the bounty: nothing between the two is missed.
+    follower.open()?;
+    let mut view = Some(client.bounty(id)?);
+    if let Some(view) = view.as_ref().filter(|_| !session.json()) {
+        head(view, revealer.is_some())?;
+    }
+    loop {
+        if let Some(view) = &view {
+            if has_ended(&view.summary.phase) {
+                follower.drain(session)?;
+                return end(session, view);
+            }
+            if view.summary.phase == Phase::TestKey
+                && view.test_key.is_none()
+                && let Some(ready) = &mut revealer
+                && ready.reveal(session, id)?
+            {
+                revealer = None;
+            }
+        }
+        follower.wait(session)?;
+        view = follower.look()?;
+    }
+}
+
+fn head(view: &BountyView, reveals: bool) -> Result<(), Failure> {
+    let summary = &view.summary;
+    out::line(&format!(
+        "'{}' is in the phase '{}' until {}: {}",
+        summary.title,
+        phase_text(&summary.phase),
+        out::time(summary.until_ms),
+        next_text(&summary.phase, view.test_key.is_some())
+    ))?;
+    if reveals {
+        out::line("the key of the test set is revealed as soon as its phase begins")?;
+    }
+    Ok(())
+}
+
+fn end(session: &Session, view: &BountyView) -> Result<(), Failure> {
+    if session.json() {
+        return Ok(());
+    }
+    let id = view.summary.id;
+    out::line(&format!(
+        "it has ended: {}",
+        phase_text(&view.summary.phase)
+    ))?;
+    out::line(&format!("next: lode bounty explain {id}"))
+}
+
+struct Revealer {
+    signer: Box<dyn Signer>,
+    key: SealKey,
+    /// What kept it from revealing, as it was last said.
+    said: String,
+}
+
+impl Revealer {
+    /// Whether the key is out now. What may pass by itself is tried again later.
+    fn reveal(&mut self, session: &Session, id: ItemId) -> Result<bool, Failure> {
+        // The phase may have changed since the bounty was looked at.
+        let view = session.client()?.bounty(id);
+        let view = match view {
+            Ok(view) => view,
+            Err(error) if error.is_temporary() => return Ok(false),
+            Err(error) => return Err(error.into()),
+        };
+        if view.summary.phase != Phase::TestKey || view.test_key.is_some() {
+            return Ok(view.test_key.is_some());
+        }
+        let sent = session.send(&*self.signer, &action(id, self.key.clone()));
+        match sent {
+            Ok(_) => {
+                seals::forget(session, view.posting.test_set.ciphertext)?;
+                eprintln!("note: the key of the test set was revealed");
+                Ok(true)
+            }
+            Err(failure) if failure.code == "already_revealed" => Ok(true),
+            Err(failure) if failure.code == "phase_over" || failure.code == "wrong_phase" => {
+                eprintln!("note: the key came too late: {}", failure.message);
+                Ok(true)
+            }
+            Err(failure) if failure.exit == Exit::Key || failure.code == "bug" => Err(failure),
+            // The bond is at stake: whatever may be mended in time is tried again. A record
+            // whose outcome is open is posted again with the same bytes.
+            Err(failure) => {
+                if self.said != failure.message {
+                    self.said.clone_from(&failure.message);
+                    eprintln!("note: the key is not out yet: {failure}; trying on");
+                }
+                Ok(false)
+            }
+        }
+    }
+}
+
+/// The stream of a bounty's events, opened again when it breaks.
+struct Follower<'a> {
+    client: &'a Client,
+    id: ItemId,
+    from: EventsFrom,
+    events: Option<Events>,
+    is_away: bool,
+}
+
+impl Follower<'_> {
+    fn open(&mut self) -> Result<(), ClientError> {
+        let filter = EventFilter::Bounty(self.id);
+        self.events = Some(self.client.events(filter, self.from)?);
+        Ok(())
+    }
+
+    /// Prints what happens within a while.
+    fn wait(&mut self, session: &Session) -> Result<(), Failure> {
+        let Some(events) = &self.events else {
+            std::thread::sleep(AGAIN_AFTER);
+            return match self.open() {
+                Err(error) if !error.is_temporary() => Err(error.into()),
+                _ => Ok(()),
+            };
+        };
+        let wait = if self.is_away {
+            AGAIN_AFTER
+        } else {
+            LOOK_EVERY
+        };
+        match events.next_within(wait) {
+            Ok(Some(event)) => {
+                self.from = EventsFrom::After(event.id);
+                print(session, event.id, &event.kind)
+            }
+            Ok(None) => Ok(()),
+            Err(error) if error.is_temporary() => {
+                self.events = None;
+                Ok(())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Prints what is on its way already.
+    fn drain(&mut self, session: &Session) -> Result<(), Failure> {
+        let Some(events) = &self.events else {
+            return Ok(());
+        };
+        while let Ok(Some(event)) = events.next_within(AGAIN_AFTER / 2) {
+            print(session, event.id, &event.kind)?;
+        }
+        Ok(())
+    }
+
+    /// The bounty as it is now; none if the node is away.
+    fn look(&mut self) -> Result<Option<BountyView>, Failure> {
+        match self.client.bounty(self.id) {
+            Ok(view) => {
+                if std::mem::take(&mut self.is_away) {
+                    eprintln!("note: the node answers again");
+                }
+                Ok(Some(view))
+            }
+            Err(error) if error.is_temporary() => {
+                if !std::mem::replace(&mut self.is_away, true) {
+                    eprintln!("note: the node does not answer; waiting for it: {error}");
+                }
+                Ok(None)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+fn print(session: &Session, id: EventId, kind: &EventKind) -> Result<(), Failure> {
+    let EventKind::Entry(entry) = kind else {
+        return Ok(());
+    };
+    if session.json() {
+        let value = serde_json::json!({
+            "schema": "lode.bounty_event/1", "id": id.to_string(), "entry": entry,
+        });
+        return out::line(&value.to_string());
+    }
+    for text in lines(entry) {
+        out::line(&format!("{}  {text}", out::time(entry.time_ms)))?;
+    }
+    Ok(())
+}
+
+/// What an entry says, in sentences.
+fn lines(entry: &HistoryEntry) -> Vec<String> {
+    let mut lines = Vec::new();
+    let signer = entry.signer.map(short).unwrap_or_default();
+    if let Some(record_type) = &entry.record_type {
+        let what = record_type.replace('-', " ");
+        lines.push(match &entry.receipt.rejected {
+            Some(code) => format!("{what} by {signer} was refused: {code}"),
+            None => format!("{what} by {signer}"),
+        });
+    }
+    for event in &entry.receipt.events {
+        lines.push(match event {
+            Event::PhaseBegan { phase, .. } => {
+                let phase_name = phase_text(phase);
+                match has_ended(phase) {
+                    true => format!("ended: {phase_name}"),
+                    false => format!("phase '{phase_name}': {}", next_text(phase, false)),
+                }
+            }
+            Event::Verdict {
+                submission,
+                outcome,
+                agreeing,
+                dissenting,
+            } => {
+                let submission = short(submission);
+                let found = match outcome {
+                    Some(outcome) => outcome_text(outcome),
+                    None => "no quorum agrees".to_owned(),
+                };
+                let others = match dissenting.len() {
+                    0 => String::new(),
+                    others => format!(", {others} say otherwise"),
+                };
+                format!("submission {submission}: {found} ({agreeing} evaluators agree{others})")
+            }
+            Event::SeatFailed {
+                evaluator,
+                had_committed,
+                ..
+            } => {
+                let what = match had_committed {
+                    true => "committed and did not show it",
+                    false => "stayed silent",
+                };
+                format!("evaluator {} {what}", short(evaluator))
+            }
+            Event::Ranked {
+                submission,
+                standing,
+            } => format!(
+                "submission {}: {}",
+                short(submission),
+                standing_text(*standing)
+            ),
+            Event::AssetRegistered { .. } | Event::LicenseIssued { .. } => continue,
+        });
+    }
+    for step in &entry.receipt.moves {
+        if matches!(step.rule, Rule::Award | Rule::Backing) {
+            lines.push(format!(
+                "{} LODE, {}, from {} to {}",
+                step.amount.to_lode_string(),
+                out::rule(step.rule),
+                out::purse(&step.from),
+                out::purse(&step.to)
+            ));
+        }
+    }
+    lines
+}

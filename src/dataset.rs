@@ -1,0 +1,327 @@
+//! `lode dataset`: folders of data, registered under terms; and how they are made.
+
+mod init;
+
+use std::fs::File;
+use std::io::{Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use client::AssetFilter;
+use datasets::{DatasetError, Manifest};
+use licensing::Terms;
+use protocol::ItemId;
+use protocol::api::AssetView;
+use protocol::record::{Action, AssetKind, BlobRef, Holder, RegisterAsset};
+
+use crate::failure::{Exit, Failure};
+use crate::folder;
+use crate::out;
+use crate::sealing::{OpenError, Store, fetch_folder};
+use crate::session::{Acted, Session};
+use crate::terms;
+
+/// What `lode dataset` can do.
+#[derive(clap::Subcommand)]
+pub enum Command {
+    /// Register a data-set folder: publish it, under terms.
+    Add(AddArgs),
+    /// Make a data-set folder from a CSV file.
+    Init(init::InitArgs),
+    /// List data sets, newest first.
+    List,
+    /// Show a data set: its terms in sentences, its parents, its income.
+    Show {
+        /// The data set: its id, the beginning of it, or its name.
+        id: String,
+    },
+    /// Download a data set and check it.
+    Get {
+        /// The data set: its id, the beginning of it, or its name.
+        id: String,
+        /// The folder to make.
+        dir: PathBuf,
+    },
+    /// Check that a folder is exactly what its manifest says.
+    Verify {
+        /// The folder.
+        folder: PathBuf,
+        /// Check also that it is exactly this registered data set.
+        #[arg(long)]
+        id: Option<String>,
+    },
+}
+
+/// What is registered, and how.
+#[derive(clap::Args)]
+pub struct AddArgs {
+    /// The folder.
+    folder: PathBuf,
+    /// Its terms: open, credit, credit=5% or paid=LODE [default: what its manifest says].
+    #[arg(long)]
+    terms: Option<String>,
+    /// What it was made from: an asset's id or name. Repeat for more.
+    #[arg(long, value_name = "ID")]
+    parent: Vec<String>,
+    /// Who holds its royalty shares, of 1000000. Repeat for more [default: you, all].
+    #[arg(long, value_name = "ADDRESS=SHARES")]
+    holder: Vec<String>,
+}
+
+/// Runs `lode dataset …`.
+///
+/// # Errors
+/// A folder is not what it should be, a rule refuses, or the node cannot be asked.
+pub fn run(command: &Command, session: &Session) -> Result<(), Failure> {
+    match command {
+        Command::Add(args) => add(session, args),
+        Command::Init(args) => init::run(session, args),
+        Command::List => list(session),
+        Command::Show { id } => show(session, id),
+        Command::Get { id, dir } => get(session, id, dir),
+        Command::Verify { folder, id } => verify(session, folder, id.as_deref()),
+    }
+}
+
+fn data_failure(error: DatasetError) -> Failure {
+    let (next, exit) = match &error {
+        DatasetError::Io { .. } => ("check the path and the disk", Exit::Failed),
+        DatasetError::NoManifest(_) => (
+            "name a data-set folder; 'lode dataset init' makes one from a CSV file",
+            Exit::NotFound,
+        ),
+        DatasetError::Csv { .. } => (
+            "correct that line of the CSV file; if it names the columns, add --header",
+            Exit::Usage,
+        ),
+        DatasetError::NotEmpty(_) => ("name a folder that is not there yet", Exit::Usage),
+        _ => (
+            "make the folder again, or take what does not belong out of it",
+            Exit::Failed,
+        ),
+    };
+    Failure::new(error.code(), &error, next).exit(exit)
+}
+
+fn usage(code: &str, message: impl std::fmt::Display, next: &str) -> Failure {
+    Failure::new(code, message, next).exit(Exit::Usage)
+}
+
+fn add(session: &Session, args: &AddArgs) -> Result<(), Failure> {
+    let (manifest, _) = datasets::load(&args.folder).map_err(data_failure)?;
+    let terms = terms_of(args, &manifest)?;
+    let mut parents: Vec<ItemId> = Vec::new();
+    for parent in &args.parent {
+        parents.push(session.asset_id(parent)?);
+    }
+    parents.sort_unstable();
+    parents.dedup();
+    let holders = args.holder.iter().map(|text| holder(session, text));
+    let holders = holders.collect::<Result<_, _>>()?;
+    let (mut archive, blob) = pack(&args.folder)?;
+    let action = Action::RegisterAsset {
+        terms: terms.to_tags(),
+        body: RegisterAsset {
+            kind: AssetKind::DataSet,
+            name: manifest.name.clone(),
+            archive: blob,
+            weights_digest: None,
+            parents,
+            holders,
+        },
+    };
+    // The trial comes before the upload: what a rule refuses costs no traffic.
+    let trial = session.try_as(session.address()?, &action)?;
+    if session.global.dry_run {
+        return session.report(&Acted::Tried(trial), "");
+    }
+    if !session.global.yes {
+        eprintln!("'{}' will be under these terms:", manifest.name);
+        for sentence in terms.sentences() {
+            eprintln!("  {sentence}");
+        }
+    }
+    session.confirm(
+        "Register and publish it? Anyone can download it from then on, and the terms stay. Never publish \
+         the test set of a bounty.",
+    )?;
+    let signer = session.signer()?;
+    session.client()?.hold(&mut archive)?;
+    let view = session.send(&*signer, &action)?;
+    let text = format!("registered '{}' as {}", manifest.name, view.id);
+    session.report(&Acted::Done(Box::new(view)), &text)
+}
+
+/// What was asked for and what the manifest says must be the same: it travels with the data.
+fn terms_of(args: &AddArgs, manifest: &Manifest) -> Result<Terms, Failure> {
+    let named = args.terms.as_deref().map(terms::preset).transpose()?;
+    if manifest.license.is_empty() {
+        return named.ok_or_else(|| {
+            let message = "neither the manifest nor --terms says under which terms it is";
+            usage("no_terms", message, "add --terms open, credit or paid=LODE")
+        });
+    }
+    let written = terms::of_tags(&manifest.license)?;
+    match named {
+        Some(named) if named != written => Err(usage(
+            "other_terms",
+            "the manifest in the folder says other terms than --terms",
+            "leave --terms out, or make the folder again with the terms that you want",
+        )),
+        _ => Ok(written),
+    }
+}
+
+fn holder(session: &Session, text: &str) -> Result<Holder, Failure> {
+    let wrong = || {
+        let message = format_args!("'{text:.80}' is not ADDRESS=SHARES");
+        let next = "give an address or the name of a key here, '=', and whole shares of 1000000";
+        usage("holder", message, next)
+    };
+    let (account, shares) = text.split_once('=').ok_or_else(wrong)?;
+    Ok(Holder {
+        account: session.account(account)?,
+        shares: shares.parse().map_err(|_| wrong())?,
+    })
+}
+
+/// The archive of a folder, ready to be read, and its name.
+fn pack(dir: &Path) -> Result<(File, BlobRef), Failure> {
+    let io = |error: std::io::Error| Failure::io(&std::env::temp_dir(), &error);
+    let mut archive = folder::pack(dir, tempfile::tempfile().map_err(io)?)?;
+    archive.seek(SeekFrom::Start(0)).map_err(io)?;
+    let blob = client::blob_ref_of(&mut archive).map_err(io)?;
+    archive.seek(SeekFrom::Start(0)).map_err(io)?;
+    Ok((archive, blob))
+}
+
+fn list(session: &Session) -> Result<(), Failure> {
+    let filter = AssetFilter {
+        kind: Some(AssetKind::DataSet),
+        ..AssetFilter::default()
+    };
+    let assets: Vec<AssetView> = session
+        .client()?
+        .assets(&filter)
+        .collect::<Result<_, _>>()?;
+    if session.json() {
+        return out::json("datasets", &assets);
+    }
+    if assets.is_empty() {
+        return out::line("no data sets");
+    }
+    let rows = assets.iter().map(|asset| {
+        vec![
+            asset.id.to_string(),
+            asset.name.to_string(),
+            asset.blob.size_bytes.to_string(),
+            asset.income.to_lode_string(),
+        ]
+    });
+    let head = ["id", "name", "bytes", "LODE earned"];
+    out::line(&out::table(&head, &[2, 3], rows.collect()).to_string())
+}
+
+/// The data set that a text names.
+fn asset(session: &Session, text: &str) -> Result<AssetView, Failure> {
+    let asset = session.client()?.asset(session.asset_id(text)?)?;
+    match asset.kind {
+        AssetKind::DataSet => Ok(asset),
+        AssetKind::Model => Err(usage(
+            "not_a_data_set",
+            format_args!("'{}' is a model", asset.name),
+            "look at 'lode dataset list'",
+        )),
+    }
+}
+
+fn show(session: &Session, id: &str) -> Result<(), Failure> {
+    let asset = asset(session, id)?;
+    if session.json() {
+        return out::json("dataset", &asset);
+    }
+    let mut rows = vec![
+        vec!["id".to_owned(), asset.id.to_string()],
+        vec!["name".to_owned(), asset.name.to_string()],
+        vec!["maker".to_owned(), asset.maker.to_string()],
+        vec!["archive".to_owned(), asset.blob.id.to_string()],
+        vec!["bytes".to_owned(), asset.blob.size_bytes.to_string()],
+        vec!["LODE earned".to_owned(), asset.income.to_lode_string()],
+    ];
+    for parent in &asset.parents {
+        rows.push(vec!["made from".to_owned(), parent.to_string()]);
+    }
+    out::line(&out::table(&[], &[], rows).to_string())?;
+    out::line("\nits terms")?;
+    for sentence in &asset.sentences {
+        out::line(&format!("  {sentence}"))?;
+    }
+    Ok(())
+}
+
+fn get(session: &Session, id: &str, dir: &Path) -> Result<(), Failure> {
+    let asset = asset(session, id)?;
+    if dir.exists() {
+        let message = format_args!("{} is there already", dir.display());
+        return Err(usage(
+            "folder_exists",
+            message,
+            "name a folder that is not there yet",
+        ));
+    }
+    fetch_folder(asset.blob, session.client()?, dir).map_err(|error| match error {
+        OpenError::Machine(failure) => failure,
+        OpenError::Archive(what) => not_sound(&asset, what),
+        OpenError::Chunk(chunk) => not_sound(&asset, format!("chunk {chunk} does not open")),
+    })?;
+    let (manifest, _) = datasets::load(dir).map_err(|error| not_sound(&asset, error))?;
+    if session.json() {
+        let value = serde_json::json!({
+            "asset": asset.id, "folder": dir.display().to_string(), "manifest": manifest,
+        });
+        return out::json("dataset_folder", &value);
+    }
+    out::line(&format!(
+        "{}: '{}', {} rows, whole and as registered",
+        dir.display(),
+        manifest.name,
+        manifest.rows
+    ))
+}
+
+fn not_sound(asset: &AssetView, what: impl std::fmt::Display) -> Failure {
+    Failure::new(
+        "data_not_sound",
+        format_args!(
+            "what is registered as '{}' is no sound data set: {what}",
+            asset.name
+        ),
+        "do not train on it; ask its maker",
+    )
+}
+
+fn verify(session: &Session, folder: &Path, id: Option<&str>) -> Result<(), Failure> {
+    let (manifest, _) = datasets::load(folder).map_err(data_failure)?;
+    let (_, blob) = pack(folder)?;
+    if let Some(id) = id {
+        let asset = asset(session, id)?;
+        if asset.blob != blob {
+            let message = format_args!(
+                "the folder is sound, but its archive is {} and '{}' was registered with {}",
+                blob.id, asset.name, asset.blob.id
+            );
+            let next = "get the registered one with 'lode dataset get'";
+            return Err(Failure::new("other_data", message, next));
+        }
+    }
+    if session.json() {
+        let value = serde_json::json!({
+            "archive": blob, "rows": manifest.rows, "is_registered": id.is_some(),
+        });
+        return out::json("dataset_verified", &value);
+    }
+    let registered = if id.is_some() { ", as registered" } else { "" };
+    out::line(&format!(
+        "'{}': {} rows, exactly what its manifest says{registered}",
+        manifest.name, manifest.rows
+    ))
+}

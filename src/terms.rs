@@ -1,0 +1,94 @@
+//! Licence terms by name, for those who do not want to write tags.
+
+use licensing::{Fee, PaymentMode, Percent, Terms, presets};
+use protocol::ans104::Tag;
+
+use crate::account::amount;
+use crate::failure::{Exit, Failure};
+
+/// What `credit` asks for if no share is named.
+const SHARE_PERCENT: u8 = 5;
+
+/// The terms of a preset: `open`, `credit`, `credit=5%` or `paid=LODE`.
+///
+/// # Errors
+/// There is no such preset, or its number makes no sense.
+pub fn preset(text: &str) -> Result<Terms, Failure> {
+    let wrong = |why: &str| {
+        let next = "write 'open', 'credit', 'credit=5%' or 'paid=25' (25 LODE a licence)";
+        Failure::new("terms", format_args!("'{text:.60}': {why}"), next).exit(Exit::Usage)
+    };
+    let (name, value) = match text.split_once('=') {
+        Some((name, value)) => (name, Some(value)),
+        None => (text, None),
+    };
+    match (name, value) {
+        // The ledger takes only terms that would pay the holders, also where nothing is asked for.
+        ("open", None) => Ok(Terms {
+            payment_mode: PaymentMode::GlobalDistribution,
+            ..presets::open()
+        }),
+        ("credit", None) => {
+            let share = Percent::from_whole(SHARE_PERCENT).ok_or_else(|| wrong("no share"))?;
+            Ok(presets::share_with_credit(share))
+        }
+        ("credit", Some(share)) => {
+            let share = share
+                .parse::<Percent>()
+                .map_err(|error| wrong(&error.to_string()))?;
+            Ok(presets::share_with_credit(share))
+        }
+        ("paid", Some(price)) => match Fee::new(amount(price)?) {
+            Some(price) => Ok(presets::one_time(price)),
+            None => Err(wrong("a price of nothing is the preset 'open'")),
+        },
+        ("paid", None) => Err(wrong("the price is missing")),
+        _ => Err(wrong("there is no such preset")),
+    }
+}
+
+/// Terms as the ledger takes them: what the tags say, paid to the holders of the shares.
+///
+/// # Errors
+/// The tags are no terms, or would pay the uploader alone.
+pub fn of_tags(tags: &[Tag]) -> Result<Terms, Failure> {
+    let terms = Terms::parse(tags).map_err(|error| {
+        Failure::new(
+            error.code(),
+            error,
+            "use a preset (open, credit, paid=LODE), or correct the tag",
+        )
+        .exit(Exit::Rejected)
+    })?;
+    if terms.payment_mode != PaymentMode::GlobalDistribution {
+        return Err(Failure::new(
+            "payment_mode",
+            "these terms would pay only who signs, not the holders of the royalty shares",
+            "add the tag 'Payment-Mode: Global-Distribution'",
+        )
+        .exit(Exit::Rejected));
+    }
+    Ok(terms)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_preset_is_one_that_the_ledger_takes() {
+        for text in ["open", "credit", "credit=0.5%", "paid=25", "paid=0.5"] {
+            let terms = preset(text).unwrap();
+            assert_eq!(of_tags(&terms.to_tags()).unwrap(), terms, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_preset_is_refused() {
+        for text in [
+            "", "paid", "paid=0", "paid=-1", "open=1", "credit=5", "free",
+        ] {
+            assert!(preset(text).is_err(), "{text}");
+        }
+    }
+}
