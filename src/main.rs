@@ -8,9 +8,11 @@ mod demo;
 mod failure;
 mod folder;
 mod key;
+mod license;
 mod log;
 mod node;
 mod out;
+mod royalty;
 mod sealing;
 mod seals;
 mod session;
@@ -43,6 +45,12 @@ enum Command {
     /// Accounts: balances, sending tokens, the faucet of development networks.
     #[command(subcommand)]
     Account(account::Command),
+    /// Licences: what a grant costs, buying it, certificates that verify offline.
+    #[command(subcommand)]
+    License(license::Command),
+    /// Royalty shares: what they earned, claiming it, passing them on.
+    #[command(subcommand)]
+    Royalty(royalty::Command),
     /// Export or replay the log.
     #[command(subcommand)]
     Log(log::Command),
@@ -76,6 +84,8 @@ fn run(command: &Command, session: &Session) -> Result<(), Failure> {
         Command::Node(args) => node::run(args, session),
         Command::Key(command) => key::run(command, session),
         Command::Account(command) => account::run(command, session),
+        Command::License(command) => license::run(command, session),
+        Command::Royalty(command) => royalty::run(command, session),
         Command::Log(command) => log::run(command, session),
         Command::Completions { shell } => {
             let mut script = Vec::new();
