@@ -39,7 +39,7 @@ const OUTBOX_BYTES_MAX: u64 = 1 << 20;
 #[derive(clap::Args, Debug)]
 pub struct Global {
     /// Print JSON for programs, errors included.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = "Output")]
     pub json: bool,
     /// The node to ask [default: $LODE_NODE, or http://127.0.0.1:4747].
     #[arg(long, global = true, value_name = "URL", help_heading = "Node and key")]
@@ -52,7 +52,7 @@ pub struct Global {
         help_heading = "Node and key"
     )]
     pub key: Option<String>,
-    /// Who signs: 'file:PATH' of a key file, or 'exec:COMMAND' [default: the key by name].
+    /// Who signs: 'file:PATH' of a key file, or 'exec:COMMAND' [default: $LODE_SIGNER, or the key by name].
     #[arg(
         long,
         global = true,
