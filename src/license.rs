@@ -7,12 +7,13 @@ mod quote;
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use client::LicenseFilter;
+use client::{LicenseFilter, Settlement};
 use licensing::Grant;
-use protocol::ItemId;
-use protocol::api::LicenseView;
+use protocol::api::{LicenseView, RecordView};
 use protocol::id::NetworkId;
+use protocol::receipt::Event;
 use protocol::record::{Action, BuyLicense};
+use protocol::{Amount, ItemId};
 
 use crate::account::amount;
 use crate::failure::{Exit, Failure};
@@ -53,6 +54,9 @@ Examples:
         /// Buy only if it costs at most so many LODE.
         #[arg(long, value_name = "LODE")]
         price_max: Option<String>,
+        /// Buy it even if this key has that licence already, as for one that has ended.
+        #[arg(long)]
+        again: bool,
     },
     /// List licences, newest first: those of the key that signs, or others.
     List {
@@ -127,7 +131,11 @@ pub fn run(command: &Command, session: &Session) -> Result<(), Failure> {
             asset,
             grant,
             price_max,
-        } => buy(session, asset, *grant, price_max.as_deref()),
+            again,
+        } => {
+            let price_max = price_max.as_deref().map(amount).transpose()?;
+            buy(session, session.asset_id(asset)?, *grant, price_max, *again)
+        }
         Command::List {
             asset,
             licensee,
@@ -145,12 +153,16 @@ pub fn run(command: &Command, session: &Session) -> Result<(), Failure> {
 
 fn buy(
     session: &Session,
-    asset: &str,
+    asset: ItemId,
     grant: Grant,
-    price_max: Option<&str>,
+    price_max: Option<Amount>,
+    again: bool,
 ) -> Result<(), Failure> {
-    let price_max = price_max.map(amount).transpose()?;
-    let quoted = Quoted::of(session, session.asset_id(asset)?)?;
+    if let Some(view) = settled(session, asset, grant)? {
+        let acted = Acted::Done(view);
+        return told(session, &acted, "an earlier purchase is final: licence");
+    }
+    let quoted = Quoted::of(session, asset)?;
     let quote = quoted.terms.quote(grant).map_err(|refusal| {
         Failure::new(refusal.code(), refusal, refusal.next_step()).exit(Exit::Rejected)
     })?;
@@ -164,12 +176,14 @@ fn buy(
         let next = "raise --price-max, or look at 'lode license quote' for other grants";
         return Err(Failure::new("price_above_max", message, next).exit(Exit::Rejected));
     }
-    note_owned(session, quoted.view.id, grant)?;
+    if !again {
+        check_not_owned(session, asset, grant)?;
+    }
     if !session.json() {
         eprintln!("{}\n", quoted.text(Some(grant))?);
     }
     let action = Action::BuyLicense {
-        asset: quoted.view.id,
+        asset,
         body: BuyLicense {
             grant,
             terms: quote.terms,
@@ -184,19 +198,41 @@ fn buy(
         quote.terms
     );
     let acted = session.act(&action, Some(&warning))?;
-    let text = match acted.id() {
-        Some(id) => format!("licence {id}"),
-        None => String::new(),
-    };
-    session.report(&acted, &text)?;
-    if let Acted::Done(view) = &acted {
-        eprintln!("next: lode license certificate {}", view.id);
+    told(session, &acted, "licence")
+}
+
+fn told(session: &Session, acted: &Acted, what: &str) -> Result<(), Failure> {
+    let id = acted.id().map_or(String::new(), |id| id.to_string());
+    session.report(acted, &format!("{what} {id}"))?;
+    if acted.id().is_some() {
+        eprintln!("next: lode license certificate {id}");
     }
     Ok(())
 }
 
-/// Says so if the key that signs has such a licence already: a second one is paid again.
-fn note_owned(session: &Session, asset: ItemId, grant: Grant) -> Result<(), Failure> {
+/// What became of an earlier command's record, if that was this very purchase: whoever
+/// runs the command again, because the answer did not arrive, does not want two.
+fn settled(
+    session: &Session,
+    asset: ItemId,
+    grant: Grant,
+) -> Result<Option<Box<RecordView>>, Failure> {
+    if session.global.dry_run {
+        return Ok(None);
+    }
+    let Some(Settlement::Final(view)) = session.settle_outbox(session.address()?)? else {
+        return Ok(None);
+    };
+    let mut events = view.receipt.iter().flat_map(|receipt| &receipt.events);
+    let is_it = events.any(|event| {
+        matches!(event, Event::LicenseIssued { asset: sold, grant: granted, .. }
+            if *sold == asset && *granted == grant)
+    });
+    Ok(is_it.then_some(view))
+}
+
+/// A second licence gives nothing that the first did not, unless that has ended.
+fn check_not_owned(session: &Session, asset: ItemId, grant: Grant) -> Result<(), Failure> {
     let filter = LicenseFilter {
         asset: Some(asset),
         licensee: Some(session.address()?),
@@ -204,11 +240,9 @@ fn note_owned(session: &Session, asset: ItemId, grant: Grant) -> Result<(), Fail
     for license in session.client()?.licenses(&filter) {
         let license = license?;
         if license.grant == grant {
-            eprintln!(
-                "note: this key has that licence already: {}. Another one costs the same again",
-                license.id
-            );
-            break;
+            let message = format_args!("this key has that licence already: {}", license.id);
+            let next = "look at it with 'lode license show', or add --again to pay for another";
+            return Err(Failure::new("licensed_already", message, next).exit(Exit::Usage));
         }
     }
     Ok(())
