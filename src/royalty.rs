@@ -3,6 +3,7 @@
 
 mod book;
 mod explain;
+mod tell;
 
 use protocol::Amount;
 use protocol::api::{AssetView, HolderView};

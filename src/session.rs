@@ -88,7 +88,7 @@ pub enum Acted {
     /// The record is final, and no rule rejected it.
     Done(Box<RecordView>),
     /// Nothing was signed: this is what would come of it.
-    Tried(TrialAnswer),
+    Tried(Box<TrialAnswer>),
 }
 
 impl Acted {
@@ -240,7 +240,7 @@ impl Session {
         let address = self.address()?;
         let trial = self.try_as(address, action)?;
         if self.global.dry_run {
-            return Ok(Acted::Tried(trial));
+            return Ok(Acted::Tried(Box::new(trial)));
         }
         if let Some(warning) = warning {
             self.confirm(warning)?;

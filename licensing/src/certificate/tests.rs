@@ -1,10 +1,16 @@
+use protocol::ItemId;
 use protocol::ans104::Draft;
+use protocol::api::from_base64url;
 use protocol::block::{Header, items_root};
 use protocol::id::BlobId;
 use protocol::keys::SecretKey;
 use protocol::merkle;
-use protocol::receipt::{Move, Purse, Rule, receipts_root};
-use protocol::record::{Envelope, Genesis, LOG_VERSION, Parameters, RegisterAsset};
+use protocol::receipt::{Cause, Event, Move, Purse, Receipt, Rule, receipts_root};
+use protocol::record::{
+    Action, BuyLicense, Envelope, Genesis, GenesisRecord, LOG_VERSION, Parameters, RegisterAsset,
+    Transaction,
+};
+use protocol::text::Code;
 
 use super::*;
 use crate::{CommercialUse, Fee};

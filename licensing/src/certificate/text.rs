@@ -64,7 +64,9 @@ fn utc(time_ms: u64) -> String {
     // Whole cycles of 400 years first: they all have the same number of days.
     let mut year = 1970 + days / 146_097 * 400;
     days %= 146_097;
-    let is_leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let is_leap = |year: u64| {
+        year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
+    };
     while days >= 365 + u64::from(is_leap(year)) {
         days -= 365 + u64::from(is_leap(year));
         year += 1;
