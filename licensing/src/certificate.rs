@@ -86,8 +86,10 @@ pub struct Proven {
     pub asset_kind: AssetKind,
     /// Who made it.
     pub maker: Address,
-    /// Its folder: an archive, or the ciphertext that the maker sealed.
+    /// Its folder: an archive, or the ciphertext of one.
     pub blob: BlobRef,
+    /// Whether that is a ciphertext, which the maker sealed before its bounty was scored.
+    pub is_sealed: bool,
     /// The weights digest, where the maker's record states one.
     pub weights_digest: Option<Digest>,
     /// The terms.

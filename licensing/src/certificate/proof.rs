@@ -70,6 +70,7 @@ pub(super) fn prove(
         asset_kind: asset.kind,
         maker: asset.maker,
         blob: asset.blob,
+        is_sealed: asset.is_sealed,
         weights_digest: asset.weights_digest,
         terms: asset.terms,
     })
@@ -194,6 +195,7 @@ struct Made {
     name: Name,
     maker: Address,
     blob: BlobRef,
+    is_sealed: bool,
     weights_digest: Option<Digest>,
     terms: Terms,
 }
@@ -201,6 +203,7 @@ struct Made {
 fn read_asset(text: &str, network: NetworkId) -> Result<Made, CertificateError> {
     let transaction = transaction(Part::Asset, text, network)?;
     let terms = Terms::parse(transaction.action.terms());
+    let is_sealed = matches!(transaction.action, Action::CommitSubmission { .. });
     let (kind, name, blob, weights_digest) = match transaction.action {
         Action::RegisterAsset { body, .. } => {
             (body.kind, body.name, body.archive, body.weights_digest)
@@ -216,6 +219,7 @@ fn read_asset(text: &str, network: NetworkId) -> Result<Made, CertificateError> 
         name,
         maker: transaction.signer,
         blob,
+        is_sealed,
         weights_digest,
         terms: terms.map_err(CertificateError::Terms)?,
     })

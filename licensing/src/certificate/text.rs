@@ -25,7 +25,10 @@ impl Proven {
             ("  its id", license.asset.to_string()),
             ("  made by", self.maker.to_string()),
             (
-                "  folder",
+                match self.is_sealed {
+                    true => "  sealed as",
+                    false => "  folder",
+                },
                 format!("{}, {} bytes", self.blob.id, self.blob.size_bytes),
             ),
         ];
