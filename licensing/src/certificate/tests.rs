@@ -266,7 +266,7 @@ fn parts_of_another_certificate_do_not_fit() {
     };
     let (proof, block, asset) = other.proof();
     let theirs = Certificate::new(proof, &block, &asset).unwrap();
-    let changes: [(&str, fn(&mut Certificate, &Certificate)); 8] = [
+    let changes: [(&str, Swap); 8] = [
         ("certificate_network", |c, o| {
             c.proof.genesis = o.proof.genesis.clone()
         }),
@@ -300,7 +300,7 @@ fn parts_of_another_certificate_do_not_fit() {
 
 #[test]
 fn what_stands_beside_the_proof_says_what_is_proven() {
-    let changes: [(&str, fn(&mut Certificate)); 6] = [
+    let changes: [(&str, Change); 6] = [
         ("text", |c| c.text.push(' ')),
         ("text", |c| c.text = c.text.replace("300", "3")),
         ("license", |c| c.license.price = lode_of(1)),
@@ -323,6 +323,12 @@ fn what_stands_beside_the_proof_says_what_is_proven() {
         "certificate_form"
     );
 }
+
+/// A change of a certificate.
+type Change = fn(&mut Certificate);
+
+/// A change that takes something from another one.
+type Swap = fn(&mut Certificate, &Certificate);
 
 /// A binary part, by name.
 type Binary = fn(&mut Certificate) -> &mut String;
