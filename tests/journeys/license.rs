@@ -53,7 +53,7 @@ impl Market {
         BufReader::new(out).read_line(&mut line).expect("a line");
         let greeting: Value = serde_json::from_str(&line).expect("one JSON object in a line");
         let url = greeting["url"].as_str().expect("its address").to_owned();
-        std::fs::write(temp.path().join("pass"), "a passphrase of the test\n").unwrap();
+        std::fs::write(temp.path().join("pass"), "a passphrase of the test\n").expect("room");
         let model = sell(&url, temp.path());
         let market = Self {
             node,
@@ -123,7 +123,7 @@ fn sell(url: &str, dir: &Path) -> ItemId {
         let path: ArchivePath = "read.me".parse().expect("a path");
         let files = [(path, title.as_bytes().to_vec())].into();
         let file = dir.join("blob");
-        std::fs::write(&file, protocol::archive::encode(&files).expect("small")).unwrap();
+        std::fs::write(&file, protocol::archive::encode(&files).expect("small")).expect("room");
         let body = RegisterAsset {
             kind,
             name: Name::new(title).expect("short"),
@@ -223,8 +223,8 @@ fn offline(mut market: Market, file: &str) {
     let model = market.model.to_string();
     let elsewhere = market.fails(&["license", "verify", file, "--network", &model]);
     assert_eq!(elsewhere, (1, "certificate_other_network".to_owned()));
-    let text = std::fs::read_to_string(file).unwrap();
-    std::fs::write(file, text.replace("300 LODE", "3 LODE")).unwrap();
+    let text = std::fs::read_to_string(file).expect("it was written");
+    std::fs::write(file, text.replace("300 LODE", "3 LODE")).expect("room");
     let forged = market.fails(&["license", "verify", file]);
     assert_eq!(forged, (1, "certificate_stated".to_owned()));
 }
