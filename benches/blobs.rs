@@ -86,7 +86,9 @@ fn rate(took: Duration) -> f64 {
 
 /// Writes fresh bytes and syncs them.
 fn write(path: &Path, piece: &mut [u8], run: u64) -> Duration {
-    let mut reader = blake3::Hasher::new().update(&run.to_le_bytes()).finalize_xof();
+    let mut reader = blake3::Hasher::new()
+        .update(&run.to_le_bytes())
+        .finalize_xof();
     let mut file = File::create(path).expect("a file");
     let mut took = Duration::ZERO;
     for _ in 0..SIZE / piece.len() {
@@ -126,7 +128,12 @@ fn cpu_ticks(pid: u32) -> u64 {
     let mut stat = String::new();
     let mut file = File::open(format!("/proc/{pid}/stat")).expect("Linux");
     file.read_to_string(&mut stat).expect("Linux");
-    let fields: Vec<&str> = stat.rsplit(") ").next().expect("fields").split(' ').collect();
+    let fields: Vec<&str> = stat
+        .rsplit(") ")
+        .next()
+        .expect("fields")
+        .split(' ')
+        .collect();
     let ticks = |place: usize| fields[place].parse::<u64>().expect("a number");
     ticks(11) + ticks(12)
 }

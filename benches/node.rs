@@ -113,7 +113,10 @@ fn main() {
     if let Ok(told) = std::env::var(CLIENT) {
         return be_client(&told);
     }
-    println!("signatures verified strictly, one core: {:.0} a second", verify_rate(1));
+    println!(
+        "signatures verified strictly, one core: {:.0} a second",
+        verify_rate(1)
+    );
     println!(
         "signatures verified strictly, {CORES} cores: {:.0} a second",
         verify_rate(CORES)
@@ -225,7 +228,9 @@ fn be_client(told: &str) {
     let lines: Vec<Mutex<Vec<VerifiedItem>>> = (1..=ACCOUNTS)
         .map(|from| {
             let count = (OVER_HTTP / ACCOUNTS) as u64;
-            let items = (0..count).rev().map(|nonce| transfer(keys, network, from, nonce));
+            let items = (0..count)
+                .rev()
+                .map(|nonce| transfer(keys, network, from, nonce));
             Mutex::new(items.collect())
         })
         .collect();

@@ -92,9 +92,15 @@ fn now_ms() -> u64 {
 
 fn main() {
     let mut args = std::env::args().skip(1);
-    let lode = args.next().expect("usage: kill-node LODE [KILLS] [HISTORY]");
-    let kills: u64 = args.next().map_or(1_000, |text| text.parse().expect("a number"));
-    let history: usize = args.next().map_or(100_000, |text| text.parse().expect("a number"));
+    let lode = args
+        .next()
+        .expect("usage: kill-node LODE [KILLS] [HISTORY]");
+    let kills: u64 = args
+        .next()
+        .map_or(1_000, |text| text.parse().expect("a number"));
+    let history: usize = args
+        .next()
+        .map_or(100_000, |text| text.parse().expect("a number"));
     let seed = now_ms();
     println!("seed {seed}");
     let mut numbers = Numbers(seed | 1);
@@ -147,7 +153,10 @@ fn main() {
     let _ = child.kill();
     let _ = child.wait();
     let slow = restarts.iter().filter(|took| **took > RESTART_MAX).count();
-    println!("{slow} restarts took longer than {} s", RESTART_MAX.as_secs());
+    println!(
+        "{slow} restarts took longer than {} s",
+        RESTART_MAX.as_secs()
+    );
     assert_eq!(slow, 0, "a restart was too slow");
     println!("nothing was lost");
 }
@@ -205,7 +214,9 @@ impl World {
         let mut child = self.spawn();
         let stdout = child.stdout.take().expect("piped");
         let mut greeting = String::new();
-        BufReader::new(stdout).read_line(&mut greeting).expect("a line");
+        BufReader::new(stdout)
+            .read_line(&mut greeting)
+            .expect("a line");
         assert!(!greeting.is_empty(), "the node did not start");
         let client = self.client(0);
         while client.ready().is_err() {
@@ -268,7 +279,10 @@ impl World {
             }
             sender.nonce += each as u64;
         }
-        println!("{count} transfers of history in {:.1} s", begin.elapsed().as_secs_f64());
+        println!(
+            "{count} transfers of history in {:.1} s",
+            begin.elapsed().as_secs_f64()
+        );
     }
 
     /// Sends until it is told to stop or the node is gone.
@@ -306,8 +320,13 @@ impl World {
         let newest = answered.iter().rev().take(SAMPLE);
         let older = (0..SAMPLE).map(|_| &answered[numbers.below(answered.len() as u64) as usize]);
         for one in newest.chain(older) {
-            let view = client.record(one.id).expect("an acknowledged transfer is lost");
-            assert_eq!((view.height, view.place), (Some(one.height), Some(one.place)));
+            let view = client
+                .record(one.id)
+                .expect("an acknowledged transfer is lost");
+            assert_eq!(
+                (view.height, view.place),
+                (Some(one.height), Some(one.place))
+            );
         }
         let roots = lock(&self.roots);
         for (height, root) in roots.iter().rev().take(3) {
@@ -331,7 +350,10 @@ impl World {
         let mut reader = BundleReader::new(&bytes[..], limits).expect("a bundle");
         let header: SignedItem = reader.next_item().expect("a header").expect("an item");
         let header = HeaderRecord::read(&header.verify().expect("signed")).expect("a header");
-        assert_eq!(header.header.state_root, *root, "a root differs at {height}");
+        assert_eq!(
+            header.header.state_root, *root,
+            "a root differs at {height}"
+        );
     }
 
     /// Every answer, every root, and the balances, from the replayed log.
@@ -346,8 +368,13 @@ impl World {
         }
         let answered = lock(&self.answered);
         for one in answered.iter() {
-            let view = client.record(one.id).expect("an acknowledged transfer is lost");
-            assert_eq!((view.height, view.place), (Some(one.height), Some(one.place)));
+            let view = client
+                .record(one.id)
+                .expect("an acknowledged transfer is lost");
+            assert_eq!(
+                (view.height, view.place),
+                (Some(one.height), Some(one.place))
+            );
         }
         for (height, root) in lock(&self.roots).iter() {
             self.check_root(&client, *height, root);

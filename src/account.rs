@@ -18,9 +18,10 @@ pub enum Command {
     },
     /// Send tokens to another account.
     Send {
-        /// Whose: an address or the name of a key here.
+        /// To whom: an address or the name of a key here.
         to: String,
         /// How many LODE, as 12 or 0.5.
+        #[arg(value_name = "LODE")]
         amount: String,
     },
     /// Ask the faucet of a development network for tokens.
@@ -28,7 +29,7 @@ pub enum Command {
         /// For whom [default: the key that signs].
         account: Option<String>,
         /// How many LODE [default: what the faucet gives].
-        #[arg(long)]
+        #[arg(long, value_name = "LODE")]
         amount: Option<String>,
     },
 }

@@ -132,7 +132,7 @@ fn add(session: &Session, args: &AddArgs) -> Result<(), Failure> {
     // The trial comes before the upload: what a rule refuses costs no traffic.
     let trial = session.try_as(session.address()?, &action)?;
     if session.global.dry_run {
-        return session.report(&Acted::Tried(trial), "");
+        return session.report(&Acted::Tried(Box::new(trial)), "");
     }
     if !session.global.yes {
         eprintln!("'{}' will be under these terms:", manifest.name);

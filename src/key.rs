@@ -20,7 +20,7 @@ const WORDS_LINE_BYTES_MAX: u64 = 1_024;
 pub enum Command {
     /// Make a key, encrypted under a passphrase, and show its recovery words once.
     New {
-        /// What to call it [default: 'default'].
+        /// What to call it [default: that of --key, or 'default'].
         name: Option<String>,
         /// Encrypt cheaply: for tests and demonstrations, never for money.
         #[arg(long)]
@@ -31,12 +31,14 @@ pub enum Command {
     },
     /// Show the address of a key, or of every key here.
     Show {
-        /// Which; without it all of them.
+        /// Which [default: all of them].
         name: Option<String>,
     },
-    /// Make the key file again from its recovery words, which are read from the terminal or stdin.
+    /// Make a key file again from its recovery words.
+    ///
+    /// The 24 words are read from the terminal or, in one line, from stdin.
     Recover {
-        /// What to call it [default: 'default'].
+        /// What to call it [default: that of --key, or 'default'].
         name: Option<String>,
         /// Encrypt cheaply: for tests and demonstrations, never for money.
         #[arg(long)]
@@ -44,7 +46,7 @@ pub enum Command {
     },
     /// Show a key's recovery words. Whoever reads them has everything the key has.
     Export {
-        /// Which [default: 'default'].
+        /// Which [default: that of --key, or 'default'].
         name: Option<String>,
     },
 }

@@ -18,13 +18,14 @@ use crate::session::Session;
 /// What `lode log` can do.
 #[derive(clap::Subcommand)]
 pub enum Command {
-    /// Write the whole log as one flat ANS-104 bundle, from a node that runs or
-    /// from the folder of one that does not.
+    /// Write the whole log as one flat ANS-104 bundle.
+    ///
+    /// From a node that runs, or with --dir from the folder of one that does not.
     Export {
-        /// The node's folder, while no node runs there; without it the node is asked.
+        /// The folder of a node that does not run [default: the node is asked].
         #[arg(long, value_name = "D")]
         dir: Option<PathBuf>,
-        /// The file to write; without it log.bundle, in D or here.
+        /// The file to write [default: log.bundle, in D or here].
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
         /// Overwrite the file if it is there.
@@ -35,6 +36,9 @@ pub enum Command {
         partial: bool,
     },
     /// Recompute every balance from a bundle and nothing else.
+    ///
+    /// Compare height, tip and state root with those of a node that you trust: a bundle
+    /// cannot show that it is the newest.
     Replay {
         /// The bundle.
         #[arg(value_name = "FILE")]

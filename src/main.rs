@@ -7,12 +7,16 @@ mod account;
 mod bounty;
 mod dataset;
 mod demo;
+mod doctor;
 mod failure;
 mod folder;
 mod key;
+mod license;
 mod log;
+mod man;
 mod node;
 mod out;
+mod royalty;
 mod sealing;
 mod seals;
 mod session;
@@ -25,8 +29,26 @@ use failure::{Exit, Failure};
 use session::{Global, Session};
 
 /// An open marketplace for model training.
+///
+/// Sponsors post bounties, miners train models for them, evaluators score the models to the
+/// same bits everywhere, licensees buy licences, and every payment follows the lineage.
 #[derive(Parser)]
-#[command(name = "lode", version, about, propagate_version = true)]
+#[command(
+    name = "lode",
+    version,
+    about,
+    propagate_version = true,
+    after_help = "\
+Begin here:
+  lode demo                      the whole market on this machine, in about a minute
+  lode node --dev                a development network, with a faucet
+  lode key new                   a key of your own
+  lode account faucet            tokens of the development network
+  lode doctor                    what is wrong, and what to do
+
+Exit codes: 0 done, 1 failed, 2 usage, 3 key or permission, 4 not found, 5 rejected by a rule
+of the market, 6 try again later. With --json results and errors are JSON (docs/json.md)."
+)]
 struct Cli {
     #[command(flatten)]
     global: Global,
@@ -41,9 +63,23 @@ enum Command {
     /// Run a node: order records, keep the log, answer everyone.
     Node(node::Args),
     /// Keys: make, show, recover, export.
+    #[command(after_help = "\
+A key is a file in $LODE_HOME/keys, encrypted under a passphrase. What acts is signed by the key
+that --key or $LODE_KEY names, or else by the one called 'default'.
+
+Examples:
+  lode key new
+  lode key new alice
+  lode key show
+  lode key recover alice < words.txt")]
     #[command(subcommand)]
     Key(key::Command),
     /// Accounts: balances, sending tokens, the faucet of development networks.
+    #[command(after_help = "\
+Examples:
+  lode account show
+  lode account send alice 12.5 --dry-run
+  lode account faucet --amount 100")]
     #[command(subcommand)]
     Account(account::Command),
     /// Data sets: make, register, download, check.
@@ -52,20 +88,50 @@ enum Command {
     /// Bounties: write, check, post, follow, account for.
     #[command(subcommand)]
     Bounty(bounty::Command),
-    /// Export or replay the log.
+    /// Licences: what a grant costs, buying it, certificates that verify offline.
+    #[command(after_help = "\
+In order:
+  lode license quote 'Digits base'
+  lode license buy 'Digits base' --grant commercial_use
+  lode license certificate LICENSE --out license.json
+  lode license verify license.json --network ID")]
+    #[command(subcommand)]
+    License(license::Command),
+    /// Royalty shares: what they earned, claiming it, passing them on.
+    #[command(after_help = "\
+Examples:
+  lode royalty show
+  lode royalty claim --all
+  lode royalty explain 'Digits base'")]
+    #[command(subcommand)]
+    Royalty(royalty::Command),
+    /// Export or replay the log: every signature, root and balance from one file.
+    #[command(after_help = "\
+Examples:
+  lode log export --out log.bundle
+  lode log replay log.bundle")]
     #[command(subcommand)]
     Log(log::Command),
-    /// Print completions for a shell.
+    /// Look at this machine, its keys and its node, and say what is wrong and what to do.
+    Doctor(doctor::Args),
+    /// Print the completions of a shell.
+    #[command(after_help = "\
+Examples:
+  lode completions bash > ~/.local/share/bash-completion/completions/lode
+  lode completions fish > ~/.config/fish/completions/lode.fish")]
     Completions {
         /// Which shell.
         shell: clap_complete::Shell,
     },
-    /// Print the manual page.
-    Man,
+    /// Print the manual page of a command, or write those of all.
+    Man(man::Args),
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
     let json = cli.global.json;
     match Session::new(cli.global).and_then(|session| run(&cli.command, &session)) {
         Ok(()) => ExitCode::SUCCESS,
@@ -74,6 +140,26 @@ fn main() -> ExitCode {
             ExitCode::from(failure.exit as u8)
         }
     }
+}
+
+/// Help and version on stdout; a command line that makes no sense as clap says it, or as
+/// JSON where JSON was asked for.
+fn usage(error: &clap::Error) -> ExitCode {
+    let wants_json = std::env::args_os().any(|argument| argument == "--json");
+    if !error.use_stderr() || !wants_json {
+        let _ = error.print();
+        return ExitCode::from(error.exit_code() as u8);
+    }
+    let text = error.to_string();
+    // What is wrong, without the usage that follows it.
+    let message = text.split("\n\n").next().unwrap_or_default();
+    let message = message.strip_prefix("error: ").unwrap_or(message);
+    let message: Vec<&str> = message.split_whitespace().collect();
+    let message = message.join(" ");
+    let next = "look at the command's --help";
+    let failure = Failure::new("usage", message, next).exit(Exit::Usage);
+    failure.print(true);
+    ExitCode::from(failure.exit as u8)
 }
 
 fn run(command: &Command, session: &Session) -> Result<(), Failure> {
@@ -87,18 +173,16 @@ fn run(command: &Command, session: &Session) -> Result<(), Failure> {
         Command::Account(command) => account::run(command, session),
         Command::Dataset(command) => dataset::run(command, session),
         Command::Bounty(command) => bounty::run(command, session),
+        Command::License(command) => license::run(command, session),
+        Command::Royalty(command) => royalty::run(command, session),
         Command::Log(command) => log::run(command, session),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "lode", &mut script);
             out::bytes(&script)
         }
-        Command::Man => {
-            let mut page = Vec::new();
-            let man = clap_mangen::Man::new(Cli::command());
-            man.render(&mut page).map_err(Failure::bug)?;
-            out::bytes(&page)
-        }
+        Command::Doctor(args) => doctor::run(args, session),
+        Command::Man(args) => man::run(args, session, Cli::command()),
     }
 }
 

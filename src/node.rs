@@ -48,14 +48,23 @@ const GENESIS_FILE_BYTES_MAX: u64 = 4 << 20;
 
 /// What `lode node` can be told.
 #[derive(clap::Args)]
+#[command(after_help = "\
+A fresh folder begins a network of one validator, whose blocks this node signs. The folder is all
+there is of it: back it up, D/node.key above all. Ctrl-C or SIGTERM stop it; what waits goes into a
+last block.
+
+Examples:
+  lode node --dev
+  lode node --dir market --name 'Our market' --allocate ADDRESS=1000000
+  lode node --dir market --listen 127.0.0.1:8080")]
 pub struct Args {
     /// The node's folder; a fresh one begins a network.
     #[arg(long, value_name = "D", default_value = "lode-node")]
     dir: PathBuf,
-    /// Where to listen.
+    /// Where to listen; beyond this machine put a proxy that speaks TLS in front of it.
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:4747")]
     listen: SocketAddr,
-    /// A development network: a faucet, phases of seconds. For a fresh folder.
+    /// Begin a development network: a faucet, phases of seconds. For a fresh folder.
     #[arg(long)]
     dev: bool,
     /// What people call a fresh network.

@@ -54,7 +54,9 @@ pub fn json(kind: &str, value: &impl Serialize) -> Result<(), Failure> {
 pub fn table(head: &[&str], numbers: &[usize], rows: Vec<Vec<String>>) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
-    table.set_header(head.to_vec());
+    if !head.is_empty() {
+        table.set_header(head.to_vec());
+    }
     table.add_rows(rows);
     for &place in numbers {
         if let Some(column) = table.column_mut(place) {

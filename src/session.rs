@@ -40,7 +40,7 @@ const OUTBOX_BYTES_MAX: u64 = 1 << 20;
 #[derive(clap::Args, Debug)]
 pub struct Global {
     /// Print JSON for programs, errors included.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = "Output")]
     pub json: bool,
     /// The node to ask [default: $LODE_NODE, or http://127.0.0.1:4747].
     #[arg(long, global = true, value_name = "URL", help_heading = "Node and key")]
@@ -53,7 +53,7 @@ pub struct Global {
         help_heading = "Node and key"
     )]
     pub key: Option<String>,
-    /// Who signs: 'file:PATH' of a key file, or 'exec:COMMAND' [default: the key by name].
+    /// Who signs: 'file:PATH' of a key file, or 'exec:COMMAND' [default: $LODE_SIGNER, or the key by name].
     #[arg(
         long,
         global = true,
@@ -89,7 +89,7 @@ pub enum Acted {
     /// The record is final, and no rule rejected it.
     Done(Box<RecordView>),
     /// Nothing was signed: this is what would come of it.
-    Tried(TrialAnswer),
+    Tried(Box<TrialAnswer>),
 }
 
 impl Acted {
@@ -241,7 +241,7 @@ impl Session {
         let address = self.address()?;
         let trial = self.try_as(address, action)?;
         if self.global.dry_run {
-            return Ok(Acted::Tried(trial));
+            return Ok(Acted::Tried(Box::new(trial)));
         }
         if let Some(warning) = warning {
             self.confirm(warning)?;

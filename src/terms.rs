@@ -23,11 +23,7 @@ pub fn preset(text: &str) -> Result<Terms, Failure> {
         None => (text, None),
     };
     match (name, value) {
-        // The ledger takes only terms that would pay the holders, also where nothing is asked for.
-        ("open", None) => Ok(Terms {
-            payment_mode: PaymentMode::GlobalDistribution,
-            ..presets::open()
-        }),
+        ("open", None) => Ok(presets::open()),
         ("credit", None) => {
             let share = Percent::from_whole(SHARE_PERCENT).ok_or_else(|| wrong("no share"))?;
             Ok(presets::share_with_credit(share))

@@ -288,7 +288,11 @@ fn problem(status: u16, body: &[u8]) -> ClientError {
 /// The address in one spelling.
 fn node_url(text: &str) -> Result<String, ClientError> {
     let fail = |why| {
-        let url = excerpt(text.as_bytes());
+        // A user name or a password would stand in every error message.
+        let url = match text.rsplit_once('@') {
+            Some((_, host)) => format!("…@{}", excerpt(host.as_bytes())),
+            None => excerpt(text.as_bytes()),
+        };
         Err(ClientError::Address { url, why })
     };
     if text.len() > URL_CHARS_MAX {
@@ -307,7 +311,6 @@ fn node_url(text: &str) -> Result<String, ClientError> {
         return fail("it names no host");
     };
     if authority.as_str().contains('@') {
-        // It would stand in every error message.
         return fail("it holds a user name or a password");
     }
     if uri.query().is_some() || text.contains('#') {

@@ -47,7 +47,15 @@ impl Default for Options {
 /// # Errors
 /// A sentence that names the variable, its value and what it may be.
 pub fn check_environment() -> Result<(), String> {
-    repro::paths::check_environment().map(|_| ())
+    settings().map(|_| ())
+}
+
+/// The instructions and threads that the arithmetic uses here. Neither changes a bit.
+///
+/// # Errors
+/// As [`check_environment`].
+pub fn settings() -> Result<repro::paths::Settings, String> {
+    repro::paths::check_environment()
 }
 
 /// Scores a job.

@@ -30,7 +30,7 @@ pub mod test_set;
 
 pub use fault::{Fault, NoVerdict};
 pub use folder::{LoadedModel, load_model};
-pub use job::{Job, Options, check_environment, evaluate};
+pub use job::{Job, Options, check_environment, evaluate, settings};
 pub use metric::Metrics;
 pub use report::{Report, ReportError};
 pub use reproduce::{Difference, Reproduction, reproduce, reproduce_example};

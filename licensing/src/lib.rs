@@ -16,7 +16,9 @@
 //! | [`split`] | exact division by weights, the remainder in record order |
 //! | [`percent`] | percentages as integers |
 //! | [`presets`] | the three sets of terms that most people want |
+//! | [`certificate`] | a licence that proves itself, offline |
 
+pub mod certificate;
 pub mod derivation;
 pub mod grant;
 pub mod parse;
@@ -28,6 +30,7 @@ mod spelling;
 pub mod split;
 pub mod terms;
 
+pub use certificate::{Certificate, CertificateError, Proven};
 pub use derivation::{DerivationRefusal, ParentKind, check_derivation};
 pub use grant::{Duty, Grant, Quote, Refusal};
 pub use parse::TermsError;

@@ -6,7 +6,8 @@
 //! | [`one_time`] | one payment | one payment | one payment |
 //! | [`share_with_credit`] | a share of what it earns | free, with credit | free |
 //!
-//! Where money is asked for, it goes to the holders of the royalty shares.
+//! Where money is asked for, it goes to the holders of the royalty shares; also
+//! terms that ask for none say so, because a ledger takes no others.
 
 use crate::{CommercialUse, DataModelTraining, Derivation, Fee, PaymentMode, Percent, Terms};
 
@@ -16,6 +17,7 @@ pub fn open() -> Terms {
         derivation: Some(Derivation::Allowed),
         commercial_use: Some(CommercialUse::Allowed),
         data_model_training: Some(DataModelTraining::Allowed),
+        payment_mode: PaymentMode::GlobalDistribution,
         ..Terms::default()
     }
 }

@@ -568,10 +568,10 @@ impl Engine {
         };
         // What of the block is on the disk, nobody knows before the log was read again.
         let mut source = format!("{failure}");
-        if let Some(chain) = guard.take() {
-            if let Err(error) = chain.close() {
-                source = format!("{source}; {error}");
-            }
+        if let Some(chain) = guard.take()
+            && let Err(error) = chain.close()
+        {
+            source = format!("{source}; {error}");
         }
         let problem = Problem::new(
             "log_write",

@@ -81,7 +81,7 @@ pub fn run(session: &Session, file: &Path) -> Result<(), Failure> {
     if session.global.dry_run {
         let body = Box::new(posting);
         let trial = session.try_as(owner, &Action::PostBounty { body })?;
-        return session.report(&Acted::Tried(trial), "");
+        return session.report(&Acted::Tried(Box::new(trial)), "");
     }
     session.confirm(
         "Post it? It can be cancelled only until the first submission; the test set, the terms and the \

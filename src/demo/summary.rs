@@ -20,6 +20,7 @@ use crate::failure::Failure;
 /// The whole object.
 #[derive(Serialize)]
 pub struct Summary {
+    schema: &'static str,
     submissions: Vec<SubmissionRow>,
     payouts: Vec<Payout>,
     royalties: Vec<Royalty>,
@@ -124,6 +125,7 @@ impl Summary {
             .ok_or_else(|| Failure::bug("the purses are above all"))?;
         let kinds = Purse::KINDS.into_iter().zip(totals.by_kind);
         Ok(Self {
+            schema: "lode.demo/1",
             submissions: submissions(play),
             payouts: payouts(play),
             royalties: royalties(play),

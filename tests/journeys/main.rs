@@ -1,6 +1,7 @@
 //! End-to-end: the real binary, on real data, as README types it.
 
 mod demo;
+mod license;
 mod log;
 mod market;
 mod tidy;

@@ -161,7 +161,9 @@ impl World {
             .open(self.path(who).join("talk.txt"))
             .unwrap();
         let mut command = self.command(who, args);
-        command.stdin(Stdio::null()).stdout(talk.try_clone().unwrap());
+        command
+            .stdin(Stdio::null())
+            .stdout(talk.try_clone().unwrap());
         Process(command.stderr(talk).spawn().unwrap())
     }
 
@@ -171,7 +173,9 @@ impl World {
         let genesis = self.path("genesis.json");
         let mut command = Command::new(env!("CARGO_BIN_EXE_lode"));
         command
-            .args(["node", "--json", "--clock", "hand", "--listen", &listen, "--dir"])
+            .args([
+                "node", "--json", "--clock", "hand", "--listen", &listen, "--dir",
+            ])
             .arg(self.path(dir))
             .stdout(Stdio::piped())
             .stderr(Stdio::null());
@@ -287,7 +291,9 @@ fn two_bounties_live_through_kills_in_every_phase_and_end_as_if_undisturbed() {
         node = world.node("node");
         evaluators.remove(victim).kill();
         evaluators.insert(victim, world.evaluator(EVALUATORS[victim]));
-        wait_until(&format!("the work of {phase:?}"), || views().all(|view| is_done(&view)));
+        wait_until(&format!("the work of {phase:?}"), || {
+            views().all(|view| is_done(&view))
+        });
         let until_ms = views().map(|view| view.summary.until_ms).max().unwrap();
         client.set_clock(until_ms + 1).unwrap();
         assert!(views().all(|view| view.summary.phase != phase));
@@ -321,7 +327,10 @@ fn two_bounties_live_through_kills_in_every_phase_and_end_as_if_undisturbed() {
 
     let again = undisturbed(&world, &log);
     assert_eq!(again.0, status.state_root);
-    assert!(again.1 == log, "the same records make the same log, to the byte");
+    assert!(
+        again.1 == log,
+        "the same records make the same log, to the byte"
+    );
 }
 
 /// Data set and two bounties, from the sponsor's hand.
@@ -330,9 +339,23 @@ fn post(world: &World, client: &Client) -> [ItemId; 2] {
     world.json(
         "sponsor",
         &[
-            "dataset", "init", "digits", "--csv", csv.to_str().unwrap(), "--label", "64",
-            "--divide-by", "16", "--name", "Digits", "--attribution", "UCI digits, CC BY 4.0",
-            "--terms", "credit", "--split-test", "5",
+            "dataset",
+            "init",
+            "digits",
+            "--csv",
+            csv.to_str().unwrap(),
+            "--label",
+            "64",
+            "--divide-by",
+            "16",
+            "--name",
+            "Digits",
+            "--attribution",
+            "UCI digits, CC BY 4.0",
+            "--terms",
+            "credit",
+            "--split-test",
+            "5",
         ],
     );
     world.json("sponsor", &["dataset", "add", "digits-train"]);
@@ -347,7 +370,9 @@ fn post(world: &World, client: &Client) -> [ItemId; 2] {
         world.json("sponsor", &["bounty", "check", file]);
         world.json("sponsor", &["bounty", "post", file]);
         let mut all = client.bounties(None).map(Result::unwrap);
-        all.find(|bounty| bounty.title.as_str() == title).unwrap().id
+        all.find(|bounty| bounty.title.as_str() == title)
+            .unwrap()
+            .id
     })
 }
 
@@ -366,7 +391,10 @@ fn submit(world: &World, bounties: &[ItemId; 2]) {
         for bounty in bounties {
             let id = bounty.to_string();
             world.json(who, &["submit", &id, "model", "--check"]);
-            world.json(who, &["submit", &id, "model", "--name", &format!("{who}'s model")]);
+            world.json(
+                who,
+                &["submit", &id, "model", "--name", &format!("{who}'s model")],
+            );
             // The same again is no second submission.
             world.run(who, &["submit", &id, "model", "--yes"]);
         }
@@ -397,7 +425,15 @@ fn license(world: &World, asset: ItemId) {
     world.json("lumen", &["license", "quote", &id]);
     world.json(
         "lumen",
-        &["license", "buy", &id, "--grant", "commercial_use", "--price-max", "100"],
+        &[
+            "license",
+            "buy",
+            &id,
+            "--grant",
+            "commercial_use",
+            "--price-max",
+            "100",
+        ],
     );
     let license = world
         .client()
@@ -406,7 +442,10 @@ fn license(world: &World, asset: ItemId) {
         .unwrap()
         .unwrap();
     let text = license.id.to_string();
-    world.json("lumen", &["license", "certificate", &text, "--out", "license.json"]);
+    world.json(
+        "lumen",
+        &["license", "certificate", &text, "--out", "license.json"],
+    );
     let network = world.client().status().unwrap().network.to_string();
     let verify = ["license", "verify", "license.json", "--network", &network];
     world.json("lumen", &verify);
@@ -420,7 +459,10 @@ fn undisturbed(world: &World, log: &[u8]) -> (protocol::Digest, Vec<u8>) {
     // The same proposer, and the blobs that the records name.
     fs::copy(world.path("node/node.key"), world.path("again/node.key")).unwrap();
     private(&world.path("again/node.key"));
-    copy(&world.path("node/blobs/blobs"), &world.path("again/blobs/blobs"));
+    copy(
+        &world.path("node/blobs/blobs"),
+        &world.path("again/blobs/blobs"),
+    );
     let node = world.node("again");
     let client = world.client();
     let mut last: Option<VerifiedItem> = None;

@@ -165,9 +165,9 @@ pub enum WalletError {
         /// The `.pub` file.
         path: PathBuf,
         /// The key that the `.pub` file names.
-        said: PublicKey,
+        said: Box<PublicKey>,
         /// The public half of the key in the key file.
-        held: PublicKey,
+        held: Box<PublicKey>,
     },
     /// A work factor that no key file may have.
     #[error("work factor {0}: it is at least 1 and at most {WORK_FACTOR_MAX}")]

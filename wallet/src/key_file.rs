@@ -130,8 +130,8 @@ pub fn unlock(path: &Path, passphrase: &Passphrase) -> Result<RecoveryWords, Wal
     match read_public(path) {
         Ok(said) if said != held => Err(WalletError::PublicMismatch {
             path: public_path(path),
-            said,
-            held,
+            said: Box::new(said),
+            held: Box::new(held),
         }),
         Ok(_) | Err(WalletError::PublicMissing { .. }) => Ok(words),
         Err(error) => Err(error),

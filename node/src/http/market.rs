@@ -114,7 +114,7 @@ pub(super) async fn bounties(
                 is_wanted.then(|| views::summary(state, id, bounty, progress))
             })
             .collect();
-        found.sort_by(|a, b| (b.posted_ms, b.id).cmp(&(a.posted_ms, a.id)));
+        found.sort_by_key(|b| std::cmp::Reverse((b.posted_ms, b.id)));
         paging.page(found.into_iter(), |one| one.id.to_string())
     });
     Ok(Json(page.await?))
@@ -243,7 +243,7 @@ pub(super) async fn licenses(
             .filter(|(_, one)| filter.licensee.is_none_or(|who| who == one.licensee))
             .map(|(id, one)| views::license(id, &one))
             .collect();
-        found.sort_by(|a, b| (b.height, b.id).cmp(&(a.height, a.id)));
+        found.sort_by_key(|b| std::cmp::Reverse((b.height, b.id)));
         paging.page(found.into_iter(), |one| one.id.to_string())
     });
     Ok(Json(page.await?))

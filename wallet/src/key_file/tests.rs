@@ -243,7 +243,7 @@ fn a_public_half_is_checked_when_the_key_is_at_hand() {
     assert_eq!(read_public(&path).unwrap(), other);
     let error = unlock(&path, &hunter()).unwrap_err();
     assert!(
-        matches!(error, WalletError::PublicMismatch { said, held, .. } if said == other && held == public)
+        matches!(error, WalletError::PublicMismatch { said, held, .. } if *said == other && *held == public)
     );
     assert_eq!(write_public(&path, &public).unwrap_err().code(), "exists");
 

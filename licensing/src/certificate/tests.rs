@@ -1,0 +1,376 @@
+use protocol::ItemId;
+use protocol::ans104::Draft;
+use protocol::api::from_base64url;
+use protocol::block::{Header, items_root};
+use protocol::id::BlobId;
+use protocol::keys::SecretKey;
+use protocol::merkle;
+use protocol::receipt::{Cause, Event, Move, Purse, Receipt, Rule, receipts_root};
+use protocol::record::{
+    Action, BuyLicense, Envelope, Genesis, GenesisRecord, LOG_VERSION, Parameters, RegisterAsset,
+    Transaction,
+};
+use protocol::text::Code;
+
+use super::*;
+use crate::{CommercialUse, Fee};
+
+const TIME_MS: u64 = 1_767_225_600_000;
+
+/// The parts of a licence's proof, each of which a test may change before they are signed.
+struct Parts {
+    salt: &'static str,
+    record_network: Option<NetworkId>,
+    grant: Grant,
+    bought_terms: Option<Digest>,
+    price: Amount,
+    price_max: Amount,
+    event_price: Option<Amount>,
+    rejected: Option<Code>,
+    events: usize,
+    block_signer: u8,
+    header_parent: Option<ItemId>,
+    header_height: u64,
+}
+
+impl Default for Parts {
+    fn default() -> Self {
+        Self {
+            salt: "certificates",
+            record_network: None,
+            grant: Grant::CommercialUse,
+            bought_terms: None,
+            price: lode_of(300),
+            price_max: lode_of(300),
+            event_price: None,
+            rejected: None,
+            events: 1,
+            block_signer: 1,
+            header_parent: None,
+            header_height: 3,
+        }
+    }
+}
+
+fn lode_of(count: u64) -> Amount {
+    Amount::from_lode(count).unwrap()
+}
+
+fn key(seed: u8) -> SecretKey {
+    SecretKey::from_seed(&[seed; 32])
+}
+
+fn sign(draft: Draft, seed: u8) -> VerifiedItem {
+    draft.sign(&key(seed)).unwrap()
+}
+
+fn empty_root() -> Digest {
+    merkle::root_of_hashes(&[])
+}
+
+impl Parts {
+    fn proof(self) -> (ReceiptProof, VerifiedItem, VerifiedItem) {
+        let genesis = Genesis {
+            version: LOG_VERSION,
+            name: Name::new("Lode test").unwrap(),
+            salt: Name::new(self.salt).unwrap(),
+            time_ms: TIME_MS,
+            parameters: Parameters::default(),
+            allocations: Vec::new(),
+        };
+        let genesis = sign(genesis.draft(), 1);
+        let network = GenesisRecord::read(&genesis).unwrap().network;
+        let envelope = Envelope {
+            network: self.record_network.unwrap_or(network),
+            nonce: 0,
+            valid_until_ms: TIME_MS + 60_000,
+        };
+        let terms = Terms {
+            commercial_use: Fee::new(self.price).map(CommercialUse::FeeOneTime),
+            ..Terms::default()
+        };
+        let body = RegisterAsset {
+            kind: AssetKind::Model,
+            name: Name::new("A reader of forms").unwrap(),
+            archive: BlobRef {
+                id: BlobId([7; 32]),
+                size_bytes: 1_234,
+            },
+            weights_digest: Some(Digest([9; 32])),
+            parents: Vec::new(),
+            holders: Vec::new(),
+        };
+        let register = Action::RegisterAsset {
+            terms: terms.to_tags(),
+            body,
+        };
+        let own = Envelope {
+            network,
+            ..envelope
+        };
+        let asset = sign(Transaction::draft(&own, &register), 2);
+        let body = BuyLicense {
+            grant: self.grant,
+            terms: self.bought_terms.unwrap_or(terms.id()),
+            price_max: self.price_max,
+        };
+        let buy = Action::BuyLicense {
+            asset: asset.id(),
+            body,
+        };
+        let record = sign(Transaction::draft(&envelope, &buy), 3);
+        let price = self.event_price.unwrap_or(self.price);
+        let event = Event::LicenseIssued {
+            license: record.id(),
+            asset: asset.id(),
+            licensee: record.address(),
+            grant: self.grant,
+            terms: terms.id(),
+            price,
+        };
+        let receipt = Receipt {
+            cause: Cause::Record(record.id()),
+            rejected: self.rejected,
+            moves: vec![Move {
+                from: Purse::Account(record.address()),
+                to: Purse::Income(asset.id()),
+                amount: price,
+                rule: Rule::LicenseIncome,
+            }],
+            events: vec![event; self.events],
+        };
+        let other = |byte| Receipt {
+            cause: Cause::Deadline(ItemId([byte; 32])),
+            rejected: None,
+            moves: Vec::new(),
+            events: Vec::new(),
+        };
+        let receipts = [other(1), receipt, other(2)];
+        let leaves: Vec<Vec<u8>> = receipts.iter().map(Receipt::to_leaf).collect();
+        let header = |height, parent, items: &[ItemId], receipts_root| Header {
+            height,
+            time_ms: TIME_MS + height * 1_000,
+            parent,
+            items: items.len() as u32,
+            items_root: items_root(items.iter().copied()),
+            state_root: Digest([5; 32]),
+            receipts_root,
+        };
+        let block = header(2, genesis.id(), &[record.id()], empty_root());
+        let block = sign(block.draft(network), self.block_signer);
+        let parent = self.header_parent.unwrap_or(block.id());
+        let next = header(self.header_height, parent, &[], receipts_root(&receipts));
+        let next = sign(next.draft(network), 1);
+        let proof = ReceiptProof {
+            genesis: to_base64url(genesis.bytes()),
+            record: to_base64url(record.bytes()),
+            receipt: to_base64url(&leaves[1]),
+            place: 1,
+            receipts: 3,
+            path: merkle::proof(&leaves, 1).unwrap(),
+            header: to_base64url(next.bytes()),
+            network,
+        };
+        (proof, block, asset)
+    }
+}
+
+fn certificate() -> Certificate {
+    let (proof, block, asset) = Parts::default().proof();
+    Certificate::new(proof, &block, &asset).unwrap()
+}
+
+/// What `new` finds wrong with these parts.
+fn check(parts: Parts, code: &str) {
+    let (proof, block, asset) = parts.proof();
+    let error = Certificate::new(proof, &block, &asset).expect_err(code);
+    assert_eq!(error.code(), code, "{error}");
+}
+
+#[test]
+fn a_certificate_proves_its_licence() {
+    let certificate = certificate();
+    let bytes = json::to_vec(&certificate);
+    let read = Certificate::read(&bytes).unwrap();
+    assert_eq!(read, certificate);
+    let proven = read.verify(None).unwrap();
+    assert_eq!(read.verify(Some(proven.network)).as_ref(), Ok(&proven));
+    assert_eq!(proven.license.licensee, key(3).public().address());
+    assert_eq!(proven.maker, key(2).public().address());
+    assert_eq!(proven.proposer, key(1).public().address());
+    assert_eq!(proven.license.price, lode_of(300));
+    assert_eq!(
+        (proven.license.height, proven.license.time_ms),
+        (2, TIME_MS + 2_000)
+    );
+    assert_eq!(proven.weights_digest, Some(Digest([9; 32])));
+}
+
+#[test]
+fn the_words_of_the_text_are_part_of_the_format() {
+    let text = certificate().text;
+    assert_eq!(text, include_str!("certificate.txt"));
+}
+
+#[test]
+fn parts_that_prove_no_licence_are_refused_by_name() {
+    let with = |change: fn(&mut Parts)| {
+        let mut parts = Parts::default();
+        change(&mut parts);
+        parts
+    };
+    for (code, parts) in [
+        (
+            "certificate_network",
+            with(|p| p.record_network = Some(NetworkId([1; 32]))),
+        ),
+        (
+            "certificate_not_sold",
+            with(|p| p.grant = Grant::Derivation),
+        ),
+        (
+            "certificate_disagrees",
+            with(|p| p.bought_terms = Some(Digest([1; 32]))),
+        ),
+        (
+            "certificate_disagrees",
+            with(|p| p.price_max = lode_of(299)),
+        ),
+        (
+            "certificate_disagrees",
+            with(|p| p.event_price = Some(lode_of(1))),
+        ),
+        (
+            "certificate_rejected",
+            with(|p| p.rejected = Some(Code::lossy("no"))),
+        ),
+        ("certificate_no_license", with(|p| p.events = 0)),
+        ("certificate_no_license", with(|p| p.events = 2)),
+        ("certificate_proposer", with(|p| p.block_signer = 4)),
+        (
+            "certificate_not_next",
+            with(|p| p.header_parent = Some(ItemId([1; 32]))),
+        ),
+        ("certificate_not_next", with(|p| p.header_height = 4)),
+    ] {
+        check(parts, code);
+    }
+}
+
+#[test]
+fn parts_of_another_certificate_do_not_fit() {
+    let mine = certificate();
+    let other = Parts {
+        salt: "another network",
+        ..Parts::default()
+    };
+    let (proof, block, asset) = other.proof();
+    let theirs = Certificate::new(proof, &block, &asset).unwrap();
+    let changes: [(&str, Swap); 8] = [
+        ("certificate_network", |c, o| {
+            c.proof.genesis = o.proof.genesis.clone()
+        }),
+        ("certificate_network", |c, o| {
+            c.proof.record = o.proof.record.clone()
+        }),
+        ("certificate_network", |c, o| {
+            c.proof.header = o.proof.header.clone()
+        }),
+        ("certificate_network", |c, o| c.block = o.block.clone()),
+        ("certificate_network", |c, o| c.asset = o.asset.clone()),
+        ("certificate_not_on_log", |c, o| {
+            c.proof.receipt = o.proof.receipt.clone()
+        }),
+        ("certificate_record", |c, _| c.asset = c.block.clone()),
+        ("certificate_not_an_asset", |c, _| {
+            c.asset = c.proof.record.clone()
+        }),
+    ];
+    for (code, change) in changes {
+        let mut changed = mine.clone();
+        change(&mut changed, &theirs);
+        let error = changed.verify(None).expect_err(code);
+        assert_eq!(error.code(), code, "{error}");
+    }
+    let network = theirs.proof.network;
+    let error = mine.verify(Some(network)).unwrap_err();
+    assert_eq!(error.code(), "certificate_other_network");
+    assert!(theirs.verify(Some(network)).is_ok());
+}
+
+#[test]
+fn what_stands_beside_the_proof_says_what_is_proven() {
+    let changes: [(&str, Change); 6] = [
+        ("text", |c| c.text.push(' ')),
+        ("text", |c| c.text = c.text.replace("300", "3")),
+        ("license", |c| c.license.price = lode_of(1)),
+        ("license", |c| c.license.time_ms += 1),
+        ("terms", |c| c.terms[1].1 = "Allowed".into()),
+        ("proof.network", |c| c.proof.network = NetworkId([0; 32])),
+    ];
+    for (field, change) in changes {
+        let mut changed = certificate();
+        change(&mut changed);
+        let error = changed.verify(None).expect_err(field);
+        assert_eq!(error, CertificateError::Stated(field));
+    }
+    let mut other = certificate();
+    other.schema = "lode.certificate/2".into();
+    let error = Certificate::read(&json::to_vec(&other)).unwrap_err();
+    assert_eq!(error.code(), "certificate_schema");
+    assert_eq!(
+        Certificate::read(b"{}").unwrap_err().code(),
+        "certificate_form"
+    );
+}
+
+/// A change of a certificate.
+type Change = fn(&mut Certificate);
+
+/// A change that takes something from another one.
+type Swap = fn(&mut Certificate, &Certificate);
+
+/// A binary part, by name.
+type Binary = fn(&mut Certificate) -> &mut String;
+
+#[test]
+fn no_byte_of_a_binary_part_can_be_changed() {
+    let whole = certificate();
+    let parts: [(&str, Binary); 6] = [
+        ("genesis", |c| &mut c.proof.genesis),
+        ("record", |c| &mut c.proof.record),
+        ("receipt", |c| &mut c.proof.receipt),
+        ("header", |c| &mut c.proof.header),
+        ("block", |c| &mut c.block),
+        ("asset", |c| &mut c.asset),
+    ];
+    for (name, part) in parts {
+        let mut changed = whole.clone();
+        let bytes = from_base64url(part(&mut changed)).unwrap();
+        for at in 0..bytes.len() {
+            let mut bytes = bytes.clone();
+            bytes[at] ^= 1 << (at % 8);
+            *part(&mut changed) = to_base64url(&bytes);
+            assert!(changed.verify(None).is_err(), "{name}, byte {at}");
+        }
+        for cut in [0, 1, bytes.len() / 2, bytes.len() - 1] {
+            *part(&mut changed) = to_base64url(&bytes[..cut]);
+            assert!(changed.verify(None).is_err(), "{name} cut to {cut}");
+        }
+        *part(&mut changed) = to_base64url(&[&bytes[..], &[0]].concat());
+        assert!(changed.verify(None).is_err(), "{name} with a byte more");
+        for loose in ["=", "\n", "A"] {
+            *part(&mut changed) = to_base64url(&bytes) + loose;
+            assert!(changed.verify(None).is_err(), "{name} with {loose:?}");
+        }
+    }
+    for step in 0..whole.proof.path.path.len() {
+        for at in 0..32 {
+            let mut changed = whole.clone();
+            changed.proof.path.path[step].0[at] ^= 1 << (at % 8);
+            let error = changed.verify(None).unwrap_err();
+            assert_eq!(error.code(), "certificate_not_on_log");
+        }
+    }
+    assert!(whole.verify(None).is_ok());
+}

@@ -1,0 +1,114 @@
+//! What a certificate says, for people. The words are part of the format.
+
+use protocol::record::AssetKind;
+
+use super::{Proven, grant_in_words, lode};
+
+impl Proven {
+    /// The text of the certificate: who may do what with which asset, since when,
+    /// for what, under which terms, and on which network that stands.
+    pub fn text(&self) -> String {
+        let license = &self.license;
+        let what = match self.asset_kind {
+            AssetKind::Model => "Model",
+            AssetKind::DataSet => "Data set",
+        };
+        let grant = format!(
+            "{} ({})",
+            license.grant.name(),
+            grant_in_words(license.grant)
+        );
+        let mut rows = vec![
+            ("Licence", license.id.to_string()),
+            ("Licensee", license.licensee.to_string()),
+            (what, self.asset_name.to_string()),
+            ("  its id", license.asset.to_string()),
+            ("  made by", self.maker.to_string()),
+            (
+                match self.is_sealed {
+                    true => "  sealed as",
+                    false => "  folder",
+                },
+                format!("{}, {} bytes", self.blob.id, self.blob.size_bytes),
+            ),
+        ];
+        if let Some(digest) = self.weights_digest {
+            rows.push(("  weights", digest.to_string()));
+        }
+        rows.extend([
+            ("Grant", grant),
+            ("Paid", lode(license.price)),
+            ("Issued", utc(license.time_ms)),
+            ("  in block", license.height.to_string()),
+            ("Terms", license.terms.to_string()),
+            ("Network", self.network.to_string()),
+            ("  called", self.network_name.to_string()),
+            ("  signed by", self.proposer.to_string()),
+        ]);
+        let mut text = String::from("LICENCE\n\n");
+        for (name, value) in rows {
+            text.push_str(&format!("{name:<12}{value}\n"));
+        }
+        text.push_str("\nWhat the terms say\n");
+        for sentence in self.terms.sentences() {
+            text.push_str(&format!("  {sentence}\n"));
+        }
+        text.push_str("\nThe terms as tags of the Universal Data License 0.2\n");
+        for tag in self.terms.to_tags() {
+            text.push_str(&format!("  {}: {}\n", tag.name, tag.value));
+        }
+        text
+    }
+}
+
+/// Milliseconds since 1970 as a date and time of day of the Gregorian calendar, UTC.
+fn utc(time_ms: u64) -> String {
+    let (mut days, seconds) = (time_ms / 86_400_000, time_ms / 1_000 % 86_400);
+    // Whole cycles of 400 years first: they all have the same number of days.
+    let mut year = 1970 + days / 146_097 * 400;
+    days %= 146_097;
+    let is_leap = |year: u64| {
+        year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
+    };
+    while days >= 365 + u64::from(is_leap(year)) {
+        days -= 365 + u64::from(is_leap(year));
+        year += 1;
+    }
+    let february = 28 + u64::from(is_leap(year));
+    let mut month = 1;
+    for length in [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30] {
+        if days < length {
+            break;
+        }
+        days -= length;
+        month += 1;
+    }
+    format!(
+        "{year:04}-{month:02}-{:02} {:02}:{:02}:{:02} UTC",
+        days + 1,
+        seconds / 3_600,
+        seconds / 60 % 60,
+        seconds % 60
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::utc;
+
+    #[test]
+    fn times_are_written_as_calendars_have_them() {
+        for (time_ms, text) in [
+            (0, "1970-01-01 00:00:00 UTC"),
+            (951_782_400_000, "2000-02-29 00:00:00 UTC"),
+            (951_868_800_000, "2000-03-01 00:00:00 UTC"),
+            (1_767_225_599_999, "2025-12-31 23:59:59 UTC"),
+            (1_767_225_600_000, "2026-01-01 00:00:00 UTC"),
+            (4_102_444_800_000, "2100-01-01 00:00:00 UTC"),
+            (4_107_542_400_000, "2100-03-01 00:00:00 UTC"),
+            (1_709_164_800_000, "2024-02-29 00:00:00 UTC"),
+        ] {
+            assert_eq!(utc(time_ms), text);
+        }
+    }
+}

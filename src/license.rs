@@ -1,0 +1,319 @@
+//! `lode license`: what an asset's grants cost, buying one, and the certificate
+//! that proves it to anyone, offline.
+
+mod certificate;
+mod quote;
+
+use std::path::PathBuf;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use client::{LicenseFilter, Settlement};
+use licensing::Grant;
+use protocol::api::{LicenseView, RecordView};
+use protocol::id::NetworkId;
+use protocol::receipt::Event;
+use protocol::record::{Action, BuyLicense};
+use protocol::{Amount, ItemId};
+
+use crate::account::amount;
+use crate::failure::{Exit, Failure};
+use crate::out;
+use crate::session::{Acted, Session};
+use quote::Quoted;
+pub use quote::shares_text;
+
+/// What `lode license` can do.
+#[derive(clap::Subcommand)]
+pub enum Command {
+    /// Show an asset's terms in plain sentences, what each grant costs, and who gets it.
+    #[command(after_help = "\
+Examples:
+  lode license quote 'Digits base'
+  lode license quote 'Digits base' --grant commercial_use --json")]
+    Quote {
+        /// The asset: its id, the beginning of it (6 characters or more), or its name.
+        asset: String,
+        /// Only this grant.
+        #[arg(long, value_name = "GRANT", value_parser = grants())]
+        grant: Option<Grant>,
+    },
+    /// Buy a licence: shows terms, price and who gets it, asks, pays once.
+    ///
+    /// The record names the terms that were shown and their price as the most to
+    /// pay, so nothing else can be bought by it. The licence has the id of that record.
+    #[command(after_help = "\
+Examples:
+  lode license buy 'Digits base' --grant commercial_use --dry-run
+  lode license buy 'Digits base' --grant commercial_use --price-max 300")]
+    Buy {
+        /// The asset: its id, the beginning of it (6 characters or more), or its name.
+        asset: String,
+        /// What to buy.
+        #[arg(long, value_name = "GRANT", value_parser = grants())]
+        grant: Grant,
+        /// Buy only if it costs at most so many LODE.
+        #[arg(long, value_name = "LODE")]
+        price_max: Option<String>,
+        /// Buy it even if this key has that licence already, as for one that has ended.
+        #[arg(long)]
+        again: bool,
+    },
+    /// List licences, newest first: those of the key that signs, or others.
+    List {
+        /// Only of this asset; then of every licensee, unless one is given.
+        #[arg(long)]
+        asset: Option<String>,
+        /// Only of this account: an address or the name of a key here.
+        #[arg(long, conflicts_with = "all")]
+        licensee: Option<String>,
+        /// Of everyone.
+        #[arg(long)]
+        all: bool,
+    },
+    /// Show a licence as a text to read: who may do what, under which terms.
+    Show {
+        /// The licence: its id, or the beginning of it (6 characters or more).
+        license: String,
+    },
+    /// Write the certificate of a licence: one file that proves it offline, for ever.
+    ///
+    /// It holds the signed purchase, its receipt, the path to the root that the next
+    /// block names, both headers, the genesis, and the record that put the asset
+    /// under its terms. 'lode license verify' needs nothing else.
+    #[command(after_help = "\
+Examples:
+  lode license certificate 4a7uQ1 --out license.json
+  lode license verify license.json")]
+    Certificate {
+        /// The licence: its id, or the beginning of it (6 characters or more).
+        license: String,
+        /// The file to write [default: license-<beginning of the id>.json].
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        /// Overwrite the file if it is there.
+        #[arg(long)]
+        force: bool,
+    },
+    /// Check a certificate, without any node: every signature, root and word of it.
+    ///
+    /// Anyone can begin a network, so a certificate counts for as much as the
+    /// network that it is on: give the id that you know with --network.
+    #[command(after_help = "\
+Examples:
+  lode license verify license.json --network gu19Xf3X8bbXsVRqa0M_I8WXuGwENQpQWNZhmjXqcOI")]
+    Verify {
+        /// The certificate.
+        file: PathBuf,
+        /// The network that it must be on.
+        #[arg(long, value_name = "ID")]
+        network: Option<NetworkId>,
+    },
+}
+
+fn grants() -> impl TypedValueParser<Value = Grant> {
+    PossibleValuesParser::new(Grant::ALL.map(Grant::name)).map(|name| {
+        let named = Grant::ALL.into_iter().find(|grant| grant.name() == name);
+        named.expect("the parser lets only these names through")
+    })
+}
+
+/// Runs `lode license …`.
+///
+/// # Errors
+/// The node cannot be asked, a rule refuses, or a certificate does not hold.
+pub fn run(command: &Command, session: &Session) -> Result<(), Failure> {
+    match command {
+        Command::Quote { asset, grant } => {
+            let quoted = Quoted::of(session, session.asset_id(asset)?)?;
+            quoted.print(session, *grant)
+        }
+        Command::Buy {
+            asset,
+            grant,
+            price_max,
+            again,
+        } => {
+            let price_max = price_max.as_deref().map(amount).transpose()?;
+            buy(session, session.asset_id(asset)?, *grant, price_max, *again)
+        }
+        Command::List {
+            asset,
+            licensee,
+            all,
+        } => list(session, asset.as_deref(), licensee.as_deref(), *all),
+        Command::Show { license } => certificate::show(session, find(session, license)?),
+        Command::Certificate {
+            license,
+            out,
+            force,
+        } => certificate::write(session, find(session, license)?, out.as_deref(), *force),
+        Command::Verify { file, network } => certificate::verify(session, file, *network),
+    }
+}
+
+fn buy(
+    session: &Session,
+    asset: ItemId,
+    grant: Grant,
+    price_max: Option<Amount>,
+    again: bool,
+) -> Result<(), Failure> {
+    if let Some(view) = settled(session, asset, grant)? {
+        let acted = Acted::Done(view);
+        return told(session, &acted, "an earlier purchase is final: licence");
+    }
+    let quoted = Quoted::of(session, asset)?;
+    let quote = quoted.terms.quote(grant).map_err(|refusal| {
+        Failure::new(refusal.code(), refusal, refusal.next_step()).exit(Exit::Rejected)
+    })?;
+    if let Some(most) = price_max.filter(|most| quote.price > *most) {
+        let message = format_args!(
+            "{} costs {} LODE, you would pay {} at most",
+            grant.name(),
+            quote.price.to_lode_string(),
+            most.to_lode_string()
+        );
+        let next = "raise --price-max, or look at 'lode license quote' for other grants";
+        return Err(Failure::new("price_above_max", message, next).exit(Exit::Rejected));
+    }
+    if !again {
+        check_not_owned(session, asset, grant)?;
+    }
+    if !session.json() {
+        eprintln!("{}\n", quoted.text(Some(grant))?);
+    }
+    let action = Action::BuyLicense {
+        asset,
+        body: BuyLicense {
+            grant,
+            terms: quote.terms,
+            price_max: quote.price,
+        },
+    };
+    let warning = format!(
+        "Buy {} of '{}' for {} LODE, under the terms {}. It is paid once and not returned.",
+        grant.name(),
+        quoted.view.name,
+        quote.price.to_lode_string(),
+        quote.terms
+    );
+    let acted = session.act(&action, Some(&warning))?;
+    told(session, &acted, "licence")
+}
+
+fn told(session: &Session, acted: &Acted, what: &str) -> Result<(), Failure> {
+    let id = acted.id().map_or(String::new(), |id| id.to_string());
+    session.report(acted, &format!("{what} {id}"))?;
+    if acted.id().is_some() {
+        eprintln!("next: lode license certificate {id}");
+    }
+    Ok(())
+}
+
+/// What became of an earlier command's record, if that was this very purchase: whoever
+/// runs the command again, because the answer did not arrive, does not want two.
+fn settled(
+    session: &Session,
+    asset: ItemId,
+    grant: Grant,
+) -> Result<Option<Box<RecordView>>, Failure> {
+    if session.global.dry_run {
+        return Ok(None);
+    }
+    let Some(Settlement::Final(view)) = session.settle_outbox(session.address()?)? else {
+        return Ok(None);
+    };
+    let mut events = view.receipt.iter().flat_map(|receipt| &receipt.events);
+    let is_it = events.any(|event| {
+        matches!(event, Event::LicenseIssued { asset: sold, grant: granted, .. }
+            if *sold == asset && *granted == grant)
+    });
+    Ok(is_it.then_some(view))
+}
+
+/// A second licence gives nothing that the first did not, unless that has ended.
+fn check_not_owned(session: &Session, asset: ItemId, grant: Grant) -> Result<(), Failure> {
+    let filter = LicenseFilter {
+        asset: Some(asset),
+        licensee: Some(session.address()?),
+    };
+    for license in session.client()?.licenses(&filter) {
+        let license = license?;
+        if license.grant == grant {
+            let message = format_args!("this key has that licence already: {}", license.id);
+            let next = "look at it with 'lode license show', or add --again to pay for another";
+            return Err(Failure::new("licensed_already", message, next).exit(Exit::Usage));
+        }
+    }
+    Ok(())
+}
+
+fn list(
+    session: &Session,
+    asset: Option<&str>,
+    licensee: Option<&str>,
+    all: bool,
+) -> Result<(), Failure> {
+    let licensee = match licensee {
+        Some(text) => Some(session.account(text)?),
+        None if all || asset.is_some() => None,
+        None => Some(session.address()?),
+    };
+    let filter = LicenseFilter {
+        asset: asset.map(|text| session.asset_id(text)).transpose()?,
+        licensee,
+    };
+    let licenses = session.client()?.licenses(&filter);
+    let licenses: Vec<LicenseView> = licenses.collect::<Result<_, _>>()?;
+    if session.json() {
+        return out::json("license.list", &licenses);
+    }
+    if licenses.is_empty() {
+        eprintln!("no licences\nnext: lode license quote ASSET");
+        return Ok(());
+    }
+    let rows = licenses.iter().map(|license| {
+        vec![
+            license.id.to_string(),
+            license.grant.name().to_owned(),
+            license.price.to_lode_string(),
+            out::time(license.time_ms),
+            license.asset.to_string(),
+            license.licensee.to_string(),
+        ]
+    });
+    let head = ["licence", "grant", "LODE", "bought", "asset", "licensee"];
+    out::line(&out::table(&head, &[2], rows.collect()).to_string())
+}
+
+/// The licence that a text names: its id, or the beginning of it.
+fn find(session: &Session, text: &str) -> Result<LicenseView, Failure> {
+    let client = session.client()?;
+    if let Ok(id) = text.parse() {
+        return Ok(client.license(id)?);
+    }
+    let mut found = Vec::new();
+    if text.len() >= 6 {
+        for license in client.licenses(&LicenseFilter::default()) {
+            let license = license?;
+            if license.id.to_string().starts_with(text) {
+                found.push(license);
+            }
+        }
+    }
+    match found[..] {
+        [license] => Ok(license),
+        [] => Err(Failure::new(
+            "unknown_license",
+            format_args!("there is no licence '{text:.60}'"),
+            "look at 'lode license list' for ids",
+        )
+        .exit(Exit::NotFound)),
+        _ => Err(Failure::new(
+            "ambiguous",
+            format_args!("'{text:.60}' names {} licences", found.len()),
+            "give the whole id",
+        )
+        .exit(Exit::Usage)),
+    }
+}

@@ -1,0 +1,211 @@
+//! A licence on paper: shown, written as a certificate, verified without a node.
+
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+use licensing::certificate::{CERTIFICATE_BYTES_MAX, Certificate, CertificateError, Proven};
+use protocol::ans104::{BundleReader, VerifiedItem, bundle};
+use protocol::api::LicenseView;
+use protocol::id::NetworkId;
+use serde::Serialize;
+
+use crate::failure::{Exit, Failure};
+use crate::out;
+use crate::session::Session;
+
+/// The licence as a text: proven by the node's own proof before it is shown.
+///
+/// # Errors
+/// The node cannot be asked, or its proof does not hold.
+pub fn show(session: &Session, license: LicenseView) -> Result<(), Failure> {
+    let (_, proven) = fetch(session, license)?;
+    if session.json() {
+        return out::json("license", &proven);
+    }
+    out::bytes(proven.text().as_bytes())?;
+    eprintln!("next: lode license certificate {}", license.id);
+    Ok(())
+}
+
+/// Writes the certificate of a licence.
+///
+/// # Errors
+/// The file is there, the node cannot be asked, or its proof does not hold.
+pub fn write(
+    session: &Session,
+    license: LicenseView,
+    out: Option<&Path>,
+    force: bool,
+) -> Result<(), Failure> {
+    let out = match out {
+        Some(out) => out.to_owned(),
+        None => {
+            let short: String = license.id.to_string().chars().take(10).collect();
+            PathBuf::from(format!("license-{short}.json"))
+        }
+    };
+    check_free(&out, force)?;
+    let (certificate, proven) = fetch(session, license)?;
+    let mut bytes = serde_json::to_vec_pretty(&certificate).map_err(Failure::bug)?;
+    bytes.push(b'\n');
+    let read = Certificate::read(&bytes).and_then(|read| read.verify(Some(proven.network)));
+    read.map_err(Failure::bug)?;
+    write_whole(&out, &bytes, force)?;
+    let file = out.display().to_string();
+    if session.json() {
+        let written = serde_json::json!({
+            "file": file,
+            "size_bytes": bytes.len(),
+            "license": license.id,
+            "network": proven.network,
+        });
+        return out::json("license.certificate", &written);
+    }
+    out::line(&format!("{file}: {} bytes, verified", bytes.len()))?;
+    eprintln!(
+        "next: keep it; whoever has the file can check it without a node:\n  \
+         lode license verify '{file}' --network {}",
+        proven.network
+    );
+    Ok(())
+}
+
+/// Verifies a certificate's file. No node is asked.
+///
+/// # Errors
+/// What does not hold.
+pub fn verify(session: &Session, file: &Path, network: Option<NetworkId>) -> Result<(), Failure> {
+    let certificate = Certificate::read(&read_limited(file)?);
+    let proven = certificate.and_then(|certificate| certificate.verify(network));
+    let proven = proven.map_err(certificate_failure)?;
+    if session.json() {
+        #[derive(Serialize)]
+        struct Verified<'a> {
+            network_compared: bool,
+            #[serde(flatten)]
+            proven: &'a Proven,
+        }
+        let network_compared = network.is_some();
+        let proven = &proven;
+        return out::json(
+            "license.verify",
+            &Verified {
+                network_compared,
+                proven,
+            },
+        );
+    }
+    out::bytes(proven.text().as_bytes())?;
+    out::line("\nevery signature, root and word of this certificate holds")?;
+    match network {
+        Some(_) => out::line("it is on the network that you named"),
+        None => out::line(&format!(
+            "it is on the network {} ('{}'). Anyone can begin a network: compare this id with the one \
+             that you know, or give that with --network",
+            proven.network, proven.network_name
+        )),
+    }
+}
+
+/// The certificate of a licence, and what it proves.
+fn fetch(session: &Session, license: LicenseView) -> Result<(Certificate, Proven), Failure> {
+    let client = session.client()?;
+    let proof = client.receipt_proof(license.id)?;
+    let block = header(&client.block_bundle(license.height)?)?;
+    let asset = client.record_item(license.asset)?;
+    let certificate = Certificate::new(proof, &block, &asset).map_err(node_failure)?;
+    let network = client.status()?.network;
+    let proven = certificate.verify(Some(network)).map_err(node_failure)?;
+    if proven.license != license {
+        let why = "it proves another licence than the node shows";
+        return Err(node_failure(why));
+    }
+    Ok((certificate, proven))
+}
+
+/// The header of a block's bundle: its first item.
+fn header(bundle: &[u8]) -> Result<VerifiedItem, Failure> {
+    let mut items = BundleReader::new(bundle, bundle::Limits::default()).map_err(node_failure)?;
+    let first = items.next_item();
+    let first = first.ok_or_else(|| node_failure("the block has no header"))?;
+    let first = first.map_err(node_failure)?;
+    first.verify().map_err(node_failure)
+}
+
+fn certificate_failure(error: CertificateError) -> Failure {
+    let next = match error {
+        CertificateError::OtherNetwork { .. } => {
+            "do not rely on it, unless you know that other network and trust it"
+        }
+        CertificateError::Form(_) | CertificateError::Schema(_) => {
+            "give the file that 'lode license certificate' wrote; another schema needs another version"
+        }
+        _ => {
+            "do not rely on it: ask the licensee for the file as it was written, or the node for a new one"
+        }
+    };
+    Failure::new(error.code(), error, next)
+}
+
+fn node_failure(why: impl std::fmt::Display) -> Failure {
+    let message = format!("the node's proof does not hold: {why}");
+    Failure::new(
+        "node_proof",
+        message,
+        "do not rely on this node: ask another one",
+    )
+}
+
+fn check_free(out: &Path, force: bool) -> Result<(), Failure> {
+    let refuse = |code, message, next| Err(Failure::new(code, message, next).exit(Exit::Usage));
+    match fs::symlink_metadata(out) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(Failure::io(out, &error)),
+        Ok(found) if !found.is_file() => {
+            let message = format!("{} is there and is not a regular file", out.display());
+            refuse("not_a_file", message, "choose another --out")
+        }
+        Ok(_) if !force => {
+            let message = format!("{} is there already", out.display());
+            let next = "choose another --out, or add --force to overwrite it";
+            refuse("file_exists", message, next)
+        }
+        Ok(_) => Ok(()),
+    }
+}
+
+fn write_whole(out: &Path, bytes: &[u8], force: bool) -> Result<(), Failure> {
+    let io = |error: &std::io::Error| Failure::io(out, error);
+    let dir = match out.parent() {
+        Some(dir) if !dir.as_os_str().is_empty() => dir,
+        _ => Path::new("."),
+    };
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        // As any new file: a certificate is for everyone to check.
+        builder.permissions(fs::Permissions::from_mode(0o666));
+    }
+    let mut file = builder.tempfile_in(dir).map_err(|error| io(&error))?;
+    file.write_all(bytes).map_err(|error| io(&error))?;
+    file.as_file().sync_all().map_err(|error| io(&error))?;
+    let kept = match force {
+        true => file.persist(out),
+        // Another program may have made the file in the meantime.
+        false => file.persist_noclobber(out),
+    };
+    kept.map_err(|error| io(&error.error))?;
+    Ok(())
+}
+
+fn read_limited(path: &Path) -> Result<Vec<u8>, Failure> {
+    let io = |error: std::io::Error| Failure::io(path, &error);
+    let mut bytes = Vec::new();
+    // One byte more than the limit, so that what is too long is seen to be.
+    let limit = CERTIFICATE_BYTES_MAX as u64 + 1;
+    let file = File::open(path).map_err(io)?;
+    file.take(limit).read_to_end(&mut bytes).map_err(io)?;
+    Ok(bytes)
+}

@@ -1,0 +1,318 @@
+//! What an asset's grants cost, and who would get what of a price.
+//!
+//! Terms are read from their tags and held against their id here, so that what
+//! is shown is what would be bought, whatever a node says of it.
+
+use licensing::{Grant, Percent, Terms};
+use protocol::Amount;
+use protocol::ans104::Tag;
+use protocol::api::{AssetView, HolderView};
+use protocol::id::{Address, ItemId};
+use protocol::record::SHARES_PER_ASSET;
+use serde::Serialize;
+
+use crate::failure::Failure;
+use crate::out;
+use crate::session::Session;
+
+/// Holders that a text names one by one.
+const HOLDERS_SHOWN_MAX: usize = 12;
+
+/// An asset with its terms, the names of its ancestors, and its holders.
+pub struct Quoted {
+    pub view: AssetView,
+    pub terms: Terms,
+    ancestors: Vec<Ancestor>,
+    holders: Vec<HolderView>,
+}
+
+/// An ancestor and its share of the gross.
+struct Ancestor {
+    id: ItemId,
+    name: String,
+    share: Percent,
+}
+
+/// A grant for programs.
+#[derive(Serialize)]
+struct OfferJson {
+    grant: Grant,
+    price: Option<Amount>,
+    reason: Option<String>,
+    next_step: Option<String>,
+    ancestors: Vec<AncestorJson>,
+    holders_together: Option<Amount>,
+    holders: Vec<HolderJson>,
+}
+
+#[derive(Serialize)]
+struct AncestorJson {
+    asset: ItemId,
+    name: String,
+    share: String,
+    amount: Amount,
+}
+
+#[derive(Serialize)]
+struct HolderJson {
+    account: Address,
+    shares: u32,
+    amount: Amount,
+}
+
+#[derive(Serialize)]
+struct QuoteJson<'a> {
+    asset: ItemId,
+    name: &'a str,
+    terms_id: protocol::Digest,
+    terms: &'a [(String, String)],
+    sentences: Vec<String>,
+    offers: Vec<OfferJson>,
+}
+
+impl Quoted {
+    /// Asks for all of it.
+    ///
+    /// # Errors
+    /// There is no such asset, or the node's answer does not hold together.
+    pub fn of(session: &Session, id: ItemId) -> Result<Self, Failure> {
+        let client = session.client()?;
+        let view = client.asset(id)?;
+        let terms = terms_of(&view)?;
+        let mut ancestors = Vec::with_capacity(view.stack.len());
+        for (id, share) in &view.stack {
+            ancestors.push(Ancestor {
+                id: *id,
+                name: client.asset(*id)?.name.to_string(),
+                share: share.parse().map_err(wrong_node)?,
+            });
+        }
+        let holders = client.holders(id).collect::<Result<Vec<_>, _>>()?;
+        // Who holds no share any more may still be owed something.
+        let holders = holders.into_iter().filter(|holder| holder.shares > 0);
+        let holders = holders.collect();
+        Ok(Self {
+            view,
+            terms,
+            ancestors,
+            holders,
+        })
+    }
+
+    fn grants(&self, only: Option<Grant>) -> impl Iterator<Item = Grant> {
+        let grants = Grant::ALL.into_iter();
+        grants.filter(move |grant| only.is_none_or(|only| only == *grant))
+    }
+
+    /// Each ancestor's part of a price, rounded down, and the rest.
+    fn divide(&self, price: Amount) -> Result<(Vec<Amount>, Amount), Failure> {
+        let mut rest = price;
+        let mut parts = Vec::with_capacity(self.ancestors.len());
+        for ancestor in &self.ancestors {
+            let part = ancestor.share.of(price);
+            rest = rest
+                .checked_sub(part)
+                .ok_or_else(|| wrong_node("its ancestors are owed more than everything"))?;
+            parts.push(part);
+        }
+        Ok((parts, rest))
+    }
+
+    fn offer(&self, grant: Grant) -> Result<OfferJson, Failure> {
+        let quote = match self.terms.quote(grant) {
+            Ok(quote) => quote,
+            Err(refusal) => {
+                return Ok(OfferJson {
+                    grant,
+                    price: None,
+                    reason: Some(refusal.to_string()),
+                    next_step: Some(refusal.next_step().to_owned()),
+                    ancestors: Vec::new(),
+                    holders_together: None,
+                    holders: Vec::new(),
+                });
+            }
+        };
+        let (parts, rest) = self.divide(quote.price)?;
+        let ancestors = self.ancestors.iter().zip(parts);
+        let ancestors = ancestors.map(|(ancestor, amount)| AncestorJson {
+            asset: ancestor.id,
+            name: ancestor.name.clone(),
+            share: ancestor.share.to_string(),
+            amount,
+        });
+        let holders = self.holders.iter().map(|holder| HolderJson {
+            account: holder.account,
+            shares: holder.shares,
+            amount: part_of(rest, holder.shares),
+        });
+        Ok(OfferJson {
+            grant,
+            price: Some(quote.price),
+            reason: None,
+            next_step: None,
+            ancestors: ancestors.collect(),
+            holders_together: Some(rest),
+            holders: holders.collect(),
+        })
+    }
+
+    /// Prints the quote, as text or as JSON.
+    ///
+    /// # Errors
+    /// stdout cannot be written.
+    pub fn print(&self, session: &Session, only: Option<Grant>) -> Result<(), Failure> {
+        if !session.json() {
+            out::line(&self.text(only)?)?;
+            let sold = self
+                .grants(only)
+                .find(|grant| self.terms.quote(*grant).is_ok());
+            if let Some(grant) = sold {
+                eprintln!(
+                    "next: lode license buy {} --grant {}",
+                    self.view.id,
+                    grant.name()
+                );
+            }
+            return Ok(());
+        }
+        let offers = self.grants(only).map(|grant| self.offer(grant));
+        let quote = QuoteJson {
+            asset: self.view.id,
+            name: self.view.name.as_str(),
+            terms_id: self.view.terms_id,
+            terms: &self.view.terms,
+            sentences: self.terms.sentences(),
+            offers: offers.collect::<Result<_, _>>()?,
+        };
+        out::json("license.quote", &quote)
+    }
+
+    /// Terms in sentences, grants with their prices, and who gets what of each.
+    ///
+    /// # Errors
+    /// The node's stack makes no sense.
+    pub fn text(&self, only: Option<Grant>) -> Result<String, Failure> {
+        let mut text = format!(
+            "'{}', {}\nterms {}\n",
+            self.view.name, self.view.id, self.view.terms_id
+        );
+        for sentence in self.terms.sentences() {
+            text.push_str(&format!("  {sentence}\n"));
+        }
+        let mut rows = Vec::new();
+        for grant in self.grants(only) {
+            let offer = self.offer(grant)?;
+            let price = offer
+                .price
+                .map_or_else(|| "-".into(), Amount::to_lode_string);
+            let why = match (offer.reason, offer.next_step) {
+                (Some(reason), Some(next)) => format!("{reason}: {next}"),
+                _ => String::new(),
+            };
+            rows.push(vec![grant.name().to_owned(), price, why]);
+        }
+        text.push('\n');
+        text.push_str(&out::table(&["grant", "LODE", ""], &[1], rows).to_string());
+        let mut prices: Vec<Amount> = Vec::new();
+        for grant in self.grants(only) {
+            let Ok(quote) = self.terms.quote(grant) else {
+                continue;
+            };
+            // Grants of the same price are divided in the same way.
+            if !prices.contains(&quote.price) {
+                prices.push(quote.price);
+                text.push_str(&self.parts(quote.price)?);
+            }
+        }
+        Ok(text)
+    }
+
+    fn parts(&self, price: Amount) -> Result<String, Failure> {
+        let (parts, rest) = self.divide(price)?;
+        let mut rows = Vec::new();
+        for (ancestor, part) in self.ancestors.iter().zip(parts) {
+            rows.push(vec![
+                format!("holders of its ancestor '{}'", ancestor.name),
+                ancestor.share.to_string(),
+                part.to_lode_string(),
+            ]);
+        }
+        rows.push(vec![
+            "its own holders".to_owned(),
+            "the rest".to_owned(),
+            rest.to_lode_string(),
+        ]);
+        for holder in self.holders.iter().take(HOLDERS_SHOWN_MAX) {
+            rows.push(vec![
+                format!("  {}", holder.account),
+                shares_text(holder.shares),
+                part_of(rest, holder.shares).to_lode_string(),
+            ]);
+        }
+        if let more @ 1.. = self.holders.len().saturating_sub(HOLDERS_SHOWN_MAX) {
+            rows.push(vec![
+                format!("  and {more} more"),
+                String::new(),
+                String::new(),
+            ]);
+        }
+        let title = format!("\n\nwho gets what of {} LODE\n", price.to_lode_string());
+        let head = ["to", "share", "LODE"];
+        Ok(title + &out::table(&head, &[1, 2], rows).to_string())
+    }
+}
+
+/// The part of so many shares, rounded down: what does not divide stays in the pool for the next income.
+fn part_of(amount: Amount, shares: u32) -> Amount {
+    let part = amount.checked_ratio(u128::from(shares), u128::from(SHARES_PER_ASSET));
+    part.unwrap_or(Amount::ZERO)
+}
+
+/// Shares as a percentage.
+pub fn shares_text(shares: u32) -> String {
+    let (whole, rest) = (shares / 10_000, shares % 10_000);
+    let text = format!("{whole}.{rest:04}");
+    let text = text.trim_end_matches('0').trim_end_matches('.');
+    format!("{text}%")
+}
+
+/// The terms of an asset, held against their id.
+///
+/// # Errors
+/// The node's tags are not the terms that it names.
+pub fn terms_of(view: &AssetView) -> Result<Terms, Failure> {
+    let tags = view.terms.iter().map(|(name, value)| Tag::new(name, value));
+    let terms = Terms::parse(&tags.collect::<Vec<_>>()).map_err(wrong_node)?;
+    if terms.id() != view.terms_id {
+        return Err(wrong_node("its terms have another id than it says"));
+    }
+    Ok(terms)
+}
+
+fn wrong_node(why: impl std::fmt::Display) -> Failure {
+    let message = format!("the node's answer does not hold together: {why}");
+    Failure::new(
+        "node_answer",
+        message,
+        "do not buy through it: ask another node",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_are_written_as_percentages() {
+        for (shares, text) in [
+            (1_000_000, "100%"),
+            (333_333, "33.3333%"),
+            (250_000, "25%"),
+            (1, "0.0001%"),
+            (0, "0%"),
+        ] {
+            assert_eq!(shares_text(shares), text);
+        }
+    }
+}

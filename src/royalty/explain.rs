@@ -1,0 +1,330 @@
+//! Where every unit of an asset's income came from, and where it went.
+
+use std::collections::BTreeMap;
+
+use client::Client;
+use protocol::Amount;
+use protocol::api::{AssetView, HistoryEntry};
+use protocol::id::{Address, ItemId};
+use protocol::receipt::{Cause, Event, Purse, Rule, Standing};
+use protocol::record::{Action, Holder, SHARES_PER_ASSET, Transaction};
+use serde::Serialize;
+
+use super::book::Book;
+use super::tell::print;
+use crate::failure::{Exit, Failure};
+use crate::out;
+use crate::session::Session;
+
+/// How often the asset is read again if it earns something in the meantime.
+const TRIES: usize = 5;
+
+/// Something that changed who is owed what.
+#[derive(Debug, Serialize)]
+pub struct Step {
+    pub height: u64,
+    pub time_ms: u64,
+    pub record: ItemId,
+    #[serde(flatten)]
+    pub what: What,
+}
+
+/// What happened.
+#[derive(Debug, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum What {
+    /// A licence was sold, of the asset or of a descendant.
+    Income {
+        license: ItemId,
+        sold: ItemId,
+        licensee: Address,
+        price: Amount,
+        /// What went to other assets by the sold asset's stack.
+        others: Vec<(ItemId, Amount)>,
+        amount: Amount,
+        /// What the account that was asked for earned by it.
+        account_earned: Option<Amount>,
+    },
+    /// A holder was paid.
+    Claim { account: Address, amount: Amount },
+    /// Shares changed hands.
+    Transfer {
+        from: Address,
+        to: Address,
+        shares: u32,
+    },
+}
+
+/// What one account has of it.
+#[derive(Debug, Serialize)]
+pub struct HolderJson {
+    pub account: Address,
+    pub shares: u32,
+    pub earned: Amount,
+    pub claimed: Amount,
+    pub owed: Amount,
+}
+
+/// All of it.
+#[derive(Debug, Serialize)]
+pub struct Explained {
+    pub asset: ItemId,
+    pub name: String,
+    pub began_with: Vec<Holder>,
+    pub steps: Vec<Step>,
+    pub income: Amount,
+    pub claimed: Amount,
+    pub unclaimed: Amount,
+    pub remainder: Amount,
+    pub holders: Vec<HolderJson>,
+    pub adds_up: bool,
+    pub flaws: Vec<String>,
+}
+
+/// Explains an asset's income, or one account's part of it.
+///
+/// # Errors
+/// The node cannot be asked, or the books do not add up.
+pub fn run(session: &Session, asset: ItemId, account: Option<Address>) -> Result<(), Failure> {
+    let explained = explain(session.client()?, asset, account)?;
+    if session.json() {
+        out::json("royalty.explain", &explained)?;
+    } else {
+        print(session.client()?, &explained, account)?;
+    }
+    match explained.adds_up {
+        true => Ok(()),
+        false => Err(Failure::new(
+            "does_not_add_up",
+            explained.flaws.join("; "),
+            "do not rely on this node: replay its log with 'lode log export' and 'lode log replay'",
+        )),
+    }
+}
+
+fn explain(client: &Client, asset: ItemId, account: Option<Address>) -> Result<Explained, Failure> {
+    for _ in 0..TRIES {
+        let view = client.asset(asset)?;
+        let history = client.asset_history(asset).collect::<Result<Vec<_>, _>>()?;
+        let holders = client.holders(asset).collect::<Result<Vec<_>, _>>()?;
+        let after = client.asset_history(asset).count();
+        if after != history.len() {
+            continue;
+        }
+        let began_with = first_holders(client, &view, &history)?;
+        let mut book = Book::new(&began_with);
+        let mut steps = Vec::new();
+        for entry in &history {
+            if let Some(step) = step(client, entry, asset)? {
+                steps.push(step);
+            }
+        }
+        for step in &mut steps {
+            enter(&mut book, &mut step.what, account);
+        }
+        let said = holders.into_iter();
+        let said = said.map(|holder| (holder.account, (holder.shares, holder.owed)));
+        book.compare(view.income, view.unclaimed, &said.collect());
+        steps.retain(|step| concerns(&step.what, account));
+        return Ok(told(&view, began_with, steps, book, account));
+    }
+    let message = "the asset earns or pays while it is explained, again and again";
+    Err(Failure::new("busy", message, "try again in a moment").exit(Exit::Later))
+}
+
+fn enter(book: &mut Book, what: &mut What, account: Option<Address>) {
+    let earned = |book: &Book| {
+        let page = book.accounts.get(&account?)?;
+        Some(page.earned)
+    };
+    match what {
+        What::Income {
+            amount,
+            account_earned,
+            ..
+        } => {
+            let before = earned(book);
+            book.receive(*amount);
+            let since = |after: Amount| after.checked_sub(before.unwrap_or_default());
+            *account_earned = earned(book).and_then(since);
+        }
+        What::Claim { account, amount } => book.claim(*account, *amount),
+        What::Transfer { from, to, shares } => book.transfer(*from, *to, *shares),
+    }
+}
+
+fn concerns(what: &What, account: Option<Address>) -> bool {
+    let Some(wanted) = account else { return true };
+    match what {
+        What::Income { account_earned, .. } => account_earned.is_some_and(|part| !part.is_zero()),
+        What::Claim { account, .. } => *account == wanted,
+        What::Transfer { from, to, .. } => [*from, *to].contains(&wanted),
+    }
+}
+
+fn told(
+    view: &AssetView,
+    began_with: Vec<Holder>,
+    steps: Vec<Step>,
+    book: Book,
+    account: Option<Address>,
+) -> Explained {
+    let pages = book.accounts.iter();
+    let pages = pages.filter(|(address, _)| account.is_none_or(|wanted| wanted == **address));
+    let holders = pages.map(|(address, page)| HolderJson {
+        account: *address,
+        shares: page.shares,
+        earned: page.earned,
+        claimed: page.claimed,
+        owed: page.owed().unwrap_or_default(),
+    });
+    Explained {
+        asset: view.id,
+        name: view.name.to_string(),
+        began_with,
+        steps,
+        income: book.income,
+        claimed: book.claimed,
+        unclaimed: book.unclaimed().unwrap_or_default(),
+        remainder: book.remainder,
+        holders: holders.collect(),
+        adds_up: book.flaws.is_empty(),
+        flaws: book.flaws,
+    }
+}
+
+/// The holders that the asset was registered with: by its record, or by the
+/// bounty that it was made for.
+fn first_holders(
+    client: &Client,
+    view: &AssetView,
+    history: &[HistoryEntry],
+) -> Result<Vec<Holder>, Failure> {
+    let all = |account| {
+        vec![Holder {
+            account,
+            shares: SHARES_PER_ASSET,
+        }]
+    };
+    let Some(bounty) = view.bounty else {
+        let record = read(client, view.id)?;
+        return Ok(match record.action {
+            Action::RegisterAsset { body, .. } if !body.holders.is_empty() => body.holders,
+            _ => all(record.signer),
+        });
+    };
+    let has_won = history.iter().any(|entry| {
+        let won = |event: &Event| matches!(event, Event::Ranked { submission, standing: Standing::Won } if *submission == view.id);
+        entry.receipt.events.iter().any(won)
+    });
+    if !has_won {
+        return Ok(all(view.maker));
+    }
+    let bounty = client.bounty(bounty)?;
+    let split = bounty.posting.split;
+    let mut shares: BTreeMap<Address, u32> = BTreeMap::new();
+    *shares.entry(view.maker).or_default() += split.miner;
+    *shares.entry(bounty.summary.sponsor).or_default() += split.sponsor;
+    let stakes = bounty.backings.iter();
+    let stakes: Vec<u128> = stakes.map(|backing| backing.amount.base_units()).collect();
+    if stakes.is_empty() {
+        *shares.entry(bounty.summary.sponsor).or_default() += split.backers;
+    } else {
+        let parts = licensing::split_by_weights(u128::from(split.backers), &stakes);
+        let parts = parts.map_err(Failure::bug)?;
+        for (backing, part) in bounty.backings.iter().zip(parts) {
+            *shares.entry(backing.account).or_default() += u32::try_from(part).unwrap_or(u32::MAX);
+        }
+    }
+    let held = shares.into_iter().filter(|&(_, shares)| shares > 0);
+    Ok(held
+        .map(|(account, shares)| Holder { account, shares })
+        .collect())
+}
+
+/// The signed record, as its signer wrote it.
+fn read(client: &Client, id: ItemId) -> Result<Transaction, Failure> {
+    let item = client.record_item(id)?;
+    Transaction::read(&item).map_err(|error| {
+        let message = format_args!("the node's record {id} is none: {error}");
+        Failure::new("node_answer", message, "ask another node")
+    })
+}
+
+/// What an entry of the history changed, if it changed who is owed what.
+fn step(client: &Client, entry: &HistoryEntry, asset: ItemId) -> Result<Option<Step>, Failure> {
+    let receipt = &entry.receipt;
+    let Cause::Record(record) = receipt.cause else {
+        return Ok(None);
+    };
+    if receipt.rejected.is_some() {
+        return Ok(None);
+    }
+    let what = match entry.record_type.as_deref() {
+        Some("transfer-shares") => transfer(&read(client, record)?, asset),
+        _ => claim(entry, asset).or_else(|| income(entry, asset)),
+    };
+    Ok(what.map(|what| Step {
+        height: entry.height,
+        time_ms: entry.time_ms,
+        record,
+        what,
+    }))
+}
+
+fn transfer(record: &Transaction, of: ItemId) -> Option<What> {
+    match &record.action {
+        Action::TransferShares { asset, body } if *asset == of => Some(What::Transfer {
+            from: record.signer,
+            to: body.to,
+            shares: body.shares,
+        }),
+        _ => None,
+    }
+}
+
+fn claim(entry: &HistoryEntry, asset: ItemId) -> Option<What> {
+    let mut moves = entry.receipt.moves.iter();
+    moves.find_map(|step| match (step.from, step.to) {
+        (Purse::Income(from), Purse::Account(account)) if from == asset => Some(What::Claim {
+            account,
+            amount: step.amount,
+        }),
+        _ => None,
+    })
+}
+
+fn income(entry: &HistoryEntry, of: ItemId) -> Option<What> {
+    let mut events = entry.receipt.events.iter();
+    let (license, sold, licensee, price) = events.find_map(|event| match *event {
+        Event::LicenseIssued {
+            license,
+            asset,
+            licensee,
+            price,
+            ..
+        } => Some((license, asset, licensee, price)),
+        _ => None,
+    })?;
+    let mut amount = Amount::ZERO;
+    let mut others = Vec::new();
+    for step in &entry.receipt.moves {
+        let is_income = matches!(step.rule, Rule::LicenseIncome | Rule::StackIncome);
+        match step.to {
+            Purse::Income(asset) if is_income && asset == of => {
+                amount = amount.checked_add(step.amount)?;
+            }
+            Purse::Income(asset) if is_income => others.push((asset, step.amount)),
+            _ => {}
+        }
+    }
+    Some(What::Income {
+        license,
+        sold,
+        licensee,
+        price,
+        others,
+        amount,
+        account_earned: None,
+    })
+}
