@@ -468,8 +468,15 @@ fn the_ids_of_known_terms_never_change() {
             "8omLrV0Qb4utvkspLHPE5d_xv5z7QJblx4av-TkpwEA",
         ),
         (
-            presets::open(),
+            Terms {
+                payment_mode: PaymentMode::default(),
+                ..presets::open()
+            },
             "PdVa-uahHmLEm5ve09XvEzq5dVlFsNtClDapaJc0_GI",
+        ),
+        (
+            presets::open(),
+            "xHBhiDZeWPupbqRH_56G9_bZGCMid5tnloWr3SliuPw",
         ),
         (
             presets::one_time(fee("25")),
