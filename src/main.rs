@@ -5,15 +5,20 @@
 
 mod account;
 mod demo;
+mod evaluate;
 mod failure;
 mod folder;
 mod key;
 mod log;
+mod model;
 mod node;
 mod out;
 mod sealing;
 mod seals;
 mod session;
+mod submission;
+mod train;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -43,6 +48,19 @@ enum Command {
     /// Accounts: balances, sending tokens, the faucet of development networks.
     #[command(subcommand)]
     Account(account::Command),
+    /// Train a model for a bounty, by a recipe.
+    Train(train::Args),
+    /// Check a model folder as an evaluator will, seal it, and commit it to a bounty.
+    Submit(submission::SubmitArgs),
+    /// Submissions: what became of them, and revealing their keys.
+    #[command(subcommand)]
+    Submission(submission::Command),
+    /// Models: register, list, download, look at lineage, run.
+    #[command(subcommand)]
+    Model(model::Command),
+    /// Earn by scoring: join the evaluators, do what your seats owe.
+    #[command(subcommand)]
+    Evaluate(evaluate::Command),
     /// Export or replay the log.
     #[command(subcommand)]
     Log(log::Command),
@@ -76,6 +94,23 @@ fn run(command: &Command, session: &Session) -> Result<(), Failure> {
         Command::Node(args) => node::run(args, session),
         Command::Key(command) => key::run(command, session),
         Command::Account(command) => account::run(command, session),
+        Command::Train(args) => {
+            check_environment()?;
+            train::run(args, session)
+        }
+        Command::Submit(args) => {
+            check_environment()?;
+            submission::submit(args, session)
+        }
+        Command::Submission(command) => submission::run(command, session),
+        Command::Model(command) => {
+            check_environment()?;
+            model::run(command, session)
+        }
+        Command::Evaluate(command) => {
+            check_environment()?;
+            evaluate::run(command, session)
+        }
         Command::Log(command) => log::run(command, session),
         Command::Completions { shell } => {
             let mut script = Vec::new();
