@@ -12,9 +12,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use datasets::MANIFEST_FILE;
 use indicatif::{ProgressBar, ProgressStyle};
 use miner::train::RECIPE_FILE;
 use miner::{Progress, Recipe};
+use models::error::WEIGHTS_FILE;
 use models::{Limits, MlpConfig};
 use protocol::api::BountyView;
 use protocol::record::AssetKind;
@@ -83,9 +85,9 @@ pub fn run(args: &Args, session: &Session) -> Result<(), Failure> {
     };
     let begun = Begun {
         recipe: recipe.to_toml(),
-        data: digest_of(&data.join("manifest.json"))?,
+        data: digest_of(&data.join(MANIFEST_FILE))?,
         base: match &args.base {
-            Some(dir) => Some(digest_of(&dir.join("model.safetensors"))?),
+            Some(dir) => Some(digest_of(&dir.join(WEIGHTS_FILE))?),
             None => None,
         },
     };

@@ -35,7 +35,7 @@ pub fn run(session: &Session, model: &str, data: &Path) -> Result<(), Failure> {
         load_any(&dir)?
     };
     let table = datasets::load_table(data).map_err(|error| {
-        let next = "give a data-set folder: manifest.json and what it names";
+        let next = "give a data-set folder: dataset.json and what it names";
         Failure::new(error.code(), error, next)
     })?;
     if table.inputs.ncols() != loaded.config.input_size() {
