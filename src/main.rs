@@ -74,7 +74,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::parse_from(std::env::args_os().map(session::guard_id));
     let json = cli.global.json;
     match Session::new(cli.global).and_then(|session| run(&cli.command, &session)) {
         Ok(()) => ExitCode::SUCCESS,

@@ -14,6 +14,7 @@
 //! outcome is open comes before every other of its account.
 
 use std::cell::OnceCell;
+use std::ffi::OsString;
 use std::fs;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -34,6 +35,25 @@ pub const NODE_URL: &str = "http://127.0.0.1:4747";
 
 /// The largest file that the outbox is read from.
 const OUTBOX_BYTES_MAX: u64 = 1 << 20;
+
+/// What may stand before an id on the command line, so that one that begins with
+/// '-' is not read as flags: one id in 64 does.
+const ID_PREFIX: &str = "id:";
+
+/// Puts [`ID_PREFIX`] before an argument that is an id and begins with '-'.
+pub fn guard_id(argument: OsString) -> OsString {
+    match argument.to_str() {
+        Some(text) if text.starts_with('-') && text.parse::<ItemId>().is_ok() => {
+            format!("{ID_PREFIX}{text}").into()
+        }
+        _ => argument,
+    }
+}
+
+/// An id's text without what may stand before it.
+pub fn bare_id(text: &str) -> &str {
+    text.strip_prefix(ID_PREFIX).unwrap_or(text)
+}
 
 /// What can be said to every command.
 #[derive(clap::Args, Debug)]
@@ -409,6 +429,7 @@ impl Session {
     /// # Errors
     /// There is none, or more than one.
     pub fn bounty_id(&self, text: &str) -> Result<ItemId, Failure> {
+        let text = bare_id(text);
         if let Ok(id) = text.parse() {
             return Ok(id);
         }
@@ -428,6 +449,7 @@ impl Session {
     /// # Errors
     /// There is none, or more than one.
     pub fn asset_id(&self, text: &str) -> Result<ItemId, Failure> {
+        let text = bare_id(text);
         if let Ok(id) = text.parse() {
             return Ok(id);
         }
@@ -446,6 +468,7 @@ impl Session {
     /// # Errors
     /// It is neither.
     pub fn account(&self, text: &str) -> Result<Address, Failure> {
+        let text = bare_id(text);
         if let Ok(address) = text.parse() {
             return Ok(address);
         }
@@ -540,4 +563,20 @@ pub fn entropy() -> Result<zeroize::Zeroizing<[u8; 32]>, Failure> {
         )
     })?;
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_that_begins_with_a_dash_is_no_flag() {
+        let id = ItemId([0xf8; 32]).to_string();
+        assert!(id.starts_with('-'));
+        let guarded = guard_id(id.clone().into());
+        assert_eq!(guarded.to_str().map(bare_id), Some(id.as_str()));
+        for other in ["-y", "--json", "-", "model", &ItemId([0; 32]).to_string()] {
+            assert_eq!(guard_id(other.into()), OsString::from(other));
+        }
+    }
 }

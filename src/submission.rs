@@ -17,7 +17,7 @@ use std::path::PathBuf;
 use protocol::id::ItemId;
 
 use crate::failure::{Exit, Failure};
-use crate::session::Session;
+use crate::session::{Session, bare_id};
 
 pub use submit::submit;
 
@@ -94,7 +94,7 @@ pub fn run(command: &Command, session: &Session) -> Result<(), Failure> {
 /// # Errors
 /// It is none.
 pub fn id(text: &str) -> Result<ItemId, Failure> {
-    text.parse().map_err(|error| {
+    bare_id(text).parse().map_err(|error| {
         let next = "give all 43 characters, as 'lode submission list BOUNTY' shows them";
         Failure::new("submission_id", format_args!("'{text:.60}': {error}"), next).exit(Exit::Usage)
     })
