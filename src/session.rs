@@ -540,6 +540,22 @@ pub fn keep(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Takes the lock of this file, which a process that ends gives back, however it
+/// ends; none if another process has it.
+///
+/// # Errors
+/// The system's refusal.
+pub fn lock(path: &Path) -> Result<Option<fs::File>, Failure> {
+    let io = |error: std::io::Error| Failure::io(path, &error);
+    fs::create_dir_all(path.parent().unwrap_or(Path::new("."))).map_err(io)?;
+    let file = fs::File::create(path).map_err(io)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(fs::TryLockError::WouldBlock) => Ok(None),
+        Err(fs::TryLockError::Error(error)) => Err(io(error)),
+    }
+}
+
 fn forget(path: &Path) -> Result<(), Failure> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {

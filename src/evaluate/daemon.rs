@@ -15,12 +15,12 @@ use protocol::receipt::Phase;
 use protocol::report::Outcome;
 use serde_json::json;
 
-use super::desk::{KEPT_AFTER_END_MS, tidy};
+use super::desk::{KEPT_AFTER_END_MS, room, tidy};
 use super::duty;
 use super::seat::{Step, Worker};
 use crate::failure::{Exit, Failure};
 use crate::out;
-use crate::session::Session;
+use crate::session::{Session, lock};
 use crate::watch::{Watch, now};
 
 /// Whatever the stream says, the node is looked at so often.
@@ -45,6 +45,11 @@ struct Trouble {
 
 fn worker(session: &Session, options: Options) -> Result<Worker<'_>, Failure> {
     let client = session.client()?;
+    let path = room(session.home(), session.address()?).join("lock");
+    let lock = lock(&path)?.ok_or_else(|| {
+        let message = "another process evaluates for this account already";
+        Failure::new("locked", message, "let it work, or stop it first").exit(Exit::Later)
+    })?;
     let signer = session.signer()?;
     Ok(Worker {
         session,
@@ -54,6 +59,7 @@ fn worker(session: &Session, options: Options) -> Result<Worker<'_>, Failure> {
         options,
         test_set: None,
         failed: BTreeMap::new(),
+        _lock: lock,
     })
 }
 
@@ -198,6 +204,7 @@ fn turn(
             Ok(Step::Nothing) => {
                 troubles.remove(&id);
             }
+            Ok(Step::Again) => busy = true,
             Ok(step) => {
                 troubles.remove(&id);
                 say(worker.session, &view, &step)?;
@@ -217,7 +224,7 @@ fn note(
     troubles: &mut BTreeMap<ItemId, Trouble>,
 ) {
     let id = view.summary.id;
-    let said = format!("{}: {failure}", view.summary.title);
+    let said = format!("{}: {}", view.summary.title, failure.message);
     let tries = match troubles.get(&id) {
         Some(trouble) if trouble.said == said => trouble.tries + 1,
         _ => {

@@ -1,6 +1,7 @@
 //! What of a seat's work is on the disk, so that a process may die at any moment.
 //!
 //! ```text
+//! $LODE_HOME/evaluator/<account>/lock   held by the one process that works for the account
 //! $LODE_HOME/evaluator/<account>/<bounty>/
 //!   test/                   the test set, opened
 //!   models/<submission>/    a model while it is scored

@@ -4,7 +4,7 @@
 //! phase is about to end does it become `unavailable`.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use client::Client;
@@ -54,6 +54,8 @@ pub struct Worker<'a> {
     pub test_set: Option<(ItemId, TestSet)>,
     /// Submissions that this machine could not score, since the last wait.
     pub failed: BTreeMap<ItemId, Failure>,
+    /// Nobody else works for this account here.
+    pub _lock: File,
 }
 
 /// Where a phase stands.
@@ -197,8 +199,12 @@ impl Worker<'_> {
         for submission in duty::revealed(bounty) {
             self.failed.remove(&submission.id);
         }
-        let message = format!("submission {submission} is not scored yet: {failure}");
-        Err(Failure::new(failure.code.clone(), message, failure.next_step).exit(Exit::Later))
+        let message = format!(
+            "submission {submission} is not scored yet: {}",
+            failure.message
+        );
+        let next = "it is tried again, and is 'unavailable' if that does not help until the phase is about to end";
+        Err(Failure::new(failure.code, message, next).exit(Exit::Later))
     }
 
     fn score(

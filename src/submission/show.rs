@@ -216,7 +216,7 @@ fn why(rule: Rule) -> &'static str {
         Rule::EvaluationFee => "paid with the commitment, for the evaluators",
         Rule::EvaluationPay => "to an evaluator who agrees with the quorum",
         Rule::Award => "the reward and all stakes, to the best score",
-        Rule::BondReturn => "the seal was revealed and opens",
+        Rule::BondReturn => "nothing was withheld: it returns to who put it up",
         Rule::Refund => "nobody had to score it, or nobody did",
         Rule::ForfeitBurned => "half of a forfeit, and what nobody was harmed by",
         Rule::ForfeitShared => "to who was harmed, at most what they put at risk",

@@ -29,7 +29,7 @@ use crate::folder;
 use crate::out;
 use crate::sealing::Store;
 use crate::seals::{self, Kept, Of};
-use crate::session::{Session, entropy, keep};
+use crate::session::{Session, entropy, keep, lock};
 
 const NOTE_BYTES_MAX: usize = 64 * 1024;
 
@@ -63,6 +63,20 @@ pub fn submit(args: &SubmitArgs, session: &Session) -> Result<(), Failure> {
     let me = session.address()?;
     let archive = pack(&args.dir)?;
     let note_path = note_path(session.home(), me, id, archive.1.id);
+    let path = session
+        .home()
+        .join("submitted")
+        .join(me.to_string())
+        .join("lock");
+    let _lock = lock(&path)?.ok_or_else(|| {
+        let message = "another process submits for this account right now";
+        Failure::new(
+            "locked",
+            message,
+            "wait for it, then look at 'lode submission list'",
+        )
+        .exit(Exit::Later)
+    })?;
     session.settle_outbox(me)?;
     let note = read_note(&note_path);
     // What a first run committed shows only after its record was settled.
