@@ -49,8 +49,16 @@ enum Command {
     #[command(subcommand)]
     Account(account::Command),
     /// Train a model for a bounty, by a recipe.
+    ///
+    /// There are no checkpoints: a training that was stopped or killed begins again from the start,
+    /// and comes to the same bits. One that is finished is recognised, and running this again does nothing.
     Train(train::Args),
     /// Check a model folder as an evaluator will, seal it, and commit it to a bounty.
+    ///
+    /// The folder is sealed under a fresh key, which is kept in $LODE_HOME/seals before anything is
+    /// sent; then the ciphertext is uploaded and the seal committed. It may be killed and run again
+    /// at any moment: the same folder is committed to a bounty once. Reveal the key in time with
+    /// 'lode submission reveal --watch'.
     Submit(submission::SubmitArgs),
     /// Submissions: what became of them, and revealing their keys.
     #[command(subcommand)]

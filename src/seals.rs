@@ -77,11 +77,12 @@ pub fn find(session: &Session, ciphertext: BlobRef) -> Result<Option<Kept>, Fail
     read(&path(session, ciphertext.id))
 }
 
-/// Every seal that is kept here, by the name of its file.
+/// Every seal that is kept here, by the name of its file; a file that is damaged is one failure
+/// among them.
 ///
 /// # Errors
-/// A file is damaged or cannot be read.
-pub fn all(session: &Session) -> Result<Vec<Kept>, Failure> {
+/// The folder cannot be read.
+pub fn all(session: &Session) -> Result<Vec<Result<Kept, Failure>>, Failure> {
     let dir = session.home().join("seals");
     let entries = match fs::read_dir(&dir) {
         Ok(entries) => entries,
@@ -96,11 +97,8 @@ pub fn all(session: &Session) -> Result<Vec<Kept>, Failure> {
         }
     }
     paths.sort();
-    let mut seals = Vec::new();
-    for path in paths {
-        seals.extend(read(&path)?);
-    }
-    Ok(seals)
+    let seals = paths.iter().filter_map(|path| read(path).transpose());
+    Ok(seals.collect())
 }
 
 fn read(path: &Path) -> Result<Option<Kept>, Failure> {

@@ -28,7 +28,8 @@ pub struct SubmitArgs {
     pub bounty: String,
     /// The model folder: config.json and model.safetensors, see docs/model-folder.md.
     pub dir: PathBuf,
-    /// Check the folder as an evaluator will, and end: nothing is sealed or sent.
+    /// Check the folder as an evaluator will, and end: nothing is sealed or sent. The first thing that
+    /// is invalid is said with its code and place, as every evaluator will attest it.
     #[arg(long)]
     pub check: bool,
     /// A data-set folder to score the model on first, such as a validation split.

@@ -31,14 +31,7 @@ use crate::session::{Session, keep};
 const BEGUN_BYTES_MAX: usize = 64 * 1024;
 
 /// What `lode train` can be told.
-///
-/// A training cannot go on from its middle: stopped or killed, it begins again,
-/// and comes to the same bits. A finished output is recognised and not trained again.
 #[derive(clap::Args)]
-#[command(
-    after_help = "Checkpoints: there are none. A training that was stopped begins again from the start \
-and comes to the same bits; one that is finished is recognised, and running this again does nothing."
-)]
 pub struct Args {
     /// The bounty: its id, the beginning of it, or its title.
     bounty: String,

@@ -108,7 +108,8 @@ pub fn watch(session: &Session, bounties: &[String]) -> Result<(), Failure> {
     }
     let network = client.status()?.network;
     let me = session.address()?;
-    if waiting(session, me, network, &only, &BTreeSet::new())?.is_empty() {
+    let mut damaged = BTreeSet::new();
+    if waiting(session, me, network, &only, &BTreeSet::new(), &mut damaged)?.is_empty() {
         return end(session, 0);
     }
     let signer = session.signer()?;
@@ -117,7 +118,7 @@ pub fn watch(session: &Session, bounties: &[String]) -> Result<(), Failure> {
     let mut said = BTreeMap::new();
     loop {
         // New ones may have been submitted since.
-        let seals = waiting(session, me, network, &only, &missed)?;
+        let seals = waiting(session, me, network, &only, &missed, &mut damaged)?;
         if seals.is_empty() {
             return end(session, missed.len());
         }
@@ -176,16 +177,27 @@ pub fn watch(session: &Session, bounties: &[String]) -> Result<(), Failure> {
     }
 }
 
-/// The seals of this account's submissions that are still to be revealed, by bounty.
+/// The seals of this account's submissions that are still to be revealed, by bounty. A file that
+/// is damaged is said once and keeps no other seal back.
 fn waiting(
     session: &Session,
     me: Address,
     network: protocol::NetworkId,
     only: &BTreeSet<ItemId>,
     missed: &BTreeSet<protocol::BlobId>,
+    damaged: &mut BTreeSet<String>,
 ) -> Result<Vec<(ItemId, Kept)>, Failure> {
     let mut found = Vec::new();
     for kept in seals::all(session)? {
+        let kept = match kept {
+            Ok(kept) => kept,
+            Err(failure) => {
+                if damaged.insert(failure.message.clone()) {
+                    failure.print(session.json());
+                }
+                continue;
+            }
+        };
         let Of::Submission { bounty } = kept.of else {
             continue;
         };
