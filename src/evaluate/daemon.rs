@@ -285,10 +285,19 @@ fn say(session: &Session, view: &BountyView, step: &Step) -> Result<(), Failure>
             format!("attested the test set: {outcome:?}"),
             json!({ "outcome": outcome, "record": record }),
         ),
-        Step::Committed(count, record) => (
+        Step::Committed {
+            attestations,
+            unavailable,
+            record,
+        } => (
             "committed",
-            format!("committed to a batch of {count}"),
-            json!({ "attestations": count, "record": record }),
+            match unavailable {
+                0 => format!("committed to a batch of {attestations}"),
+                some => {
+                    format!("committed to a batch of {attestations}, {some} of them unavailable")
+                }
+            },
+            json!({ "attestations": attestations, "unavailable": unavailable, "record": record }),
         ),
         Step::Revealed(count, record) => (
             "revealed",

@@ -43,6 +43,12 @@ fn of_seat(phase: &Phase, seat: &SeatView) -> Option<Duty> {
     }
 }
 
+/// Whether this account's seat has committed and its time to reveal has not come.
+pub fn is_waiting(bounty: &BountyView, me: Address) -> bool {
+    let is_committed = seat_of(bounty, me).is_some_and(|seat| seat.commitment.is_some());
+    is_committed && bounty.summary.phase == Phase::Score
+}
+
 /// How long a phase is by the schedule.
 pub fn length_ms(schedule: &Schedule, phase: &Phase) -> u64 {
     match phase {

@@ -38,7 +38,11 @@ pub enum Step {
     /// The word on the test set is on the log.
     Attested(TestOutcome, ItemId),
     /// The commitment is on the log.
-    Committed(usize, ItemId),
+    Committed {
+        attestations: usize,
+        unavailable: usize,
+        record: ItemId,
+    },
     /// The batch is on the log.
     Revealed(usize, ItemId),
 }
@@ -70,10 +74,14 @@ impl Worker<'_> {
     /// # Errors
     /// The machine's own failure: try again later. Or the commitment on the log is not ours.
     pub fn step(&mut self, bounty: &BountyView) -> Result<Step, Failure> {
+        let desk = Desk::new(self.session.home(), self.me, bounty.summary.id);
         let Some(owed) = duty::duty(bounty, self.me) else {
+            if duty::is_waiting(bounty, self.me) {
+                // The sooner it is known that the reveal would fail, the better.
+                self.committed_batch(bounty, &desk)?;
+            }
             return Ok(Step::Nothing);
         };
-        let desk = Desk::new(self.session.home(), self.me, bounty.summary.id);
         desk.open()?;
         match owed {
             Duty::TestSet => self.attest_test_set(bounty, &desk),
@@ -166,7 +174,13 @@ impl Worker<'_> {
         let commitment = attestation_commitment(id, self.me, &batch);
         let body = CommitAttestations { commitment };
         let view = self.send(&Action::CommitAttestations { bounty: id, body })?;
-        Ok(Step::Committed(batch.attestations.len(), view.id))
+        let unavailable = batch.attestations.iter();
+        let unavailable = unavailable.filter(|one| one.outcome == Outcome::Unavailable);
+        Ok(Step::Committed {
+            attestations: batch.attestations.len(),
+            unavailable: unavailable.count(),
+            record: view.id,
+        })
     }
 
     /// Scores the next submission that has no report; none if the batch can be made.
@@ -279,14 +293,19 @@ impl Worker<'_> {
         }))
     }
 
-    fn reveal(&self, bounty: &BountyView, desk: &Desk) -> Result<Step, Failure> {
+    /// The batch that this seat has committed to.
+    fn committed_batch(
+        &self,
+        bounty: &BountyView,
+        desk: &Desk,
+    ) -> Result<RevealAttestations, Failure> {
         let id = bounty.summary.id;
         let committed = duty::seat_of(bounty, self.me).and_then(|seat| seat.commitment);
         let ours = desk.batch()?;
-        let Some(batch) =
-            ours.filter(|batch| Some(attestation_commitment(id, self.me, batch)) == committed)
-        else {
-            return Err(Failure::new(
+        let ours =
+            ours.filter(|batch| Some(attestation_commitment(id, self.me, batch)) == committed);
+        ours.ok_or_else(|| {
+            Failure::new(
                 "other_commitment",
                 format_args!(
                     "the commitment of this seat is not the batch kept here, so nothing is revealed: another \
@@ -295,8 +314,13 @@ impl Worker<'_> {
                 ),
                 "run 'lode evaluate run' where $LODE_HOME/evaluator has that batch, before the phase ends: a \
                  commitment without its reveal costs a part of the stake",
-            ));
-        };
+            )
+        })
+    }
+
+    fn reveal(&self, bounty: &BountyView, desk: &Desk) -> Result<Step, Failure> {
+        let id = bounty.summary.id;
+        let batch = self.committed_batch(bounty, desk)?;
         if let Some(leaves) = batch.leaves {
             self.hold_leaves(leaves, desk)?;
         }

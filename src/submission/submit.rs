@@ -12,11 +12,11 @@ use std::fs::{self, File};
 use std::io::{Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use client::{Client, blob_ref_of};
+use client::{AssetFilter, Client, blob_ref_of};
 use protocol::ans104::Tag;
 use protocol::api::{BountyView, SubmissionView};
-use protocol::id::{Address, BlobId, ItemId, NetworkId};
-use protocol::record::{Action, BlobRef, CommitSubmission, SealedFolder};
+use protocol::id::{Address, BlobId, Digest, ItemId, NetworkId};
+use protocol::record::{Action, AssetKind, BlobRef, CommitSubmission, SealedFolder};
 use protocol::seal::{NONCE_LEN, SealKey, SealScope, encrypt, seal_digest};
 use protocol::text::Name;
 use serde::{Deserialize, Serialize};
@@ -32,6 +32,9 @@ use crate::seals::{self, Kept, Of};
 use crate::session::{Session, entropy, keep, lock};
 
 const NOTE_BYTES_MAX: usize = 64 * 1024;
+
+/// How many of the newest models are compared with what is submitted.
+const ASSETS_LOOKED_AT: usize = 1_000;
 
 /// How a folder was sealed for a bounty; nothing in it is secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,6 +102,7 @@ pub fn submit(args: &SubmitArgs, session: &Session) -> Result<(), Failure> {
         return session.report(&crate::session::Acted::Tried(trial), "");
     }
     say_cost(session, &bounty, &trial.byte_fee.to_lode_string());
+    warn_of_copy(session, checked.weights_digest)?;
     session.confirm("Commit this model to the bounty: fee and bond are paid now.")?;
     let signer = session.signer()?;
     seals::save(session, &kept)?;
@@ -255,6 +259,24 @@ fn say_earlier(
     );
     out::line(&format!("submission {}", earlier.id))?;
     eprintln!("  next: lode submission reveal --watch");
+    Ok(())
+}
+
+/// Says that a model with these weights is registered already, if it is among the newest.
+fn warn_of_copy(session: &Session, weights: Digest) -> Result<(), Failure> {
+    let filter = AssetFilter {
+        kind: Some(AssetKind::Model),
+        ..AssetFilter::default()
+    };
+    for asset in session.client()?.assets(&filter).take(ASSETS_LOOKED_AT) {
+        let asset = asset?;
+        if asset.weights_digest == Some(weights) {
+            eprintln!(
+                "note: '{}' ({}) has these weights: this submission will be out as a copy, and its fee spent",
+                asset.name, asset.id
+            );
+        }
+    }
     Ok(())
 }
 
