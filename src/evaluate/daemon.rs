@@ -72,6 +72,9 @@ pub fn once(session: &Session, options: Options, bounty: &str) -> Result<(), Fai
     let client = session.client()?;
     let me = session.address()?;
     let mut view = client.bounty(id)?;
+    if view.seats.is_empty() {
+        return say_idle(session, &view);
+    }
     if duty::seat_of(&view, me).is_none() {
         let message = format!("{me} has no seat in this bounty");
         let next =
@@ -82,14 +85,11 @@ pub fn once(session: &Session, options: Options, bounty: &str) -> Result<(), Fai
         return say_idle(session, &view);
     };
     if session.global.dry_run {
-        let text = format!("dry run: nothing was computed or sent. Owed now: {owed:?}");
-        return match session.json() {
-            true => out::json(
-                "duty",
-                &json!({ "bounty": id, "owed": format!("{owed:?}") }),
-            ),
-            false => out::line(&text),
-        };
+        if session.json() {
+            return out::json("duty", &json!({ "bounty": id, "owed": owed.name() }));
+        }
+        let text = "dry run: nothing was computed or sent. Owed now";
+        return out::line(&format!("{text}: {}", owed.text()));
     }
     let mut worker = worker(session, options)?;
     loop {

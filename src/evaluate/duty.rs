@@ -22,6 +22,26 @@ pub enum Duty {
     Reveal,
 }
 
+impl Duty {
+    /// The stable name in JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::TestSet => "test_set",
+            Self::Commit => "commit",
+            Self::Reveal => "reveal",
+        }
+    }
+
+    /// The same for people.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::TestSet => "a word on the test set",
+            Self::Commit => "scores of all revealed submissions, and a commitment to them",
+            Self::Reveal => "the reveal of the committed batch",
+        }
+    }
+}
+
 /// The seat of an account, if it has one.
 pub fn seat_of(bounty: &BountyView, me: Address) -> Option<&SeatView> {
     bounty.seats.iter().find(|seat| seat.evaluator == me)

@@ -98,11 +98,11 @@ pub fn submit(args: &SubmitArgs, session: &Session) -> Result<(), Failure> {
     let action = commit_action(&bounty, name, kept.sealed, parents);
     // Before gigabytes are sent, and before anyone is asked.
     let trial = session.try_as(me, &action)?;
+    warn_of_copy(session, checked.weights_digest)?;
     if session.global.dry_run {
         return session.report(&crate::session::Acted::Tried(trial), "");
     }
     say_cost(session, &bounty, &trial.byte_fee.to_lode_string());
-    warn_of_copy(session, checked.weights_digest)?;
     session.confirm("Commit this model to the bounty: fee and bond are paid now.")?;
     let signer = session.signer()?;
     seals::save(session, &kept)?;
