@@ -153,7 +153,7 @@ fn add(session: &Session, args: &AddArgs) -> Result<(), Failure> {
 
 /// What was asked for and what the manifest says must be the same: it travels with the data.
 fn terms_of(args: &AddArgs, manifest: &Manifest) -> Result<Terms, Failure> {
-    let named = args.terms.as_deref().map(terms::preset).transpose()?;
+    let named = args.terms.as_deref().map(terms::named).transpose()?;
     if manifest.license.is_empty() {
         return named.ok_or_else(|| {
             let message = "neither the manifest nor --terms says under which terms it is";

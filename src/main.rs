@@ -8,19 +8,24 @@ mod bounty;
 mod dataset;
 mod demo;
 mod doctor;
+mod evaluate;
 mod failure;
 mod folder;
 mod key;
 mod license;
 mod log;
 mod man;
+mod model;
 mod node;
 mod out;
 mod royalty;
 mod sealing;
 mod seals;
 mod session;
+mod submission;
 mod terms;
+mod train;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -88,6 +93,27 @@ Examples:
     /// Bounties: write, check, post, follow, account for.
     #[command(subcommand)]
     Bounty(bounty::Command),
+    /// Train a model for a bounty, by a recipe.
+    ///
+    /// There are no checkpoints: a training that was stopped or killed begins again from the start,
+    /// and comes to the same bits. One that is finished is recognised, and running this again does nothing.
+    Train(train::Args),
+    /// Check a model folder as an evaluator will, seal it, and commit it to a bounty.
+    ///
+    /// The folder is sealed under a fresh key, which is kept in $LODE_HOME/seals before anything is
+    /// sent; then the ciphertext is uploaded and the seal committed. It may be killed and run again
+    /// at any moment: the same folder is committed to a bounty once. Reveal the key in time with
+    /// 'lode submission reveal --watch'.
+    Submit(submission::SubmitArgs),
+    /// Submissions: what became of them, and revealing their keys.
+    #[command(subcommand)]
+    Submission(submission::Command),
+    /// Models: register, list, download, look at lineage, run.
+    #[command(subcommand)]
+    Model(model::Command),
+    /// Earn by scoring: join the evaluators, do what your seats owe.
+    #[command(subcommand)]
+    Evaluate(evaluate::Command),
     /// Licences: what a grant costs, buying it, certificates that verify offline.
     #[command(after_help = "\
 In order:
@@ -128,7 +154,8 @@ Examples:
 }
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let args = std::env::args_os().map(session::guard_id);
+    let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
@@ -175,6 +202,23 @@ fn run(command: &Command, session: &Session) -> Result<(), Failure> {
         Command::Bounty(command) => bounty::run(command, session),
         Command::License(command) => license::run(command, session),
         Command::Royalty(command) => royalty::run(command, session),
+        Command::Train(args) => {
+            check_environment()?;
+            train::run(args, session)
+        }
+        Command::Submit(args) => {
+            check_environment()?;
+            submission::submit(args, session)
+        }
+        Command::Submission(command) => submission::run(command, session),
+        Command::Model(command) => {
+            check_environment()?;
+            model::run(command, session)
+        }
+        Command::Evaluate(command) => {
+            check_environment()?;
+            evaluate::run(command, session)
+        }
         Command::Log(command) => log::run(command, session),
         Command::Completions { shell } => {
             let mut script = Vec::new();

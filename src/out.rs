@@ -50,6 +50,18 @@ pub fn json(kind: &str, value: &impl Serialize) -> Result<(), Failure> {
     line(&text)
 }
 
+/// Prints a value as one JSON object with its schema on one line: a stream of
+/// them is for programs that follow a daemon.
+///
+/// # Errors
+/// As [`line()`].
+pub fn json_line(kind: &str, mut value: Value) -> Result<(), Failure> {
+    if let Value::Object(object) = &mut value {
+        object.insert("schema".to_owned(), format!("lode.{kind}/1").into());
+    }
+    line(&value.to_string())
+}
+
 /// A table whose columns of numbers, by place, are aligned to the right.
 pub fn table(head: &[&str], numbers: &[usize], rows: Vec<Vec<String>>) -> Table {
     let mut table = Table::new();

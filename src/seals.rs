@@ -8,7 +8,7 @@
 //! final. Its name is the ciphertext's blob id, which record and seal share.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use protocol::id::{Address, BlobId, ItemId, NetworkId};
 use protocol::record::{BlobRef, SealedFolder};
@@ -74,11 +74,38 @@ pub fn save(session: &Session, kept: &Kept) -> Result<(), Failure> {
 /// # Errors
 /// The file is damaged or cannot be read.
 pub fn find(session: &Session, ciphertext: BlobRef) -> Result<Option<Kept>, Failure> {
-    let path = path(session, ciphertext.id);
-    let bytes = match fs::read(&path) {
+    read(&path(session, ciphertext.id))
+}
+
+/// Every seal that is kept here, by the name of its file; a file that is damaged is one failure
+/// among them.
+///
+/// # Errors
+/// The folder cannot be read.
+pub fn all(session: &Session) -> Result<Vec<Result<Kept, Failure>>, Failure> {
+    let dir = session.home().join("seals");
+    let entries = match fs::read_dir(&dir) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(Failure::io(&dir, &error)),
+    };
+    let mut paths = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(|error| Failure::io(&dir, &error))?.path();
+        if path.extension().is_some_and(|end| end == "json") {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    let seals = paths.iter().filter_map(|path| read(path).transpose());
+    Ok(seals.collect())
+}
+
+fn read(path: &Path) -> Result<Option<Kept>, Failure> {
+    let bytes = match fs::read(path) {
         Ok(bytes) => zeroize::Zeroizing::new(bytes),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(Failure::io(&path, &error)),
+        Err(error) => return Err(Failure::io(path, &error)),
     };
     // What is wrong with it is not said: an error could quote the key.
     let kept = protocol::json::from_slice(&bytes, KEPT_BYTES_MAX);

@@ -15,6 +15,7 @@
 //! outcome is open comes before every other of its account.
 
 use std::cell::OnceCell;
+use std::ffi::OsString;
 use std::fs;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -23,7 +24,6 @@ use client::{Client, SendError, Sender, Settlement};
 use protocol::ans104::SignedItem;
 use protocol::api::{RecordView, TrialAnswer};
 use protocol::id::{Address, ItemId};
-use protocol::receipt::Receipt;
 use protocol::record::Action;
 use wallet::{PassphraseSource, Signer, SignerSpec};
 
@@ -35,6 +35,25 @@ pub const NODE_URL: &str = "http://127.0.0.1:4747";
 
 /// The largest file that the outbox is read from.
 const OUTBOX_BYTES_MAX: u64 = 1 << 20;
+
+/// What may stand before an id on the command line, so that one that begins with
+/// '-' is not read as flags: one id in 64 does.
+const ID_PREFIX: &str = "id:";
+
+/// Puts [`ID_PREFIX`] before an argument that is an id and begins with '-'.
+pub fn guard_id(argument: OsString) -> OsString {
+    match argument.to_str() {
+        Some(text) if text.starts_with('-') && text.parse::<ItemId>().is_ok() => {
+            format!("{ID_PREFIX}{text}").into()
+        }
+        _ => argument,
+    }
+}
+
+/// An id's text without what may stand before it.
+pub fn bare_id(text: &str) -> &str {
+    text.strip_prefix(ID_PREFIX).unwrap_or(text)
+}
 
 /// What can be said to every command.
 #[derive(clap::Args, Debug)]
@@ -93,14 +112,6 @@ pub enum Acted {
 }
 
 impl Acted {
-    /// The receipt, real or tried.
-    pub fn receipt(&self) -> Option<&Receipt> {
-        match self {
-            Self::Done(view) => view.receipt.as_ref(),
-            Self::Tried(trial) => trial.receipt.as_ref(),
-        }
-    }
-
     /// The record's id; none if nothing was signed.
     pub fn id(&self) -> Option<ItemId> {
         match self {
@@ -412,6 +423,7 @@ impl Session {
     /// # Errors
     /// There is none, or more than one.
     pub fn bounty_id(&self, text: &str) -> Result<ItemId, Failure> {
+        let text = bare_id(text);
         if let Ok(id) = text.parse() {
             return Ok(id);
         }
@@ -431,6 +443,7 @@ impl Session {
     /// # Errors
     /// There is none, or more than one.
     pub fn asset_id(&self, text: &str) -> Result<ItemId, Failure> {
+        let text = bare_id(text);
         if let Ok(id) = text.parse() {
             return Ok(id);
         }
@@ -449,6 +462,7 @@ impl Session {
     /// # Errors
     /// It is neither.
     pub fn account(&self, text: &str) -> Result<Address, Failure> {
+        let text = bare_id(text);
         if let Ok(address) = text.parse() {
             return Ok(address);
         }
@@ -537,6 +551,22 @@ pub fn keep(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Takes the lock of this file, which a process that ends gives back, however it
+/// ends; none if another process has it.
+///
+/// # Errors
+/// The system's refusal.
+pub fn lock(path: &Path) -> Result<Option<fs::File>, Failure> {
+    let io = |error: std::io::Error| Failure::io(path, &error);
+    fs::create_dir_all(path.parent().unwrap_or(Path::new("."))).map_err(io)?;
+    let file = fs::File::create(path).map_err(io)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(fs::TryLockError::WouldBlock) => Ok(None),
+        Err(fs::TryLockError::Error(error)) => Err(io(error)),
+    }
+}
+
 fn forget(path: &Path) -> Result<(), Failure> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -560,4 +590,20 @@ pub fn entropy() -> Result<zeroize::Zeroizing<[u8; 32]>, Failure> {
         )
     })?;
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_that_begins_with_a_dash_is_no_flag() {
+        let id = ItemId([0xf8; 32]).to_string();
+        assert!(id.starts_with('-'));
+        let guarded = guard_id(id.clone().into());
+        assert_eq!(guarded.to_str().map(bare_id), Some(id.as_str()));
+        for other in ["-y", "--json", "-", "model", &ItemId([0; 32]).to_string()] {
+            assert_eq!(guard_id(other.into()), OsString::from(other));
+        }
+    }
 }

@@ -1,5 +1,8 @@
 //! Licence terms by name, for those who do not want to write tags.
 
+use std::fs;
+use std::path::Path;
+
 use licensing::{Fee, PaymentMode, Percent, Terms, presets};
 use protocol::ans104::Tag;
 
@@ -43,6 +46,44 @@ pub fn preset(text: &str) -> Result<Terms, Failure> {
     }
 }
 
+/// Terms by name: a preset, or `file:PATH` of tags.
+///
+/// # Errors
+/// As [`preset`]; or the file cannot be read, or holds no terms.
+pub fn named(text: &str) -> Result<Terms, Failure> {
+    match text.strip_prefix("file:") {
+        Some(path) => from_file(Path::new(path)),
+        None => preset(text),
+    }
+}
+
+fn from_file(path: &Path) -> Result<Terms, Failure> {
+    let text = fs::read_to_string(path).map_err(|error| Failure::io(path, &error))?;
+    let tags = tags(&text).map_err(|line| {
+        let message = format!("{}: line {line} is not 'Name: value'", path.display());
+        Failure::new("terms", message, "write one tag a line").exit(Exit::Usage)
+    })?;
+    Terms::parse(&tags).map_err(|error| {
+        let message = format!("{}: {error}", path.display());
+        let next = "correct the tag; the Universal Data License says what each may be";
+        Failure::new(error.code(), message, next).exit(Exit::Usage)
+    })
+}
+
+/// One tag a line; empty lines and lines that begin with '#' do not count. The error is a line's number.
+fn tags(text: &str) -> Result<Vec<Tag>, usize> {
+    let mut tags = Vec::new();
+    for (place, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let (name, value) = line.split_once(':').ok_or(place + 1)?;
+        tags.push(Tag::new(name.trim(), value.trim()));
+    }
+    Ok(tags)
+}
+
 /// Terms as the ledger takes them: what the tags say, paid to the holders of the shares.
 ///
 /// # Errors
@@ -77,6 +118,22 @@ mod tests {
             let terms = preset(text).unwrap();
             assert_eq!(of_tags(&terms.to_tags()).unwrap(), terms, "{text}");
         }
+    }
+
+    #[test]
+    fn a_file_of_tags_names_terms_too() {
+        let share = presets::share_with_credit("10%".parse().unwrap());
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let lines = share
+            .to_tags()
+            .into_iter()
+            .map(|tag| format!("{}: {}\n", tag.name, tag.value));
+        let text = format!("# terms\n\n{}", lines.collect::<String>());
+        fs::write(file.path(), text).unwrap();
+        let name = format!("file:{}", file.path().display());
+        assert_eq!(named(&name).unwrap(), share);
+        assert_eq!(named("credit=10%").unwrap(), share);
+        assert_eq!(tags("A: b\nc"), Err(2));
     }
 
     #[test]

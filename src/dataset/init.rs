@@ -56,7 +56,7 @@ pub struct InitArgs {
 pub fn run(session: &Session, args: &InitArgs) -> Result<(), Failure> {
     let bytes = read_csv(&args.csv)?;
     let spec = spec(args, &bytes)?;
-    let terms = args.terms.as_deref().map(terms::preset).transpose()?;
+    let terms = args.terms.as_deref().map(terms::named).transpose()?;
     let license = terms.map(|terms| terms.to_tags()).unwrap_or_default();
     let attribution = Text::new(args.attribution.clone())
         .map_err(|error| usage("attribution", error, "say it in one line"))?;

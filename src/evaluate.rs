@@ -1,0 +1,118 @@
+//! `lode evaluate`: stake, take seats, score, and be paid for it.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | `duty` | what a seat owes now; pure |
+//! | `desk` | what of a seat's work is on the disk, and in which order it gets there |
+//! | `seat` | the work itself: check, score, commit, reveal |
+//! | `daemon` | all seats of this account, for as long as the process lives |
+//! | `leaf` | one prediction of anyone, recomputed |
+
+mod daemon;
+mod desk;
+mod duty;
+mod leaf;
+mod seat;
+
+use protocol::record::{Action, JoinEvaluators};
+
+use crate::account::amount;
+use crate::failure::Failure;
+use crate::session::Session;
+
+/// What `lode evaluate` can do.
+#[derive(clap::Subcommand)]
+pub enum Command {
+    /// Put up a stake and join the evaluators, or add to a stake.
+    ///
+    /// Every evaluator that is registered when a bounty's test key is out gets a
+    /// seat in it, and has to work: a seat that stays silent loses 1 % of its stake,
+    /// one that commits and does not reveal loses 10 % (the network's parameters
+    /// say how much). Keep 'lode evaluate run' running from the moment you join.
+    Join {
+        /// How many LODE, as 1000.
+        stake: String,
+    },
+    /// Leave the evaluators and take the stake back, once no seat is at work.
+    Leave,
+    /// Do what the seats of this account owe, for as long as this runs.
+    ///
+    /// It may be stopped, killed and started again at any moment: what it
+    /// commits to is on the disk before it is sent ($LODE_HOME/evaluator), so a
+    /// restart goes on with the same batch and scores nothing twice. Keep that
+    /// folder: without it a commitment cannot be revealed. Run it once for each
+    /// account, on one machine only.
+    Run {
+        #[command(flatten)]
+        options: RunOptions,
+        /// Do what is owed now, and end.
+        #[arg(long)]
+        once: bool,
+    },
+    /// Do what the seat in one bounty owes now, and end.
+    Once {
+        /// The bounty: its id, the beginning of it, or its title.
+        bounty: String,
+        #[command(flatten)]
+        options: RunOptions,
+    },
+    /// Recompute one prediction, and hold it against what each evaluator published.
+    Reproduce {
+        /// The bounty: its id, the beginning of it, or its title.
+        bounty: String,
+        /// The submission's id.
+        submission: String,
+        /// The example of the test set, counted from 0.
+        example: u32,
+    },
+}
+
+/// How scoring is carried out; none of it changes a bit.
+#[derive(clap::Args, Clone, Copy, Debug)]
+pub struct RunOptions {
+    /// Threads of a product [default: LODE_THREADS, or the machine's].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+}
+
+impl RunOptions {
+    /// The same for the evaluator.
+    pub fn options(self) -> evaluator::Options {
+        evaluator::Options {
+            threads: self.threads.map(usize::from),
+            ..evaluator::Options::default()
+        }
+    }
+}
+
+/// Runs `lode evaluate …`.
+///
+/// # Errors
+/// The node cannot be asked, or refuses; a machine's fault kept the work from being done.
+pub fn run(command: &Command, session: &Session) -> Result<(), Failure> {
+    match command {
+        Command::Join { stake } => {
+            let stake = amount(stake)?;
+            let body = JoinEvaluators { stake };
+            let warning = format!(
+                "Put up {} LODE. From the next test key on you have to score every bounty: run \
+                 'lode evaluate run'.",
+                stake.to_lode_string()
+            );
+            let acted = session.act(&Action::JoinEvaluators { body }, Some(&warning))?;
+            session.report(&acted, "joined. Next: lode evaluate run")
+        }
+        Command::Leave => {
+            let warning = "Leave the evaluators and take the stake back.";
+            let acted = session.act(&Action::LeaveEvaluators, Some(warning))?;
+            session.report(&acted, "left; the stake is back")
+        }
+        Command::Run { options, once } => daemon::run(session, options.options(), *once),
+        Command::Once { bounty, options } => daemon::once(session, options.options(), bounty),
+        Command::Reproduce {
+            bounty,
+            submission,
+            example,
+        } => leaf::reproduce(session, bounty, submission, *example),
+    }
+}

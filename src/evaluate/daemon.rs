@@ -1,0 +1,345 @@
+//! All seats of an account, bounty by bounty, for as long as the process lives.
+//!
+//! It may end at any moment: what matters is on the disk before it is sent. What
+//! goes wrong with one bounty is said, tried again later, and keeps no other
+//! bounty waiting.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use client::PhaseFilter;
+use evaluator::Options;
+use protocol::api::BountyView;
+use protocol::id::ItemId;
+use protocol::receipt::Phase;
+use protocol::report::Outcome;
+use serde_json::json;
+
+use super::desk::{KEPT_AFTER_END_MS, room, tidy};
+use super::duty;
+use super::seat::{Step, Worker};
+use crate::failure::{Exit, Failure};
+use crate::out;
+use crate::session::{Session, lock};
+use crate::watch::{Watch, now};
+
+/// Whatever the stream says, the node is looked at so often.
+const POLL: Duration = Duration::from_secs(10);
+
+/// The longest wait before another try.
+const RETRY_MAX: Duration = Duration::from_secs(30);
+
+/// What has to be done first: reveals are quick and late ones are dear, scoring is long.
+const PHASES: [PhaseFilter; 3] = [
+    PhaseFilter::ScoreReveal,
+    PhaseFilter::TestCheck,
+    PhaseFilter::Score,
+];
+
+/// A bounty with which something went wrong.
+struct Trouble {
+    tries: u32,
+    until: Instant,
+    said: String,
+}
+
+fn worker(session: &Session, options: Options) -> Result<Worker<'_>, Failure> {
+    let client = session.client()?;
+    let path = room(session.home(), session.address()?).join("lock");
+    let lock = lock(&path)?.ok_or_else(|| {
+        let message = "another process evaluates for this account already";
+        Failure::new("locked", message, "let it work, or stop it first").exit(Exit::Later)
+    })?;
+    let signer = session.signer()?;
+    Ok(Worker {
+        session,
+        client,
+        me: signer.address(),
+        signer,
+        options,
+        test_set: None,
+        failed: BTreeMap::new(),
+        _lock: lock,
+    })
+}
+
+/// `lode evaluate once BOUNTY`.
+///
+/// # Errors
+/// There is no seat, or something went wrong.
+pub fn once(session: &Session, options: Options, bounty: &str) -> Result<(), Failure> {
+    let id = session.bounty_id(bounty)?;
+    let client = session.client()?;
+    let me = session.address()?;
+    let mut view = client.bounty(id)?;
+    if view.seats.is_empty() {
+        return say_idle(session, &view);
+    }
+    if duty::seat_of(&view, me).is_none() {
+        let message = format!("{me} has no seat in this bounty");
+        let next =
+            "seats go to all who are evaluators when the test check begins: 'lode evaluate join'";
+        return Err(Failure::new("no_seat", message, next).exit(Exit::Rejected));
+    }
+    let Some(owed) = duty::duty(&view, me) else {
+        return say_idle(session, &view);
+    };
+    if session.global.dry_run {
+        if session.json() {
+            return out::json("duty", &json!({ "bounty": id, "owed": owed.name() }));
+        }
+        let text = "dry run: nothing was computed or sent. Owed now";
+        return out::line(&format!("{text}: {}", owed.text()));
+    }
+    let mut worker = worker(session, options)?;
+    loop {
+        session.settle_outbox(me)?;
+        view = client.bounty(id)?;
+        match worker.step(&view)? {
+            Step::Nothing => return Ok(()),
+            step => say(session, &view, &step)?,
+        }
+    }
+}
+
+fn say_idle(session: &Session, view: &BountyView) -> Result<(), Failure> {
+    let phase = PhaseFilter::of(&view.summary.phase).name();
+    let until = out::time(view.summary.until_ms);
+    if session.json() {
+        return out::json(
+            "duty",
+            &json!({ "bounty": view.summary.id, "owed": null, "phase": phase }),
+        );
+    }
+    out::line(&format!(
+        "nothing is owed now: the phase is {phase} until {until}"
+    ))
+}
+
+/// `lode evaluate run`.
+///
+/// # Errors
+/// There is no key, or the node is of another version; with `once`, whatever went wrong.
+pub fn run(session: &Session, options: Options, once: bool) -> Result<(), Failure> {
+    if session.global.dry_run {
+        let next = "for one bounty there is 'lode evaluate once BOUNTY --dry-run'";
+        return Err(Failure::new("usage", "a daemon has no dry run", next).exit(Exit::Usage));
+    }
+    let mut worker = worker(session, options)?;
+    let client = worker.client;
+    if !session.json() {
+        eprintln!("evaluating as {} at {}", worker.me, client.url());
+    }
+    if client.account(worker.me)?.evaluator.is_none() {
+        eprintln!("note: this account is no evaluator: 'lode evaluate join STAKE' makes it one");
+    }
+    let mut troubles = BTreeMap::new();
+    let mut watch = Watch::new(client);
+    let mut tidied: Option<Instant> = None;
+    let mut offline = false;
+    loop {
+        let is_due = tidied.is_none_or(|at| now().duration_since(at) > Duration::from_secs(3_600));
+        if is_due {
+            clear(&worker);
+            tidied = Some(now());
+        }
+        let wait = match turn(&mut worker, &mut troubles) {
+            Ok(busy) => {
+                if std::mem::take(&mut offline) && !session.json() {
+                    eprintln!("the node answers again");
+                }
+                if once && !busy {
+                    return match troubles.into_values().next() {
+                        None => Ok(()),
+                        Some(trouble) => Err(Failure::new(
+                            "not_done",
+                            trouble.said,
+                            "run it again, or leave 'lode evaluate run' running",
+                        )
+                        .exit(Exit::Later)),
+                    };
+                }
+                if busy { Duration::ZERO } else { POLL }
+            }
+            Err(failure) if once => return Err(failure),
+            Err(failure) => {
+                if !std::mem::replace(&mut offline, true) {
+                    failure.print(session.json());
+                }
+                Duration::from_secs(2)
+            }
+        };
+        let next = troubles
+            .values()
+            .map(|trouble: &Trouble| trouble.until)
+            .min();
+        let wait = next.map_or(wait, |at| wait.min(at.saturating_duration_since(now())));
+        watch.wait(wait);
+    }
+}
+
+/// One look at every bounty that may want something; whether more is to be done at once.
+fn turn(
+    worker: &mut Worker<'_>,
+    troubles: &mut BTreeMap<ItemId, Trouble>,
+) -> Result<bool, Failure> {
+    worker.session.settle_outbox(worker.me)?;
+    let mut ids = Vec::new();
+    for phase in PHASES {
+        for bounty in worker.client.bounties(Some(phase)) {
+            ids.push(bounty?.id);
+        }
+    }
+    troubles.retain(|id, _| ids.contains(id));
+    let mut busy = false;
+    for id in ids {
+        if troubles
+            .get(&id)
+            .is_some_and(|trouble| trouble.until > now())
+        {
+            continue;
+        }
+        let view = worker.client.bounty(id)?;
+        match worker.step(&view) {
+            Ok(Step::Nothing) => {
+                troubles.remove(&id);
+            }
+            Ok(Step::Again) => busy = true,
+            Ok(step) => {
+                troubles.remove(&id);
+                say(worker.session, &view, &step)?;
+                busy = true;
+            }
+            Err(failure) => note(worker.session, &view, &failure, troubles),
+        }
+    }
+    Ok(busy)
+}
+
+/// Says a failure, unless it was the last thing said of this bounty, and plans another try.
+fn note(
+    session: &Session,
+    view: &BountyView,
+    failure: &Failure,
+    troubles: &mut BTreeMap<ItemId, Trouble>,
+) {
+    let id = view.summary.id;
+    let said = format!("{}: {}", view.summary.title, failure.message);
+    let tries = match troubles.get(&id) {
+        Some(trouble) if trouble.said == said => trouble.tries + 1,
+        _ => {
+            if session.json() {
+                failure.print(true);
+            } else {
+                eprintln!(
+                    "error[{}]: {said}\n  next: {}",
+                    failure.code, failure.next_step
+                );
+            }
+            0
+        }
+    };
+    let length_ms = duty::length_ms(&view.posting.schedule, &view.summary.phase);
+    let until = now() + retry_after(tries, length_ms);
+    troubles.insert(id, Trouble { tries, until, said });
+}
+
+/// How long to wait after so many tries in a phase of this length.
+fn retry_after(tries: u32, length_ms: u64) -> Duration {
+    let doubled = Duration::from_millis(500) * 2_u32.pow(tries.min(10));
+    // In a short phase the last try must not come after its end.
+    let most = Duration::from_millis((length_ms / 20).max(250));
+    doubled.min(RETRY_MAX).min(most)
+}
+
+/// Removes the work on bounties that ended long ago.
+fn clear(worker: &Worker<'_>) {
+    let Ok(status) = worker.client.status() else {
+        return;
+    };
+    let is_over = |bounty| {
+        let Ok(view) = worker.client.bounty(bounty) else {
+            return false;
+        };
+        let ended = matches!(view.summary.phase, Phase::Settled | Phase::Void(_));
+        ended && view.summary.until_ms.saturating_add(KEPT_AFTER_END_MS) < status.clock_ms
+    };
+    for bounty in tidy(worker.session.home(), worker.me, is_over) {
+        if !worker.session.json() {
+            eprintln!("removed the work on {bounty}: it ended a day ago");
+        }
+    }
+}
+
+fn say(session: &Session, view: &BountyView, step: &Step) -> Result<(), Failure> {
+    let (bounty, title) = (view.summary.id, &view.summary.title);
+    let (event, text, fields) = match step {
+        Step::Nothing | Step::Again => return Ok(()),
+        Step::Scored(submission, outcome) => (
+            "scored",
+            format!("{submission}: {}", outcome_text(outcome)),
+            json!({ "submission": submission, "outcome": outcome }),
+        ),
+        Step::Attested(outcome, record) => (
+            "attested_test_set",
+            format!("attested the test set: {outcome:?}"),
+            json!({ "outcome": outcome, "record": record }),
+        ),
+        Step::Committed {
+            attestations,
+            unavailable,
+            record,
+        } => (
+            "committed",
+            match unavailable {
+                0 => format!("committed to a batch of {attestations}"),
+                some => {
+                    format!("committed to a batch of {attestations}, {some} of them unavailable")
+                }
+            },
+            json!({ "attestations": attestations, "unavailable": unavailable, "record": record }),
+        ),
+        Step::Revealed(count, record) => (
+            "revealed",
+            format!("revealed the batch of {count}"),
+            json!({ "attestations": count, "record": record }),
+        ),
+    };
+    if !session.json() {
+        eprintln!("{title}: {text}");
+        return Ok(());
+    }
+    let mut line = json!({ "event": event, "bounty": bounty });
+    if let (Some(line), Some(fields)) = (line.as_object_mut(), fields.as_object()) {
+        line.extend(fields.clone());
+    }
+    out::json_line("evaluator_event", line)
+}
+
+/// An outcome in few words.
+pub fn outcome_text(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Scored { score, .. } => format!("scored {score}"),
+        Outcome::Invalid { code, place } => format!("invalid, {code} at {place}"),
+        Outcome::BadSeal { chunk } => format!("bad seal, chunk {chunk}"),
+        Outcome::Unavailable => "unavailable".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_double_and_stay_within_the_phase() {
+        let ms = |tries, length_ms| retry_after(tries, length_ms).as_millis();
+        let day = 24 * 3_600_000;
+        assert_eq!(
+            [0, 1, 2, 9].map(|tries| ms(tries, day)),
+            [500, 1_000, 2_000, 30_000]
+        );
+        assert_eq!(ms(40, day), 30_000);
+        assert_eq!(ms(5, 10_000), 500);
+        assert_eq!(ms(0, 0), 250);
+    }
+}

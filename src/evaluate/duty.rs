@@ -1,0 +1,164 @@
+//! What a seat owes now. No clock, no disk: a bounty as the node shows it, and a time.
+
+use protocol::api::{BountyView, SeatView, SubmissionView};
+use protocol::id::Address;
+use protocol::receipt::Phase;
+use protocol::record::{Attestation, Schedule};
+
+/// The longest time before a phase's end in which a machine's own failure becomes 'unavailable'.
+const URGENT_MS_MAX: u64 = 10 * 60_000;
+
+/// The longest time before a phase's end in which no other model is begun.
+const LAST_CALL_MS_MAX: u64 = 2 * 60_000;
+
+/// Something that a seat has to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Duty {
+    /// Say whether the test set opens and is well formed.
+    TestSet,
+    /// Score every revealed submission and commit to the batch.
+    Commit,
+    /// Reveal the batch.
+    Reveal,
+}
+
+impl Duty {
+    /// The stable name in JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::TestSet => "test_set",
+            Self::Commit => "commit",
+            Self::Reveal => "reveal",
+        }
+    }
+
+    /// The same for people.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::TestSet => "a word on the test set",
+            Self::Commit => "scores of all revealed submissions, and a commitment to them",
+            Self::Reveal => "the reveal of the committed batch",
+        }
+    }
+}
+
+/// The seat of an account, if it has one.
+pub fn seat_of(bounty: &BountyView, me: Address) -> Option<&SeatView> {
+    bounty.seats.iter().find(|seat| seat.evaluator == me)
+}
+
+/// What this account's seat owes now.
+pub fn duty(bounty: &BountyView, me: Address) -> Option<Duty> {
+    of_seat(&bounty.summary.phase, seat_of(bounty, me)?)
+}
+
+fn of_seat(phase: &Phase, seat: &SeatView) -> Option<Duty> {
+    match phase {
+        Phase::TestCheck if seat.test_set.is_none() => Some(Duty::TestSet),
+        Phase::Score if seat.commitment.is_none() => Some(Duty::Commit),
+        Phase::ScoreReveal if seat.commitment.is_some() && seat.attestations.is_none() => {
+            Some(Duty::Reveal)
+        }
+        _ => None,
+    }
+}
+
+/// Whether this account's seat has committed and its time to reveal has not come.
+pub fn is_waiting(bounty: &BountyView, me: Address) -> bool {
+    let is_committed = seat_of(bounty, me).is_some_and(|seat| seat.commitment.is_some());
+    is_committed && bounty.summary.phase == Phase::Score
+}
+
+/// How long a phase is by the schedule.
+pub fn length_ms(schedule: &Schedule, phase: &Phase) -> u64 {
+    match phase {
+        Phase::Open => schedule.open_ms,
+        Phase::TestKey => schedule.test_key_ms,
+        Phase::TestCheck => schedule.test_check_ms,
+        Phase::Reveal => schedule.reveal_ms,
+        Phase::Score => schedule.score_ms,
+        Phase::ScoreReveal => schedule.score_reveal_ms,
+        Phase::Challenge => schedule.challenge_ms,
+        Phase::Settled | Phase::Void(_) => 0,
+    }
+}
+
+/// Whether the phase ends so soon that what could not be fetched until now is 'unavailable'.
+pub fn is_urgent(now_ms: u64, until_ms: u64, length_ms: u64) -> bool {
+    until_ms.saturating_sub(now_ms) <= URGENT_MS_MAX.min(length_ms / 5)
+}
+
+/// Whether the phase ends so soon that what is scored has to be committed now.
+pub fn is_last_call(now_ms: u64, until_ms: u64, length_ms: u64) -> bool {
+    until_ms.saturating_sub(now_ms) <= LAST_CALL_MS_MAX.min(length_ms / 10)
+}
+
+/// The submissions that a batch speaks of, in the order of commitment.
+pub fn revealed(bounty: &BountyView) -> impl Iterator<Item = &SubmissionView> {
+    let submissions = bounty.submissions.iter();
+    submissions.filter(|submission| submission.key.is_some())
+}
+
+/// Whether a batch speaks of exactly the revealed submissions, in their order.
+pub fn is_complete(bounty: &BountyView, batch: &[Attestation]) -> bool {
+    let named = batch.iter().map(|attestation| attestation.submission);
+    revealed(bounty).map(|submission| submission.id).eq(named)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use protocol::Digest;
+    use protocol::report::TestOutcome;
+
+    #[test]
+    fn a_seat_owes_one_thing_a_phase_and_once() {
+        let mut seat = SeatView {
+            evaluator: Address([1; 32]),
+            test_set: None,
+            commitment: None,
+            attestations: None,
+            leaves: None,
+        };
+        let phases = [
+            Phase::Open,
+            Phase::TestCheck,
+            Phase::Reveal,
+            Phase::Score,
+            Phase::ScoreReveal,
+            Phase::Settled,
+        ];
+        let owed = |seat: &SeatView| phases.map(|phase| of_seat(&phase, seat));
+        let (test, commit) = (Some(Duty::TestSet), Some(Duty::Commit));
+        // Without a commitment there is nothing to reveal.
+        assert_eq!(owed(&seat), [None, test, None, commit, None, None]);
+        seat.test_set = Some(TestOutcome::Ok);
+        seat.commitment = Some(Digest([2; 32]));
+        let reveal = Some(Duty::Reveal);
+        assert_eq!(owed(&seat), [None, None, None, None, reveal, None]);
+        seat.attestations = Some(Vec::new());
+        assert_eq!(owed(&seat), [None; 6]);
+    }
+
+    #[test]
+    fn only_the_end_of_a_phase_is_urgent() {
+        let day = 24 * 3_600_000;
+        for (left_ms, length_ms, urgent, last) in [
+            (day, day, false, false),
+            (10 * 60_000 + 1, day, false, false),
+            (10 * 60_000, day, true, false),
+            (2 * 60_000, day, true, true),
+            (3_000, 10_000, false, false),
+            (2_000, 10_000, true, false),
+            (1_000, 10_000, true, true),
+            (0, 10_000, true, true),
+        ] {
+            let found = (
+                is_urgent(7, 7 + left_ms, length_ms),
+                is_last_call(7, 7 + left_ms, length_ms),
+            );
+            assert_eq!(found, (urgent, last), "{left_ms} of {length_ms}");
+        }
+        assert!(is_urgent(9, 7, 10_000), "a phase that is over");
+    }
+}

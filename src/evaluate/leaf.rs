@@ -1,0 +1,237 @@
+//! One prediction, recomputed, against what each evaluator published.
+
+use std::io::Read;
+
+use evaluator::report::LEAVES_BYTES_MAX;
+use evaluator::{Job, TestSet, reproduce_example};
+use protocol::api::{BountyView, SeatView};
+use protocol::id::{Address, ItemId};
+use protocol::report::{Leaf, Outcome, predictions_root};
+use serde::Serialize;
+
+use super::seat::no_verdict;
+use crate::failure::{Exit, Failure};
+use crate::out;
+use crate::sealing::{OpenError, Store, open_folder};
+use crate::session::Session;
+
+/// What an evaluator published for the example.
+#[derive(Serialize)]
+struct Published {
+    evaluator: Address,
+    /// `same`, `differs`, `not_scored`, `not_published`, `not_its_root`.
+    finding: &'static str,
+    outputs: Option<Vec<f32>>,
+}
+
+/// `lode evaluate reproduce`.
+///
+/// # Errors
+/// Keys are not out yet, something is not held; or an evaluator published other bits.
+pub fn reproduce(
+    session: &Session,
+    bounty: &str,
+    submission: &str,
+    example: u32,
+) -> Result<(), Failure> {
+    let client = session.client()?;
+    let bounty = client.bounty(session.bounty_id(bounty)?)?;
+    let id: ItemId = crate::submission::id(submission)?;
+    let found = bounty.submissions.iter().find(|one| one.id == id);
+    let Some(found) = found else {
+        let next = "look at 'lode submission list BOUNTY'";
+        let message = format!("{id} is no submission to this bounty");
+        return Err(Failure::new("unknown_submission", message, next).exit(Exit::NotFound));
+    };
+    let (Some(test_key), Some(key)) = (&bounty.test_key, &found.key) else {
+        let message = "the keys of test set and submission are not both out";
+        let next = "wait for the phase 'score'";
+        return Err(Failure::new("sealed", message, next).exit(Exit::Later));
+    };
+    let temp = tempfile::tempdir().map_err(|error| Failure::io(&std::env::temp_dir(), &error))?;
+    let (test, model) = (temp.path().join("test"), temp.path().join("model"));
+    open_folder(&bounty.posting.test_set, test_key, client, &test).map_err(not_open)?;
+    open_folder(&found.sealed, key, client, &model).map_err(not_open)?;
+    let benchmark = &bounty.posting.benchmark;
+    let job = Job {
+        benchmark,
+        model_dir: &model,
+        test_dir: &test,
+    };
+    let examples = TestSet::load(benchmark, &test).map_err(no_verdict)?.len();
+    let ours = reproduce_example(&job, example).map_err(|error| {
+        Failure::new(
+            "no_leaf",
+            error,
+            "choose an example of the test set and a submission that can be scored",
+        )
+    })?;
+    let mut published = Vec::new();
+    for seat in &bounty.seats {
+        published.push(compare(session, &bounty, seat, id, examples, &ours)?);
+    }
+    show(session, id, &ours, &published)?;
+    match published
+        .iter()
+        .find(|one| matches!(one.finding, "differs" | "not_its_root"))
+    {
+        None => Ok(()),
+        Some(other) => Err(Failure::new(
+            "leaf_differs",
+            format_args!(
+                "{} published something else for example {example}",
+                other.evaluator
+            ),
+            "compute it on another machine too; the bits of an honest evaluator are the same everywhere",
+        )),
+    }
+}
+
+fn not_open(error: OpenError) -> Failure {
+    let next = "a folder that does not open has no predictions";
+    match error {
+        OpenError::Machine(failure) => failure,
+        OpenError::Chunk(chunk) => {
+            Failure::new("bad_seal", format!("chunk {chunk} does not open"), next)
+        }
+        OpenError::Archive(what) => Failure::new("archive", what, next),
+    }
+}
+
+fn compare(
+    session: &Session,
+    bounty: &BountyView,
+    seat: &SeatView,
+    submission: ItemId,
+    examples: u32,
+    ours: &Leaf,
+) -> Result<Published, Failure> {
+    let published = |finding, leaf: Option<&Leaf>| Published {
+        evaluator: seat.evaluator,
+        finding,
+        outputs: leaf.map(outputs),
+    };
+    let (Some(batch), leaves) = (&seat.attestations, seat.leaves) else {
+        return Ok(published("not_published", None));
+    };
+    let mut before = 0;
+    let mut root = None;
+    for attestation in batch {
+        let Outcome::Scored {
+            predictions_root, ..
+        } = &attestation.outcome
+        else {
+            continue;
+        };
+        if attestation.submission == submission {
+            root = Some(*predictions_root);
+            break;
+        }
+        before += 1;
+    }
+    let (Some(root), Some(blob)) = (root, leaves) else {
+        return Ok(published("not_scored", None));
+    };
+    let _ = bounty;
+    if blob.size_bytes > LEAVES_BYTES_MAX {
+        return Ok(published("not_its_root", None));
+    }
+    let mut bytes = Vec::new();
+    let path = std::path::Path::new("leaves");
+    let mut file = session.client()?.fetch(blob)?;
+    file.read_to_end(&mut bytes)
+        .map_err(|error| Failure::io(path, &error))?;
+    let leaves = leaves_of(&bytes, before, examples);
+    match leaves {
+        Some(leaves) if predictions_root(&leaves) == root => {
+            let theirs = &leaves[ours.index as usize];
+            let finding = if theirs == ours { "same" } else { "differs" };
+            Ok(published(finding, Some(theirs)))
+        }
+        _ => Ok(published("not_its_root", None)),
+    }
+}
+
+/// The leaves of the submission that has `before` scored ones before it.
+fn leaves_of(bytes: &[u8], before: usize, examples: u32) -> Option<Vec<Leaf>> {
+    let mut rest = bytes;
+    for _ in 0..before {
+        for _ in 0..examples {
+            (_, rest) = Leaf::split_from(rest)?;
+        }
+    }
+    let mut leaves = Vec::new();
+    for _ in 0..examples {
+        let (leaf, after) = Leaf::split_from(rest)?;
+        leaves.push(leaf);
+        rest = after;
+    }
+    Some(leaves)
+}
+
+fn outputs(leaf: &Leaf) -> Vec<f32> {
+    leaf.output_bits
+        .iter()
+        .map(|&bits| f32::from_bits(bits))
+        .collect()
+}
+
+fn show(
+    session: &Session,
+    submission: ItemId,
+    ours: &Leaf,
+    published: &[Published],
+) -> Result<(), Failure> {
+    if session.json() {
+        let value = serde_json::json!({
+            "submission": submission,
+            "example": ours.index,
+            "output_bits": ours.output_bits,
+            "outputs": outputs(ours),
+            "published": published,
+        });
+        return out::json("reproduction", &value);
+    }
+    let text = |outputs: &[f32]| {
+        let outputs: Vec<String> = outputs.iter().map(|value| format!("{value:?}")).collect();
+        outputs.join(" ")
+    };
+    out::line(&format!(
+        "example {}, recomputed: {}",
+        ours.index,
+        text(&outputs(ours))
+    ))?;
+    let rows = published.iter().map(|one| {
+        let theirs = match one.finding {
+            "differs" => one.outputs.as_deref().map(text).unwrap_or_default(),
+            _ => String::new(),
+        };
+        vec![
+            one.evaluator.to_string(),
+            one.finding.replace('_', " "),
+            theirs,
+        ]
+    });
+    out::line(&out::table(&["evaluator", "published", ""], &[], rows.collect()).to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn leaves_are_found_behind_those_of_earlier_submissions() {
+        let leaf = |index: u32, value: f32| Leaf::new(index, &[value, 1.0]);
+        let first = [leaf(0, 1.5), leaf(1, 2.5)];
+        let second = [leaf(0, 3.5), leaf(1, 4.5)];
+        let bytes: Vec<u8> = first
+            .iter()
+            .chain(&second)
+            .flat_map(Leaf::to_bytes)
+            .collect();
+        assert_eq!(leaves_of(&bytes, 0, 2).unwrap(), first);
+        assert_eq!(leaves_of(&bytes, 1, 2).unwrap(), second);
+        assert_eq!(leaves_of(&bytes, 2, 2), None);
+        assert_eq!(leaves_of(&bytes[..bytes.len() - 1], 1, 2), None);
+    }
+}

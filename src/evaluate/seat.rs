@@ -1,0 +1,361 @@
+//! A seat at work: one step at a time, so that a long scoring keeps no other bounty waiting.
+//!
+//! A machine's own failure is no verdict: it is tried again, and only when the
+//! phase is about to end does it become `unavailable`.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use client::Client;
+use evaluator::fault::Failure as Verdict;
+use evaluator::job::evaluate_model;
+use evaluator::{Options, Report, TestSet, check_test_set, load_model};
+use protocol::api::{BountyView, RecordView, SubmissionView};
+use protocol::id::{Address, Digest, ItemId};
+use protocol::record::{
+    Action, AttestTestSet, Attestation, BlobRef, CommitAttestations, RevealAttestations,
+    attestation_commitment,
+};
+use protocol::report::{Outcome, TestOutcome};
+use protocol::seal::SealKey;
+use wallet::Signer;
+
+use super::desk::Desk;
+use super::duty::{self, Duty};
+use crate::failure::{Exit, Failure};
+use crate::sealing::{Store, open_folder};
+use crate::session::{Session, entropy};
+
+/// What one step came to.
+pub enum Step {
+    /// Nothing is owed now.
+    Nothing,
+    /// A submission has a report; more is owed.
+    Scored(ItemId, Outcome),
+    /// A report was not readable and will be made again; more is owed.
+    Again,
+    /// The word on the test set is on the log.
+    Attested(TestOutcome, ItemId),
+    /// The commitment is on the log.
+    Committed {
+        attestations: usize,
+        unavailable: usize,
+        record: ItemId,
+    },
+    /// The batch is on the log.
+    Revealed(usize, ItemId),
+}
+
+/// An account that works.
+pub struct Worker<'a> {
+    pub session: &'a Session,
+    pub client: &'a Client,
+    pub signer: Box<dyn Signer>,
+    pub me: Address,
+    pub options: Options,
+    /// The test set that was read last.
+    pub test_set: Option<(ItemId, TestSet)>,
+    /// Submissions that this machine could not score, since the last wait.
+    pub failed: BTreeMap<ItemId, Failure>,
+    /// Nobody else works for this account here.
+    pub _lock: File,
+}
+
+/// Where a phase stands.
+struct Time {
+    is_urgent: bool,
+    is_last_call: bool,
+}
+
+impl Worker<'_> {
+    /// Does the next thing that the seat owes.
+    ///
+    /// # Errors
+    /// The machine's own failure: try again later. Or the commitment on the log is not ours.
+    pub fn step(&mut self, bounty: &BountyView) -> Result<Step, Failure> {
+        let desk = Desk::new(self.session.home(), self.me, bounty.summary.id);
+        let Some(owed) = duty::duty(bounty, self.me) else {
+            if duty::is_waiting(bounty, self.me) {
+                // The sooner it is known that the reveal would fail, the better.
+                self.committed_batch(bounty, &desk)?;
+            }
+            return Ok(Step::Nothing);
+        };
+        desk.open()?;
+        match owed {
+            Duty::TestSet => self.attest_test_set(bounty, &desk),
+            Duty::Commit => self.commit(bounty, &desk),
+            Duty::Reveal => self.reveal(bounty, &desk),
+        }
+    }
+
+    fn time(&self, bounty: &BountyView) -> Result<Time, Failure> {
+        let now_ms = self.client.status()?.clock_ms;
+        let until_ms = bounty.summary.until_ms;
+        let length_ms = duty::length_ms(&bounty.posting.schedule, &bounty.summary.phase);
+        Ok(Time {
+            is_urgent: duty::is_urgent(now_ms, until_ms, length_ms),
+            is_last_call: duty::is_last_call(now_ms, until_ms, length_ms),
+        })
+    }
+
+    fn send(&self, action: &Action) -> Result<RecordView, Failure> {
+        self.session.send(&*self.signer, action)
+    }
+
+    fn attest_test_set(&self, bounty: &BountyView, desk: &Desk) -> Result<Step, Failure> {
+        let outcome = match self.test_outcome(bounty, desk) {
+            Ok(outcome) => outcome,
+            Err(_) if self.time(bounty)?.is_urgent => TestOutcome::Unavailable,
+            Err(failure) => return Err(failure),
+        };
+        let action = Action::AttestTestSet {
+            bounty: bounty.summary.id,
+            body: AttestTestSet {
+                outcome: outcome.clone(),
+            },
+        };
+        Ok(Step::Attested(outcome, self.send(&action)?.id))
+    }
+
+    fn test_outcome(&self, bounty: &BountyView, desk: &Desk) -> Result<TestOutcome, Failure> {
+        let dir = desk.test_dir();
+        if dir.exists() {
+            // It may have been torn by a power cut: only a good word counts without a second look.
+            if let Ok((TestOutcome::Ok, _)) = check_test_set(&bounty.posting.benchmark, &dir) {
+                return Ok(TestOutcome::Ok);
+            }
+            fs::remove_dir_all(&dir).map_err(|error| Failure::io(&dir, &error))?;
+        }
+        let sealed = &bounty.posting.test_set;
+        if let Err(error) = open_folder(sealed, test_key(bounty)?, self.client, &dir) {
+            return error.test_outcome();
+        }
+        let checked = check_test_set(&bounty.posting.benchmark, &dir);
+        checked.map(|(outcome, _)| outcome).map_err(no_verdict)
+    }
+
+    /// The test set, read once for all submissions.
+    fn load_test_set(&mut self, bounty: &BountyView, desk: &Desk) -> Result<(), Failure> {
+        let id = bounty.summary.id;
+        if self.test_set.as_ref().is_some_and(|(of, _)| *of == id) {
+            return Ok(());
+        }
+        match self.test_outcome(bounty, desk)? {
+            TestOutcome::Ok => {}
+            other => {
+                let message = format!("the test set is not usable here: {other:?}");
+                let next = "compare with what other evaluators said: 'lode bounty show'";
+                return Err(Failure::new("test_set", message, next));
+            }
+        }
+        let test_set = TestSet::load(&bounty.posting.benchmark, &desk.test_dir());
+        self.test_set = Some((id, test_set.map_err(no_verdict)?));
+        Ok(())
+    }
+
+    fn commit(&mut self, bounty: &BountyView, desk: &Desk) -> Result<Step, Failure> {
+        let id = bounty.summary.id;
+        let batch = match desk.batch()? {
+            // The commitment to it may have been on its way when the process died.
+            Some(batch) if duty::is_complete(bounty, &batch.attestations) => batch,
+            _ => {
+                if let Some(step) = self.score_next(bounty, desk)? {
+                    return Ok(step);
+                }
+                let Some(batch) = self.batch(bounty, desk)? else {
+                    return Ok(Step::Again);
+                };
+                desk.keep_batch(&batch)?;
+                batch
+            }
+        };
+        let commitment = attestation_commitment(id, self.me, &batch);
+        let body = CommitAttestations { commitment };
+        let view = self.send(&Action::CommitAttestations { bounty: id, body })?;
+        let unavailable = batch.attestations.iter();
+        let unavailable = unavailable.filter(|one| one.outcome == Outcome::Unavailable);
+        Ok(Step::Committed {
+            attestations: batch.attestations.len(),
+            unavailable: unavailable.count(),
+            record: view.id,
+        })
+    }
+
+    /// Scores the next submission that has no report; none if the batch can be made.
+    fn score_next(&mut self, bounty: &BountyView, desk: &Desk) -> Result<Option<Step>, Failure> {
+        let mut left = duty::revealed(bounty).filter(|submission| !desk.has_report(submission.id));
+        let next = left.find(|submission| !self.failed.contains_key(&submission.id));
+        let time = self.time(bounty)?;
+        if let Some(submission) = next.filter(|_| !time.is_last_call) {
+            match self.score(bounty, desk, submission) {
+                Ok(report) => {
+                    desk.keep_report(submission.id, &report)?;
+                    return Ok(Some(Step::Scored(submission.id, report.outcome)));
+                }
+                Err(failure) => {
+                    self.failed.insert(submission.id, failure);
+                    return Ok(Some(Step::Again));
+                }
+            }
+        }
+        if time.is_urgent {
+            return Ok(None);
+        }
+        let failed = duty::revealed(bounty).find_map(|submission| {
+            let failure = self.failed.remove(&submission.id)?;
+            Some((submission.id, failure))
+        });
+        let Some((submission, failure)) = failed else {
+            return Ok(None);
+        };
+        for submission in duty::revealed(bounty) {
+            self.failed.remove(&submission.id);
+        }
+        let message = format!(
+            "submission {submission} is not scored yet: {}",
+            failure.message
+        );
+        let next = "it is tried again, and is 'unavailable' if that does not help until the phase is about to end";
+        Err(Failure::new(failure.code, message, next).exit(Exit::Later))
+    }
+
+    fn score(
+        &mut self,
+        bounty: &BountyView,
+        desk: &Desk,
+        submission: &SubmissionView,
+    ) -> Result<Report, Failure> {
+        self.load_test_set(bounty, desk)?;
+        let Some((_, test_set)) = &self.test_set else {
+            return Err(Failure::bug("the test set was just read"));
+        };
+        let benchmark = &bounty.posting.benchmark;
+        let found = |outcome: Outcome, message: Option<String>| Report {
+            arithmetic: benchmark.arithmetic,
+            outcome,
+            examples: test_set.len(),
+            weights_digest: None,
+            metrics: None,
+            message,
+            leaves: Vec::new(),
+        };
+        let key = submission.key.as_ref();
+        let key = key.ok_or_else(|| Failure::bug("a submission without a key is not scored"))?;
+        let dir = desk.model_dir(submission.id);
+        // A process that died may have left it.
+        let _ = fs::remove_dir_all(&dir);
+        if let Err(error) = open_folder(&submission.sealed, key, self.client, &dir) {
+            return Ok(found(error.submission_outcome()?, None));
+        }
+        let scored = catch_unwind(AssertUnwindSafe(|| match load_model(&dir, benchmark) {
+            Ok(model) => Ok(evaluate_model(benchmark, &model, test_set, self.options)),
+            Err(Verdict::Fault(fault)) => Ok(found(fault.outcome(), Some(fault.message))),
+            Err(Verdict::NoVerdict(reason)) => Err(no_verdict(reason)),
+        }));
+        let _ = fs::remove_dir_all(&dir);
+        scored.unwrap_or_else(|_| Err(Failure::bug("the evaluation ended in a panic")))
+    }
+
+    /// The batch, its leaves held by the node; none if a report has to be made again.
+    fn batch(
+        &self,
+        bounty: &BountyView,
+        desk: &Desk,
+    ) -> Result<Option<RevealAttestations>, Failure> {
+        let mut attestations = Vec::new();
+        let mut scored = Vec::new();
+        for submission in duty::revealed(bounty) {
+            let outcome = match desk.has_report(submission.id) {
+                false => Outcome::Unavailable,
+                true => match desk.report(submission.id) {
+                    Some(report) => report.outcome,
+                    None => return Ok(None),
+                },
+            };
+            if matches!(outcome, Outcome::Scored { .. }) {
+                scored.push(submission.id);
+            }
+            attestations.push(Attestation {
+                submission: submission.id,
+                outcome,
+            });
+        }
+        let leaves = match scored.is_empty() {
+            true => None,
+            false => Some(self.client.hold(&mut desk.write_leaves(&scored)?)?),
+        };
+        Ok(Some(RevealAttestations {
+            salt: Digest(*entropy()?),
+            attestations,
+            leaves,
+        }))
+    }
+
+    /// The batch that this seat has committed to.
+    fn committed_batch(
+        &self,
+        bounty: &BountyView,
+        desk: &Desk,
+    ) -> Result<RevealAttestations, Failure> {
+        let id = bounty.summary.id;
+        let committed = duty::seat_of(bounty, self.me).and_then(|seat| seat.commitment);
+        let ours = desk.batch()?;
+        let ours =
+            ours.filter(|batch| Some(attestation_commitment(id, self.me, batch)) == committed);
+        ours.ok_or_else(|| {
+            Failure::new(
+                "other_commitment",
+                format_args!(
+                    "the commitment of this seat is not the batch kept here, so nothing is revealed: another \
+                     machine or another $LODE_HOME has committed for {}",
+                    self.me
+                ),
+                "run 'lode evaluate run' where $LODE_HOME/evaluator has that batch, before the phase ends: a \
+                 commitment without its reveal costs a part of the stake",
+            )
+        })
+    }
+
+    fn reveal(&self, bounty: &BountyView, desk: &Desk) -> Result<Step, Failure> {
+        let id = bounty.summary.id;
+        let batch = self.committed_batch(bounty, desk)?;
+        if let Some(leaves) = batch.leaves {
+            self.hold_leaves(leaves, desk)?;
+        }
+        let count = batch.attestations.len();
+        let view = self.send(&Action::RevealAttestations {
+            bounty: id,
+            body: batch,
+        })?;
+        Ok(Step::Revealed(count, view.id))
+    }
+
+    /// That the node holds the leaves which the batch names; it may have lost them since.
+    fn hold_leaves(&self, leaves: BlobRef, desk: &Desk) -> Result<(), Failure> {
+        if self.client.blob_size(leaves.id)?.is_some() {
+            return Ok(());
+        }
+        let held = self.client.hold(&mut desk.leaves()?)?;
+        if held == leaves {
+            return Ok(());
+        }
+        Err(Failure::new(
+            "leaves_file",
+            "the leaves kept here are not those that the batch names",
+            "restore the bounty's folder in $LODE_HOME/evaluator from a copy",
+        ))
+    }
+}
+
+fn test_key(bounty: &BountyView) -> Result<&SealKey, Failure> {
+    let key = bounty.test_key.as_ref();
+    key.ok_or_else(|| Failure::bug("a committee has a seat only after the test key is out"))
+}
+
+/// Why there is no verdict, as a failure of this machine.
+pub fn no_verdict(reason: evaluator::NoVerdict) -> Failure {
+    let next = "check the disk of $LODE_HOME, and that this version of lode knows the benchmark";
+    Failure::new("no_verdict", reason, next)
+}

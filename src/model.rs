@@ -1,0 +1,178 @@
+//! `lode model`: models as assets.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | `add` | an archive, a digest, terms: an asset |
+//! | `show` | list, one model, its lineage |
+//! | `predict` | predictions for a data-set folder |
+
+mod add;
+mod predict;
+mod show;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use evaluator::fault::Failure as Verdict;
+use evaluator::{LoadedModel, load_model};
+use models::MlpConfig;
+use models::config::CONFIG_BYTES_MAX;
+use models::error::CONFIG_FILE;
+use protocol::Digest;
+use protocol::api::AssetView;
+use protocol::benchmark::{ARITHMETIC_VERSION, Benchmark, Metric, ModelLimits, Task};
+use protocol::record::SealedFolder;
+
+use crate::failure::{Exit, Failure};
+use crate::out;
+use crate::sealing::{OpenError, fetch_folder, open_folder};
+use crate::session::Session;
+
+/// What `lode model` can do.
+#[derive(clap::Subcommand)]
+pub enum Command {
+    /// Register a model that exists already, under terms of your choice.
+    Add(add::Args),
+    /// List the models on the log, newest first.
+    List {
+        /// Only models made by this account: an address or the name of a key here.
+        #[arg(long, value_name = "ACCOUNT")]
+        maker: Option<String>,
+        /// The most to list.
+        #[arg(long, value_name = "N", default_value_t = 100)]
+        limit: usize,
+    },
+    /// Show a model: its terms, what can be bought, what it earned.
+    Show {
+        /// Its id, the beginning of it, or its name.
+        model: String,
+    },
+    /// Download a model folder; what was sealed for a bounty opens with the key on the log.
+    Get {
+        /// Its id, the beginning of it, or its name.
+        model: String,
+        /// Where it goes; must not exist yet.
+        dir: PathBuf,
+    },
+    /// Show what a model was made from, and what its ancestors get of its income.
+    Lineage {
+        /// Its id, the beginning of it, or its name.
+        model: String,
+    },
+    /// Predict the class of every row of a data-set folder: CSV, or with --json JSON.
+    Run {
+        /// A model folder, or a model's id or name.
+        model: String,
+        /// The data-set folder.
+        #[arg(long, value_name = "FOLDER")]
+        data: PathBuf,
+    },
+}
+
+/// Runs `lode model …`.
+///
+/// # Errors
+/// The node cannot be asked, or refuses; a folder cannot be read or written.
+pub fn run(command: &Command, session: &Session) -> Result<(), Failure> {
+    match command {
+        Command::Add(args) => add::run(args, session),
+        Command::List { maker, limit } => show::list(session, maker.as_deref(), *limit),
+        Command::Show { model } => show::show(session, model),
+        Command::Get { model, dir } => {
+            let asset = session.client()?.asset(session.asset_id(model)?)?;
+            if dir.exists() {
+                let message = format!("{} is there already", dir.display());
+                let next = "name a folder that does not exist yet";
+                return Err(Failure::new("output_exists", message, next).exit(Exit::Usage));
+            }
+            get(session, &asset, dir)?;
+            if session.json() {
+                return out::json("asset", &asset);
+            }
+            eprintln!("'{}' comes under these terms:", asset.name);
+            for sentence in &asset.sentences {
+                eprintln!("  {sentence}");
+            }
+            out::line(&dir.display().to_string())
+        }
+        Command::Lineage { model } => show::lineage(session, model),
+        Command::Run { model, data } => predict::run(session, model, data),
+    }
+}
+
+/// Downloads an asset's folder.
+fn get(session: &Session, asset: &AssetView, dir: &Path) -> Result<(), Failure> {
+    let client = session.client()?;
+    let opened = match &asset.key {
+        Some(key) => {
+            let sealed = SealedFolder {
+                // The ledger has checked the seal; opening needs ciphertext and key.
+                seal: Digest([0; 32]),
+                ciphertext: asset.blob,
+            };
+            open_folder(&sealed, key, client, dir)
+        }
+        None => fetch_folder(asset.blob, client, dir),
+    };
+    opened.map_err(|error| {
+        let next = "nothing can be done about it here: the folder was registered like this";
+        match error {
+            OpenError::Machine(failure) => failure,
+            OpenError::Chunk(chunk) => Failure::new(
+                "bad_seal",
+                format_args!("chunk {chunk} does not open"),
+                next,
+            ),
+            OpenError::Archive(what) => Failure::new("archive", what, next),
+        }
+    })
+}
+
+/// Reads a model folder that no bounty limits.
+///
+/// # Errors
+/// It is no model folder, with code and place.
+pub fn load_any(dir: &Path) -> Result<LoadedModel, Failure> {
+    let path = dir.join(CONFIG_FILE);
+    let size = fs::metadata(&path)
+        .map_err(|error| Failure::io(&path, &error))?
+        .len();
+    let next = "docs/model-folder.md has every rule";
+    if size > CONFIG_BYTES_MAX {
+        let message = format!(
+            "{} has {size} bytes, the limit is {CONFIG_BYTES_MAX}",
+            path.display()
+        );
+        return Err(Failure::new("config_too_long", message, next));
+    }
+    let bytes = fs::read(&path).map_err(|error| Failure::io(&path, &error))?;
+    let config = MlpConfig::from_json(&bytes).map_err(|error| {
+        Failure::new(
+            error.code(),
+            format_args!("{}: {error}", path.display()),
+            next,
+        )
+    })?;
+    let width = |width: usize| u32::try_from(width).unwrap_or(u32::MAX);
+    let benchmark = Benchmark {
+        arithmetic: ARITHMETIC_VERSION,
+        task: Task::Classification,
+        inputs: width(config.input_size()),
+        classes: width(config.num_labels()),
+        metric: Metric::Accuracy,
+        limits: ModelLimits {
+            parameters_max: u64::MAX,
+            file_bytes_max: u64::MAX,
+            multiply_adds_max: u64::MAX,
+        },
+    };
+    load_model(dir, &benchmark).map_err(|error| match error {
+        Verdict::Fault(fault) => {
+            let message = format!("{} ({} at {})", fault.message, fault.code, fault.place);
+            Failure::new(fault.code.as_str(), message, next)
+        }
+        Verdict::NoVerdict(reason) => {
+            Failure::new("unreadable", reason, "check the path and the disk")
+        }
+    })
+}

@@ -1,0 +1,118 @@
+//! Registering a model that exists already.
+
+use std::fs;
+use std::path::PathBuf;
+
+use client::blob_ref_of;
+use protocol::record::{Action, AssetKind, RegisterAsset};
+use protocol::text::Name;
+
+use super::load_any;
+use crate::failure::{Exit, Failure};
+use crate::folder;
+use crate::out;
+use crate::sealing::Store;
+use crate::session::Session;
+
+/// What `lode model add` can be told.
+#[derive(clap::Args)]
+pub struct Args {
+    /// The model folder.
+    folder: PathBuf,
+    /// What people call it [default: the folder's name].
+    #[arg(long)]
+    name: Option<String>,
+    /// The terms: 'open', 'credit', 'credit=5%', 'paid=LODE', or 'file:PATH' with a 'Name: value' a line.
+    ///
+    /// 'open' grants everything for nothing; 'paid=300' sells every grant for one payment of
+    /// 300 LODE; 'credit=10%' is free with credit and gets 10 % of what descendants
+    /// earn. A file has the tags of the Universal Data License, one a line.
+    #[arg(long, value_name = "TERMS")]
+    terms: String,
+    /// What it was made from: an asset's id, its beginning, or its name; may be given many times.
+    #[arg(long, value_name = "ASSET")]
+    parent: Vec<String>,
+}
+
+/// `lode model add`.
+///
+/// # Errors
+/// It is no model folder, a rule refuses, or the node cannot be asked.
+pub fn run(args: &Args, session: &Session) -> Result<(), Failure> {
+    let client = session.client()?;
+    let terms = crate::terms::named(&args.terms)?;
+    let model = load_any(&args.folder)?;
+    let mut parents = Vec::new();
+    for text in &args.parent {
+        parents.push(session.asset_id(text)?);
+    }
+    parents.sort();
+    let me = session.address()?;
+    session.settle_outbox(me)?;
+    let made = client::AssetFilter {
+        kind: Some(AssetKind::Model),
+        maker: Some(me),
+        ..client::AssetFilter::default()
+    };
+    for asset in client.assets(&made) {
+        let asset = asset?;
+        if asset.weights_digest == Some(model.weights_digest) {
+            if session.json() {
+                return out::json("asset", &asset);
+            }
+            eprintln!("you have registered these weights already: nothing was sent");
+            return out::line(&format!("model {}", asset.id));
+        }
+    }
+    let io = |error: std::io::Error| Failure::io(&std::env::temp_dir(), &error);
+    let mut archive = folder::pack(&args.folder, tempfile::tempfile().map_err(io)?)?;
+    std::io::Seek::rewind(&mut archive).map_err(io)?;
+    let blob = blob_ref_of(&mut archive).map_err(io)?;
+    let action = Action::RegisterAsset {
+        terms: terms.to_tags(),
+        body: RegisterAsset {
+            kind: AssetKind::Model,
+            name: name(args)?,
+            archive: blob,
+            weights_digest: Some(model.weights_digest),
+            parents,
+            holders: Vec::new(),
+        },
+    };
+    // What a rule would refuse is not uploaded.
+    session.try_as(me, &action)?;
+    if !session.json() {
+        eprintln!("under these terms, which cannot be changed later:");
+        for sentence in terms.sentences() {
+            eprintln!("  {sentence}");
+        }
+    }
+    if !session.global.dry_run {
+        session.confirm("Register the model; its weights will be open to all.")?;
+        std::io::Seek::rewind(&mut archive).map_err(io)?;
+        client.hold(&mut archive)?;
+    }
+    let acted = session.act(&action, None)?;
+    let text = match acted.id() {
+        Some(id) => format!("model {id}"),
+        None => String::new(),
+    };
+    session.report(&acted, &text)
+}
+
+fn name(args: &Args) -> Result<Name, Failure> {
+    let text = match &args.name {
+        Some(name) => name.clone(),
+        None => {
+            let dir = fs::canonicalize(&args.folder).unwrap_or_else(|_| args.folder.clone());
+            dir.file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned()
+        }
+    };
+    Name::new(text).map_err(|error| {
+        let next = "give another one with --name";
+        Failure::new("name", format_args!("the model's name: {error}"), next).exit(Exit::Usage)
+    })
+}

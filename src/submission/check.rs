@@ -1,0 +1,173 @@
+//! A model folder, read and run exactly as an evaluator will.
+
+use std::path::Path;
+
+use evaluator::fault::{Failure as Verdict, Fault};
+use evaluator::job::evaluate_model;
+use evaluator::{LoadedModel, Metrics, Options, TestSet, load_model};
+use protocol::benchmark::Benchmark;
+use protocol::report::Outcome;
+use protocol::{Digest, Score};
+use serde::Serialize;
+
+use crate::failure::{Exit, Failure};
+use crate::folder;
+use crate::out;
+
+/// What the check found; a folder that an evaluator would call invalid has no such thing.
+#[derive(Serialize)]
+pub struct Checked {
+    pub parameters: u64,
+    pub parameters_max: u64,
+    pub multiply_adds: u64,
+    pub multiply_adds_max: u64,
+    pub folder_bytes: u64,
+    pub folder_bytes_max: u64,
+    pub weights_digest: Digest,
+    pub scored: Option<Scored>,
+}
+
+/// What the model comes to on the data that were given.
+#[derive(Serialize)]
+pub struct Scored {
+    pub examples: u64,
+    pub accuracy: f64,
+    pub log_loss: f64,
+    pub score: Score,
+}
+
+/// Checks a folder against a benchmark; with `data` it is scored on that too.
+///
+/// # Errors
+/// What an evaluator would call invalid, with code and place; or data that cannot be read.
+pub fn check(dir: &Path, benchmark: &Benchmark, data: Option<&Path>) -> Result<Checked, Failure> {
+    // An archive holds less than a folder can: links, devices, odd names.
+    folder::pack(dir, std::io::sink())?;
+    let model = load_model(dir, benchmark).map_err(|error| match error {
+        Verdict::Fault(fault) => invalid(&fault),
+        Verdict::NoVerdict(reason) => unreadable(reason),
+    })?;
+    let scored = data
+        .map(|data| score(&model, benchmark, data))
+        .transpose()?;
+    let limits = &benchmark.limits;
+    Ok(Checked {
+        parameters: model.config.parameters(),
+        parameters_max: limits.parameters_max,
+        multiply_adds: model.config.multiply_adds(),
+        multiply_adds_max: limits.multiply_adds_max,
+        folder_bytes: model.folder_bytes,
+        folder_bytes_max: limits.file_bytes_max,
+        weights_digest: model.weights_digest,
+        scored,
+    })
+}
+
+fn score(model: &LoadedModel, benchmark: &Benchmark, data: &Path) -> Result<Scored, Failure> {
+    let data = TestSet::load(benchmark, data).map_err(unreadable)?;
+    let report = evaluate_model(benchmark, model, &data, Options::default());
+    match (&report.outcome, report.metrics) {
+        (Outcome::Scored { score, .. }, Some(metrics)) => Ok(scored(*score, &metrics)),
+        (Outcome::Invalid { code, place }, _) => {
+            let message = report.message.clone().unwrap_or_default();
+            Err(invalid(&Fault::new(code.as_str(), place.as_str(), message)))
+        }
+        _ => Err(Failure::bug("an evaluation is scored or invalid")),
+    }
+}
+
+fn scored(score: Score, metrics: &Metrics) -> Scored {
+    Scored {
+        examples: metrics.examples,
+        accuracy: metrics.accuracy(),
+        log_loss: metrics.log_loss,
+        score,
+    }
+}
+
+/// A fault, said as every evaluator will find it.
+fn invalid(fault: &Fault) -> Failure {
+    let message = format!(
+        "an evaluator will call this invalid ({} at {}): {}",
+        fault.code, fault.place, fault.message
+    );
+    let next = "mend it and check again; docs/model-folder.md has every rule";
+    Failure::new(fault.code.as_str(), message, next).exit(Exit::Rejected)
+}
+
+fn unreadable(reason: evaluator::NoVerdict) -> Failure {
+    let next = "check the path; the data must be a data-set folder of the bounty's widths";
+    Failure::new("no_verdict", reason, next)
+}
+
+impl Checked {
+    /// Prints it for people, to stderr or, if that is all that was asked, to stdout.
+    pub fn text(&self) -> String {
+        let row = |what: &str, found: u64, most: u64| {
+            vec![what.to_owned(), found.to_string(), format!("of {most}")]
+        };
+        let mut rows = vec![
+            row("parameters", self.parameters, self.parameters_max),
+            row(
+                "multiply-adds an example",
+                self.multiply_adds,
+                self.multiply_adds_max,
+            ),
+            row(
+                "bytes of the folder",
+                self.folder_bytes,
+                self.folder_bytes_max,
+            ),
+        ];
+        if let Some(scored) = &self.scored {
+            let examples = format!("of {} examples", scored.examples);
+            rows.push(vec![
+                "accuracy".into(),
+                format!("{:.6}", scored.accuracy),
+                examples,
+            ]);
+            rows.push(vec![
+                "log loss".into(),
+                format!("{:.6}", scored.log_loss),
+                "nats".into(),
+            ]);
+            rows.push(vec![
+                "score".into(),
+                scored.score.to_string(),
+                "on these data".into(),
+            ]);
+        }
+        let table = out::table(&[], &[1], rows);
+        format!(
+            "valid: every tensor is there, finite, and within the limits\n{table}\nweights digest {}",
+            self.weights_digest
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use protocol::benchmark::{ARITHMETIC_VERSION, Metric, ModelLimits, Task};
+
+    #[test]
+    fn a_fault_has_the_evaluators_code_and_place() {
+        let benchmark = Benchmark {
+            arithmetic: ARITHMETIC_VERSION,
+            task: Task::Classification,
+            inputs: 2,
+            classes: 2,
+            metric: Metric::Accuracy,
+            limits: ModelLimits {
+                parameters_max: 100,
+                file_bytes_max: 1 << 20,
+                multiply_adds_max: 100,
+            },
+        };
+        let dir = tempfile::tempdir().unwrap();
+        let code = || check(dir.path(), &benchmark, None).err().unwrap().code;
+        assert_eq!(code(), "file_missing");
+        std::fs::write(dir.path().join(".gitattributes"), "").unwrap();
+        assert_eq!(code(), "file_unexpected");
+    }
+}

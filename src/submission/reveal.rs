@@ -1,0 +1,288 @@
+//! Revealing keys: one by hand, or each as soon as its phase begins.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use protocol::api::{BountyView, SubmissionView};
+use protocol::id::{Address, ItemId};
+use protocol::receipt::Phase;
+use protocol::record::{Action, RevealSubmission};
+use serde_json::json;
+
+use crate::failure::{Exit, Failure};
+use crate::out;
+use crate::seals::{self, Kept, Of};
+use crate::session::{Acted, Session};
+use crate::watch::Watch;
+
+/// Whatever the stream says, the node is looked at so often.
+const POLL: Duration = Duration::from_secs(10);
+
+/// `lode submission reveal ID`.
+///
+/// # Errors
+/// No seal of it is kept here, it is not the time, or the node cannot be asked.
+pub fn reveal(session: &Session, id: ItemId) -> Result<(), Failure> {
+    let client = session.client()?;
+    session.settle_outbox(session.address()?)?;
+    let submission = client.submission(id)?;
+    let kept = seals::find(session, submission.sealed.ciphertext)?;
+    if submission.key.is_some() {
+        seals::forget(session, submission.sealed.ciphertext)?;
+        return match session.json() {
+            true => out::json("submission", &submission),
+            false => out::line("its key is out already"),
+        };
+    }
+    let kept = kept.ok_or_else(|| {
+        let message = "no key of this submission is kept here";
+        let next = "run this with the $LODE_HOME that submitted it";
+        Failure::new("no_seal", message, next).exit(Exit::Key)
+    })?;
+    let acted = session.act(&action(&submission, &kept), None)?;
+    if matches!(acted, Acted::Done(_)) {
+        seals::forget(session, submission.sealed.ciphertext)?;
+    }
+    session.report(&acted, &format!("revealed {id}"))
+}
+
+fn action(submission: &SubmissionView, kept: &Kept) -> Action {
+    Action::RevealSubmission {
+        bounty: submission.bounty,
+        body: RevealSubmission {
+            submission: submission.id,
+            key: kept.key.clone(),
+        },
+    }
+}
+
+/// What is to be done with a seal that is kept.
+#[derive(Debug, PartialEq, Eq)]
+enum Next {
+    /// Its time has not come.
+    Wait,
+    /// Now.
+    Reveal(ItemId),
+    /// Nothing hangs on it any more.
+    Forget(&'static str),
+    /// It is too late, and the bond is lost.
+    Missed(ItemId),
+}
+
+fn next(bounty: &BountyView, kept: &Kept) -> Next {
+    let mut submissions = bounty.submissions.iter();
+    let found = submissions
+        .find(|one| one.miner == kept.owner && one.sealed.ciphertext == kept.sealed.ciphertext);
+    decide(
+        &bounty.summary.phase,
+        found.map(|one| (one.id, one.key.is_some())),
+    )
+}
+
+fn decide(phase: &Phase, submission: Option<(ItemId, bool)>) -> Next {
+    match (phase, submission) {
+        (Phase::Open, None) => Next::Wait,
+        (_, None) => Next::Forget("it was never committed"),
+        (_, Some((_, true))) => Next::Forget("its key is out"),
+        (Phase::Open | Phase::TestKey | Phase::TestCheck, Some(_)) => Next::Wait,
+        (Phase::Reveal, Some((id, _))) => Next::Reveal(id),
+        // Void before the reveal: the model stays its miner's, and the key nobody's business.
+        (Phase::Void(_), Some(_)) => Next::Forget("the bounty is void"),
+        (_, Some((id, _))) => Next::Missed(id),
+    }
+}
+
+/// `lode submission reveal --watch`.
+///
+/// # Errors
+/// There is no key, a seal cannot be read, or the node refuses a reveal for good.
+pub fn watch(session: &Session, bounties: &[String]) -> Result<(), Failure> {
+    if session.global.dry_run {
+        let next = "for one submission there is 'lode submission reveal ID --dry-run'";
+        return Err(Failure::new("usage", "watching has no dry run", next).exit(Exit::Usage));
+    }
+    let client = session.client()?;
+    let mut only = BTreeSet::new();
+    for text in bounties {
+        only.insert(session.bounty_id(text)?);
+    }
+    let network = client.status()?.network;
+    let me = session.address()?;
+    let mut damaged = BTreeSet::new();
+    if waiting(session, me, network, &only, &BTreeSet::new(), &mut damaged)?.is_empty() {
+        return end(session, 0);
+    }
+    let signer = session.signer()?;
+    let mut watch = Watch::new(client);
+    let mut missed = BTreeSet::new();
+    let mut said = BTreeMap::new();
+    loop {
+        // New ones may have been submitted since.
+        let seals = waiting(session, me, network, &only, &missed, &mut damaged)?;
+        if seals.is_empty() {
+            return end(session, missed.len());
+        }
+        let mut wait = POLL;
+        let mut views: BTreeMap<ItemId, BountyView> = BTreeMap::new();
+        for (bounty, kept) in &seals {
+            let done = (|| {
+                session.settle_outbox(me)?;
+                if !views.contains_key(bounty) {
+                    views.insert(*bounty, client.bounty(*bounty)?);
+                }
+                let view = &views[bounty];
+                let step = next(view, kept);
+                match step {
+                    Next::Wait => say_waiting(session, view, &mut said),
+                    Next::Reveal(id) => {
+                        let submission = client.submission(id)?;
+                        let view = session.send(&*signer, &action(&submission, kept))?;
+                        seals::forget(session, kept.sealed.ciphertext)?;
+                        let fields =
+                            json!({ "event": "revealed", "submission": id, "record": view.id });
+                        say(session, &format!("revealed {id}"), fields)?;
+                    }
+                    Next::Forget(why) => {
+                        seals::forget(session, kept.sealed.ciphertext).map(|()| {
+                            if !session.json() {
+                                eprintln!(
+                                    "a seal for '{}' is done with: {why}",
+                                    view.summary.title
+                                );
+                            }
+                        })?
+                    }
+                    Next::Missed(id) => {
+                        missed.insert(kept.sealed.ciphertext.id);
+                        let text =
+                            format!("{id} was not revealed in time: it is out, its bond is lost");
+                        say(
+                            session,
+                            &text,
+                            json!({ "event": "missed", "submission": id }),
+                        )?;
+                    }
+                }
+                Ok::<_, Failure>(())
+            })();
+            if let Err(failure) = done {
+                let text = failure.to_string();
+                if said.insert(*bounty, text.clone()) != Some(text) {
+                    failure.print(session.json());
+                }
+                wait = Duration::from_secs(1);
+            }
+        }
+        watch.wait(wait);
+    }
+}
+
+/// The seals of this account's submissions that are still to be revealed, by bounty. A file that
+/// is damaged is said once and keeps no other seal back.
+fn waiting(
+    session: &Session,
+    me: Address,
+    network: protocol::NetworkId,
+    only: &BTreeSet<ItemId>,
+    missed: &BTreeSet<protocol::BlobId>,
+    damaged: &mut BTreeSet<String>,
+) -> Result<Vec<(ItemId, Kept)>, Failure> {
+    let mut found = Vec::new();
+    for kept in seals::all(session)? {
+        let kept = match kept {
+            Ok(kept) => kept,
+            Err(failure) => {
+                if damaged.insert(failure.message.clone()) {
+                    failure.print(session.json());
+                }
+                continue;
+            }
+        };
+        let Of::Submission { bounty } = kept.of else {
+            continue;
+        };
+        let is_ours = kept.owner == me && kept.network == network;
+        let is_asked = only.is_empty() || only.contains(&bounty);
+        if is_ours && is_asked && !missed.contains(&kept.sealed.ciphertext.id) {
+            found.push((bounty, kept));
+        }
+    }
+    Ok(found)
+}
+
+fn say(session: &Session, text: &str, fields: serde_json::Value) -> Result<(), Failure> {
+    if session.json() {
+        return out::json_line("reveal_event", fields);
+    }
+    eprintln!("{text}");
+    Ok(())
+}
+
+/// Says once for each phase what is waited for.
+fn say_waiting(session: &Session, view: &BountyView, said: &mut BTreeMap<ItemId, String>) {
+    let summary = &view.summary;
+    let phase = client::PhaseFilter::of(&summary.phase).name();
+    let text = format!(
+        "waiting for '{}' to reach the phase 'reveal': it is in '{phase}' until {}",
+        summary.title,
+        out::time(summary.until_ms)
+    );
+    if said.get(&summary.id) != Some(&text) {
+        if !session.json() {
+            eprintln!("{text}");
+        }
+        said.insert(summary.id, text);
+    }
+}
+
+fn end(session: &Session, missed: usize) -> Result<(), Failure> {
+    if missed > 0 {
+        let message = format!("{missed} submissions were not revealed in time");
+        let next = "leave 'lode submission reveal --watch' running from the moment you submit";
+        return Err(Failure::new("missed", message, next).exit(Exit::Rejected));
+    }
+    say(
+        session,
+        "nothing is left to reveal",
+        json!({ "event": "done" }),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use protocol::receipt::VoidReason;
+
+    #[test]
+    fn a_seal_is_revealed_in_its_phase_and_forgotten_only_when_nothing_hangs_on_it() {
+        let id = ItemId([1; 32]);
+        let hidden = Some((id, false));
+        for (phase, submission, expected) in [
+            (Phase::Open, None, Next::Wait),
+            (Phase::Open, hidden, Next::Wait),
+            (Phase::TestKey, None, Next::Forget("it was never committed")),
+            (Phase::TestKey, hidden, Next::Wait),
+            (Phase::TestCheck, hidden, Next::Wait),
+            (Phase::Reveal, hidden, Next::Reveal(id)),
+            (
+                Phase::Reveal,
+                Some((id, true)),
+                Next::Forget("its key is out"),
+            ),
+            (Phase::Score, hidden, Next::Missed(id)),
+            (Phase::Settled, hidden, Next::Missed(id)),
+            (
+                Phase::Settled,
+                Some((id, true)),
+                Next::Forget("its key is out"),
+            ),
+            (
+                Phase::Void(VoidReason::KeyWithheld),
+                hidden,
+                Next::Forget("the bounty is void"),
+            ),
+        ] {
+            assert_eq!(decide(&phase, submission), expected, "{phase:?}");
+        }
+    }
+}

@@ -1,0 +1,297 @@
+//! `lode train`: a recipe and a bounty's data in, a model folder out.
+//!
+//! ```text
+//! $LODE_HOME/data/<asset>/           data sets that were fetched, unpacked
+//! $LODE_HOME/training/<place>.json   what was begun where: Begun
+//! ```
+//!
+//! A training is a function of recipe, rows and base. What was begun is noted
+//! before it starts, so that a second run knows a finished output from somebody
+//! else's folder, and what a process that died has left beside it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use datasets::MANIFEST_FILE;
+use indicatif::{ProgressBar, ProgressStyle};
+use miner::train::RECIPE_FILE;
+use miner::{Progress, Recipe};
+use models::error::WEIGHTS_FILE;
+use models::{Limits, MlpConfig};
+use protocol::api::BountyView;
+use protocol::record::AssetKind;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::failure::{Exit, Failure};
+use crate::out;
+use crate::sealing::{OpenError, fetch_folder};
+use crate::session::{Session, keep};
+
+const BEGUN_BYTES_MAX: usize = 64 * 1024;
+
+/// What `lode train` can be told.
+#[derive(clap::Args)]
+pub struct Args {
+    /// The bounty: its id, the beginning of it, or its title.
+    bounty: String,
+    /// The recipe: shapes, optimiser, seed; examples are in examples/digits.
+    #[arg(long, value_name = "FILE")]
+    recipe: PathBuf,
+    /// A data-set folder to train on [default: the data set that the bounty requires, fetched once].
+    #[arg(long, value_name = "FOLDER")]
+    data: Option<PathBuf>,
+    /// A model folder to start from; it must have the recipe's hidden layers.
+    #[arg(long, value_name = "FOLDER")]
+    base: Option<PathBuf>,
+    /// Where the model goes; nothing is overwritten.
+    #[arg(long, value_name = "DIR", default_value = "model")]
+    out: PathBuf,
+}
+
+/// What was begun in a folder.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Begun {
+    recipe: String,
+    /// BLAKE3 of the data's manifest, which has the digests of all files.
+    data: String,
+    /// The same of the base's weights.
+    base: Option<String>,
+}
+
+/// Runs `lode train`.
+///
+/// # Errors
+/// Recipe, data or base do not fit, or the output cannot be written.
+pub fn run(args: &Args, session: &Session) -> Result<(), Failure> {
+    let bounty = session.client()?.bounty(session.bounty_id(&args.bounty)?)?;
+    let bytes = fs::read(&args.recipe).map_err(|error| Failure::io(&args.recipe, &error))?;
+    let recipe = Recipe::from_toml(&bytes).map_err(|error| {
+        let next = "correct the recipe; examples/digits has some that work";
+        let message = format!("{}: {error}", args.recipe.display());
+        Failure::new(error.code(), message, next).exit(Exit::Usage)
+    })?;
+    check_limits(&recipe, &bounty)?;
+    let data = match &args.data {
+        Some(dir) => dir.clone(),
+        None => required_data(session, &bounty)?,
+    };
+    let begun = Begun {
+        recipe: recipe.to_toml(),
+        data: digest_of(&data.join(MANIFEST_FILE))?,
+        base: match &args.base {
+            Some(dir) => Some(digest_of(&dir.join(WEIGHTS_FILE))?),
+            None => None,
+        },
+    };
+    let note = note_path(session.home(), &args.out)?;
+    if session.global.dry_run {
+        eprintln!("dry run: nothing was trained. Recipe, limits and data fit.");
+        return Ok(());
+    }
+    let was_ours = read_begun(&note);
+    if was_ours.as_ref() == Some(&begun) && is_finished(&args.out, &begun) {
+        return say_finished(session, args, &bounty);
+    }
+    if was_ours.is_some() {
+        clear_leftovers(&args.out);
+    }
+    // Only a free place is noted as ours.
+    miner::output::check_free(&args.out).map_err(|error| {
+        Failure::new(
+            "output_exists",
+            error,
+            "name another folder with --out, or remove this one",
+        )
+    })?;
+    keep(&note, &protocol::json::to_vec(&begun))?;
+    let bar = bar()?;
+    let mut show = |progress: Progress| {
+        bar.set_length(progress.steps);
+        bar.set_position(progress.step);
+        let Progress {
+            epoch,
+            epochs,
+            loss,
+            ..
+        } = progress;
+        if progress.step.is_multiple_of(32) {
+            bar.set_message(format!("epoch {epoch} of {epochs}, loss {loss:.4}"));
+        }
+    };
+    let trained = miner::train(&recipe, &data, args.base.as_deref(), &args.out, &mut show);
+    bar.finish_and_clear();
+    let trained = trained.map_err(|error| {
+        let next = "check recipe, data and base; nothing was left behind";
+        Failure::new(error.code().to_owned(), &error, next)
+    })?;
+    if session.json() {
+        let value = json!({
+            "out": args.out,
+            "weights_digest": trained.weights_digest,
+            "parameters": trained.config.parameters(),
+            "rows": trained.rows,
+            "epochs": trained.epochs,
+            "steps": trained.steps,
+            "loss": trained.loss,
+            "was_finished": false,
+        });
+        return out::json("training", &value);
+    }
+    out::line(&format!(
+        "trained {} parameters on {} rows, {} epochs; loss {:.4}\nweights digest {}\n{}",
+        trained.config.parameters(),
+        trained.rows,
+        trained.epochs,
+        trained.loss,
+        trained.weights_digest,
+        args.out.display()
+    ))?;
+    eprintln!(
+        "  next: lode submit {} {} --check",
+        bounty.summary.id,
+        args.out.display()
+    );
+    Ok(())
+}
+
+fn bar() -> Result<ProgressBar, Failure> {
+    let bar = ProgressBar::new(0);
+    let style = "  training {bar:32} {percent:>3} %, {eta} left  {msg}";
+    bar.set_style(ProgressStyle::with_template(style).map_err(Failure::bug)?);
+    Ok(bar)
+}
+
+/// That what the recipe makes is allowed: worth knowing before hours of training.
+fn check_limits(recipe: &Recipe, bounty: &BountyView) -> Result<(), Failure> {
+    let benchmark = &bounty.posting.benchmark;
+    let (inputs, classes) = (u64::from(benchmark.inputs), u64::from(benchmark.classes));
+    let limits = Limits {
+        parameters_max: benchmark.limits.parameters_max,
+        multiply_adds_max: benchmark.limits.multiply_adds_max,
+    };
+    let config = MlpConfig::new(inputs, &recipe.model.hidden, classes);
+    config
+        .and_then(|config| config.check_limits(&limits))
+        .map_err(|error| {
+            let message = format!("the bounty would refuse what this recipe makes: {error}");
+            Failure::new(error.code(), message, "make the hidden layers smaller")
+                .exit(Exit::Rejected)
+        })
+}
+
+/// The data set that every submission is made from, unpacked in the home.
+fn required_data(session: &Session, bounty: &BountyView) -> Result<PathBuf, Failure> {
+    let client = session.client()?;
+    for parent in bounty
+        .posting
+        .parents
+        .iter()
+        .filter(|parent| parent.required)
+    {
+        let asset = client.asset(parent.asset)?;
+        if asset.kind != AssetKind::DataSet {
+            continue;
+        }
+        let dir = session.home().join("data").join(asset.id.to_string());
+        if !dir.exists() {
+            eprintln!("fetching '{}'; its terms:", asset.name);
+            for sentence in &asset.sentences {
+                eprintln!("  {sentence}");
+            }
+            fetch_folder(asset.blob, client, &dir).map_err(|error| match error {
+                OpenError::Machine(failure) => failure,
+                _ => {
+                    let message = format!("'{}' is no archive of a folder", asset.name);
+                    Failure::new("archive", message, "name another folder with --data")
+                }
+            })?;
+        }
+        return Ok(dir);
+    }
+    let message = "this bounty requires no data set";
+    Err(Failure::new("no_data", message, "say what to train on with --data").exit(Exit::Usage))
+}
+
+fn digest_of(path: &Path) -> Result<String, Failure> {
+    let bytes = fs::read(path).map_err(|error| Failure::io(path, &error))?;
+    Ok(blake3::hash(&bytes).to_hex().to_string())
+}
+
+fn note_path(home: &Path, out: &Path) -> Result<PathBuf, Failure> {
+    let whole = std::path::absolute(out).map_err(|error| Failure::io(out, &error))?;
+    let name = blake3::hash(whole.as_os_str().as_encoded_bytes()).to_hex();
+    Ok(home.join("training").join(format!("{name}.json")))
+}
+
+fn read_begun(path: &Path) -> Option<Begun> {
+    protocol::json::from_slice(&fs::read(path).ok()?, BEGUN_BYTES_MAX).ok()
+}
+
+/// Whether the folder is what this training comes to: it is written whole or not at all.
+fn is_finished(out: &Path, begun: &Begun) -> bool {
+    let recipe = fs::read(out.join(RECIPE_FILE));
+    recipe.is_ok_and(|recipe| recipe == begun.recipe.as_bytes())
+        && crate::model::load_any(out).is_ok()
+}
+
+/// Removes what a training of ours that died while it wrote has left beside its output.
+fn clear_leftovers(out: &Path) {
+    let Some(name) = out.file_name() else {
+        return;
+    };
+    let prefix = format!(".{}.partial-", name.to_string_lossy());
+    let dir = out.parent().filter(|dir| !dir.as_os_str().is_empty());
+    let Ok(entries) = fs::read_dir(dir.unwrap_or(Path::new("."))) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        if entry.file_name().to_string_lossy().starts_with(&prefix) {
+            // What cannot be removed is in nobody's way.
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+fn say_finished(session: &Session, args: &Args, bounty: &BountyView) -> Result<(), Failure> {
+    let digest = crate::model::load_any(&args.out)?.weights_digest;
+    if session.json() {
+        let value = json!({ "out": args.out, "weights_digest": digest, "was_finished": true });
+        return out::json("training", &value);
+    }
+    eprintln!(
+        "this training is finished already: the same recipe on the same data comes to the same bits"
+    );
+    out::line(&format!("weights digest {digest}\n{}", args.out.display()))?;
+    eprintln!(
+        "  next: lode submit {} {} --check",
+        bounty.summary.id,
+        args.out.display()
+    );
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_our_leftovers_are_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in [
+            ".model.partial-0",
+            ".model.partial-12",
+            ".other.partial-0",
+            "model",
+        ] {
+            fs::create_dir(dir.path().join(name)).unwrap();
+        }
+        clear_leftovers(&dir.path().join("model"));
+        let mut left: Vec<_> = fs::read_dir(dir.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
+        left.sort();
+        assert_eq!(left, [".other.partial-0", "model"]);
+    }
+}

@@ -1,0 +1,65 @@
+//! Waiting for the log's clock: a stream of blocks, opened again as often as it takes.
+
+use std::time::{Duration, Instant};
+
+use client::{Client, EventFilter, EventKind, Events, EventsFrom};
+
+/// How long a node that cannot be reached is left alone.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Waits for bounties to move on.
+pub struct Watch<'a> {
+    client: &'a Client,
+    events: Option<Events>,
+}
+
+/// The machine's own clock, for waits between tries: nothing of the market hangs on it.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "how long to wait before another try; deadlines go by the node's clock"
+)]
+pub fn now() -> Instant {
+    Instant::now()
+}
+
+impl<'a> Watch<'a> {
+    /// Nothing is asked yet.
+    pub fn new(client: &'a Client) -> Self {
+        Self {
+            client,
+            events: None,
+        }
+    }
+
+    /// Returns when the clock has moved a bounty on, or after `wait`. Without a
+    /// stream it returns sooner: what happened before the stream began has to be
+    /// looked at once more.
+    pub fn wait(&mut self, wait: Duration) {
+        let end = now() + wait;
+        loop {
+            let left = end.saturating_duration_since(now());
+            if left.is_zero() {
+                return;
+            }
+            let Some(events) = &self.events else {
+                let opened = self.client.events(EventFilter::Blocks, EventsFrom::Now);
+                if opened.is_err() {
+                    std::thread::sleep(PAUSE.min(left));
+                }
+                self.events = opened.ok();
+                return;
+            };
+            match events.next_within(left) {
+                Ok(Some(event)) => match event.kind {
+                    EventKind::Block(block) if block.deadlines > 0 => return,
+                    _ => {}
+                },
+                Ok(None) => return,
+                Err(_) => {
+                    self.events = None;
+                    std::thread::sleep(PAUSE.min(left));
+                }
+            }
+        }
+    }
+}
