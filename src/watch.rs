@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 use client::{Client, EventFilter, EventKind, Events, EventsFrom};
 
+use crate::failure::Failure;
+
 /// How long a node that cannot be reached is left alone.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -20,6 +22,37 @@ pub struct Watch<'a> {
 )]
 pub fn now() -> Instant {
     Instant::now()
+}
+
+/// What a node that is away, or is just starting or stopping, is known by.
+const AWAY: [&str; 8] = [
+    "node_unreachable",
+    "node_disconnected",
+    "node_timed_out",
+    "stopping",
+    "log_write",
+    "log_open",
+    "too_many_connections",
+    "too_many_requests",
+];
+
+/// Asks until the node answers: for daemons, which may start before their node.
+///
+/// # Errors
+/// Whatever is not mended by waiting.
+pub fn patiently<T>(mut ask: impl FnMut() -> Result<T, Failure>) -> Result<T, Failure> {
+    let mut is_said = false;
+    loop {
+        match ask() {
+            Err(failure) if AWAY.contains(&failure.code.as_str()) => {
+                if !std::mem::replace(&mut is_said, true) {
+                    eprintln!("note: {failure}; waiting for it");
+                }
+                std::thread::sleep(PAUSE);
+            }
+            other => return other,
+        }
+    }
 }
 
 impl<'a> Watch<'a> {

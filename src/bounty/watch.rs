@@ -22,6 +22,7 @@ use crate::failure::{Exit, Failure};
 use crate::out;
 use crate::seals;
 use crate::session::{Acted, Session};
+use crate::watch::patiently;
 
 /// How long the bounty is not asked about if nothing happens: the stream says when something does.
 const LOOK_EVERY: Duration = Duration::from_secs(3);
@@ -108,13 +109,13 @@ fn kept_key(session: &Session, view: &BountyView) -> Result<SealKey, Failure> {
 /// # Errors
 /// The bounty cannot be followed, or its key not be revealed.
 pub fn watch(session: &Session, bounty: &str, reveals: bool, all: bool) -> Result<(), Failure> {
-    let id = session.bounty_id(bounty)?;
-    let client = session.client()?;
-    let view = client.bounty(id)?;
+    let id = patiently(|| session.bounty_id(bounty))?;
+    let client = patiently(|| session.client())?;
+    let view = patiently(|| Ok(client.bounty(id)?))?;
     let needs_key = reveals && view.test_key.is_none() && !has_ended(&view.summary.phase);
     let mut revealer = match needs_key && !session.global.dry_run {
         true => {
-            let key = kept_key(session, &view)?;
+            let key = patiently(|| kept_key(session, &view))?;
             let signer = session.signer()?;
             Some(Revealer {
                 signer,
@@ -137,8 +138,8 @@ pub fn watch(session: &Session, bounty: &str, reveals: bool, all: bool) -> Resul
         is_away: false,
     };
     // First the stream, then the bounty: nothing between the two is missed.
-    follower.open()?;
-    let mut view = Some(client.bounty(id)?);
+    patiently(|| Ok(follower.open()?))?;
+    let mut view = Some(patiently(|| Ok(client.bounty(id)?))?);
     if let Some(view) = view.as_ref().filter(|_| !session.json()) {
         head(view, revealer.is_some())?;
     }

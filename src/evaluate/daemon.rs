@@ -21,7 +21,7 @@ use super::seat::{Step, Worker};
 use crate::failure::{Exit, Failure};
 use crate::out;
 use crate::session::{Session, lock};
-use crate::watch::{Watch, now};
+use crate::watch::{Watch, now, patiently};
 
 /// Whatever the stream says, the node is looked at so often.
 const POLL: Duration = Duration::from_secs(10);
@@ -125,12 +125,17 @@ pub fn run(session: &Session, options: Options, once: bool) -> Result<(), Failur
         let next = "for one bounty there is 'lode evaluate once BOUNTY --dry-run'";
         return Err(Failure::new("usage", "a daemon has no dry run", next).exit(Exit::Usage));
     }
+    if !once {
+        patiently(|| session.client())?;
+    }
     let mut worker = worker(session, options)?;
     let client = worker.client;
     if !session.json() {
         eprintln!("evaluating as {} at {}", worker.me, client.url());
     }
-    if client.account(worker.me)?.evaluator.is_none() {
+    let account = || Ok(client.account(worker.me)?);
+    let account = if once { account() } else { patiently(account) }?;
+    if account.evaluator.is_none() {
         eprintln!("note: this account is no evaluator: 'lode evaluate join STAKE' makes it one");
     }
     let mut troubles = BTreeMap::new();

@@ -13,7 +13,7 @@ use crate::failure::{Exit, Failure};
 use crate::out;
 use crate::seals::{self, Kept, Of};
 use crate::session::{Acted, Session};
-use crate::watch::Watch;
+use crate::watch::{Watch, patiently};
 
 /// Whatever the stream says, the node is looked at so often.
 const POLL: Duration = Duration::from_secs(10);
@@ -101,12 +101,12 @@ pub fn watch(session: &Session, bounties: &[String]) -> Result<(), Failure> {
         let next = "for one submission there is 'lode submission reveal ID --dry-run'";
         return Err(Failure::new("usage", "watching has no dry run", next).exit(Exit::Usage));
     }
-    let client = session.client()?;
+    let client = patiently(|| session.client())?;
     let mut only = BTreeSet::new();
     for text in bounties {
-        only.insert(session.bounty_id(text)?);
+        only.insert(patiently(|| session.bounty_id(text))?);
     }
-    let network = client.status()?.network;
+    let network = patiently(|| Ok(client.status()?))?.network;
     let me = session.address()?;
     let mut damaged = BTreeSet::new();
     if waiting(session, me, network, &only, &BTreeSet::new(), &mut damaged)?.is_empty() {
