@@ -428,7 +428,7 @@ fn check_ends(world: &World, bounties: &[ItemId; 2], views: Vec<BountyView>) -> 
         winner.get_or_insert(won.id);
         world.json("lumen", &["bounty", "explain", &id.to_string()]);
         let show = world.run("mina", &["submission", "show", &won.id.to_string()]);
-        assert!(stdout(&show).contains("1000"), "{}", stdout(&show));
+        assert!(stdout(&show).contains("award"), "{}", stdout(&show));
     }
     winner.unwrap()
 }
