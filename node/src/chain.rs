@@ -21,6 +21,7 @@
 //!
 //! It has no mempool and no clock, and holds no key.
 
+mod database;
 mod error;
 mod fold;
 mod open;
@@ -36,12 +37,13 @@ use protocol::id::{Digest, ItemId};
 use protocol::receipt::Receipt;
 use protocol::record::{GenesisRecord, Transaction};
 
+pub use database::{Behind, Database};
 pub use error::{ChainError, Refusal, Refused};
 pub(crate) use fold::{apply, genesis_state, tip};
 pub use recovery::{Recovery, StateRecovery};
 
 use crate::block::{Block, Record};
-use crate::derived::{Derived, DerivedError, Written};
+use crate::derived::DerivedError;
 use crate::history::{History, Past};
 use crate::log::Log;
 use crate::sequencer::{
@@ -88,8 +90,7 @@ pub struct Chain {
     log: Log,
     sequencer: Solo,
     state: State,
-    derived: Option<Derived>,
-    derived_failure: Option<DerivedError>,
+    database: Arc<Database>,
     stopped: Option<String>,
     recent: VecDeque<(u64, Arc<[Receipt]>)>,
 }
@@ -152,10 +153,14 @@ impl Chain {
         items: Vec<VerifiedItem>,
     ) -> Result<BlockResult, ChainError> {
         let (offered, refused) = read_items(items);
-        self.produce_records(time_ms, offered, refused)
+        let (block, behind) = self.produce_records(time_ms, offered, refused)?;
+        self.database.write(&behind);
+        Ok(block)
     }
 
-    /// The same, of records that were read already; `refused` joins what is left out.
+    /// The same, of records that were read already; `refused` joins what is left
+    /// out. The block is on the log; what it left for the database is the caller's
+    /// to write, before anyone is told.
     ///
     /// # Errors
     ///
@@ -165,7 +170,7 @@ impl Chain {
         time_ms: u64,
         offered: Vec<Record>,
         mut refused: Vec<Refused>,
-    ) -> Result<BlockResult, ChainError> {
+    ) -> Result<(BlockResult, Behind), ChainError> {
         self.check_running()?;
         let tip = *self.sequencer.tip();
         if !self.sequencer.can_propose() {
@@ -243,7 +248,11 @@ impl Chain {
         }
         self.stop("a block was being followed and was not finished");
         match apply(&mut self.state, &block) {
-            Ok(applied) => self.keep(block, applied, Vec::new()),
+            Ok(applied) => {
+                let (block, behind) = self.keep(block, applied, Vec::new())?;
+                self.database.write(&behind);
+                Ok(block)
+            }
             Err(error) => {
                 self.restore()?;
                 Err(error)
@@ -288,8 +297,8 @@ impl Chain {
 
     /// Why the state database is not written any more, if it failed since the
     /// chain was opened. Nothing is lost: the next open catches up or rebuilds.
-    pub fn database_failure(&self) -> Option<&DerivedError> {
-        self.derived_failure.as_ref()
+    pub fn database_failure(&self) -> Option<DerivedError> {
+        self.database.failure()
     }
 
     /// Closes the chain; the database is flushed.
@@ -297,8 +306,8 @@ impl Chain {
     /// # Errors
     ///
     /// The database fails; the log is whole all the same.
-    pub fn close(mut self) -> Result<(), DerivedError> {
-        self.derived.take().map_or(Ok(()), Derived::close)
+    pub fn close(self) -> Result<(), DerivedError> {
+        self.database.close()
     }
 
     /// What would come of a record in the next block. Nothing changes.
@@ -316,15 +325,12 @@ impl Chain {
 
     /// The past of the chain, for readers on other threads; none if the database failed.
     pub fn history(&self) -> Option<History> {
-        self.derived.as_ref().and_then(Derived::history)
+        self.database.history()
     }
 
-    /// Flushes what the database was given, so that the next open has less to do.
-    pub fn flush(&mut self) {
-        if let Some(Err(error)) = self.derived.as_mut().map(Derived::flush) {
-            self.derived = None;
-            self.derived_failure = Some(error);
-        }
+    /// The state database.
+    pub fn database(&self) -> &Arc<Database> {
+        &self.database
     }
 
     /// The log, for tests that take its file away.
@@ -360,13 +366,14 @@ impl Chain {
                 .any(|record| self.state.admit(&record.tx, time_ms).is_ok())
     }
 
-    /// Puts an applied block on the log, and what it changed into the database.
+    /// Puts an applied block on the log; what it changed is still to be written
+    /// into the database.
     fn keep(
         &mut self,
         block: Block,
         applied: Applied,
         refused: Vec<Refused>,
-    ) -> Result<BlockResult, ChainError> {
+    ) -> Result<(BlockResult, Behind), ChainError> {
         if let Err(error) = self.log.append(&block) {
             self.stop(&format!("the log could not be written ({error})"));
             return Err(error.into());
@@ -379,11 +386,11 @@ impl Chain {
             changes,
         } = applied.outcome;
         self.sequencer.commit(&block, state_root, receipts_root);
-        let past = Past::of(&block, &receipts, &self.state);
-        self.write_behind(&Written {
-            changes: &changes,
-            past: &past,
-        });
+        let behind = Behind {
+            stamp: fold::stamp(self.sequencer.tip()),
+            changes,
+            past: Past::of(&block, &receipts, &self.state),
+        };
         let header = &block.header().header;
         let receipts: Arc<[Receipt]> = receipts.into();
         self.recent
@@ -391,7 +398,7 @@ impl Chain {
         if self.recent.len() > RECENT_BLOCKS {
             self.recent.pop_front();
         }
-        Ok(BlockResult {
+        let result = BlockResult {
             id: block.header().id,
             height: header.height,
             time_ms: header.time_ms,
@@ -406,25 +413,14 @@ impl Chain {
             rejected: applied.rejected,
             refused,
             block: Arc::new(block),
-        })
-    }
-
-    /// A database that fails is left alone until the next open: the block is on the log.
-    fn write_behind(&mut self, written: &Written<'_>) {
-        let stamp = fold::stamp(self.sequencer.tip());
-        let Some(derived) = &mut self.derived else {
-            return;
         };
-        if let Err(error) = derived.write(&stamp, written) {
-            self.derived = None;
-            self.derived_failure = Some(error);
-        }
+        Ok((result, behind))
     }
 
     /// Reads the state after the last block of the log again.
     fn restore(&mut self) -> Result<(), ChainError> {
         let expected = fold::stamp(self.sequencer.tip());
-        let read = self.derived.as_mut().map(Derived::read);
+        let read = self.database.read();
         self.state = match read {
             Some(Ok((found, state))) if found == expected => state,
             _ => fold::fold(&self.log)?,

@@ -12,13 +12,15 @@
 //! same times make the same blocks again.
 //!
 //! Invariants: the state is read under a lock that is held from before a block
-//! is applied until it is synced, so nobody sees a block that could be lost.
+//! is applied until it is synced, so nobody sees a block that could be lost. A
+//! record leaves the mempool only after its receipt is in the history: who looks
+//! into the mempool first and the history second finds it, wherever it is.
 //! Locks are taken in the order chain, mempool. A log that cannot be written
 //! closes the chain; the engine opens it again as soon as that works, and
 //! nothing is answered for in between.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -103,8 +105,13 @@ struct Shared {
     heights: watch::Sender<u64>,
     trouble: Mutex<Option<Problem>>,
     is_stopping: AtomicBool,
+    /// The height after which somebody wants an empty block.
+    wanted_after: AtomicU64,
     has_ended: watch::Sender<bool>,
 }
+
+/// No height: nobody wants an empty block.
+const NOBODY: u64 = u64::MAX;
 
 impl std::fmt::Debug for Node {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -155,6 +162,7 @@ impl Node {
             work: Condvar::new(),
             trouble: Mutex::new(None),
             is_stopping: AtomicBool::new(false),
+            wanted_after: AtomicU64::new(NOBODY),
             has_ended: watch::Sender::new(false),
         });
         let engine = Engine {
@@ -300,17 +308,16 @@ impl Node {
         }
     }
 
-    /// Asks for a block without records, unless one follows height `after` already.
+    /// Asks the engine for a block without records, unless one follows height
+    /// `after` already, and waits for it a while.
     pub async fn block_after(&self, after: u64) {
-        let mut chain = self.shared.chain.write().await;
-        if let Some(chain) = chain.as_mut()
-            && chain.tip().height == after
-        {
-            let time_ms = self.shared.clock.now_ms().max(chain.tip().time_ms + 1);
-            if let Ok(block) = chain.produce_records(time_ms, Vec::new(), Vec::new()) {
-                self.shared.heights.send_replace(block.height);
-            }
+        let mut heights = self.heights();
+        if *heights.borrow_and_update() != after {
+            return;
         }
+        self.shared.wanted_after.store(after, Ordering::SeqCst);
+        self.shared.wake();
+        let _ = tokio::time::timeout(WAKE_EVERY, heights.changed()).await;
     }
 
     /// Lets what waits into last blocks and ends the engine.
@@ -482,9 +489,18 @@ impl Engine {
             if is_stopping {
                 break;
             }
+            let wanted_after = shared.wanted_after.swap(NOBODY, Ordering::SeqCst);
+            if wanted_after == *shared.heights.borrow() {
+                is_flushed = false;
+                self.make_block(now_ms, Vec::new());
+                continue;
+            }
             let wait = self.wait_for(due_ms, now_ms);
             let mempool = shared.mempool();
-            if !mempool.is_idle() {
+            // Whoever wakes the engine takes this lock: what they changed is seen here or heard below.
+            let is_wanted = shared.wanted_after.load(Ordering::SeqCst) != NOBODY;
+            let is_due = due_ms.is_some_and(|due_ms| due_ms <= shared.clock.now_ms());
+            if !mempool.is_idle() || is_wanted || is_due || shared.is_stopping() {
                 continue;
             }
             let wait = if is_flushed {
@@ -498,8 +514,12 @@ impl Engine {
                 .unwrap_or_else(PoisonError::into_inner);
             drop(mempool);
             if slept.timed_out() && !is_flushed {
-                if let Some(chain) = shared.chain.blocking_write().as_mut() {
-                    chain.flush();
+                let database = {
+                    let chain = shared.chain.blocking_read();
+                    chain.as_ref().map(|chain| Arc::clone(chain.database()))
+                };
+                if let Some(database) = database {
+                    database.flush();
                 }
                 is_flushed = true;
             }
@@ -553,14 +573,18 @@ impl Engine {
         let time_ms = now_ms.max(parent_ms + 1);
         let made = chain.produce_records(time_ms, records, Vec::new());
         let failure = match made {
-            Ok(block) => {
+            Ok((block, behind)) => {
+                let database = Arc::clone(chain.database());
+                drop(guard);
+                // Readers may go on; who waits is told once the receipts can be found.
+                database.write(&behind);
                 self.tell(&block);
                 shared.set_trouble(None);
-                drop(guard);
                 shared.heights.send_replace(block.height);
                 return;
             }
             Err(ChainError::Nothing(refused)) => {
+                drop(guard);
                 self.refuse(&refused);
                 return;
             }

@@ -1,10 +1,12 @@
 //! Opening a chain: from the database if it agrees with the log, else from the log.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use market::State;
 use protocol::id::Digest;
 
+use super::database::Database;
 use super::fold::{genesis_state, replay, stamp, tip};
 use super::{Chain, ChainError, Recovery, StateRecovery};
 use crate::block;
@@ -36,8 +38,7 @@ pub(super) fn open(
         log,
         sequencer,
         state,
-        derived: Some(derived),
-        derived_failure: None,
+        database: Arc::new(Database::new(derived)),
         stopped: None,
         recent: Default::default(),
     };

@@ -282,7 +282,7 @@ fn a_database_that_stayed_behind_is_caught_up() {
     let dir = folder();
     let mut chain = told(dir.path(), 2);
     // Killed between the log and the database, three times over.
-    chain.derived = None;
+    chain.database.lose(false);
     tell(&mut chain, 5);
     drop(chain);
     let (chain, recovery) = reopen(dir.path());
@@ -449,7 +449,7 @@ fn a_database_that_killed_its_process_is_not_opened_again() {
 fn a_database_that_fails_while_running_costs_nothing() {
     let dir = folder();
     let mut chain = told(dir.path(), 2);
-    chain.derived.as_mut().expect("a database").lose();
+    chain.database.lose(true);
     tell(&mut chain, 4);
     let failure = chain.database_failure().expect("it failed").to_string();
     assert!(failure.contains("failed before"), "{failure}");
@@ -474,7 +474,7 @@ fn a_signer_that_fails_leaves_the_chain_as_it_was() {
         };
         let (mut chain, _) = Chain::open(dir.path(), Some(Box::new(sign))).expect("it opens");
         if !with_database {
-            chain.derived = None;
+            chain.database.lose(false);
         }
         let (height, root) = (chain.tip().height, chain.tip().state_root);
         let items = chapter(chain.genesis().network, height + 1);
@@ -526,7 +526,7 @@ fn a_block_that_breaks_a_rule_leaves_a_follower_as_it_was() {
         follower.follow(&body(1), time_ms(1)).expect("it follows");
         let root = follower.state().root();
         if !with_database {
-            follower.derived = None;
+            follower.database.lose(false);
         }
         // The proposer signs a block whose second record repeats a nonce.
         let network = follower.genesis().network;

@@ -276,32 +276,34 @@ pub(super) async fn record(
     Path(text): Path<String>,
 ) -> Answered<Json<RecordView>> {
     let id: ItemId = id(&text)?;
-    if let Some(found) = find(&app, id).await? {
-        let tx = Transaction::read(&found.item).map_err(bug)?;
-        let history = app
-            .node
-            .chain()
-            .await
-            .open()
-            .and_then(crate::Chain::history);
-        let entry = history
-            .ok_or_else(no_history)?
-            .entry(found.place)?
-            .ok_or_else(|| missing("record", id))?;
-        let rejected = entry.receipt.rejected.as_ref();
-        return Ok(Json(RecordView {
-            status: protocol::api::RecordStatus::Final,
-            height: Some(found.place.height),
-            place: Some(found.place.place),
-            time_ms: Some(found.block_time_ms),
-            problem: rejected.map(|code| inclusion::rejected_by(code.as_str())),
-            receipt: Some(entry.receipt),
-            ..inclusion::pending(&tx)
-        }));
-    }
+    // The mempool first: a record leaves it only once it is in the history.
     let waiting = app.node.mempool().get(id).map(|record| record.tx.clone());
-    let tx = waiting.ok_or_else(|| missing("record", id))?;
-    Ok(Json(inclusion::pending(&tx)))
+    if let Some(tx) = waiting {
+        return Ok(Json(inclusion::pending(&tx)));
+    }
+    let found = find(&app, id).await?;
+    let found = found.ok_or_else(|| missing("record", id))?;
+    let tx = Transaction::read(&found.item).map_err(bug)?;
+    let history = app
+        .node
+        .chain()
+        .await
+        .open()
+        .and_then(crate::Chain::history);
+    let entry = history
+        .ok_or_else(no_history)?
+        .entry(found.place)?
+        .ok_or_else(|| missing("record", id))?;
+    let rejected = entry.receipt.rejected.as_ref();
+    Ok(Json(RecordView {
+        status: protocol::api::RecordStatus::Final,
+        height: Some(found.place.height),
+        place: Some(found.place.place),
+        time_ms: Some(found.block_time_ms),
+        problem: rejected.map(|code| inclusion::rejected_by(code.as_str())),
+        receipt: Some(entry.receipt),
+        ..inclusion::pending(&tx)
+    }))
 }
 
 pub(super) async fn item(State(app): App, Path(text): Path<String>) -> Answered<Response> {
