@@ -47,6 +47,10 @@ const WAKE_EVERY: Duration = Duration::from_secs(1);
 /// How long after the last block the database is flushed.
 const FLUSH_AFTER: Duration = Duration::from_secs(2);
 
+/// Under load the engine waits so long for more records before it makes the next
+/// block: a block has costs of its own, a signature, a sync, the roots.
+const GATHER: Duration = Duration::from_millis(1);
+
 /// How long to wait before a chain that failed is opened again.
 const REOPEN_AFTER: Duration = Duration::from_secs(1);
 
@@ -467,6 +471,7 @@ impl Engine {
         let shared = &*self.shared;
         let _ended = Ended(shared);
         let mut is_flushed = true;
+        let mut last_records = 0;
         loop {
             let is_stopping = shared.is_stopping();
             if !is_stopping && shared.chain.blocking_read().is_none() {
@@ -480,7 +485,12 @@ impl Engine {
                 self.make_block(now_ms, Vec::new());
                 continue;
             }
+            let waiting = shared.mempool().waiting();
+            if waiting > 0 && waiting < last_records && !is_stopping {
+                std::thread::sleep(GATHER);
+            }
             let records = shared.mempool().take(self.block_bytes_max());
+            last_records = records.len();
             if !records.is_empty() {
                 is_flushed = false;
                 self.make_block(now_ms, records);

@@ -106,6 +106,11 @@ impl Mempool {
         self.order.is_empty()
     }
 
+    /// How many wait that the engine does not have in hand.
+    pub fn waiting(&self) -> usize {
+        self.order.len()
+    }
+
     /// Bytes of the records that wait.
     pub fn bytes(&self) -> usize {
         self.bytes
