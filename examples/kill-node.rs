@@ -218,11 +218,21 @@ impl World {
             .read_line(&mut greeting)
             .expect("a line");
         assert!(!greeting.is_empty(), "the node did not start");
+        let greeted = begin.elapsed();
         let client = self.client(0);
-        while client.ready().is_err() {
+        let mut tries = 1;
+        while let Err(error) = client.ready() {
             std::thread::sleep(Duration::from_millis(2));
+            tries += 1;
+            if begin.elapsed() > RESTART_MAX {
+                println!("not ready after {tries} tries: {error}");
+            }
         }
-        (child, begin.elapsed(), greeting)
+        let took = begin.elapsed();
+        if took > RESTART_MAX {
+            println!("slow: greeted after {greeted:?}, ready after {took:?} and {tries} tries");
+        }
+        (child, took, greeting)
     }
 
     fn client(&self, retries: u32) -> Client {

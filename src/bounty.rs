@@ -41,6 +41,8 @@ pub enum Command {
         /// Write over a file that is there.
         #[arg(long)]
         force: bool,
+        #[command(flatten)]
+        fill: template::Fill,
     },
     /// Say everything that keeps a bounty from being posted, all at once.
     Check {
@@ -107,7 +109,7 @@ pub enum Command {
 /// The file makes no sense, a rule refuses, or the node cannot be asked.
 pub fn run(command: &Command, session: &Session) -> Result<(), Failure> {
     match command {
-        Command::Init { file, force } => template::run(session, file, *force),
+        Command::Init { file, force, fill } => template::run(session, file, *force, fill),
         Command::Check { file } => check::run(session, file),
         Command::Post { file } => post::run(session, file),
         Command::Back {

@@ -204,7 +204,7 @@ fn list(session: &Session) -> Result<(), Failure> {
         .assets(&filter)
         .collect::<Result<_, _>>()?;
     if session.json() {
-        return out::json("datasets", &assets);
+        return out::json("dataset.list", &assets);
     }
     if assets.is_empty() {
         return out::line("no data sets");
@@ -278,7 +278,7 @@ fn get(session: &Session, id: &str, dir: &Path) -> Result<(), Failure> {
         let value = serde_json::json!({
             "asset": asset.id, "folder": dir.display().to_string(), "manifest": manifest,
         });
-        return out::json("dataset_folder", &value);
+        return out::json("dataset.get", &value);
     }
     out::line(&format!(
         "{}: '{}', {} rows, whole and as registered",
@@ -317,7 +317,7 @@ fn verify(session: &Session, folder: &Path, id: Option<&str>) -> Result<(), Fail
         let value = serde_json::json!({
             "archive": blob, "rows": manifest.rows, "is_registered": id.is_some(),
         });
-        return out::json("dataset_verified", &value);
+        return out::json("dataset.verify", &value);
     }
     let registered = if id.is_some() { ", as registered" } else { "" };
     out::line(&format!(

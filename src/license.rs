@@ -18,7 +18,7 @@ use protocol::{Amount, ItemId};
 use crate::account::amount;
 use crate::failure::{Exit, Failure};
 use crate::out;
-use crate::session::{Acted, Session};
+use crate::session::{Acted, Session, bare_id};
 use quote::Quoted;
 pub use quote::shares_text;
 
@@ -72,7 +72,7 @@ Examples:
     },
     /// Show a licence as a text to read: who may do what, under which terms.
     Show {
-        /// The licence: its id, or the beginning of it (6 characters or more).
+        /// The licence: its id, the beginning of it (6 characters or more), or the name of the asset that this key has one licence of.
         license: String,
     },
     /// Write the certificate of a licence: one file that proves it offline, for ever.
@@ -85,7 +85,7 @@ Examples:
   lode license certificate 4a7uQ1 --out license.json
   lode license verify license.json")]
     Certificate {
-        /// The licence: its id, or the beginning of it (6 characters or more).
+        /// The licence: its id, the beginning of it (6 characters or more), or the name of the asset that this key has one licence of.
         license: String,
         /// The file to write [default: license-<beginning of the id>.json].
         #[arg(long, value_name = "FILE")]
@@ -105,7 +105,7 @@ Examples:
         /// The certificate.
         file: PathBuf,
         /// The network that it must be on.
-        #[arg(long, value_name = "ID")]
+        #[arg(long, value_name = "ID", value_parser = network)]
         network: Option<NetworkId>,
     },
 }
@@ -149,6 +149,10 @@ pub fn run(command: &Command, session: &Session) -> Result<(), Failure> {
         } => certificate::write(session, find(session, license)?, out.as_deref(), *force),
         Command::Verify { file, network } => certificate::verify(session, file, *network),
     }
+}
+
+fn network(text: &str) -> Result<NetworkId, protocol::id::IdError> {
+    bare_id(text).parse()
 }
 
 fn buy(
@@ -289,6 +293,7 @@ fn list(
 /// The licence that a text names: its id, or the beginning of it.
 fn find(session: &Session, text: &str) -> Result<LicenseView, Failure> {
     let client = session.client()?;
+    let text = bare_id(text);
     if let Ok(id) = text.parse() {
         return Ok(client.license(id)?);
     }
@@ -300,6 +305,16 @@ fn find(session: &Session, text: &str) -> Result<LicenseView, Failure> {
                 found.push(license);
             }
         }
+    }
+    if found.is_empty()
+        && let (Ok(licensee), Ok(asset)) = (session.address(), session.asset_id(text))
+    {
+        // Whoever has one licence of a model need not know its id.
+        let filter = LicenseFilter {
+            asset: Some(asset),
+            licensee: Some(licensee),
+        };
+        found = client.licenses(&filter).collect::<Result<_, _>>()?;
     }
     match found[..] {
         [license] => Ok(license),

@@ -136,7 +136,7 @@ pub fn run(args: &Args, session: &Session) -> Result<(), Failure> {
             "loss": trained.loss,
             "was_finished": false,
         });
-        return out::json("training", &value);
+        return out::json("train", &value);
     }
     out::line(&format!(
         "trained {} parameters on {} rows, {} epochs; loss {:.4}\nweights digest {}\n{}",
@@ -257,7 +257,7 @@ fn say_finished(session: &Session, args: &Args, bounty: &BountyView) -> Result<(
     let digest = crate::model::load_any(&args.out)?.weights_digest;
     if session.json() {
         let value = json!({ "out": args.out, "weights_digest": digest, "was_finished": true });
-        return out::json("training", &value);
+        return out::json("train", &value);
     }
     eprintln!(
         "this training is finished already: the same recipe on the same data comes to the same bits"

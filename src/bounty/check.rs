@@ -57,7 +57,7 @@ pub fn tell(session: &Session, checked: &Checked) -> Result<(), Failure> {
         let value = serde_json::json!({
             "ok": ok, "findings": checked.findings, "cost": checked.cost,
         });
-        return out::json("bounty_check", &value);
+        return out::json("bounty.check", &value);
     }
     for finding in &checked.findings {
         let Finding {

@@ -99,7 +99,7 @@ pub fn run(session: &Session, bounty: &str, account: Option<&str>) -> Result<(),
             .retain(|person| person.account == Some(only));
     }
     if session.json() {
-        return out::json("bounty_explained", &explained);
+        return out::json("bounty.explain", &explained);
     }
     print(&view, &explained)
 }

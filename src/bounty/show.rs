@@ -19,7 +19,7 @@ pub fn list(session: &Session, phase: Option<&str>) -> Result<(), Failure> {
     let pages = session.client()?.bounties(filter);
     let bounties: Vec<_> = pages.collect::<Result<_, _>>()?;
     if session.json() {
-        return out::json("bounties", &bounties);
+        return out::json("bounty.list", &bounties);
     }
     if bounties.is_empty() {
         return out::line("no bounties");

@@ -35,11 +35,81 @@ const SHORT: Schedule = Schedule {
     challenge_ms: 10 * SECOND_MS,
 };
 
+/// What can be filled in at once; the rest is for an editor.
+#[derive(clap::Args)]
+pub struct Fill {
+    /// What people will call it.
+    #[arg(long)]
+    title: Option<String>,
+    /// The folder of the test set.
+    #[arg(long, value_name = "FOLDER")]
+    test_set: Option<String>,
+    /// What the winner gets, in LODE.
+    #[arg(long, value_name = "LODE")]
+    reward: Option<String>,
+    /// A score below this wins nothing.
+    #[arg(long, value_name = "SCORE")]
+    reserve: Option<String>,
+    /// The terms of every model: open, credit, credit=5% or paid=LODE.
+    #[arg(long)]
+    terms: Option<String>,
+    /// What every model is made from, such as a training set: an asset's id or name. Repeat for more.
+    #[arg(long, value_name = "ASSET")]
+    parent: Vec<String>,
+    /// How long each phase takes, as "6h" or "30s"; the file can say it for each.
+    #[arg(long, value_name = "TIME")]
+    phases: Option<String>,
+}
+
+impl Fill {
+    /// The template with what was given in place of its own values.
+    fn apply(&self, mut text: String) -> String {
+        let mut set = |key: &str, value: Option<&String>| {
+            let (Some(value), Some(at)) = (value, text.find(&format!("\n{key} = "))) else {
+                return;
+            };
+            let begin = at + 1;
+            let end = text[begin..]
+                .find('\n')
+                .map_or(text.len(), |len| begin + len);
+            text.replace_range(begin..end, &format!("{key} = {}", quoted(value)));
+        };
+        set("title", self.title.as_ref());
+        set("test_set", self.test_set.as_ref());
+        set("reward", self.reward.as_ref());
+        set("reserve", self.reserve.as_ref());
+        set("preset", self.terms.as_ref());
+        for phase in [
+            "open",
+            "test_key",
+            "test_check",
+            "reveal",
+            "score",
+            "score_reveal",
+            "challenge",
+        ] {
+            set(phase, self.phases.as_ref());
+        }
+        for parent in &self.parent {
+            text += &format!(
+                "\n[[parents]]\nasset = {}\nrequired = true\n",
+                quoted(parent)
+            );
+        }
+        text
+    }
+}
+
+/// A text as TOML writes it.
+fn quoted(text: &str) -> String {
+    toml::Value::String(text.to_owned()).to_string()
+}
+
 /// Writes the file.
 ///
 /// # Errors
 /// There is a file already, or it cannot be written.
-pub fn run(session: &Session, file: &Path, force: bool) -> Result<(), Failure> {
+pub fn run(session: &Session, file: &Path, force: bool, fill: &Fill) -> Result<(), Failure> {
     if file.exists() && !force {
         let message = format_args!("{} is there already", file.display());
         let next = "choose another name, or add --force to write over it";
@@ -54,11 +124,11 @@ pub fn run(session: &Session, file: &Path, force: bool) -> Result<(), Failure> {
             (Parameters::default(), PATIENT)
         }
     };
-    let text = text(&parameters, &schedule);
+    let text = fill.apply(text(&parameters, &schedule));
     std::fs::write(file, text).map_err(|error| Failure::io(file, &error))?;
     if session.json() {
         return out::json(
-            "bounty_file",
+            "bounty.init",
             &serde_json::json!({ "file": file.display().to_string() }),
         );
     }
@@ -175,6 +245,35 @@ backers = "20%"
 mod tests {
     use super::*;
     use crate::bounty::plan;
+
+    #[test]
+    fn what_is_filled_in_is_what_the_file_says() {
+        let some = |text: &str| Some(text.to_owned());
+        let fill = Fill {
+            title: some("It's \"mine\""),
+            test_set: some("a folder"),
+            reward: some("7.5"),
+            reserve: some("0.25"),
+            terms: some("open"),
+            parent: vec!["One".to_owned(), "Two".to_owned()],
+            phases: some("90s"),
+        };
+        let temp = tempfile::tempdir().unwrap();
+        let file = temp.path().join("bounty.toml");
+        let parameters = Parameters {
+            phase_min_ms: SECOND_MS,
+            ..Parameters::default()
+        };
+        std::fs::write(&file, fill.apply(text(&parameters, &SHORT))).unwrap();
+        let (plan, findings) = plan::load(&file).unwrap();
+        assert!(findings.is_empty(), "{findings:?}");
+        assert_eq!(plan.title.unwrap().as_str(), "It's \"mine\"");
+        assert!(plan.test_set.unwrap().ends_with("a folder"));
+        assert_eq!(plan.schedule.unwrap().challenge_ms, 90_000);
+        let parents = [("One".to_owned(), true), ("Two".to_owned(), true)];
+        assert_eq!(plan.parents, parents);
+        assert_eq!(plan.terms, Some(licensing::presets::open()));
+    }
 
     #[test]
     fn the_template_lacks_only_the_folder() {

@@ -315,10 +315,8 @@ fn print(session: &Session, id: EventId, kind: &EventKind) -> Result<(), Failure
         return Ok(());
     };
     if session.json() {
-        let value = serde_json::json!({
-            "schema": "lode.bounty_event/1", "id": id.to_string(), "entry": entry,
-        });
-        return out::line(&value.to_string());
+        let value = serde_json::json!({ "id": id.to_string(), "entry": entry });
+        return out::json_line("bounty.event", value);
     }
     for text in lines(entry) {
         out::line(&format!("{}  {text}", out::time(entry.time_ms)))?;

@@ -94,7 +94,7 @@ pub fn run(session: &Session, args: &InitArgs) -> Result<(), Failure> {
         let folders = made.iter().map(|(dir, manifest)| {
             serde_json::json!({ "folder": dir.display().to_string(), "manifest": manifest })
         });
-        return out::json("dataset_folders", &folders.collect::<Vec<_>>());
+        return out::json("dataset.init", &folders.collect::<Vec<_>>());
     }
     for (dir, manifest) in &made {
         out::line(&format!(

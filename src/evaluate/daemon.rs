@@ -86,7 +86,10 @@ pub fn once(session: &Session, options: Options, bounty: &str) -> Result<(), Fai
     };
     if session.global.dry_run {
         if session.json() {
-            return out::json("duty", &json!({ "bounty": id, "owed": owed.name() }));
+            return out::json(
+                "evaluate.duty",
+                &json!({ "bounty": id, "owed": owed.name() }),
+            );
         }
         let text = "dry run: nothing was computed or sent. Owed now";
         return out::line(&format!("{text}: {}", owed.text()));
@@ -107,7 +110,7 @@ fn say_idle(session: &Session, view: &BountyView) -> Result<(), Failure> {
     let until = out::time(view.summary.until_ms);
     if session.json() {
         return out::json(
-            "duty",
+            "evaluate.duty",
             &json!({ "bounty": view.summary.id, "owed": null, "phase": phase }),
         );
     }
@@ -318,7 +321,7 @@ fn say(session: &Session, view: &BountyView, step: &Step) -> Result<(), Failure>
     if let (Some(line), Some(fields)) = (line.as_object_mut(), fields.as_object()) {
         line.extend(fields.clone());
     }
-    out::json_line("evaluator_event", line)
+    out::json_line("evaluate.event", line)
 }
 
 /// An outcome in few words.

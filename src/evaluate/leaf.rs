@@ -190,7 +190,7 @@ fn show(
             "outputs": outputs(ours),
             "published": published,
         });
-        return out::json("reproduction", &value);
+        return out::json("evaluate.reproduce", &value);
     }
     let text = |outputs: &[f32]| {
         let outputs: Vec<String> = outputs.iter().map(|value| format!("{value:?}")).collect();

@@ -69,7 +69,7 @@ pub fn run(session: &Session, model: &str, data: &Path) -> Result<(), Failure> {
         }
     });
     if session.json() {
-        return out::json("predictions", &predictions.collect::<Vec<_>>());
+        return out::json("model.run", &predictions.collect::<Vec<_>>());
     }
     out::bytes(csv(predictions, loaded.config.num_labels()).as_bytes())
 }

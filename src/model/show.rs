@@ -28,7 +28,7 @@ pub fn list(session: &Session, maker: Option<&str>, limit: usize) -> Result<(), 
     let models = session.client()?.assets(&filter).take(limit);
     let models = models.collect::<Result<Vec<AssetView>, _>>()?;
     if session.json() {
-        return out::json("assets", &models);
+        return out::json("model.list", &models);
     }
     if models.is_empty() {
         eprintln!("there are no models yet");
@@ -125,7 +125,7 @@ pub fn lineage(session: &Session, model: &str) -> Result<(), Failure> {
         return Err(Failure::bug("the root was fetched"));
     };
     if session.json() {
-        return out::json("lineage", &tree);
+        return out::json("model.lineage", &tree);
     }
     let mut lines = Vec::new();
     draw(&tree, "", "", &mut lines);

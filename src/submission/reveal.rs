@@ -30,7 +30,7 @@ pub fn reveal(session: &Session, id: ItemId) -> Result<(), Failure> {
     if submission.key.is_some() {
         seals::forget(session, submission.sealed.ciphertext)?;
         return match session.json() {
-            true => out::json("submission", &submission),
+            true => out::json("submission.reveal", &submission),
             false => out::line("its key is out already"),
         };
     }
@@ -212,7 +212,7 @@ fn waiting(
 
 fn say(session: &Session, text: &str, fields: serde_json::Value) -> Result<(), Failure> {
     if session.json() {
-        return out::json_line("reveal_event", fields);
+        return out::json_line("submission.event", fields);
     }
     eprintln!("{text}");
     Ok(())

@@ -19,7 +19,7 @@ use crate::session::Session;
 pub fn list(session: &Session, bounty: &str) -> Result<(), Failure> {
     let view = session.client()?.bounty(session.bounty_id(bounty)?)?;
     if session.json() {
-        return out::json("submissions", &view.submissions);
+        return out::json("submission.list", &view.submissions);
     }
     if view.submissions.is_empty() {
         eprintln!("nobody has submitted yet");

@@ -56,7 +56,7 @@ pub fn submit(args: &SubmitArgs, session: &Session) -> Result<(), Failure> {
     let checked = check(&args.dir, &bounty.posting.benchmark, args.data.as_deref())?;
     if args.check {
         return match session.json() {
-            true => out::json("check", &checked),
+            true => out::json("submit.check", &checked),
             false => out::line(&checked.text()),
         };
     }
@@ -251,7 +251,7 @@ fn say_earlier(
     if session.json() {
         let value =
             json!({ "submission": earlier.id, "bounty": bounty.summary.id, "is_earlier": true });
-        return out::json("submission", &value);
+        return out::json("submit", &value);
     }
     eprintln!(
         "this folder is committed to '{}' already, in block {}: nothing was sent.",

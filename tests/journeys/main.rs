@@ -4,6 +4,7 @@ mod demo;
 mod license;
 mod log;
 mod market;
+mod readme;
 mod tidy;
 
 use std::path::{Path, PathBuf};

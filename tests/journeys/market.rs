@@ -252,7 +252,7 @@ fn private(path: &Path) {
 fn private(_: &Path) {}
 
 /// Whether all that a phase waits for has happened.
-fn is_done(bounty: &BountyView) -> bool {
+pub fn is_done(bounty: &BountyView) -> bool {
     let seats = &bounty.seats;
     match bounty.summary.phase {
         Phase::Open => bounty.submissions.len() == 2,
@@ -390,27 +390,25 @@ fn post(world: &World, client: &Client) -> [ItemId; 2] {
     })
 }
 
-/// Two miners train for the first bounty and hand the same models in to both.
+/// Two miners train a model for each bounty: the same weights count once.
 fn submit(world: &World, bounties: &[ItemId; 2]) {
-    for (who, epochs, seed) in [("mina", 6, 1), ("milo", 3, 2)] {
-        let recipe = format!(
-            "[model]\nhidden = [16]\ndropout = 0.0\n\n[train]\nepochs = {epochs}\n\
-             label_smoothing = 0.0\ninput_noise = 0.0\nseed = {seed}\n"
-        );
+    for (who, epochs, seed) in [("mina", 6, 10), ("milo", 3, 20)] {
         fs::create_dir_all(world.path(who)).unwrap();
-        fs::write(world.path(who).join("recipe.toml"), recipe).unwrap();
-        let first = bounties[0].to_string();
-        let train = ["train", &first, "--recipe", "recipe.toml", "--out", "model"];
-        world.json(who, &train);
-        for bounty in bounties {
-            let id = bounty.to_string();
-            world.json(who, &["submit", &id, "model", "--check"]);
-            world.json(
-                who,
-                &["submit", &id, "model", "--name", &format!("{who}'s model")],
+        for (place, bounty) in bounties.iter().enumerate() {
+            let recipe = format!(
+                "[model]\nhidden = [16]\ndropout = 0.0\n\n[train]\nepochs = {epochs}\n\
+                 label_smoothing = 0.0\ninput_noise = 0.0\nseed = {}\n",
+                seed + place
             );
+            fs::write(world.path(who).join("recipe.toml"), recipe).unwrap();
+            let (id, model) = (bounty.to_string(), format!("model-{place}"));
+            let train = ["train", &id, "--recipe", "recipe.toml", "--out", &model];
+            world.json(who, &train);
+            world.json(who, &["submit", &id, &model, "--check"]);
+            let name = format!("{who}'s model {place}");
+            world.json(who, &["submit", &id, &model, "--name", &name]);
             // The same again is no second submission.
-            world.run(who, &["submit", &id, "model", "--yes"]);
+            world.run(who, &["submit", &id, &model, "--yes"]);
         }
     }
 }
