@@ -57,7 +57,8 @@ impl Process {
     fn stop(mut self) {
         let pid = self.0.id().to_string();
         assert!(Command::new("kill").arg(&pid).status().unwrap().success());
-        assert!(self.0.wait().unwrap().success(), "a node stops cleanly");
+        let status = self.0.wait().unwrap();
+        assert!(status.success(), "a node stops cleanly: {status}");
     }
 }
 
@@ -84,8 +85,8 @@ impl Drop for World {
         if !std::thread::panicking() {
             return;
         }
-        for who in PEOPLE {
-            let talk = fs::read_to_string(self.path(who).join("talk.txt")).unwrap_or_default();
+        for who in PEOPLE.into_iter().chain(["node"]) {
+            let talk = fs::read_to_string(self.path(&format!("{who}.talk"))).unwrap_or_default();
             let begin = talk.len().saturating_sub(2_000);
             eprintln!("== {who} ==\n{}", talk.get(begin..).unwrap_or(&talk));
         }
@@ -168,12 +169,15 @@ impl World {
         value
     }
 
+    /// Where what a daemon says is kept, for a test that fails.
+    fn talk(&self, who: &str) -> fs::File {
+        let path = self.path(&format!("{who}.talk"));
+        let file = fs::File::options().create(true).append(true).open(path);
+        file.unwrap()
+    }
+
     fn spawn(&self, who: &str, args: &[&str]) -> Process {
-        let talk = fs::File::options()
-            .create(true)
-            .append(true)
-            .open(self.path(who).join("talk.txt"))
-            .unwrap();
+        let talk = self.talk(who);
         let mut command = self.command(who, args);
         command
             .stdin(Stdio::null())
@@ -192,7 +196,7 @@ impl World {
             ])
             .arg(self.path(dir))
             .stdout(Stdio::piped())
-            .stderr(Stdio::null());
+            .stderr(self.talk("node"));
         if !self.path(dir).join("log").exists() {
             command.arg("--genesis").arg(genesis);
         }
