@@ -13,6 +13,7 @@ use serde_json::json;
 
 use crate::failure::{Exit, Failure};
 use crate::out;
+use crate::outfile::{OutFile, folder_of};
 use crate::session::Session;
 
 /// What `lode log` can do.
@@ -72,21 +73,15 @@ pub fn run(command: &Command, session: &Session) -> Result<(), Failure> {
 
 /// Asks a node that runs for its log.
 fn fetch(session: &Session, out: &Path, force: bool) -> Result<(), Failure> {
-    if !force && fs::symlink_metadata(out).is_ok() {
-        let message = format!("{} is there already", out.display());
-        let next = "choose another --out, or add --force to overwrite it";
-        return Err(Failure::new("file_exists", message, next).exit(Exit::Usage));
-    }
     let io = |error: &std::io::Error| Failure::io(out, error);
-    let mut file = tempfile::NamedTempFile::new_in(folder_of(out)).map_err(|error| io(&error))?;
+    let mut file = OutFile::begin(out, force)?;
     let bar = out::bytes_bar("log")?;
-    let mut writer = BufWriter::new(bar.wrap_write(file.as_file_mut()));
-    let size_bytes = session.client()?.log(&mut writer, u64::MAX)?;
+    let mut writer = BufWriter::new(bar.wrap_write(file.file()));
+    session.client()?.log(&mut writer, u64::MAX)?;
     writer.flush().map_err(|error| io(&error))?;
     drop(writer);
     bar.finish_and_clear();
-    file.as_file().sync_all().map_err(|error| io(&error))?;
-    file.persist(out).map_err(|error| io(&error.error))?;
+    let size_bytes = file.finish()?;
     if session.json() {
         let text = json!({ "file": out.display().to_string(), "size_bytes": size_bytes });
         return out::json("log.export", &text);
@@ -128,30 +123,7 @@ fn check_out(dir: &Path, out: &Path, force: bool) -> Result<(), Failure> {
             return refuse("out_inside_node", message, "choose an --out outside of it");
         }
     }
-    match fs::symlink_metadata(out) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(Failure::io(out, &error)),
-        Ok(found) if !found.is_file() => {
-            let message = format!("{} is there and is not a regular file", out.display());
-            refuse("not_a_file", message, "choose another --out")
-        }
-        Ok(_) if !force => {
-            let message = format!("{} is there already", out.display());
-            refuse(
-                "file_exists",
-                message,
-                "choose another --out, or add --force to overwrite it",
-            )
-        }
-        Ok(_) => Ok(()),
-    }
-}
-
-fn folder_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    }
+    OutFile::check(out, force)
 }
 
 /// A last block that is not whole: left out only if that was asked for.
@@ -177,17 +149,8 @@ fn export(dir: &Path, out: &Path, force: bool, partial: bool, json: bool) -> Res
     check_tail(cut.as_ref(), partial)?;
     check_out(dir, out, force)?;
     let io = |error: &std::io::Error| Failure::io(out, error);
-    let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        // As any new file: the log is for everyone to check.
-        builder.permissions(fs::Permissions::from_mode(0o666));
-    }
-    let mut file = builder
-        .tempfile_in(folder_of(out))
-        .map_err(|error| io(&error))?;
-    let mut writer = BufWriter::new(file.as_file_mut());
+    let mut file = OutFile::begin(out, force)?;
+    let mut writer = BufWriter::new(file.file());
     let bar = items_bar()?;
     let exported = node::export::export(log.view(), &mut writer, |progress| show(&bar, progress));
     bar.finish_and_clear();
@@ -200,9 +163,7 @@ fn export(dir: &Path, out: &Path, force: bool, partial: bool, json: bool) -> Res
     })?;
     writer.flush().map_err(|error| io(&error))?;
     drop(writer);
-    let size_bytes = file.as_file().metadata().map_err(|error| io(&error))?.len();
-    file.as_file().sync_all().map_err(|error| io(&error))?;
-    file.persist(out).map_err(|error| io(&error.error))?;
+    let size_bytes = file.finish()?;
     let (items, height) = (log.items(), log.height());
     if json {
         let text = json!({

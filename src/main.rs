@@ -18,6 +18,7 @@ mod man;
 mod model;
 mod node;
 mod out;
+mod outfile;
 mod royalty;
 mod sealing;
 mod seals;

@@ -42,6 +42,7 @@ mod proof;
 mod text;
 
 pub use error::{CertificateError, Part};
+pub use text::utc;
 
 /// The schema of a certificate.
 pub const SCHEMA: &str = "lode.certificate/1";

@@ -268,6 +268,23 @@ pub enum Phase {
     Void(VoidReason),
 }
 
+impl Phase {
+    /// The one-word name, as in JSON and in filters.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::TestKey => "test_key",
+            Self::TestCheck => "test_check",
+            Self::Reveal => "reveal",
+            Self::Score => "score",
+            Self::ScoreReveal => "score_reveal",
+            Self::Challenge => "challenge",
+            Self::Settled => "settled",
+            Self::Void(_) => "void",
+        }
+    }
+}
+
 /// Why a bounty ended without a ranking.
 #[derive(
     Clone,

@@ -1,13 +1,15 @@
 //! `lode bounty init`: a bounty's file with every field explained.
 
+use std::io::Write;
 use std::path::Path;
 
 use protocol::Amount;
 use protocol::record::{Parameters, Schedule};
 
 use super::values::duration_text;
-use crate::failure::{Exit, Failure};
+use crate::failure::Failure;
 use crate::out;
+use crate::outfile::OutFile;
 use crate::session::Session;
 
 const SECOND_MS: u64 = 1_000;
@@ -110,11 +112,7 @@ fn quoted(text: &str) -> String {
 /// # Errors
 /// There is a file already, or it cannot be written.
 pub fn run(session: &Session, file: &Path, force: bool, fill: &Fill) -> Result<(), Failure> {
-    if file.exists() && !force {
-        let message = format_args!("{} is there already", file.display());
-        let next = "choose another name, or add --force to write over it";
-        return Err(Failure::new("file_exists", message, next).exit(Exit::Usage));
-    }
+    OutFile::check(file, force)?;
     let status = session.client().and_then(|client| Ok(client.status()?));
     let (parameters, schedule) = match status {
         Ok(status) if status.is_dev => (status.parameters, SHORT),
@@ -125,7 +123,10 @@ pub fn run(session: &Session, file: &Path, force: bool, fill: &Fill) -> Result<(
         }
     };
     let text = fill.apply(text(&parameters, &schedule));
-    std::fs::write(file, text).map_err(|error| Failure::io(file, &error))?;
+    let mut written = OutFile::begin(file, force)?;
+    let io = |error: std::io::Error| Failure::io(file, &error);
+    written.file().write_all(text.as_bytes()).map_err(io)?;
+    written.finish()?;
     if session.json() {
         return out::json(
             "bounty.init",

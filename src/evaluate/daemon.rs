@@ -106,7 +106,7 @@ pub fn once(session: &Session, options: Options, bounty: &str) -> Result<(), Fai
 }
 
 fn say_idle(session: &Session, view: &BountyView) -> Result<(), Failure> {
-    let phase = PhaseFilter::of(&view.summary.phase).name();
+    let phase = view.summary.phase.name();
     let until = out::time(view.summary.until_ms);
     if session.json() {
         return out::json(

@@ -1,6 +1,6 @@
 //! A licence on paper: shown, written as a certificate, verified without a node.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -10,8 +10,9 @@ use protocol::api::LicenseView;
 use protocol::id::NetworkId;
 use serde::Serialize;
 
-use crate::failure::{Exit, Failure};
+use crate::failure::Failure;
 use crate::out;
+use crate::outfile::OutFile;
 use crate::session::Session;
 
 /// The licence as a text: proven by the node's own proof before it is shown.
@@ -45,7 +46,7 @@ pub fn write(
             PathBuf::from(format!("license-{short}.json"))
         }
     };
-    check_free(&out, force)?;
+    OutFile::check(&out, force)?;
     let (certificate, proven) = fetch(session, license)?;
     let mut bytes = serde_json::to_vec_pretty(&certificate).map_err(Failure::bug)?;
     bytes.push(b'\n');
@@ -157,47 +158,12 @@ fn node_failure(why: impl std::fmt::Display) -> Failure {
     )
 }
 
-fn check_free(out: &Path, force: bool) -> Result<(), Failure> {
-    let refuse = |code, message, next| Err(Failure::new(code, message, next).exit(Exit::Usage));
-    match fs::symlink_metadata(out) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(Failure::io(out, &error)),
-        Ok(found) if !found.is_file() => {
-            let message = format!("{} is there and is not a regular file", out.display());
-            refuse("not_a_file", message, "choose another --out")
-        }
-        Ok(_) if !force => {
-            let message = format!("{} is there already", out.display());
-            let next = "choose another --out, or add --force to overwrite it";
-            refuse("file_exists", message, next)
-        }
-        Ok(_) => Ok(()),
-    }
-}
-
 fn write_whole(out: &Path, bytes: &[u8], force: bool) -> Result<(), Failure> {
-    let io = |error: &std::io::Error| Failure::io(out, error);
-    let dir = match out.parent() {
-        Some(dir) if !dir.as_os_str().is_empty() => dir,
-        _ => Path::new("."),
-    };
-    let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        // As any new file: a certificate is for everyone to check.
-        builder.permissions(fs::Permissions::from_mode(0o666));
-    }
-    let mut file = builder.tempfile_in(dir).map_err(|error| io(&error))?;
-    file.write_all(bytes).map_err(|error| io(&error))?;
-    file.as_file().sync_all().map_err(|error| io(&error))?;
-    let kept = match force {
-        true => file.persist(out),
-        // Another program may have made the file in the meantime.
-        false => file.persist_noclobber(out),
-    };
-    kept.map_err(|error| io(&error.error))?;
-    Ok(())
+    let mut file = OutFile::begin(out, force)?;
+    file.file()
+        .write_all(bytes)
+        .map_err(|error| Failure::io(out, &error))?;
+    file.finish().map(|_| ())
 }
 
 fn read_limited(path: &Path) -> Result<Vec<u8>, Failure> {

@@ -221,7 +221,7 @@ fn say(session: &Session, text: &str, fields: serde_json::Value) -> Result<(), F
 /// Says once for each phase what is waited for.
 fn say_waiting(session: &Session, view: &BountyView, said: &mut BTreeMap<ItemId, String>) {
     let summary = &view.summary;
-    let phase = client::PhaseFilter::of(&summary.phase).name();
+    let phase = summary.phase.name();
     let text = format!(
         "waiting for '{}' to reach the phase 'reveal': it is in '{phase}' until {}",
         summary.title,

@@ -47,7 +47,7 @@ fn state(bounty: &BountyView, one: &SubmissionView) -> String {
         (None, None) if one.key.is_some() => "revealed".to_owned(),
         (None, None) => format!(
             "sealed ({})",
-            client::PhaseFilter::of(&bounty.summary.phase).name()
+            bounty.summary.phase.name()
         ),
     }
 }

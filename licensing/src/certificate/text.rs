@@ -62,33 +62,13 @@ impl Proven {
 }
 
 /// Milliseconds since 1970 as a date and time of day of the Gregorian calendar, UTC.
-fn utc(time_ms: u64) -> String {
-    let (mut days, seconds) = (time_ms / 86_400_000, time_ms / 1_000 % 86_400);
-    // Whole cycles of 400 years first: they all have the same number of days.
-    let mut year = 1970 + days / 146_097 * 400;
-    days %= 146_097;
-    let is_leap = |year: u64| {
-        year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
-    };
-    while days >= 365 + u64::from(is_leap(year)) {
-        days -= 365 + u64::from(is_leap(year));
-        year += 1;
-    }
-    let february = 28 + u64::from(is_leap(year));
-    let mut month = 1;
-    for length in [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30] {
-        if days < length {
-            break;
-        }
-        days -= length;
-        month += 1;
-    }
-    format!(
-        "{year:04}-{month:02}-{:02} {:02}:{:02}:{:02} UTC",
-        days + 1,
-        seconds / 3_600,
-        seconds / 60 % 60,
-        seconds % 60
+pub fn utc(time_ms: u64) -> String {
+    let time = i64::try_from(time_ms)
+        .ok()
+        .and_then(chrono::DateTime::from_timestamp_millis);
+    time.map_or_else(
+        || format!("{time_ms} ms after 1970"),
+        |time| time.format("%Y-%m-%d %H:%M:%S UTC").to_string(),
     )
 }
 

@@ -7,7 +7,6 @@ use protocol::api::{
     LicenseView, PAGE_DEFAULT, PAGE_MAX, Page, SubmissionView,
 };
 use protocol::id::{Address, ItemId};
-use protocol::receipt::Phase;
 use protocol::record::AssetKind;
 use serde::Deserialize;
 
@@ -79,21 +78,6 @@ pub(super) struct BountyFilter {
     sponsor: Option<Address>,
 }
 
-/// The name of a phase in filters: that of its JSON form.
-fn phase_name(phase: Phase) -> &'static str {
-    match phase {
-        Phase::Open => "open",
-        Phase::TestKey => "test_key",
-        Phase::TestCheck => "test_check",
-        Phase::Reveal => "reveal",
-        Phase::Score => "score",
-        Phase::ScoreReveal => "score_reveal",
-        Phase::Challenge => "challenge",
-        Phase::Settled => "settled",
-        Phase::Void(_) => "void",
-    }
-}
-
 pub(super) async fn bounties(
     State(app): App,
     Asked(paging): Asked<Paging>,
@@ -110,7 +94,7 @@ pub(super) async fn bounties(
             .filter_map(|(id, bounty)| {
                 let (_, progress) = state.bounty(id)?;
                 let wanted = filter.phase.as_deref();
-                let is_wanted = wanted.is_none_or(|wanted| wanted == phase_name(progress.phase));
+                let is_wanted = wanted.is_none_or(|wanted| wanted == progress.phase.name());
                 is_wanted.then(|| views::summary(state, id, bounty, progress))
             })
             .collect();
