@@ -135,11 +135,31 @@ pub struct Blobs {
 struct Inner {
     dir: PathBuf,
     store: Box<dyn ObjectStore>,
-    runtime: Runtime,
+    runtime: Blocking,
     arrivals: AtomicU64,
     arriving: Mutex<BTreeSet<BlobId>>,
     bytes_max: u64,
     _lock: File,
+}
+
+/// The store's runtime. The last who holds the blobs may drop them on a thread of
+/// another runtime, which must not wait for this one.
+#[derive(Debug)]
+struct Blocking(Option<Runtime>);
+
+impl Blocking {
+    fn block_on<F: Future>(&self, work: F) -> F::Output {
+        let runtime = self.0.as_ref().expect("it is taken when it is dropped");
+        runtime.block_on(work)
+    }
+}
+
+impl Drop for Blocking {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 impl Blobs {
@@ -174,7 +194,7 @@ impl Blobs {
         let inner = Inner {
             dir: dir.to_owned(),
             store: Box::new(store.with_fsync(true)),
-            runtime,
+            runtime: Blocking(Some(runtime)),
             arrivals: AtomicU64::new(0),
             arriving: Mutex::default(),
             bytes_max,

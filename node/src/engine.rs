@@ -455,6 +455,15 @@ struct Engine {
     shared: Arc<Shared>,
 }
 
+/// What a block is made of.
+#[derive(Clone, Copy)]
+enum Of {
+    /// Nothing but the clock's work.
+    Nothing,
+    /// What waits.
+    Records,
+}
+
 /// Told whatever way the engine ends, a panic included.
 struct Ended<'a>(&'a Shared);
 
@@ -482,18 +491,16 @@ impl Engine {
             let now_ms = shared.clock.now_ms();
             if due_ms.is_some_and(|due_ms| due_ms <= now_ms) && !is_stopping {
                 is_flushed = false;
-                self.make_block(now_ms, Vec::new());
+                self.make_block(now_ms, Of::Nothing);
                 continue;
             }
             let waiting = shared.mempool().waiting();
             if waiting > 0 && waiting < last_records && !is_stopping {
                 std::thread::sleep(GATHER);
             }
-            let records = shared.mempool().take(self.block_bytes_max());
-            last_records = records.len();
-            if !records.is_empty() {
+            if !shared.mempool().is_idle() {
                 is_flushed = false;
-                self.make_block(now_ms, records);
+                last_records = self.make_block(now_ms, Of::Records);
                 continue;
             }
             if is_stopping {
@@ -502,7 +509,7 @@ impl Engine {
             let wanted_after = shared.wanted_after.swap(NOBODY, Ordering::SeqCst);
             if wanted_after == *shared.heights.borrow() {
                 is_flushed = false;
-                self.make_block(now_ms, Vec::new());
+                self.make_block(now_ms, Of::Nothing);
                 continue;
             }
             let wait = self.wait_for(due_ms, now_ms);
@@ -545,12 +552,6 @@ impl Engine {
         chain.as_ref()?.state().next_deadline_ms()
     }
 
-    fn block_bytes_max(&self) -> usize {
-        let chain = self.shared.chain.blocking_read();
-        let bytes = |chain: &Chain| chain.genesis().genesis.parameters.block_bytes_max as usize;
-        chain.as_ref().map_or(0, bytes)
-    }
-
     /// How long there is nothing to do, if no record comes.
     fn wait_for(&self, due_ms: Option<u64>, now_ms: u64) -> Duration {
         if self.shared.clock.is_by_hand() {
@@ -564,23 +565,30 @@ impl Engine {
     }
 
     /// Makes one block and tells everyone; whatever goes wrong, nobody is told
-    /// what is not on the log.
-    fn make_block(&self, now_ms: u64, records: Vec<Record>) {
+    /// what is not on the log. Gives how many records it took from the mempool.
+    fn make_block(&self, now_ms: u64, of: Of) -> usize {
         let shared = &*self.shared;
-        let ids: Vec<ItemId> = records.iter().map(|record| record.item.id()).collect();
         let mut guard = shared.chain.blocking_write();
         let Some(chain) = guard.as_mut() else {
-            self.shared.mempool().put_back(ids.into_iter());
-            return;
+            return 0;
         };
         let parent_ms = chain.tip().time_ms;
         if now_ms + CLOCK_BEHIND_MS_MAX < parent_ms && !shared.clock.is_by_hand() {
             drop(guard);
-            self.shared.mempool().put_back(ids.into_iter());
             self.clock_is_behind(parent_ms - now_ms);
-            return;
+            return 0;
         }
         let time_ms = now_ms.max(parent_ms + 1);
+        // Under the chain's lock, which whoever offers many at once holds too: so
+        // that all of them are there or none.
+        let records = match of {
+            Of::Nothing => Vec::new(),
+            Of::Records => {
+                let bytes_max = chain.genesis().genesis.parameters.block_bytes_max;
+                shared.mempool().take(bytes_max as usize)
+            }
+        };
+        let count = records.len();
         let made = chain.produce_records(time_ms, records, Vec::new());
         let failure = match made {
             Ok((block, behind)) => {
@@ -591,12 +599,12 @@ impl Engine {
                 self.tell(&block);
                 shared.set_trouble(None);
                 shared.heights.send_replace(block.height);
-                return;
+                return count;
             }
             Err(ChainError::Nothing(refused)) => {
                 drop(guard);
                 self.refuse(&refused);
-                return;
+                return count;
             }
             Err(error) => error,
         };
@@ -619,7 +627,7 @@ impl Engine {
         eprintln!(
             "error[log_write]: {source}\n  next: make room on the disk or mend it; the node tries again by itself"
         );
-        self.reopen();
+        count
     }
 
     /// Opens the chain again, after a while; the engine comes back here until that works.

@@ -87,7 +87,7 @@ impl Drop for World {
         }
         for who in PEOPLE.into_iter().chain(["node"]) {
             let talk = fs::read_to_string(self.path(&format!("{who}.talk"))).unwrap_or_default();
-            let begin = talk.len().saturating_sub(2_000);
+            let begin = talk.len().saturating_sub(6_000);
             eprintln!("== {who} ==\n{}", talk.get(begin..).unwrap_or(&talk));
         }
     }

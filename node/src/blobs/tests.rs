@@ -273,3 +273,12 @@ fn an_arrival_of_other_bytes_than_announced_is_refused() {
     assert_eq!(arrival.finish().expect("whole"), blob);
     assert_eq!(files(&dir, "blobs").len(), 1);
 }
+
+#[test]
+fn the_last_holder_may_let_go_on_a_thread_of_another_runtime() {
+    let (_dir, blobs) = open();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .expect("a runtime");
+    runtime.block_on(async move { drop(blobs) });
+}
