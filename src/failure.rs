@@ -114,7 +114,9 @@ impl From<Problem> for Failure {
 
 impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
-        let exit = if error.is_rejection() {
+        let exit = if error.code() == "node_address" {
+            Exit::Usage
+        } else if error.is_rejection() {
             Exit::Rejected
         } else if error.is_not_found() {
             Exit::NotFound
@@ -135,8 +137,8 @@ impl From<WalletError> for Failure {
     fn from(error: WalletError) -> Self {
         let exit = match error.class() {
             ErrorClass::Usage => Exit::Usage,
-            ErrorClass::KeyOrPermission => Exit::Key,
-            ErrorClass::NotFound => Exit::NotFound,
+            // A key or passphrase that is not there cannot be used either.
+            ErrorClass::KeyOrPermission | ErrorClass::NotFound => Exit::Key,
             ErrorClass::Failed => Exit::Failed,
         };
         Self::new(error.code(), &error, error.next_step()).exit(exit)

@@ -133,6 +133,7 @@ pub fn run(args: &Args, session: &Session) -> Result<(), Failure> {
         "hand" => Clock::by_hand(0),
         _ => Clock::System,
     };
+    let address = key.public().address();
     let sign = move |draft: Draft| -> Result<VerifiedItem, SignError> {
         draft.sign(&key).map_err(Into::into)
     };
@@ -144,6 +145,26 @@ pub fn run(args: &Args, session: &Session) -> Result<(), Failure> {
     };
     let (node, recovery, engine) = Node::open(config, blobs).map_err(chain_failure)?;
     if let Some(chain) = node.chain_blocking().open() {
+        if chain.genesis().proposer != address {
+            node.stop();
+            let path = args.dir.join("node.key");
+            let message = format!(
+                "{} is the key of {address}, and this network's blocks are signed by {}",
+                path.display(),
+                chain.genesis().proposer
+            );
+            let next = "restore the node.key that belongs to this folder: only it can go on with the network";
+            return Err(Failure::new("node_key", message, next).exit(Exit::Key));
+        }
+        if let Some(behind_ms) = node.behind_ms(chain) {
+            eprintln!(
+                "note: the last block's time is {} seconds ahead of this machine's clock, so no block can be \
+                 made before then. If the clock is wrong, set it right; if it is right, an earlier run's was \
+                 ahead, and the node goes on by itself at {}",
+                behind_ms / 1_000,
+                out::time(chain.tip().time_ms)
+            );
+        }
         // A clock driven by hand begins where the log ends.
         node.clock().set(chain.tip().time_ms);
         greet(session, at, chain, &recovery, faucet.is_some())?;

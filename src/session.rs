@@ -5,8 +5,8 @@
 //! $LODE_HOME (~/.lode)
 //!   keys/NAME.age, NAME.pub    encrypted keys (crate `wallet`)
 //!   seals/<id>.json            the keys of seals that are not revealed yet
-//!   outbox/<address>.item      the record that was signed last and not yet answered for
-//!   outbox/<address>.lock      held by the one command that acts for this account now
+//!   outbox/<address>@<network>.item   the record that was signed last there and not yet answered for
+//!   outbox/<address>@<network>.lock   held by the one command that acts for this account now
 //! ```
 //!
 //! Acting: the draft is tried on the node first, so that what a rule would
@@ -32,6 +32,23 @@ use crate::out;
 
 /// Where a node listens if nobody says otherwise.
 pub const NODE_URL: &str = "http://127.0.0.1:4747";
+
+/// How long the node may take for an answer; its own patience for a block is shorter.
+const ANSWER_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(30);
+
+/// Says once that a command waits, and for what, when the waits begin to be felt.
+fn tell_wait(wait: std::time::Duration) {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    static WAITED_MS: AtomicU64 = AtomicU64::new(0);
+    let wait_ms = wait.as_millis() as u64;
+    let before = WAITED_MS.fetch_add(wait_ms, Ordering::Relaxed);
+    if before < 1_000 && before + wait_ms >= 1_000 {
+        eprintln!(
+            "note: the node does not take it now; trying again for a while (Ctrl-C ends this, and nothing \
+             is paid twice)"
+        );
+    }
+}
 
 /// The largest file that the outbox is read from.
 const OUTBOX_BYTES_MAX: u64 = 1 << 20;
@@ -173,14 +190,18 @@ impl Session {
         if let Some(client) = self.client.get() {
             return Ok(client);
         }
-        let client = Client::new(&self.node_url())?;
+        let options = client::Options {
+            timeout: ANSWER_TIMEOUT,
+            ..client::Options::default()
+        };
+        let client = Client::telling_waits(&self.node_url(), options, tell_wait)?;
         client.check_compatible()?;
         if let Ok(Some(skew_ms)) = client.clock_skew_ms()
             && skew_ms.unsigned_abs() > 60_000
         {
             eprintln!(
                 "note: this machine's clock and the node's differ by {} seconds; deadlines go by the node's",
-                skew_ms / 1_000
+                skew_ms.unsigned_abs() / 1_000
             );
         }
         Ok(self.client.get_or_init(|| client))
@@ -298,7 +319,7 @@ impl Session {
         check: impl Fn(u64) -> Result<(), Failure>,
     ) -> Result<RecordView, Failure> {
         let address = signer.address();
-        let outbox = self.outbox(address);
+        let outbox = self.outbox(address)?;
         let _turn = turn(&outbox)?;
         let mut sender = Sender::new(self.client()?, address);
         if let Some(item) = read_outbox(&outbox)? {
@@ -340,7 +361,7 @@ impl Session {
     /// # Errors
     /// Its outcome is still open.
     pub fn settle_outbox(&self, address: Address) -> Result<Option<Settlement>, Failure> {
-        let outbox = self.outbox(address);
+        let outbox = self.outbox(address)?;
         let _turn = turn(&outbox)?;
         let Some(item) = read_outbox(&outbox)? else {
             return Ok(None);
@@ -351,8 +372,11 @@ impl Session {
         Ok(settled)
     }
 
-    fn outbox(&self, address: Address) -> PathBuf {
-        self.home.join("outbox").join(format!("{address}.item"))
+    /// Where the account's open record on the node's network is kept.
+    fn outbox(&self, address: Address) -> Result<PathBuf, Failure> {
+        let network = self.client()?.status()?.network;
+        let name = format!("{address}@{network}.item");
+        Ok(self.home.join("outbox").join(name))
     }
 
     /// Asks a person to agree to what cannot be undone.

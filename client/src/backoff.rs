@@ -14,6 +14,7 @@ pub(crate) struct Backoff {
     longest: Duration,
     retries: u32,
     spent: u32,
+    told: Option<fn(Duration)>,
 }
 
 impl Backoff {
@@ -23,7 +24,13 @@ impl Backoff {
             longest,
             retries,
             spent: 0,
+            told: None,
         }
+    }
+
+    /// Has each wait told before it begins.
+    pub(crate) fn telling(self, told: Option<fn(Duration)>) -> Self {
+        Self { told, ..self }
     }
 
     /// How long to wait before the next try; `None` if there is none left. A node that asks
@@ -45,6 +52,9 @@ impl Backoff {
     pub(crate) fn wait(&mut self, asked_ms: Option<u64>) -> bool {
         let wait = self.next_wait(asked_ms);
         if let Some(wait) = wait {
+            if let Some(tell) = self.told {
+                tell(wait);
+            }
             std::thread::sleep(wait);
         }
         wait.is_some()

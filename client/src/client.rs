@@ -79,6 +79,23 @@ impl Client {
         Ok(Self { http })
     }
 
+    /// As [`Client::with_options`]; `told` is called before every wait between two
+    /// tries with how long it will be, so that a person is not left without a word.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn telling_waits(
+        url: &str,
+        options: Options,
+        told: fn(Duration),
+    ) -> Result<Self, ClientError> {
+        let mut http = Http::new(url, options)?;
+        http.on_wait = Some(told);
+        Ok(Self {
+            http: Arc::new(http),
+        })
+    }
+
     /// The node's address, without a slash at its end.
     pub fn url(&self) -> &str {
         &self.http.url
@@ -303,6 +320,7 @@ impl Client {
     pub(crate) fn backoff(&self) -> Backoff {
         let options = self.options();
         Backoff::new(options.wait_first, options.wait_max, options.retries)
+            .telling(self.http.on_wait)
     }
 }
 

@@ -32,6 +32,8 @@ pub(crate) struct Http {
     agent: Agent,
     /// For blobs and the log: large buffers, a time-out for every read and write.
     transfers: Agent,
+    /// Called before a wait between two tries.
+    pub(crate) on_wait: Option<fn(std::time::Duration)>,
 }
 
 /// A request without its body.
@@ -70,6 +72,7 @@ impl Http {
             transfers: transfer_agent(&url, &options),
             url,
             options,
+            on_wait: None,
         })
     }
 
@@ -253,6 +256,14 @@ impl Http {
             Error::Io(io) if io.kind() == ConnectionRefused => {
                 ClientError::Unreachable { url, why }
             }
+            // A name that no server knows: nothing was sent.
+            Error::Io(io) if io.to_string().contains("failed to lookup address") => {
+                ClientError::Unreachable { url, why }
+            }
+            Error::Tls(_) | Error::Rustls(_) => ClientError::NotALodeNode {
+                url,
+                why: format!("{why}; if it speaks plain HTTP, write http:// instead of https://"),
+            },
             Error::Timeout(what) => ClientError::TimedOut {
                 url,
                 what: what.to_string(),

@@ -354,6 +354,9 @@ impl Node {
         if let Some(trouble) = self.trouble() {
             return Err(trouble);
         }
+        if let Some(behind_ms) = self.behind_ms(chain) {
+            return Err(clock_behind(behind_ms));
+        }
         let (state, id, tx) = (chain.state(), record.item.id(), &record.tx);
         let mut mempool = self.mempool();
         if let Some(receiver) = mempool.join(id) {
@@ -378,6 +381,13 @@ impl Node {
             self.shared.work.notify_all();
         }
         Ok(Ticket::Waiting(receiver))
+    }
+
+    /// How far the clock is behind the last block, if that is too far for a next one.
+    pub fn behind_ms(&self, chain: &Chain) -> Option<u64> {
+        let (clock, parent_ms) = (&self.shared.clock, chain.tip().time_ms);
+        let behind_ms = parent_ms.saturating_sub(clock.now_ms());
+        (behind_ms > CLOCK_BEHIND_MS_MAX && !clock.is_by_hand()).then_some(behind_ms)
     }
 
     fn closed(&self) -> Problem {
@@ -416,6 +426,22 @@ fn included(history: Option<&History>, id: ItemId) -> Option<Inclusion> {
     })
 }
 
+/// Why no block can be made for a while: a block's time must be later than its parent's.
+pub(crate) fn clock_behind(behind_ms: u64) -> Problem {
+    let seconds = behind_ms / 1_000;
+    Problem::new(
+        "clock_behind",
+        format_args!(
+            "the node's clock is {seconds} seconds behind its last block, so it can make no block"
+        ),
+        format!(
+            "if the clock is wrong, the node's operator sets it right; if it is right, an earlier run's \
+             was ahead: the node goes on by itself in {seconds} seconds"
+        ),
+    )
+    .retry_after_ms(behind_ms.clamp(1_000, 60_000))
+}
+
 fn stopping() -> Problem {
     Problem::new(
         "stopping",
@@ -446,8 +472,13 @@ impl Shared {
         self.work.notify_all();
     }
 
-    fn set_trouble(&self, trouble: Option<Problem>) {
-        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+    /// Whether this is another trouble than before.
+    fn set_trouble(&self, trouble: Option<Problem>) -> bool {
+        let mut slot = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        let code = |trouble: &Option<Problem>| trouble.as_ref().map(|one| one.code.clone());
+        let is_new = code(&slot) != code(&trouble);
+        *slot = trouble;
+        is_new
     }
 }
 
@@ -617,8 +648,8 @@ impl Engine {
         }
         let problem = Problem::new(
             "log_write",
-            format_args!("the node could not write its log: {source}"),
-            "post the same bytes again later; the node's operator has to look at the disk",
+            "the node could not write its log; nothing that was answered for is lost",
+            "try again later, a record with the same bytes; the node's operator has to look at the disk",
         )
         .retry_after_ms(2_000);
         shared.set_trouble(Some(problem.clone()));
@@ -648,25 +679,21 @@ impl Engine {
             Err(error) => {
                 let problem = Problem::new(
                     "log_open",
-                    format_args!("the node could not open its log again: {error}"),
-                    "post the same bytes again later; the node's operator has to look at the disk",
+                    "the node could not write its log, and cannot open it again yet",
+                    "try again later, a record with the same bytes; the node's operator has to look at the disk",
                 )
                 .retry_after_ms(5_000);
-                shared.set_trouble(Some(problem));
+                // Said once: it is tried every second.
+                if shared.set_trouble(Some(problem)) {
+                    eprintln!("error[log_open]: {error}\n  next: make room on the disk or mend it");
+                }
                 shared.mempool().answer_all(&Err(stopping()));
             }
         }
     }
 
     fn clock_is_behind(&self, behind_ms: u64) {
-        let problem = Problem::new(
-            "clock_behind",
-            format_args!(
-                "the node's clock is {behind_ms} ms behind its last block, so it can make no block"
-            ),
-            "the node's operator has to set the clock right; if the last block's time is wrong, wait",
-        )
-        .retry_after_ms(behind_ms.clamp(1_000, 60_000));
+        let problem = clock_behind(behind_ms);
         if self.shared.is_stopping() {
             self.shared.mempool().answer_all(&Err(problem));
             return;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use client::{Client, ClientError, Options, Settlement};
-use protocol::id::Address;
+use protocol::id::{Address, NetworkId};
 use protocol::record::GenesisRecord;
 
 use super::files;
@@ -102,12 +102,30 @@ pub fn outbox(report: &mut Report, session: &Session, has_node: bool) {
     }
     for path in &paths {
         let name = path.file_stem().and_then(|name| name.to_str());
-        let Some(address) = name.and_then(|name| name.parse::<Address>().ok()) else {
+        let parts = name.and_then(|name| name.split_once('@'));
+        let parts = parts.and_then(|(address, network)| {
+            Some((
+                address.parse::<Address>().ok()?,
+                network.parse::<NetworkId>().ok()?,
+            ))
+        });
+        let Some((address, network)) = parts else {
             let found = format!("{} is not of lode", path.display());
             report.note("outbox", found, "move it away");
             continue;
         };
-        let open = format!("a record of {address} was signed, and its outcome is not known");
+        let open = format!(
+            "a record of {address} on network {network} was signed, and its outcome is not known"
+        );
+        let there = session
+            .client()
+            .ok()
+            .and_then(|client| client.status().ok());
+        if has_node && there.is_some_and(|status| status.network != network) {
+            let next = "run 'lode doctor' against a node of that network; records elsewhere do not wait for it";
+            report.note("outbox", open, next);
+            continue;
+        }
         if !has_node {
             report.note(
                 "outbox",

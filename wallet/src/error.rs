@@ -103,7 +103,7 @@ pub enum ExecFlaw {
     Declined(String),
     /// Its signature does not hold for the key that it named.
     #[error("its signature does not hold for its own key {0}")]
-    Signature(PublicKey),
+    Signature(Box<PublicKey>),
 }
 
 /// What can go wrong with a key.

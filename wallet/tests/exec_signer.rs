@@ -142,7 +142,7 @@ fn a_signature_that_does_not_hold_is_not_used() {
     let signer = bad("forges", LONG).unwrap();
     let error = signer.sign(draft()).unwrap_err();
     assert_eq!(error.code(), "exec_signature");
-    assert_eq!(flaw(error), ExecFlaw::Signature(signer.public()));
+    assert_eq!(flaw(error), ExecFlaw::Signature(Box::new(signer.public())));
 }
 
 #[test]

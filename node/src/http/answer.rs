@@ -4,6 +4,7 @@ use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use http_body_util::LengthLimitError;
 use protocol::api::{ErrorAnswer, Problem};
 
 use super::BODY_PATIENCE;
@@ -121,14 +122,21 @@ pub(super) async fn whole(body: Body, limit_bytes: usize) -> Answered<Bytes> {
     let read = axum::body::to_bytes(body, limit_bytes);
     match tokio::time::timeout(BODY_PATIENCE, read).await {
         Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(_)) => Err(Wrong::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            Problem::new(
-                "body",
-                format_args!("the body is longer than {limit_bytes} bytes, or broke off"),
-                "send less at once",
+        Ok(Err(error)) => Err(match error.into_inner().downcast::<LengthLimitError>() {
+            Ok(_) => Wrong::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                Problem::new(
+                    "body_too_long",
+                    format_args!("the body is longer than {limit_bytes} bytes"),
+                    "send less at once",
+                ),
             ),
-        )),
+            Err(error) => bad(
+                "body",
+                format_args!("the body broke off: {error}"),
+                "send it again",
+            ),
+        }),
         Err(_) => Err(slow()),
     }
 }
@@ -140,7 +148,7 @@ pub(super) fn slow() -> Wrong {
         Problem::new(
             "slow_body",
             format_args!(
-                "no more of the body came for {} seconds",
+                "no more of the body came for {} seconds, or it comes too slowly",
                 BODY_PATIENCE.as_secs()
             ),
             "send it again over a better connection; an upload goes on where it broke off",

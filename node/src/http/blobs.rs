@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::body::{Body, Bytes, HttpBody};
@@ -21,6 +22,11 @@ use crate::blobs::{Arrival, BlobError, PART_BYTES};
 
 /// Pieces on their way between network and disk.
 const PIECES: usize = 2;
+
+/// An upload that is slower than this, as a mean after [`RATE_AFTER`], is cut: what
+/// arrived stays, and another may go on. So nobody can hold a blob's name for long.
+const RATE_MIN_BYTES: u64 = 16 << 10;
+const RATE_AFTER: Duration = Duration::from_secs(20);
 
 /// How many bytes are gathered before the disk gets them: 1 MiB.
 const PIECE_BYTES: usize = 1 << 20;
@@ -361,7 +367,13 @@ async fn receive(mut body: Body, arrival: Arrival) -> Answered<Arrival> {
     });
     let mut piece = Vec::with_capacity(PIECE_BYTES);
     let mut broke = None;
+    let (begin, mut received) = (tokio::time::Instant::now(), 0);
     loop {
+        let waited = begin.elapsed();
+        if waited > RATE_AFTER && received / waited.as_secs() < RATE_MIN_BYTES {
+            broke = Some(slow());
+            break;
+        }
         let frame = match tokio::time::timeout(BODY_PATIENCE, body.frame()).await {
             Ok(Some(Ok(frame))) => frame,
             Ok(None) => break,
@@ -375,6 +387,7 @@ async fn receive(mut body: Body, arrival: Arrival) -> Answered<Arrival> {
             }
         };
         if let Some(data) = frame.data_ref() {
+            received += data.len() as u64;
             piece.extend_from_slice(data);
         }
         if piece.len() >= PIECE_BYTES {

@@ -27,30 +27,20 @@ use crate::chain::Chain;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// How far the tip may be ahead of the clock before the node says that it is not ready.
-const CLOCK_BEHIND_MS_MAX: u64 = 2_000;
-
 pub(super) async fn live() -> &'static str {
     "live\n"
 }
 
 pub(super) async fn ready(State(app): App) -> Response {
     let mut reasons = Vec::new();
-    if let Some(trouble) = app.node.trouble() {
-        reasons.push(trouble.message);
-    }
+    let trouble = app.node.trouble();
     match app.node.chain().await.open() {
-        None if reasons.is_empty() => reasons.push("the log is closed".to_owned()),
-        Some(chain) if !app.node.clock().is_by_hand() => {
-            let (now_ms, tip_ms) = (app.node.clock().now_ms(), chain.tip().time_ms);
-            if now_ms + CLOCK_BEHIND_MS_MAX < tip_ms {
-                let behind_ms = tip_ms - now_ms;
-                reasons.push(format!(
-                    "the clock is {behind_ms} ms behind the last block: set it right"
-                ));
-            }
-        }
-        _ => {}
+        _ if trouble.is_some() => reasons.extend(trouble.map(|trouble| trouble.message)),
+        None => reasons.push("the log is closed".to_owned()),
+        Some(chain) => reasons.extend(app.node.behind_ms(chain).map(|behind_ms| {
+            let problem = crate::engine::clock_behind(behind_ms);
+            format!("{}: {}", problem.message, problem.next_step)
+        })),
     }
     let ready = reasons.is_empty();
     let status = match ready {

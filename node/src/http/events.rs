@@ -83,6 +83,10 @@ pub(super) async fn events(
             place: 0,
         },
     };
+    if from.height > height + 1 {
+        let next = "begin at a block that there is, or leave it out for what happens from now on";
+        return Err(bad("from", "there is no such block yet", next));
+    }
     let (sender, receiver) = mpsc::channel(WAITING_MAX);
     tokio::spawn(async move {
         // A failing history ends the stream; the reader comes again with its last id.

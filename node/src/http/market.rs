@@ -10,7 +10,7 @@ use protocol::id::{Address, ItemId};
 use protocol::record::AssetKind;
 use serde::Deserialize;
 
-use super::answer::{Answered, Asked, bad, id, missing, unavailable};
+use super::answer::{Answered, Asked, Wrong, bad, id, missing, unavailable};
 use super::records::{closed, no_history};
 use super::{App, Shared, views};
 use crate::chain::Chain;
@@ -24,22 +24,43 @@ pub(super) struct Paging {
 }
 
 impl Paging {
-    fn limit(&self) -> usize {
-        self.limit.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX)
+    fn limit(&self) -> Answered<usize> {
+        match self.limit.unwrap_or(PAGE_DEFAULT) {
+            limit @ 1..=PAGE_MAX => Ok(limit),
+            limit => {
+                let message = format_args!("a page of {limit} entries");
+                Err(bad("limit", message, "ask for 1 to 1000"))
+            }
+        }
     }
 
-    /// The page that begins after `after`, which is the text of an entry's key.
-    fn page<T>(&self, all: impl Iterator<Item = T>, key: impl Fn(&T) -> String) -> Page<T> {
+    /// The page of those entries that are wanted, after the one whose key's text is
+    /// `after`. That one is looked for among all: it may not be wanted any more.
+    fn page<T>(
+        &self,
+        all: impl Iterator<Item = T>,
+        key: impl Fn(&T) -> String,
+        is_wanted: impl Fn(&T) -> bool,
+    ) -> Answered<Page<T>> {
         let mut begun = self.after.is_none();
         let mut rest = all.filter(|one| {
             let is_after = begun;
             begun = begun || self.after.as_ref() == Some(&key(one));
-            is_after
+            is_after && is_wanted(one)
         });
-        let items: Vec<T> = rest.by_ref().take(self.limit()).collect();
+        let items: Vec<T> = rest.by_ref().take(self.limit()?).collect();
         let next = rest.next().and(items.last()).map(&key);
-        Page { items, next }
+        drop(rest);
+        if !begun {
+            return Err(not_an_entry());
+        }
+        Ok(Page { items, next })
     }
+}
+
+fn not_an_entry() -> Wrong {
+    let next = "give the 'next' of the page before";
+    bad("after", "this is not an entry of the list", next)
 }
 
 /// Asks the state between two blocks.
@@ -67,9 +88,10 @@ pub(super) async fn evaluators(
     Asked(paging): Asked<Paging>,
 ) -> Answered<Json<Page<EvaluatorView>>> {
     let page = read(&app, |state| {
-        paging.page(views::evaluators(state), |one| one.address.to_string())
+        let all = views::evaluators(state);
+        paging.page(all, |one| one.address.to_string(), |_| true)
     });
-    Ok(Json(page.await?))
+    Ok(Json(page.await??))
 }
 
 #[derive(Deserialize)]
@@ -84,24 +106,22 @@ pub(super) async fn bounties(
     Asked(filter): Asked<BountyFilter>,
 ) -> Answered<Json<Page<BountySummary>>> {
     let page = read(&app, |state| {
-        let mut found: Vec<BountySummary> = state
+        let mut all: Vec<BountySummary> = state
             .bounties()
-            .filter(|(_, bounty)| {
-                filter
-                    .sponsor
-                    .is_none_or(|sponsor| bounty.sponsor == sponsor)
-            })
             .filter_map(|(id, bounty)| {
                 let (_, progress) = state.bounty(id)?;
-                let wanted = filter.phase.as_deref();
-                let is_wanted = wanted.is_none_or(|wanted| wanted == progress.phase.name());
-                is_wanted.then(|| views::summary(state, id, bounty, progress))
+                Some(views::summary(state, id, bounty, progress))
             })
             .collect();
-        found.sort_by_key(|b| std::cmp::Reverse((b.posted_ms, b.id)));
-        paging.page(found.into_iter(), |one| one.id.to_string())
+        all.sort_by_key(|one| std::cmp::Reverse((one.posted_ms, one.id)));
+        let key = |one: &BountySummary| one.id.to_string();
+        paging.page(all.into_iter(), key, |one| {
+            let phase = filter.phase.as_deref();
+            phase.is_none_or(|phase| phase == one.phase.name())
+                && filter.sponsor.is_none_or(|sponsor| one.sponsor == sponsor)
+        })
     });
-    Ok(Json(page.await?))
+    Ok(Json(page.await??))
 }
 
 pub(super) async fn bounty(
@@ -141,32 +161,27 @@ pub(super) async fn assets(
     Asked(filter): Asked<AssetFilter>,
 ) -> Answered<Json<Page<AssetView>>> {
     let page = read(&app, |state| {
-        let mut found: Vec<(ItemId, &market::assets::Asset)> = state
-            .assets()
-            .filter(|(_, asset)| filter.kind.is_none_or(|kind| kind == asset.kind))
-            .filter(|(_, asset)| filter.maker.is_none_or(|maker| maker == asset.maker))
-            .filter(|(_, asset)| {
-                let wanted = filter.name.as_deref();
-                wanted.is_none_or(|wanted| asset.name.as_str() == wanted)
-            })
-            .filter(|(id, _)| {
-                filter
+        let mut all: Vec<(ItemId, &market::assets::Asset)> = state.assets().collect();
+        all.sort_by_key(|(id, asset)| std::cmp::Reverse((asset.order, *id)));
+        let key = |(id, _): &(ItemId, _)| id.to_string();
+        let page = paging.page(all.into_iter(), key, |(id, asset)| {
+            let name = filter.name.as_deref();
+            filter.kind.is_none_or(|kind| kind == asset.kind)
+                && filter.maker.is_none_or(|maker| maker == asset.maker)
+                && name.is_none_or(|name| asset.name.as_str() == name)
+                && filter
                     .holder
                     .is_none_or(|holder| state.holding(*id, holder).is_some())
-            })
-            .collect();
-        found.sort_by_key(|(id, asset)| std::cmp::Reverse((asset.order, *id)));
-        let page = paging.page(found.into_iter(), |(id, _)| id.to_string());
-        Page {
-            items: page
-                .items
-                .into_iter()
+        })?;
+        let items = page.items.into_iter();
+        Answered::Ok(Page {
+            items: items
                 .map(|(id, asset)| views::asset(state, id, asset))
                 .collect(),
             next: page.next,
-        }
+        })
     });
-    Ok(Json(page.await?))
+    Ok(Json(page.await??))
 }
 
 pub(super) async fn asset(State(app): App, Path(text): Path<String>) -> Answered<Json<AssetView>> {
@@ -188,9 +203,10 @@ pub(super) async fn holders(
         let all = state
             .holdings(asset)
             .map(|(account, holding)| views::holder(state, asset, account, holding.shares));
-        Some(paging.page(all, |one| one.account.to_string()))
+        Some(paging.page(all, |one| one.account.to_string(), |_| true))
     });
-    page.await?.map(Json).ok_or_else(|| missing("asset", asset))
+    let page = page.await?.ok_or_else(|| missing("asset", asset))?;
+    Ok(Json(page?))
 }
 
 pub(super) async fn holdings(
@@ -200,13 +216,22 @@ pub(super) async fn holdings(
 ) -> Answered<Json<Page<HolderView>>> {
     let account: Address = id(&text)?;
     let page = read(&app, |state| {
-        let all = state.assets().filter_map(|(asset, _)| {
-            let holding = state.holding(asset, account)?;
-            Some(views::holder(state, asset, account, holding.shares))
+        let all = state.assets().map(|(asset, _)| {
+            let holding = state.holding(asset, account);
+            let shares = holding.map(|holding| holding.shares);
+            (asset, shares)
         });
-        paging.page(all, |one| one.asset.to_string())
+        let key = |(asset, _): &(ItemId, _)| asset.to_string();
+        let page = paging.page(all, key, |(_, shares)| shares.is_some())?;
+        let items = page.items.into_iter();
+        Answered::Ok(Page {
+            items: items
+                .map(|(asset, shares)| views::holder(state, asset, account, shares.unwrap_or(0)))
+                .collect(),
+            next: page.next,
+        })
     });
-    Ok(Json(page.await?))
+    Ok(Json(page.await??))
 }
 
 #[derive(Deserialize)]
@@ -221,16 +246,18 @@ pub(super) async fn licenses(
     Asked(filter): Asked<LicenseFilter>,
 ) -> Answered<Json<Page<LicenseView>>> {
     let page = read(&app, |state| {
-        let mut found: Vec<LicenseView> = state
+        let mut all: Vec<LicenseView> = state
             .licenses()
-            .filter(|(_, one)| filter.asset.is_none_or(|asset| asset == one.asset))
-            .filter(|(_, one)| filter.licensee.is_none_or(|who| who == one.licensee))
             .map(|(id, one)| views::license(id, &one))
             .collect();
-        found.sort_by_key(|b| std::cmp::Reverse((b.height, b.id)));
-        paging.page(found.into_iter(), |one| one.id.to_string())
+        all.sort_by_key(|one| std::cmp::Reverse((one.height, one.id)));
+        let key = |one: &LicenseView| one.id.to_string();
+        paging.page(all.into_iter(), key, |one| {
+            filter.asset.is_none_or(|asset| asset == one.asset)
+                && filter.licensee.is_none_or(|who| who == one.licensee)
+        })
     });
-    Ok(Json(page.await?))
+    Ok(Json(page.await??))
 }
 
 pub(super) async fn license(
@@ -273,15 +300,12 @@ pub(super) async fn asset_history(
 async fn history(app: &Shared, subject: Subject, paging: &Paging) -> Entries {
     let from = match &paging.after {
         None => Place::BEGIN,
-        Some(after) => after.parse::<Place>().map(Place::next).map_err(|()| {
-            bad(
-                "after",
-                "this is not the place of an entry",
-                "give the 'next' of the page before",
-            )
-        })?,
+        Some(after) => after
+            .parse::<Place>()
+            .map(Place::next)
+            .map_err(|()| not_an_entry())?,
     };
-    let limit = paging.limit();
+    let limit = paging.limit()?;
     let reader = app.node.chain().await.open().and_then(Chain::history);
     let reader = reader.ok_or_else(no_history)?;
     let mut items = app

@@ -18,8 +18,8 @@ pub enum LogError {
         /// What the system said.
         source: io::Error,
     },
-    /// Another process has the log open.
-    #[error("{}: another process has this log open. Stop it first", .0.display())]
+    /// Another process has the folder open.
+    #[error("{}: another process has this folder open. Stop it first", .0.display())]
     Locked(PathBuf),
     /// There is no log to open.
     #[error("{}: there is no log here", .0.display())]

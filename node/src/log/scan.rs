@@ -262,8 +262,14 @@ fn keep(segment: &Path, offset: u64, bytes: &[u8]) -> Result<PathBuf, LogError> 
             Err(source) => return Err(LogError::Io { path, source }),
             Ok(mut file) => {
                 let write = file.write_all(bytes).and_then(|()| file.sync_all());
-                write.map_err(LogError::io(&path))?;
-                return Ok(path);
+                return match write {
+                    Ok(()) => Ok(path),
+                    Err(source) => {
+                        // On a full disk every try to open would leave one behind.
+                        let _ = fs::remove_file(&path);
+                        Err(LogError::Io { path, source })
+                    }
+                };
             }
         }
     }

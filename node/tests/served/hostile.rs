@@ -130,3 +130,20 @@ fn who_asks_too_fast_is_told_to_wait() {
     );
     assert!(answers[0].starts_with("HTTP/1.1 200"));
 }
+
+#[test]
+fn a_list_that_is_asked_for_nonsense_says_so_instead_of_being_empty() {
+    let served = Served::new();
+    for path in [
+        "/v1/bounties?limit=0",
+        "/v1/bounties?limit=1001",
+        "/v1/bounties?after=zzz",
+        "/v1/evaluators?after=-1",
+        "/v1/licenses?after=x",
+        "/v1/events?from=18446744073709551615",
+    ] {
+        let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+        let answer = served.raw(request.as_bytes());
+        assert!(answer.starts_with("HTTP/1.1 400"), "{path}: {answer}");
+    }
+}

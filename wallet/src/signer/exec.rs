@@ -144,7 +144,7 @@ impl Signer for ExecSigner {
             .with_signature(self.public, signature)
             .map_err(WalletError::Draft)?;
         item.verify()
-            .map_err(|_| failure(&self.command, ExecFlaw::Signature(self.public)))
+            .map_err(|_| failure(&self.command, ExecFlaw::Signature(Box::new(self.public))))
     }
 }
 
