@@ -87,7 +87,7 @@ Examples:
     Certificate {
         /// The licence: its id, the beginning of it (6 characters or more), or the name of the asset that this key has one licence of.
         license: String,
-        /// The file to write [default: license-<beginning of the id>.json].
+        /// The file to write [default: license-ID.json, with the beginning of its id].
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
         /// Overwrite the file if it is there.

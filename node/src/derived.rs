@@ -16,7 +16,7 @@
 //!
 //! Invariants: the changes of a block and its stamp are written in one batch.
 //! A panic of the library is an error like any other. An open that never came
-//! back (a crash, a kill) leaves its `.busy` file; after [`OPEN_TRIES`] of them in
+//! back (a crash, a kill) leaves its `.busy` file; after a few of them in
 //! a row nobody touches that database again.
 //!
 //! It decides nothing: the chain says which database is moved aside.

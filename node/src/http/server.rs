@@ -5,7 +5,7 @@
 //! told so and may come again.
 //!
 //! Stopping: no new connections; what is being answered is answered, within
-//! [`STOP_PATIENCE`]; event streams end.
+//! ten seconds; event streams end.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
