@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use protocol::record::LOG_VERSION;
 
-use crate::failure::{Exit, Failure};
+use crate::failure::Failure;
 use crate::out;
 use crate::seals::Kept;
 use crate::session::Session;
@@ -221,8 +221,13 @@ fn keys(report: &mut Report, session: &Session) {
             "keys",
             format!("{} here; what acts is signed by {address}", keys.len()),
         ),
-        Err(error) if keys.is_empty() && error.exit == Exit::NotFound => {
+        Err(error) if error.code == "no_key" && keys.is_empty() => {
             report.note("keys", "none here", "lode key new");
+        }
+        // Nobody asked for 'default' by name: each command may be told another one.
+        Err(error) if error.code == "no_key" && session.key_name() == "default" => {
+            let found = format!("{} here, none of them is 'default'", keys.len());
+            report.note("keys", found, &error.next_step);
         }
         Err(error) => report.failed("keys", &error),
     }

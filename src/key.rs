@@ -128,7 +128,7 @@ fn write(
     }
     let passphrase: Passphrase = session
         .passphrase_source()?
-        .read_new(&format!("Passphrase for the key '{name}'"))?;
+        .read_new(&format!("the key '{name}'"))?;
     let options = WriteOptions {
         work_factor: low_work_factor.then_some(WORK_FACTOR_DEMO),
         replace: false,
@@ -155,13 +155,16 @@ fn view(session: &Session, name: &str) -> Result<KeyView, Failure> {
         Err(_) if path.exists() => {
             let passphrase = session
                 .passphrase_source()?
-                .read(&format!("Passphrase of the key '{name}'"))?;
+                .read(&format!("the key '{name}'"))?;
             let words = key_file::unlock(&path, &passphrase)?;
             let public = words.secret_key().public();
             key_file::write_public(&path, &public)?;
             Ok(view_of(name.to_owned(), &path, &public))
         }
-        Err(error) => Err(error.into()),
+        Err(error) => {
+            session.check_key(&path)?;
+            Err(error.into())
+        }
     }
 }
 
@@ -203,12 +206,13 @@ fn show_all(session: &Session) -> Result<(), Failure> {
 fn export(session: &Session, name: &str) -> Result<(), Failure> {
     check_name(name)?;
     let path = session.key_path(name);
+    session.check_key(&path)?;
     session.confirm(&format!(
         "This shows the recovery words of '{name}'. Whoever reads them has everything the key has."
     ))?;
     let passphrase = session
         .passphrase_source()?
-        .read(&format!("Passphrase of the key '{name}'"))?;
+        .read(&format!("the key '{name}'"))?;
     let words = key_file::unlock(&path, &passphrase)?;
     if session.json() {
         return out::json(
