@@ -17,7 +17,7 @@ use serde_json::json;
 
 use super::desk::{KEPT_AFTER_END_MS, room, tidy};
 use super::duty;
-use super::seat::{Step, Worker};
+use super::seat::{Step, Worker, test_text};
 use crate::failure::{Exit, Failure};
 use crate::out;
 use crate::session::{Session, lock};
@@ -290,7 +290,7 @@ fn say(session: &Session, view: &BountyView, step: &Step) -> Result<(), Failure>
         ),
         Step::Attested(outcome, record) => (
             "attested_test_set",
-            format!("attested the test set: {outcome:?}"),
+            format!("attested the test set: {}", test_text(outcome)),
             json!({ "outcome": outcome, "record": record }),
         ),
         Step::Committed {
