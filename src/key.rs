@@ -15,6 +15,9 @@ use crate::session::Session;
 /// The longest line of words that is read.
 const WORDS_LINE_BYTES_MAX: u64 = 1_024;
 
+/// A passphrase with fewer characters is soon guessed by who has the file.
+const PASSPHRASE_CHARS_ADVISED: usize = 8;
+
 /// What `lode key` can do.
 #[derive(clap::Subcommand)]
 pub enum Command {
@@ -129,6 +132,12 @@ fn write(
     let passphrase: Passphrase = session
         .passphrase_source()?
         .read_new(&format!("the key '{name}'"))?;
+    if !low_work_factor && passphrase.chars() < PASSPHRASE_CHARS_ADVISED {
+        eprintln!(
+            "note: this passphrase is short. Whoever gets the file can try many: \
+             {PASSPHRASE_CHARS_ADVISED} characters or more, better a few words, keep it safe"
+        );
+    }
     let options = WriteOptions {
         work_factor: low_work_factor.then_some(WORK_FACTOR_DEMO),
         replace: false,

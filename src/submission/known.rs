@@ -105,7 +105,7 @@ mod tests {
     fn only_a_score_tells_of_weights() {
         let weights = Digest([1; 32]);
         let scored = Outcome::Scored {
-            score: Score::ZERO,
+            score: Score(0),
             weights_digest: weights,
             predictions_root: Digest([2; 32]),
         };
