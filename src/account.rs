@@ -55,6 +55,11 @@ pub fn run(command: &Command, session: &Session) -> Result<(), Failure> {
         Command::Send { to, amount: text } => {
             let to = session.account(to)?;
             let amount = amount(text)?;
+            if to == session.address()? {
+                let message = "this would send LODE from an account to itself, for a byte fee";
+                let next = "name another account, or sign with another key (--key)";
+                return Err(Failure::new("same_account", message, next).exit(Exit::Usage));
+            }
             let action = Action::Transfer {
                 to,
                 body: Transfer { amount },

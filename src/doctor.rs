@@ -3,6 +3,7 @@
 
 mod node;
 mod report;
+mod seals;
 
 use std::fs;
 use std::io::Write;
@@ -10,17 +11,13 @@ use std::path::{Path, PathBuf};
 
 use protocol::record::LOG_VERSION;
 
-use crate::failure::{Exit, Failure};
+use crate::failure::Failure;
 use crate::out;
-use crate::seals::Kept;
 use crate::session::Session;
 use report::{Report, State};
 
 /// Below so much free disk a node or a download is soon in trouble: 1 GiB.
 const FREE_BYTES_MIN: u64 = 1 << 30;
-
-/// The largest file of a kept seal.
-const SEAL_BYTES_MAX: usize = 64 * 1024;
 
 /// What `lode doctor` can be told.
 #[derive(clap::Args)]
@@ -45,8 +42,8 @@ pub fn run(_: &Args, session: &Session) -> Result<(), Failure> {
     home(&mut report, session);
     keys(&mut report, session);
     passphrase(&mut report, session);
-    seals(&mut report, session);
     let client = node::node(&mut report, session);
+    seals::seals(&mut report, session, client.as_ref());
     node::outbox(&mut report, session, client.is_some());
     print(session, &report)?;
     let problems = report.lines.iter();
@@ -221,8 +218,13 @@ fn keys(report: &mut Report, session: &Session) {
             "keys",
             format!("{} here; what acts is signed by {address}", keys.len()),
         ),
-        Err(error) if keys.is_empty() && error.exit == Exit::NotFound => {
+        Err(error) if error.code == "no_key" && keys.is_empty() => {
             report.note("keys", "none here", "lode key new");
+        }
+        // Nobody asked for 'default' by name: each command may be told another one.
+        Err(error) if error.code == "no_key" && session.key_name() == "default" => {
+            let found = format!("{} here, none of them is 'default'", keys.len());
+            report.note("keys", found, &error.next_step);
         }
         Err(error) => report.failed("keys", &error),
     }
@@ -247,51 +249,6 @@ fn place(source: &wallet::PassphraseSource) -> &'static str {
         wallet::PassphraseSource::Prompt => "is asked for on the terminal",
         wallet::PassphraseSource::File(_) => "comes from a file",
         _ => "is given to the command",
-    }
-}
-
-fn seals(report: &mut Report, session: &Session) {
-    let paths = match files(&session.home().join("seals"), "json") {
-        Ok(paths) => paths,
-        Err(error) => return report.failed("seals", &error),
-    };
-    if paths.is_empty() {
-        return report.ok("seals", "none is kept here");
-    }
-    for path in &paths {
-        if let Some(weak) = wallet::weak_permissions(path) {
-            let next = format!("chmod 600 '{}'", path.display());
-            report.problem("seals", weak.to_string(), &next);
-        }
-        let bytes = fs::read(path).map(zeroize::Zeroizing::new);
-        let kept = bytes.ok().and_then(|bytes| {
-            // What is wrong with it is not said: an error could quote the key.
-            protocol::json::from_slice::<Kept>(&bytes, SEAL_BYTES_MAX).ok()
-        });
-        match kept {
-            Some(kept) => {
-                let next = "keep this file until the seal is revealed: nobody else has the key";
-                report.note("seals", what_of(&kept), next);
-            }
-            None => report.problem(
-                "seals",
-                format!("{} is damaged", path.display()),
-                "restore it from a copy: without its key the seal cannot be revealed",
-            ),
-        }
-    }
-}
-
-/// What a kept seal is of; never its key.
-fn what_of(kept: &Kept) -> String {
-    match kept.of {
-        crate::seals::Of::TestSet { poster_nonce } => format!(
-            "a test set of {}, for its posting with nonce {poster_nonce}",
-            kept.owner
-        ),
-        crate::seals::Of::Submission { bounty } => {
-            format!("a submission of {} to the bounty {bounty}", kept.owner)
-        }
     }
 }
 

@@ -60,7 +60,7 @@ pub enum Command {
     Reproduce {
         /// The bounty: its id, the beginning of it, or its title.
         bounty: String,
-        /// The submission's id.
+        /// The submission: its id, the beginning of it (6 characters or more), or its model's name.
         submission: String,
         /// The example of the test set, counted from 0.
         example: u32,

@@ -15,6 +15,9 @@ use crate::session::Session;
 /// The longest line of words that is read.
 const WORDS_LINE_BYTES_MAX: u64 = 1_024;
 
+/// A passphrase with fewer characters is soon guessed by who has the file.
+const PASSPHRASE_CHARS_ADVISED: usize = 8;
+
 /// What `lode key` can do.
 #[derive(clap::Subcommand)]
 pub enum Command {
@@ -128,7 +131,13 @@ fn write(
     }
     let passphrase: Passphrase = session
         .passphrase_source()?
-        .read_new(&format!("Passphrase for the key '{name}'"))?;
+        .read_new(&format!("the key '{name}'"))?;
+    if !low_work_factor && passphrase.chars() < PASSPHRASE_CHARS_ADVISED {
+        eprintln!(
+            "note: this passphrase is short. Whoever gets the file can try many: \
+             {PASSPHRASE_CHARS_ADVISED} characters or more, better a few words, keep it safe"
+        );
+    }
     let options = WriteOptions {
         work_factor: low_work_factor.then_some(WORK_FACTOR_DEMO),
         replace: false,
@@ -155,13 +164,16 @@ fn view(session: &Session, name: &str) -> Result<KeyView, Failure> {
         Err(_) if path.exists() => {
             let passphrase = session
                 .passphrase_source()?
-                .read(&format!("Passphrase of the key '{name}'"))?;
+                .read(&format!("the key '{name}'"))?;
             let words = key_file::unlock(&path, &passphrase)?;
             let public = words.secret_key().public();
             key_file::write_public(&path, &public)?;
             Ok(view_of(name.to_owned(), &path, &public))
         }
-        Err(error) => Err(error.into()),
+        Err(error) => {
+            session.check_key(&path)?;
+            Err(error.into())
+        }
     }
 }
 
@@ -203,12 +215,13 @@ fn show_all(session: &Session) -> Result<(), Failure> {
 fn export(session: &Session, name: &str) -> Result<(), Failure> {
     check_name(name)?;
     let path = session.key_path(name);
+    session.check_key(&path)?;
     session.confirm(&format!(
         "This shows the recovery words of '{name}'. Whoever reads them has everything the key has."
     ))?;
     let passphrase = session
         .passphrase_source()?
-        .read(&format!("Passphrase of the key '{name}'"))?;
+        .read(&format!("the key '{name}'"))?;
     let words = key_file::unlock(&path, &passphrase)?;
     if session.json() {
         return out::json(

@@ -46,7 +46,7 @@ use session::{Global, Session};
     propagate_version = true,
     after_help = "\
 Begin here:
-  lode demo                      the whole market on this machine, in about a minute
+  lode demo                      the whole market on this machine, in seconds
   lode node --dev                a development network, with a faucet
   lode key new                   a key of your own
   lode account faucet            tokens of the development network
@@ -64,7 +64,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Play the whole market on this machine, on real data, in about a minute.
+    /// Play the whole market on this machine, on real data, in seconds.
     Demo(demo::Args),
     /// Run a node: order records, keep the log, answer everyone.
     Node(node::Args),

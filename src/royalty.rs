@@ -240,6 +240,67 @@ fn transfer(session: &Session, asset: &str, to: &str, shares: u32) -> Result<(),
          on is that account's; what they earned so far stays yours to claim.",
         shares_text(shares)
     );
+    let before = match session.global.dry_run && !session.json() {
+        true => Some(held(session, asset, to)?),
+        false => None,
+    };
     let acted = session.act(&action, Some(&warning))?;
-    session.report(&acted, &format!("{shares} shares of '{name}' are {to}'s"))
+    session.report(&acted, &format!("{shares} shares of '{name}' are {to}'s"))?;
+    if let Some((mine, theirs)) = before {
+        let me = session.address()?;
+        out::line(&format!(
+            "\n{shares} shares ({}) of '{name}' would move, for nothing. It cannot be undone.",
+            shares_text(shares)
+        ))?;
+        let rows = moved((me, mine), (to, theirs), shares);
+        let head = ["", "account", "shares before", "shares after"];
+        out::line(&out::table(&head, &[2, 3], rows).to_string())?;
+        out::line("what they earned so far stays yours to claim")?;
+    }
+    Ok(())
+}
+
+/// The shares of an asset that this account and another hold.
+fn held(session: &Session, asset: ItemId, to: Address) -> Result<(u32, u32), Failure> {
+    let me = session.address()?;
+    let (mut mine, mut theirs) = (0, 0);
+    for holder in session.client()?.holders(asset) {
+        let holder = holder?;
+        if holder.account == me {
+            mine = holder.shares;
+        } else if holder.account == to {
+            theirs = holder.shares;
+        }
+    }
+    Ok((mine, theirs))
+}
+
+/// What both would hold after a transfer.
+fn moved(from: (Address, u32), to: (Address, u32), shares: u32) -> Vec<Vec<String>> {
+    let row = |what: &str, (account, before): (Address, u32), after: u32| {
+        let in_words = |shares| format!("{shares} ({})", shares_text(shares));
+        vec![
+            what.to_owned(),
+            account.to_string(),
+            in_words(before),
+            in_words(after),
+        ]
+    };
+    vec![
+        row("from", from, from.1.saturating_sub(shares)),
+        row("to", to, to.1.saturating_add(shares)),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dry_run_says_what_both_would_hold() {
+        let (me, to) = (Address([1; 32]), Address([2; 32]));
+        let rows = moved((me, 1_000_000), (to, 0), 250_000);
+        assert_eq!(rows[0][2..], ["1000000 (100%)", "750000 (75%)"]);
+        assert_eq!(rows[1][1..], [&to.to_string(), "0 (0%)", "250000 (25%)"]);
+    }
 }

@@ -248,7 +248,45 @@ impl Session {
     /// # Errors
     /// There is no such key.
     pub fn address(&self) -> Result<Address, Failure> {
-        Ok(self.signer_spec()?.public()?.address())
+        let spec = self.signer_spec()?;
+        match &spec {
+            // Its public half may be here alone: that is enough for what is only tried.
+            SignerSpec::File(path) if !wallet::key_file::public_path(path).exists() => {
+                self.check_key(path)?;
+            }
+            _ => {}
+        }
+        Ok(spec.public()?.address())
+    }
+
+    /// The names of the keys in the home, sorted.
+    pub fn key_names(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.home.join("keys"));
+        let names = entries.into_iter().flatten().filter_map(|entry| {
+            let name = entry.ok()?.file_name().into_string().ok()?;
+            name.strip_suffix(".age").map(str::to_owned)
+        });
+        let mut names: Vec<String> = names.collect();
+        names.sort();
+        names
+    }
+
+    /// That a key file is there.
+    ///
+    /// # Errors
+    /// It is not: code `no_key`.
+    pub fn check_key(&self, path: &Path) -> Result<(), Failure> {
+        if path.exists() {
+            return Ok(());
+        }
+        let is_named = path.parent() == Some(&self.home.join("keys"));
+        let name = path.file_stem().filter(|_| is_named);
+        let what = match name {
+            Some(name) => format!("there is no key '{}'", name.to_string_lossy()),
+            None => format!("there is no key file {}", path.display()),
+        };
+        let next = key_advice(&self.key_names());
+        Err(Failure::new("no_key", what, next).exit(Exit::Key))
     }
 
     /// The key, unlocked.
@@ -260,7 +298,11 @@ impl Session {
         if let Some(note) = source.weak_permissions() {
             eprintln!("note: {note}");
         }
-        Ok(self.signer_spec()?.open(&source)?)
+        let spec = self.signer_spec()?;
+        if let SignerSpec::File(path) = &spec {
+            self.check_key(path)?;
+        }
+        Ok(spec.open(&source)?)
     }
 
     /// Does what an action says, after a trial; with `--dry-run` only tries.
@@ -502,6 +544,25 @@ impl Session {
     }
 }
 
+/// What to do without the key that was named.
+fn key_advice(names: &[String]) -> String {
+    match names {
+        [] => "make one with 'lode key new', or name the $LODE_HOME that has yours".to_owned(),
+        names => {
+            let shown: Vec<&str> = names.iter().take(8).map(String::as_str).collect();
+            let more = if names.len() > shown.len() {
+                ", …"
+            } else {
+                ""
+            };
+            format!(
+                "name one of the keys here with --key ({}{more}), or make one with 'lode key new'",
+                shown.join(", ")
+            )
+        }
+    }
+}
+
 fn is_beginning(text: &str, id: ItemId) -> bool {
     text.len() >= 6 && id.to_string().starts_with(text)
 }
@@ -619,6 +680,15 @@ pub fn entropy() -> Result<zeroize::Zeroizing<[u8; 32]>, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn advice_names_the_keys_that_are_there() {
+        assert!(key_advice(&[]).contains("lode key new"));
+        let names = ["alice", "bob"].map(str::to_owned);
+        assert!(key_advice(&names).contains("--key (alice, bob)"));
+        let many: Vec<String> = (0..9).map(|count| format!("k{count}")).collect();
+        assert!(key_advice(&many).contains("k7, …)"));
+    }
 
     #[test]
     fn an_id_that_begins_with_a_dash_is_no_flag() {

@@ -3,17 +3,20 @@
 //! | module | what it does |
 //! |---|---|
 //! | `check` | the folder, read and run with the evaluator's own code |
+//! | `known` | whether the weights are on the log already |
 //! | `submit` | check, seal, keep, upload, commit: once, however often it is run |
 //! | `reveal` | the key comes out when the phase begins |
 //! | `show` | what became of a submission, and every movement of its money |
 
 mod check;
+mod known;
 mod reveal;
 mod show;
 mod submit;
 
 use std::path::PathBuf;
 
+use protocol::api::SubmissionView;
 use protocol::id::ItemId;
 
 use crate::failure::{Exit, Failure};
@@ -41,6 +44,9 @@ pub struct SubmitArgs {
     /// A parent of the bounty's optional ones that this model was made from; may be given many times.
     #[arg(long, value_name = "ID")]
     pub parent: Vec<String>,
+    /// Submit although a model with these weights is on the log: it will be out as a copy.
+    #[arg(long)]
+    pub even_so: bool,
 }
 
 /// What `lode submission` can do.
@@ -53,7 +59,7 @@ pub enum Command {
     },
     /// Show a submission: verdict, standing, and every movement of its money with its rule.
     Show {
-        /// Its id.
+        /// The submission: its id, the beginning of it (6 characters or more), or its model's name.
         id: String,
     },
     /// Reveal the key of a submission, or with --watch of each as soon as it may be.
@@ -63,7 +69,8 @@ pub enum Command {
     /// ends when nothing is left to reveal. It may be killed and started again at
     /// any moment. A submission that is not revealed in time is out, and its bond is lost.
     Reveal {
-        /// The submission's id; with --watch the bounties to watch [default: all].
+        /// The submission: its id, the beginning of it (6 characters or more), or its model's name;
+        /// with --watch the bounties to watch [default: all].
         #[arg(required_unless_present = "watch")]
         ids: Vec<String>,
         /// Wait and reveal, until nothing is left to reveal.
@@ -79,24 +86,104 @@ pub enum Command {
 pub fn run(command: &Command, session: &Session) -> Result<(), Failure> {
     match command {
         Command::List { bounty } => show::list(session, bounty),
-        Command::Show { id: text } => show::show(session, id(text)?),
+        Command::Show { id: text } => show::show(session, id(session, text)?),
         Command::Reveal { ids, watch: true } => reveal::watch(session, ids),
         Command::Reveal { ids, watch: false } => {
             for text in ids {
-                reveal::reveal(session, id(text)?)?;
+                reveal::reveal(session, id(session, text)?)?;
             }
             Ok(())
         }
     }
 }
 
-/// A submission's id from the command line.
+/// How many of the newest bounties are looked through for a submission.
+const BOUNTIES_LOOKED_AT: usize = 200;
+
+/// The submission that a text names: its id, the beginning of it, or its model's name, if one
+/// of the newest bounties has it.
 ///
 /// # Errors
-/// It is none.
-pub fn id(text: &str) -> Result<ItemId, Failure> {
-    bare_id(text).parse().map_err(|error| {
-        let next = "give all 43 characters, as 'lode submission list BOUNTY' shows them";
-        Failure::new("submission_id", format_args!("'{text:.60}': {error}"), next).exit(Exit::Usage)
-    })
+/// There is none, or more than one.
+pub fn id(session: &Session, text: &str) -> Result<ItemId, Failure> {
+    if let Ok(id) = bare_id(text).parse() {
+        return Ok(id);
+    }
+    let client = session.client()?;
+    let mut found = Vec::new();
+    for summary in client.bounties(None).take(BOUNTIES_LOOKED_AT) {
+        let summary = summary?;
+        if summary.submissions > 0 {
+            found.extend(named(text, &client.bounty(summary.id)?.submissions));
+        }
+    }
+    only(text, &found)
+}
+
+/// The same among the submissions of one bounty.
+///
+/// # Errors
+/// There is none, or more than one.
+pub fn id_within(text: &str, submissions: &[SubmissionView]) -> Result<ItemId, Failure> {
+    match bare_id(text).parse() {
+        Ok(id) => Ok(id),
+        Err(_) => only(text, &named(text, submissions)),
+    }
+}
+
+fn named(text: &str, submissions: &[SubmissionView]) -> Vec<ItemId> {
+    let text = bare_id(text);
+    let is_it = |one: &&SubmissionView| is_named(text, one.id, one.name.as_str());
+    submissions.iter().filter(is_it).map(|one| one.id).collect()
+}
+
+fn is_named(text: &str, id: ItemId, name: &str) -> bool {
+    name == text || (text.len() >= 6 && id.to_string().starts_with(text))
+}
+
+fn only(text: &str, found: &[ItemId]) -> Result<ItemId, Failure> {
+    match found {
+        [id] => Ok(*id),
+        [] => {
+            let next = "look at 'lode submission list BOUNTY' for ids, and give one or its first 6 characters";
+            let message = format_args!("there is no submission '{text:.60}'");
+            Err(Failure::new("unknown_submission", message, next).exit(Exit::NotFound))
+        }
+        many => {
+            let ids: Vec<String> = many.iter().take(8).map(ItemId::to_string).collect();
+            let message = format_args!("'{text:.60}' names {} submissions", many.len());
+            let next = format!("give the id of one of them: {}", ids.join(", "));
+            Err(Failure::new("ambiguous", message, next).exit(Exit::Usage))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_submission_is_named_by_its_models_name_or_the_beginning_of_its_id() {
+        let id = ItemId([7; 32]);
+        let text = id.to_string();
+        for (given, expected) in [
+            (&text[..], true),
+            (&text[..6], true),
+            (&text[..5], false),
+            ("My model", true),
+            ("My", false),
+        ] {
+            assert_eq!(is_named(given, id, "My model"), expected, "{given}");
+        }
+    }
+
+    #[test]
+    fn a_text_that_names_many_is_refused_with_their_ids() {
+        let (one, other) = (ItemId([1; 32]), ItemId([2; 32]));
+        assert_eq!(only("a", &[one]).unwrap(), one);
+        assert_eq!(only("a", &[]).unwrap_err().code, "unknown_submission");
+        let many = only("a", &[one, other]).unwrap_err();
+        assert_eq!(many.code, "ambiguous");
+        assert!(many.next_step.contains(&other.to_string()));
+    }
 }

@@ -36,21 +36,48 @@ const AWAY: [&str; 8] = [
     "too_many_requests",
 ];
 
+/// Whether a failure is that of a node that is away.
+pub fn is_away(failure: &Failure) -> bool {
+    AWAY.contains(&failure.code.as_str())
+}
+
+/// Whether the node is away, said once when it goes and once when it is back.
+#[derive(Default)]
+pub struct Away {
+    is_away: bool,
+}
+
+impl Away {
+    /// Whether this failure is that of a node that is away: then it is said, if it is news.
+    pub fn takes(&mut self, failure: &Failure) -> bool {
+        let is_it = is_away(failure);
+        if is_it && !std::mem::replace(&mut self.is_away, true) {
+            eprintln!("note: the node does not answer; waiting for it");
+        }
+        is_it
+    }
+
+    /// The node has answered.
+    pub fn back(&mut self) {
+        if std::mem::take(&mut self.is_away) {
+            eprintln!("note: the node answers again");
+        }
+    }
+}
+
 /// Asks until the node answers: for daemons, which may start before their node.
 ///
 /// # Errors
 /// Whatever is not mended by waiting.
 pub fn patiently<T>(mut ask: impl FnMut() -> Result<T, Failure>) -> Result<T, Failure> {
-    let mut is_said = false;
+    let mut away = Away::default();
     loop {
         match ask() {
-            Err(failure) if AWAY.contains(&failure.code.as_str()) => {
-                if !std::mem::replace(&mut is_said, true) {
-                    eprintln!("note: {failure}; waiting for it");
-                }
-                std::thread::sleep(PAUSE);
+            Err(failure) if away.takes(&failure) => std::thread::sleep(PAUSE),
+            other => {
+                away.back();
+                return other;
             }
-            other => return other,
         }
     }
 }
@@ -94,5 +121,22 @@ impl<'a> Watch<'a> {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_node_that_is_away_is_waited_for() {
+        let mut away = Away::default();
+        let failure = |code: &str| Failure::new(code, "why", "what next");
+        assert!(!away.takes(&failure("wrong_phase")));
+        assert!(!away.is_away);
+        assert!(away.takes(&failure("node_unreachable")));
+        assert!(away.is_away);
+        away.back();
+        assert!(!away.is_away);
     }
 }

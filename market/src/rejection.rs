@@ -157,7 +157,7 @@ pub enum Rejection {
     #[error("no evaluator has joined, so nobody could score the bounty")]
     NoEvaluators,
     /// The bounty is in another phase.
-    #[error("the bounty is in the phase {phase:?}, this belongs to {needed:?}")]
+    #[error("the bounty is in the phase '{}', this belongs to '{}'", .phase.name(), .needed.name())]
     WrongPhase {
         /// Where it is.
         phase: Phase,
@@ -166,7 +166,8 @@ pub enum Rejection {
     },
     /// The phase is over, and the next begins with one of the next blocks: the clock is behind.
     #[error(
-        "the phase {phase:?} ended at {until_ms}, block time is {time_ms}; the next begins within a few blocks"
+        "the phase '{}' ended at {until_ms}, block time is {time_ms}; the next begins within a few blocks",
+        .phase.name()
     )]
     PhaseOver {
         /// The phase that is over.
@@ -363,6 +364,9 @@ impl Rejection {
                 "change the bounty as the message says and post it again"
             }
             Self::NoEvaluators => "wait until evaluators have joined",
+            Self::WrongPhase { phase, needed } if place(*phase) < place(*needed) => {
+                "wait for that phase: the bounty's schedule says when it begins"
+            }
             Self::WrongPhase { .. } | Self::BackingClosed { .. } => {
                 "look at the bounty's schedule; what is over cannot be made up for"
             }
@@ -388,6 +392,20 @@ impl Rejection {
     }
 }
 
+/// Where a phase stands in a bounty's course.
+const fn place(phase: Phase) -> u8 {
+    match phase {
+        Phase::Open => 0,
+        Phase::TestKey => 1,
+        Phase::TestCheck => 2,
+        Phase::Reveal => 3,
+        Phase::Score => 4,
+        Phase::ScoreReveal => 5,
+        Phase::Challenge => 6,
+        Phase::Settled | Phase::Void(_) => 7,
+    }
+}
+
 impl From<TermsError> for Rejection {
     fn from(error: TermsError) -> Self {
         Self::Terms(error)
@@ -409,5 +427,36 @@ impl From<BenchmarkError> for Rejection {
 impl From<Refusal> for Rejection {
     fn from(refusal: Refusal) -> Self {
         Self::NotForSale(refusal)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use protocol::receipt::VoidReason;
+
+    #[test]
+    fn who_is_too_early_is_told_to_wait() {
+        let void = Phase::Void(VoidReason::NoQuorum);
+        for (phase, needed, waits) in [
+            (Phase::Open, Phase::Reveal, true),
+            (Phase::TestCheck, Phase::Reveal, true),
+            (Phase::Score, Phase::Reveal, false),
+            (Phase::Settled, Phase::Open, false),
+            (void, Phase::Reveal, false),
+        ] {
+            let rejection = Rejection::WrongPhase { phase, needed };
+            assert_eq!(
+                rejection.next_step().starts_with("wait"),
+                waits,
+                "{phase:?}"
+            );
+        }
+        let early = Rejection::WrongPhase {
+            phase: Phase::TestKey,
+            needed: Phase::Reveal,
+        };
+        let text = "the bounty is in the phase 'test_key', this belongs to 'reveal'";
+        assert_eq!(early.to_string(), text);
     }
 }

@@ -4,24 +4,25 @@
 //! goes wrong with one bounty is said, tried again later, and keeps no other
 //! bounty waiting.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use client::PhaseFilter;
 use evaluator::Options;
+use protocol::Amount;
 use protocol::api::BountyView;
-use protocol::id::ItemId;
-use protocol::receipt::Phase;
+use protocol::id::{Address, ItemId};
+use protocol::receipt::{Move, Phase, Purse, Rule};
 use protocol::report::Outcome;
 use serde_json::json;
 
 use super::desk::{KEPT_AFTER_END_MS, room, tidy};
 use super::duty;
-use super::seat::{Step, Worker};
+use super::seat::{Step, Worker, test_text};
 use crate::failure::{Exit, Failure};
 use crate::out;
 use crate::session::{Session, lock};
-use crate::watch::{Watch, now, patiently};
+use crate::watch::{Away, Watch, is_away, now, patiently};
 
 /// Whatever the stream says, the node is looked at so often.
 const POLL: Duration = Duration::from_secs(10);
@@ -144,18 +145,21 @@ pub fn run(session: &Session, options: Options, once: bool) -> Result<(), Failur
     let mut troubles = BTreeMap::new();
     let mut watch = Watch::new(client);
     let mut tidied: Option<Instant> = None;
-    let mut offline = false;
+    let mut away = Away::default();
+    let mut unpaid = Unpaid::default();
     loop {
         let is_due = tidied.is_none_or(|at| now().duration_since(at) > Duration::from_secs(3_600));
         if is_due {
             clear(&worker);
             tidied = Some(now());
         }
-        let wait = match turn(&mut worker, &mut troubles) {
+        let done = turn(&mut worker, &mut troubles, &mut unpaid).and_then(|busy| {
+            unpaid.say_paid(&worker)?;
+            Ok(busy)
+        });
+        let wait = match done {
             Ok(busy) => {
-                if std::mem::take(&mut offline) && !session.json() {
-                    eprintln!("the node answers again");
-                }
+                away.back();
                 if once && !busy {
                     return match troubles.into_values().next() {
                         None => Ok(()),
@@ -171,7 +175,7 @@ pub fn run(session: &Session, options: Options, once: bool) -> Result<(), Failur
             }
             Err(failure) if once => return Err(failure),
             Err(failure) => {
-                if !std::mem::replace(&mut offline, true) {
+                if !away.takes(&failure) {
                     failure.print(session.json());
                 }
                 Duration::from_secs(2)
@@ -186,10 +190,57 @@ pub fn run(session: &Session, options: Options, once: bool) -> Result<(), Failur
     }
 }
 
+/// Bounties with a seat of this account that this process saw at work and not yet at their end.
+#[derive(Default)]
+struct Unpaid {
+    bounties: BTreeSet<ItemId>,
+}
+
+impl Unpaid {
+    /// Says of each that has ended what it brought.
+    fn say_paid(&mut self, worker: &Worker<'_>) -> Result<(), Failure> {
+        for id in self.bounties.clone() {
+            let view = worker.client.bounty(id)?;
+            if !matches!(view.summary.phase, Phase::Settled | Phase::Void(_)) {
+                continue;
+            }
+            let mut moves = Vec::new();
+            for entry in worker.client.bounty_history(id) {
+                moves.extend(entry?.receipt.moves);
+            }
+            self.bounties.remove(&id);
+            let earned = earned(worker.me, &moves);
+            if worker.session.json() {
+                let fields = json!({ "event": "ended", "bounty": id, "earned": earned });
+                out::json_line("evaluate.event", fields)?;
+            } else {
+                let lode = earned.to_lode_string();
+                out::line(&format!(
+                    "{}: ended ({}); {lode} LODE earned",
+                    view.summary.title,
+                    view.summary.phase.name()
+                ))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What an account was paid for its evaluations.
+fn earned(me: Address, moves: &[Move]) -> Amount {
+    let pays = moves
+        .iter()
+        .filter(|step| step.rule == Rule::EvaluationPay && step.to == Purse::Account(me));
+    pays.fold(Amount::ZERO, |sum, step| {
+        sum.checked_add(step.amount).unwrap_or(sum)
+    })
+}
+
 /// One look at every bounty that may want something; whether more is to be done at once.
 fn turn(
     worker: &mut Worker<'_>,
     troubles: &mut BTreeMap<ItemId, Trouble>,
+    unpaid: &mut Unpaid,
 ) -> Result<bool, Failure> {
     worker.session.settle_outbox(worker.me)?;
     let mut ids = Vec::new();
@@ -208,6 +259,9 @@ fn turn(
             continue;
         }
         let view = worker.client.bounty(id)?;
+        if duty::seat_of(&view, worker.me).is_some() {
+            unpaid.bounties.insert(id);
+        }
         match worker.step(&view) {
             Ok(Step::Nothing) => {
                 troubles.remove(&id);
@@ -218,6 +272,8 @@ fn turn(
                 say(worker.session, &view, &step)?;
                 busy = true;
             }
+            // The node is away from all of them alike.
+            Err(failure) if is_away(&failure) => return Err(failure),
             Err(failure) => note(worker.session, &view, &failure, troubles),
         }
     }
@@ -290,7 +346,7 @@ fn say(session: &Session, view: &BountyView, step: &Step) -> Result<(), Failure>
         ),
         Step::Attested(outcome, record) => (
             "attested_test_set",
-            format!("attested the test set: {outcome:?}"),
+            format!("attested the test set: {}", test_text(outcome)),
             json!({ "outcome": outcome, "record": record }),
         ),
         Step::Committed {
@@ -337,6 +393,25 @@ pub fn outcome_text(outcome: &Outcome) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_pay_for_evaluations_is_earned() {
+        let me = Address([1; 32]);
+        let bond = Purse::MinerBond(ItemId([2; 32]));
+        let step = |to, rule| Move {
+            from: bond,
+            to,
+            amount: Amount::from_base_units(5),
+            rule,
+        };
+        let moves = [
+            step(Purse::Account(me), Rule::EvaluationPay),
+            step(Purse::Account(me), Rule::BondReturn),
+            step(Purse::Account(Address([3; 32])), Rule::EvaluationPay),
+            step(Purse::Account(me), Rule::EvaluationPay),
+        ];
+        assert_eq!(earned(me, &moves), Amount::from_base_units(10));
+    }
 
     #[test]
     fn waits_double_and_stay_within_the_phase() {

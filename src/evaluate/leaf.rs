@@ -36,7 +36,7 @@ pub fn reproduce(
 ) -> Result<(), Failure> {
     let client = session.client()?;
     let bounty = client.bounty(session.bounty_id(bounty)?)?;
-    let id: ItemId = crate::submission::id(submission)?;
+    let id: ItemId = crate::submission::id_within(submission, &bounty.submissions)?;
     let found = bounty.submissions.iter().find(|one| one.id == id);
     let Some(found) = found else {
         let next = "look at 'lode submission list BOUNTY'";

@@ -145,7 +145,7 @@ impl Worker<'_> {
         match self.test_outcome(bounty, desk)? {
             TestOutcome::Ok => {}
             other => {
-                let message = format!("the test set is not usable here: {other:?}");
+                let message = format!("the test set is not usable here: {}", test_text(&other));
                 let next = "compare with what other evaluators said: 'lode bounty show'";
                 return Err(Failure::new("test_set", message, next));
             }
@@ -352,6 +352,17 @@ impl Worker<'_> {
 fn test_key(bounty: &BountyView) -> Result<&SealKey, Failure> {
     let key = bounty.test_key.as_ref();
     key.ok_or_else(|| Failure::bug("a committee has a seat only after the test key is out"))
+}
+
+/// What was found of a test set, in words.
+pub fn test_text(outcome: &TestOutcome) -> String {
+    match outcome {
+        TestOutcome::Ok => "it opens and is sound".to_owned(),
+        TestOutcome::BadSeal { code, place } => {
+            format!("it does not open or is not sound, {code} at {place}")
+        }
+        TestOutcome::Unavailable => "it could not be had".to_owned(),
+    }
 }
 
 /// Why there is no verdict, as a failure of this machine.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use licensing::certificate::{CERTIFICATE_BYTES_MAX, Certificate, CertificateError, Proven};
 use protocol::ans104::{BundleReader, VerifiedItem, bundle};
 use protocol::api::LicenseView;
-use protocol::id::NetworkId;
+use protocol::id::{Digest, NetworkId};
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -20,11 +20,35 @@ use crate::session::Session;
 /// # Errors
 /// The node cannot be asked, or its proof does not hold.
 pub fn show(session: &Session, license: LicenseView) -> Result<(), Failure> {
+    #[derive(Serialize)]
+    struct Shown<'a> {
+        #[serde(flatten)]
+        proven: &'a Proven,
+        weights_as_scored: Option<Digest>,
+    }
     let (_, proven) = fetch(session, license)?;
+    // A sealed model's record cannot state its weights: what evaluators found is the node's word.
+    let weights_as_scored = match proven.weights_digest {
+        Some(_) => None,
+        None => session.client()?.asset(license.asset)?.weights_digest,
+    };
     if session.json() {
-        return out::json("license", &proven);
+        let proven = &proven;
+        return out::json(
+            "license",
+            &Shown {
+                proven,
+                weights_as_scored,
+            },
+        );
     }
     out::bytes(proven.text().as_bytes())?;
+    if let Some(digest) = weights_as_scored {
+        out::line(&format!(
+            "\nThe model's weights digest, as its bounty's evaluators found it: {digest}\n  \
+             (the node says so; it is no part of the certificate)"
+        ))?;
+    }
     eprintln!("next: lode license certificate {}", license.id);
     Ok(())
 }

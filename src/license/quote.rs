@@ -64,6 +64,7 @@ struct HolderJson {
 struct QuoteJson<'a> {
     asset: ItemId,
     name: &'a str,
+    weights_digest: Option<protocol::Digest>,
     terms_id: protocol::Digest,
     terms: &'a [(String, String)],
     sentences: Vec<String>,
@@ -99,7 +100,7 @@ impl Quoted {
         })
     }
 
-    fn grants(&self, only: Option<Grant>) -> impl Iterator<Item = Grant> {
+    fn grants(&self, only: Option<Grant>) -> impl Iterator<Item = Grant> + Clone {
         let grants = Grant::ALL.into_iter();
         grants.filter(move |grant| only.is_none_or(|only| only == *grant))
     }
@@ -164,9 +165,12 @@ impl Quoted {
     pub fn print(&self, session: &Session, only: Option<Grant>) -> Result<(), Failure> {
         if !session.json() {
             out::line(&self.text(only)?)?;
-            let sold = self
+            let mut sold = self
                 .grants(only)
-                .find(|grant| self.terms.quote(*grant).is_ok());
+                .filter(|grant| self.terms.quote(*grant).is_ok());
+            // What most readers of a quote are here for.
+            let first = sold.clone().find(|grant| *grant == Grant::CommercialUse);
+            let sold = first.or_else(|| sold.next());
             if let Some(grant) = sold {
                 eprintln!(
                     "next: lode license buy {} --grant {}",
@@ -180,6 +184,7 @@ impl Quoted {
         let quote = QuoteJson {
             asset: self.view.id,
             name: self.view.name.as_str(),
+            weights_digest: self.view.weights_digest,
             terms_id: self.view.terms_id,
             terms: &self.view.terms,
             sentences: self.terms.sentences(),
@@ -193,10 +198,11 @@ impl Quoted {
     /// # Errors
     /// The node's stack makes no sense.
     pub fn text(&self, only: Option<Grant>) -> Result<String, Failure> {
-        let mut text = format!(
-            "'{}', {}\nterms {}\n",
-            self.view.name, self.view.id, self.view.terms_id
-        );
+        let mut text = format!("'{}', {}\n", self.view.name, self.view.id);
+        if let Some(digest) = self.view.weights_digest {
+            text.push_str(&format!("weights digest {digest}\n"));
+        }
+        text.push_str(&format!("terms {}\n", self.view.terms_id));
         for sentence in self.terms.sentences() {
             text.push_str(&format!("  {sentence}\n"));
         }

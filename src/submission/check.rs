@@ -10,6 +10,7 @@ use protocol::report::Outcome;
 use protocol::{Digest, Score};
 use serde::Serialize;
 
+use super::known::Known;
 use crate::failure::{Exit, Failure};
 use crate::folder;
 use crate::out;
@@ -25,6 +26,8 @@ pub struct Checked {
     pub folder_bytes_max: u64,
     pub weights_digest: Digest,
     pub scored: Option<Scored>,
+    /// What on the log has these weights already, where that was asked.
+    pub known: Option<Known>,
 }
 
 /// What the model comes to on the data that were given.
@@ -60,6 +63,7 @@ pub fn check(dir: &Path, benchmark: &Benchmark, data: Option<&Path>) -> Result<C
         folder_bytes_max: limits.file_bytes_max,
         weights_digest: model.weights_digest,
         scored,
+        known: None,
     })
 }
 

@@ -13,7 +13,7 @@ use crate::failure::{Exit, Failure};
 use crate::out;
 use crate::seals::{self, Kept, Of};
 use crate::session::{Acted, Session};
-use crate::watch::{Watch, patiently};
+use crate::watch::{Away, Watch, patiently};
 
 /// Whatever the stream says, the node is looked at so often.
 const POLL: Duration = Duration::from_secs(10);
@@ -116,6 +116,7 @@ pub fn watch(session: &Session, bounties: &[String]) -> Result<(), Failure> {
     let mut watch = Watch::new(client);
     let mut missed = BTreeSet::new();
     let mut said = BTreeMap::new();
+    let mut away = Away::default();
     loop {
         // New ones may have been submitted since.
         let seals = waiting(session, me, network, &only, &missed, &mut damaged)?;
@@ -166,11 +167,16 @@ pub fn watch(session: &Session, bounties: &[String]) -> Result<(), Failure> {
                 Ok::<_, Failure>(())
             })();
             if let Err(failure) = done {
+                wait = Duration::from_secs(1);
+                if away.takes(&failure) {
+                    break;
+                }
                 let text = failure.to_string();
                 if said.insert(*bounty, text.clone()) != Some(text) {
                     failure.print(session.json());
                 }
-                wait = Duration::from_secs(1);
+            } else {
+                away.back();
             }
         }
         watch.wait(wait);

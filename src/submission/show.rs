@@ -1,11 +1,11 @@
 //! What became of submissions, and every movement of their money.
 
-use protocol::Amount;
 use protocol::api::{BountyView, HistoryEntry, SubmissionView};
 use protocol::id::{Address, ItemId};
 use protocol::receipt::{Cause, Move, Purse, Rule, Standing};
 use protocol::record::{Action, Transaction};
 use protocol::report::Outcome;
+use protocol::{Amount, Score};
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -36,6 +36,12 @@ pub fn list(session: &Session, bounty: &str) -> Result<(), Failure> {
     });
     let head = ["submission", "name", "miner", "block", "state"];
     out::line(&out::table(&head, &[3], rows.collect()).to_string())
+}
+
+/// Billionths as a decimal without the zeros that say nothing.
+fn margin(billionths: u64) -> String {
+    let text = Score(i64::try_from(billionths).unwrap_or(i64::MAX)).to_string();
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 fn state(bounty: &BountyView, one: &SubmissionView) -> String {
@@ -132,7 +138,7 @@ pub fn show(session: &Session, id: ItemId) -> Result<(), Failure> {
         ("committed", format!("block {}", view.height)),
         ("state", state(&bounty, &view)),
         ("reserve", bounty.posting.reserve.to_string()),
-        ("margin", format!("{} billionths", bounty.posting.margin)),
+        ("margin", margin(bounty.posting.margin)),
     ];
     let rows = rows.map(|(what, value)| vec![what.to_owned(), value]);
     out::line(&out::table(&[], &[], rows.to_vec()).to_string())?;
@@ -225,6 +231,13 @@ fn why(rule: Rule) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_margin_is_a_decimal() {
+        for (billionths, text) in [(2_000_000, "0.002"), (0, "0"), (1_000_000_000, "1")] {
+            assert_eq!(margin(billionths), text);
+        }
+    }
 
     #[test]
     fn net_has_a_sign() {

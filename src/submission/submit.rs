@@ -12,11 +12,11 @@ use std::fs::{self, File};
 use std::io::{Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use client::{AssetFilter, Client, blob_ref_of};
+use client::{Client, blob_ref_of};
 use protocol::ans104::Tag;
 use protocol::api::{BountyView, SubmissionView};
-use protocol::id::{Address, BlobId, Digest, ItemId, NetworkId};
-use protocol::record::{Action, AssetKind, BlobRef, CommitSubmission, SealedFolder};
+use protocol::id::{Address, BlobId, ItemId, NetworkId};
+use protocol::record::{Action, BlobRef, CommitSubmission, SealedFolder};
 use protocol::seal::{NONCE_LEN, SealKey, SealScope, encrypt, seal_digest};
 use protocol::text::Name;
 use serde::{Deserialize, Serialize};
@@ -24,6 +24,7 @@ use serde_json::json;
 
 use super::SubmitArgs;
 use super::check::check;
+use super::known::known;
 use crate::failure::{Exit, Failure};
 use crate::folder;
 use crate::out;
@@ -32,9 +33,6 @@ use crate::seals::{self, Kept, Of};
 use crate::session::{Session, entropy, keep, lock};
 
 const NOTE_BYTES_MAX: usize = 64 * 1024;
-
-/// How many of the newest models are compared with what is submitted.
-const ASSETS_LOOKED_AT: usize = 1_000;
 
 /// How a folder was sealed for a bounty; nothing in it is secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,12 +51,17 @@ pub fn submit(args: &SubmitArgs, session: &Session) -> Result<(), Failure> {
     let client = session.client()?;
     let id = session.bounty_id(&args.bounty)?;
     let bounty = client.bounty(id)?;
-    let checked = check(&args.dir, &bounty.posting.benchmark, args.data.as_deref())?;
+    let mut checked = check(&args.dir, &bounty.posting.benchmark, args.data.as_deref())?;
     if args.check {
-        return match session.json() {
-            true => out::json("submit.check", &checked),
-            false => out::line(&checked.text()),
-        };
+        checked.known = known(session, &bounty, checked.weights_digest)?;
+        if session.json() {
+            return out::json("submit.check", &checked);
+        }
+        out::line(&checked.text())?;
+        if let Some(known) = &checked.known {
+            eprintln!("note: {}", known.text());
+        }
+        return Ok(());
     }
     if !session.json() {
         eprintln!("{}", checked.text());
@@ -98,7 +101,12 @@ pub fn submit(args: &SubmitArgs, session: &Session) -> Result<(), Failure> {
     let action = commit_action(&bounty, name, kept.sealed, parents);
     // Before gigabytes are sent, and before anyone is asked.
     let trial = session.try_as(me, &action)?;
-    warn_of_copy(session, checked.weights_digest)?;
+    if let Some(known) = known(session, &bounty, checked.weights_digest)? {
+        if !args.even_so {
+            return Err(known.failure());
+        }
+        eprintln!("note: {}", known.text());
+    }
     if session.global.dry_run {
         return session.report(&crate::session::Acted::Tried(Box::new(trial)), "");
     }
@@ -259,24 +267,6 @@ fn say_earlier(
     );
     out::line(&format!("submission {}", earlier.id))?;
     eprintln!("  next: lode submission reveal --watch");
-    Ok(())
-}
-
-/// Says that a model with these weights is registered already, if it is among the newest.
-fn warn_of_copy(session: &Session, weights: Digest) -> Result<(), Failure> {
-    let filter = AssetFilter {
-        kind: Some(AssetKind::Model),
-        ..AssetFilter::default()
-    };
-    for asset in session.client()?.assets(&filter).take(ASSETS_LOOKED_AT) {
-        let asset = asset?;
-        if asset.weights_digest == Some(weights) {
-            eprintln!(
-                "note: '{}' ({}) has these weights: this submission will be out as a copy, and its fee spent",
-                asset.name, asset.id
-            );
-        }
-    }
     Ok(())
 }
 

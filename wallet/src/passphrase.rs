@@ -54,6 +54,11 @@ impl Passphrase {
         self.0.is_empty()
     }
 
+    /// How many characters it has; no secret of its own, and all that is told of it.
+    pub fn chars(&self) -> usize {
+        self.0.chars().count()
+    }
+
     /// The text itself, for the one place that encrypts with it.
     pub(crate) fn expose(&self) -> &str {
         &self.0

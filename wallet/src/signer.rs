@@ -138,7 +138,7 @@ impl SignerSpec {
                 // A missing file is named before a person types for nothing.
                 path.metadata()
                     .map_err(|error| WalletError::io("reading", path, error))?;
-                let passphrase = passphrase.read(&path.display().to_string())?;
+                let passphrase = passphrase.read(&format!("the key file {}", path.display()))?;
                 Ok(Box::new(FileSigner::open(path, &passphrase)?))
             }
             Self::Exec(command) => Ok(Box::new(ExecSigner::open(command.clone())?)),

@@ -213,6 +213,44 @@ fn the_words_of_the_text_are_part_of_the_format() {
 }
 
 #[test]
+fn the_first_sentence_says_what_each_grant_and_term_permit() {
+    let mut proven = certificate().verify(None).unwrap();
+    let me = proven.license.licensee;
+    for (grant, kind, years, text) in [
+        (
+            Grant::Access,
+            AssetKind::DataSet,
+            None,
+            "download the data set 'A reader of forms', without limit of time,",
+        ),
+        (
+            Grant::Derivation,
+            AssetKind::Model,
+            Some(1),
+            "make something new from the model 'A reader of forms', for 1 year,",
+        ),
+        (
+            Grant::DataModelTraining,
+            AssetKind::DataSet,
+            Some(3),
+            "train models on the data set 'A reader of forms', for 3 years,",
+        ),
+        (
+            Grant::DataModelTraining,
+            AssetKind::Model,
+            None,
+            "train models on the model 'A reader of forms' and on what it puts out, without limit of time,",
+        ),
+    ] {
+        proven.license.grant = grant;
+        proven.asset_kind = kind;
+        proven.terms.expiry_years = years.and_then(std::num::NonZeroU32::new);
+        let expected = format!("LICENCE\n\n{me} may {text} under the terms below.\n\n");
+        assert!(proven.text().starts_with(&expected), "{}", proven.text());
+    }
+}
+
+#[test]
 fn parts_that_prove_no_licence_are_refused_by_name() {
     let with = |change: fn(&mut Parts)| {
         let mut parts = Parts::default();

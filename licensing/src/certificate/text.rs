@@ -3,6 +3,7 @@
 use protocol::record::AssetKind;
 
 use super::{Proven, grant_in_words, lode};
+use crate::grant::Grant;
 
 impl Proven {
     /// The text of the certificate: who may do what with which asset, since when,
@@ -45,7 +46,7 @@ impl Proven {
             ("  called", self.network_name.to_string()),
             ("  signed by", self.proposer.to_string()),
         ]);
-        let mut text = String::from("LICENCE\n\n");
+        let mut text = format!("LICENCE\n\n{}\n\n", self.permission());
         for (name, value) in rows {
             text.push_str(&format!("{name:<12}{value}\n"));
         }
@@ -58,6 +59,33 @@ impl Proven {
             text.push_str(&format!("  {}: {}\n", tag.name, tag.value));
         }
         text
+    }
+}
+
+impl Proven {
+    /// What the licensee may do, in one sentence.
+    fn permission(&self) -> String {
+        let kind = match self.asset_kind {
+            AssetKind::Model => "model",
+            AssetKind::DataSet => "data set",
+        };
+        let what = format!("the {kind} '{}'", self.asset_name);
+        let may = match (self.license.grant, self.asset_kind) {
+            (Grant::Access, _) => format!("download {what}"),
+            (Grant::Derivation, _) => format!("make something new from {what}"),
+            (Grant::CommercialUse, _) => format!("use {what} in or for a business"),
+            (Grant::DataModelTraining, AssetKind::Model) => {
+                format!("train models on {what} and on what it puts out")
+            }
+            (Grant::DataModelTraining, AssetKind::DataSet) => format!("train models on {what}"),
+        };
+        let time = match self.terms.expiry_years {
+            None => "without limit of time".to_owned(),
+            Some(years) if years.get() == 1 => "for 1 year".to_owned(),
+            Some(years) => format!("for {years} years"),
+        };
+        let licensee = self.license.licensee;
+        format!("{licensee} may {may}, {time}, under the terms below.")
     }
 }
 

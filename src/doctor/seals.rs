@@ -1,0 +1,179 @@
+//! The seals that are kept here, and whether anything hangs on them still. Never a key.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use client::Client;
+use protocol::api::BountyView;
+use protocol::id::{ItemId, NetworkId};
+use protocol::receipt::Phase;
+
+use super::files;
+use super::report::Report;
+use crate::seals::{Kept, Of};
+use crate::session::Session;
+
+/// The largest file of a kept seal.
+const SEAL_BYTES_MAX: usize = 64 * 1024;
+
+/// How many of the newest bounties are looked through for that of a test set.
+const BOUNTIES_LOOKED_AT: usize = 200;
+
+/// Says of every kept seal what it is of, and what to do with its file.
+pub fn seals(report: &mut Report, session: &Session, client: Option<&Client>) {
+    let paths = match files(&session.home().join("seals"), "json") {
+        Ok(paths) => paths,
+        Err(error) => return report.failed("seals", &error),
+    };
+    if paths.is_empty() {
+        return report.ok("seals", "none is kept here");
+    }
+    let mut bounties = client.map(Bounties::new);
+    for path in &paths {
+        if let Some(weak) = wallet::weak_permissions(path) {
+            let next = format!("chmod 600 '{}'", path.display());
+            report.problem("seals", weak.to_string(), &next);
+        }
+        let bytes = fs::read(path).map(zeroize::Zeroizing::new);
+        let kept = bytes.ok().and_then(|bytes| {
+            // What is wrong with it is not said: an error could quote the key.
+            protocol::json::from_slice::<Kept>(&bytes, SEAL_BYTES_MAX).ok()
+        });
+        let Some(kept) = kept else {
+            report.problem(
+                "seals",
+                format!("{} is damaged", path.display()),
+                "restore it from a copy: without its key the seal cannot be revealed",
+            );
+            continue;
+        };
+        let bounty = bounties.as_mut().and_then(|all| all.of(&kept));
+        let found = what_of(&kept, bounty.map(|view| view.summary.title.as_str()));
+        match bounty.and_then(|view| end_of(&view.summary.phase)) {
+            Some(end) => {
+                let next = format!("nothing hangs on it any more: delete '{}'", path.display());
+                report.note("seals", format!("{found}, which {end}"), &next);
+            }
+            None => {
+                let next = "keep this file until the seal is revealed: nobody else has the key";
+                report.note("seals", found, next);
+            }
+        }
+    }
+}
+
+/// How a bounty has ended, if it has.
+fn end_of(phase: &Phase) -> Option<&'static str> {
+    match phase {
+        Phase::Settled => Some("is settled"),
+        Phase::Void(_) => Some("is void"),
+        _ => None,
+    }
+}
+
+/// What a kept seal is of; never its key.
+fn what_of(kept: &Kept, title: Option<&str>) -> String {
+    let owner = kept.owner;
+    match (kept.of, title) {
+        (Of::TestSet { .. }, Some(title)) => {
+            format!("the test set of {owner} for the bounty '{title}'")
+        }
+        (Of::TestSet { poster_nonce }, None) => {
+            format!("a test set of {owner}, for its posting with nonce {poster_nonce}")
+        }
+        (Of::Submission { .. }, Some(title)) => {
+            format!("a submission of {owner} to the bounty '{title}'")
+        }
+        (Of::Submission { bounty }, None) => {
+            format!("a submission of {owner} to the bounty {bounty}")
+        }
+    }
+}
+
+/// Bounties of the node, asked for once each.
+struct Bounties<'a> {
+    client: &'a Client,
+    network: Option<NetworkId>,
+    known: BTreeMap<ItemId, Option<BountyView>>,
+}
+
+impl<'a> Bounties<'a> {
+    fn new(client: &'a Client) -> Self {
+        Self {
+            client,
+            network: client.status().ok().map(|status| status.network),
+            known: BTreeMap::new(),
+        }
+    }
+
+    fn view(&mut self, id: ItemId) -> Option<&BountyView> {
+        let client = self.client;
+        let view = self.known.entry(id);
+        view.or_insert_with(|| client.bounty(id).ok()).as_ref()
+    }
+
+    /// The bounty that a seal belongs to, if it is on this node's network and was found.
+    fn of(&mut self, kept: &Kept) -> Option<&BountyView> {
+        if self.network != Some(kept.network) {
+            return None;
+        }
+        let id = match kept.of {
+            Of::Submission { bounty } => bounty,
+            Of::TestSet { .. } => self.posted(kept)?,
+        };
+        self.view(id)
+    }
+
+    fn posted(&mut self, kept: &Kept) -> Option<ItemId> {
+        let summaries = self.client.bounties(None).take(BOUNTIES_LOOKED_AT);
+        for summary in summaries {
+            let summary = summary.ok()?;
+            if summary.sponsor != kept.owner {
+                continue;
+            }
+            let view = self.view(summary.id)?;
+            if view.posting.test_set.ciphertext == kept.sealed.ciphertext {
+                return Some(summary.id);
+            }
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use protocol::id::{Address, BlobId, Digest};
+    use protocol::receipt::VoidReason;
+    use protocol::record::{BlobRef, SealedFolder};
+    use protocol::seal::SealKey;
+
+    #[test]
+    fn a_seal_is_named_by_its_bounty_where_that_is_known() {
+        let ciphertext = BlobRef {
+            id: BlobId([4; 32]),
+            size_bytes: 5,
+        };
+        let kept = Kept {
+            network: NetworkId([1; 32]),
+            owner: Address([2; 32]),
+            of: Of::TestSet { poster_nonce: 7 },
+            sealed: SealedFolder {
+                seal: Digest([3; 32]),
+                ciphertext,
+            },
+            key: SealKey::from_bytes([9; 32]),
+        };
+        assert!(what_of(&kept, None).ends_with("nonce 7"));
+        assert!(what_of(&kept, Some("Digits")).ends_with("the bounty 'Digits'"));
+    }
+
+    #[test]
+    fn only_a_bounty_that_ended_lets_its_seals_go() {
+        assert_eq!(end_of(&Phase::TestKey), None);
+        assert_eq!(end_of(&Phase::Challenge), None);
+        assert_eq!(end_of(&Phase::Settled), Some("is settled"));
+        let void = Phase::Void(VoidReason::Cancelled);
+        assert_eq!(end_of(&void), Some("is void"));
+    }
+}
