@@ -2,8 +2,6 @@
 
 mod init;
 
-use std::fs::File;
-use std::io::{Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use client::AssetFilter;
@@ -11,7 +9,7 @@ use datasets::{DatasetError, Manifest};
 use licensing::Terms;
 use protocol::ItemId;
 use protocol::api::AssetView;
-use protocol::record::{Action, AssetKind, BlobRef, Holder, RegisterAsset};
+use protocol::record::{Action, AssetKind, Holder, RegisterAsset};
 
 use crate::failure::{Exit, Failure};
 use crate::folder;
@@ -117,7 +115,7 @@ fn add(session: &Session, args: &AddArgs) -> Result<(), Failure> {
     parents.dedup();
     let holders = args.holder.iter().map(|text| holder(session, text));
     let holders = holders.collect::<Result<_, _>>()?;
-    let (mut archive, blob) = pack(&args.folder)?;
+    let (mut archive, blob) = folder::pack_to_file(&args.folder)?;
     let action = Action::RegisterAsset {
         terms: terms.to_tags(),
         body: RegisterAsset {
@@ -182,16 +180,6 @@ fn holder(session: &Session, text: &str) -> Result<Holder, Failure> {
         account: session.account(account)?,
         shares: shares.parse().map_err(|_| wrong())?,
     })
-}
-
-/// The archive of a folder, ready to be read, and its name.
-fn pack(dir: &Path) -> Result<(File, BlobRef), Failure> {
-    let io = |error: std::io::Error| Failure::io(&std::env::temp_dir(), &error);
-    let mut archive = folder::pack(dir, tempfile::tempfile().map_err(io)?)?;
-    archive.seek(SeekFrom::Start(0)).map_err(io)?;
-    let blob = client::blob_ref_of(&mut archive).map_err(io)?;
-    archive.seek(SeekFrom::Start(0)).map_err(io)?;
-    Ok((archive, blob))
 }
 
 fn list(session: &Session) -> Result<(), Failure> {
@@ -301,7 +289,7 @@ fn not_sound(asset: &AssetView, what: impl std::fmt::Display) -> Failure {
 
 fn verify(session: &Session, folder: &Path, id: Option<&str>) -> Result<(), Failure> {
     let (manifest, _) = datasets::load(folder).map_err(data_failure)?;
-    let (_, blob) = pack(folder)?;
+    let (_, blob) = folder::pack_to_file(folder)?;
     if let Some(id) = id {
         let asset = asset(session, id)?;
         if asset.blob != blob {

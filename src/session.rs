@@ -5,6 +5,7 @@
 //! $LODE_HOME (~/.lode)
 //!   keys/NAME.age, NAME.pub    encrypted keys (crate `wallet`)
 //!   seals/<id>.json            the keys of seals that are not revealed yet
+//!   test-sets/<archive>.json   which bounties a test set was used in
 //!   outbox/<address>.item      the record that was signed last and not yet answered for
 //!   outbox/<address>.lock      held by the one command that acts for this account now
 //! ```

@@ -39,6 +39,7 @@ impl Check {
                 self.ledger("parents", "parents", message, "name each parent once");
                 continue;
             }
+            self.parents.push(asset.clone());
             parents.push(NamedParent {
                 asset: asset.id,
                 required: *required,

@@ -31,6 +31,7 @@ use crate::out;
 use crate::sealing::Store;
 use crate::seals::{self, Kept, Of};
 use crate::session::{self, Acted, Session, entropy};
+use crate::test_sets;
 
 const PENDING_BYTES_MAX: usize = 4_096;
 
@@ -50,11 +51,19 @@ struct Pending {
     cipher_nonce: Digest,
 }
 
+/// What a sponsor takes into account and wants all the same.
+#[derive(clap::Args)]
+pub struct Knowing {
+    /// Take a test set that is public, or in use, for what it is: say so, and do not refuse.
+    #[arg(long)]
+    even_so: bool,
+}
+
 /// Posts the bounty that a file describes.
 ///
 /// # Errors
 /// Something is wrong with it, nobody agreed, or the node cannot be asked.
-pub fn run(session: &Session, file: &Path) -> Result<(), Failure> {
+pub fn run(session: &Session, file: &Path, knowing: &Knowing) -> Result<(), Failure> {
     let owner = session.address()?;
     if !session.global.dry_run {
         // What an earlier posting left open comes first: it may be this one.
@@ -64,14 +73,16 @@ pub fn run(session: &Session, file: &Path) -> Result<(), Failure> {
     if let Some(folder) = plan.test_set.as_deref().filter(|folder| folder.is_dir())
         && let Some((pending, id)) = posted_before(session, owner, folder)?
     {
+        test_sets::note(session, pending.archive, id)?;
         forget(session, &pending)?;
         return report_again(session, id);
     }
-    let checked = check::check(session, file)?;
-    if !checked.findings.is_empty() {
+    let checked = check::check(session, file, knowing.even_so)?;
+    let verdict = check::verdict(&checked.findings);
+    if verdict.is_err() || !session.json() {
         check::tell(session, &checked)?;
-        check::verdict(&checked.findings)?;
     }
+    verdict?;
     let (Some(mut posting), Some(cost)) = (checked.posting, checked.cost) else {
         return Err(Failure::bug("a bounty without findings has a posting"));
     };
@@ -94,6 +105,7 @@ pub fn run(session: &Session, file: &Path) -> Result<(), Failure> {
     let (pending, key) = seal(session, owner, &folder)?;
     posting.test_set.ciphertext = pending.ciphertext;
     let view = send(session, &*signer, posting, &pending, &key)?;
+    test_sets::note(session, pending.archive, view.id)?;
     forget(session, &pending)?;
     report(session, &view)
 }
@@ -171,8 +183,8 @@ fn posted_before(
     owner: Address,
     folder: &Path,
 ) -> Result<Option<(Pending, ItemId)>, Failure> {
-    let (_, archive) = pack(folder)?;
-    let Some(pending) = find(session, owner, archive)? else {
+    let (_, archive) = folder::pack_to_file(folder)?;
+    let Some(pending) = find(session, owner, archive.id)? else {
         return Ok(None);
     };
     let client = session.client()?;
@@ -189,17 +201,10 @@ fn posted_before(
     Ok(None)
 }
 
-/// The archive of a folder in a temporary file, and its name.
-fn pack(folder: &Path) -> Result<(File, BlobId), Failure> {
-    let mut archive = rewind(folder::pack(folder, temp()?)?)?;
-    let blob = client::blob_ref_of(&mut archive).map_err(|error| temp_failure(&error))?;
-    Ok((rewind(archive)?, blob.id))
-}
-
 /// Seals the test set and uploads it; its key is on the disk before that.
 fn seal(session: &Session, owner: Address, folder: &Path) -> Result<(Pending, SealKey), Failure> {
     let client = session.client()?;
-    let (archive, id) = pack(folder)?;
+    let (archive, BlobRef { id, .. }) = folder::pack_to_file(folder)?;
     let earlier = match find(session, owner, id)? {
         Some(pending) => seals::find(session, pending.ciphertext)?.map(|kept| (pending, kept.key)),
         None => None,

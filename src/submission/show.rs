@@ -45,10 +45,7 @@ fn state(bounty: &BountyView, one: &SubmissionView) -> String {
         (Some(standing), None) => standing_text(standing),
         (None, Some(found)) => found,
         (None, None) if one.key.is_some() => "revealed".to_owned(),
-        (None, None) => format!(
-            "sealed ({})",
-            bounty.summary.phase.name()
-        ),
+        (None, None) => format!("sealed ({})", bounty.summary.phase.name()),
     }
 }
 
