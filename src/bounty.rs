@@ -33,6 +33,8 @@ use crate::account::amount;
 use crate::failure::{Exit, Failure};
 use crate::session::Session;
 
+pub use post::path as pending_path;
+
 /// What `lode bounty` can do.
 #[derive(clap::Subcommand)]
 pub enum Command {

@@ -9,7 +9,7 @@ use datasets::{DatasetError, Manifest};
 use licensing::Terms;
 use protocol::ItemId;
 use protocol::api::AssetView;
-use protocol::record::{Action, AssetKind, Holder, RegisterAsset};
+use protocol::record::{Action, AssetKind, BlobRef, Holder, RegisterAsset};
 
 use crate::failure::{Exit, Failure};
 use crate::folder;
@@ -17,6 +17,7 @@ use crate::out;
 use crate::sealing::{OpenError, Store, fetch_folder};
 use crate::session::{Acted, Session};
 use crate::terms;
+use crate::test_sets;
 
 /// What `lode dataset` can do.
 #[derive(clap::Subcommand)]
@@ -63,6 +64,9 @@ pub struct AddArgs {
     /// Who holds its royalty shares, of 1000000. Repeat for more [default: you, all].
     #[arg(long, value_name = "ADDRESS=SHARES")]
     holder: Vec<String>,
+    /// Publish it though it is the test set of a bounty posted from here.
+    #[arg(long)]
+    even_so: bool,
 }
 
 /// Runs `lode dataset …`.
@@ -116,6 +120,25 @@ fn add(session: &Session, args: &AddArgs) -> Result<(), Failure> {
     let holders = args.holder.iter().map(|text| holder(session, text));
     let holders = holders.collect::<Result<_, _>>()?;
     let (mut archive, blob) = folder::pack_to_file(&args.folder)?;
+    let me = session.address()?;
+    if !session.global.dry_run {
+        // What an earlier command left open comes first: it may be this one.
+        session.settle_outbox(me)?;
+    }
+    let registered = AssetFilter {
+        kind: Some(AssetKind::DataSet),
+        maker: Some(me),
+        ..AssetFilter::default()
+    };
+    for asset in session.client()?.assets(&registered) {
+        let asset = asset?;
+        if asset.blob == blob {
+            return report_registered(session, &asset);
+        }
+    }
+    if !args.even_so {
+        not_kept(session, &args.folder, blob)?;
+    }
     let action = Action::RegisterAsset {
         terms: terms.to_tags(),
         body: RegisterAsset {
@@ -128,15 +151,16 @@ fn add(session: &Session, args: &AddArgs) -> Result<(), Failure> {
         },
     };
     // The trial comes before the upload: what a rule refuses costs no traffic.
-    let trial = session.try_as(session.address()?, &action)?;
-    if session.global.dry_run {
-        return session.report(&Acted::Tried(Box::new(trial)), "");
-    }
-    if !session.global.yes {
+    let trial = session.try_as(me, &action)?;
+    // With --yes nobody is asked, and there is nobody to read them.
+    if !session.json() && (session.global.dry_run || !session.global.yes) {
         eprintln!("'{}' will be under these terms:", manifest.name);
         for sentence in terms.sentences() {
             eprintln!("  {sentence}");
         }
+    }
+    if session.global.dry_run {
+        return session.report(&Acted::Tried(Box::new(trial)), "");
     }
     session.confirm(
         "Register and publish it? Anyone can download it from then on, and the terms stay. Never publish \
@@ -147,6 +171,28 @@ fn add(session: &Session, args: &AddArgs) -> Result<(), Failure> {
     let view = session.send(&*signer, &action)?;
     let text = format!("registered '{}' as {}", manifest.name, view.id);
     session.report(&Acted::Done(Box::new(view)), &text)
+}
+
+fn report_registered(session: &Session, asset: &AssetView) -> Result<(), Failure> {
+    if session.json() {
+        return out::json("dataset", asset);
+    }
+    eprintln!("you have registered this data set already: nothing was sent");
+    out::line(&format!("'{}' is {}", asset.name, asset.id))
+}
+
+/// Refuses to publish a folder that is the test set of a bounty posted from this home.
+fn not_kept(session: &Session, folder: &Path, blob: BlobRef) -> Result<(), Failure> {
+    if !test_sets::is_kept(session, blob.id)? {
+        return Ok(());
+    }
+    let message = format_args!(
+        "{} is the test set of a bounty that was posted from here: published, it measures nothing",
+        folder.display()
+    );
+    let next =
+        "publish the training set instead; add --even-so if the bounty has ended and you mean it";
+    Err(Failure::new("test_set_kept", message, next).exit(Exit::Rejected))
 }
 
 /// What was asked for and what the manifest says must be the same: it travels with the data.

@@ -80,12 +80,14 @@ pub fn bounties(session: &Session, archive: BlobId) -> Result<Vec<ItemId>, Failu
         .collect())
 }
 
-/// Whether this archive is a test set of this home, on whatever network.
+/// Whether this archive is a test set of this home, on whatever network; also one
+/// whose posting was cut off.
 ///
 /// # Errors
 /// The note cannot be read.
 pub fn is_kept(session: &Session, archive: BlobId) -> Result<bool, Failure> {
-    Ok(!read(session, archive)?.uses.is_empty())
+    let pending = crate::bounty::pending_path(session, archive);
+    Ok(pending.exists() || !read(session, archive)?.uses.is_empty())
 }
 
 #[cfg(test)]

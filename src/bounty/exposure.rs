@@ -143,12 +143,12 @@ impl Check {
     }
 
     fn market(&mut self, code: &str, message: String, next: &str) {
-        let weight = match self.even_so {
-            true => Weight::Note,
-            false => Weight::Market,
-        };
-        let next = format!("{next}; or add --even-so");
-        self.put(weight, code, FIELD, message, &next);
+        if self.even_so {
+            self.put(Weight::Note, code, FIELD, message, next);
+        } else {
+            let next = format!("{next}; or add --even-so");
+            self.put(Weight::Market, code, FIELD, message, &next);
+        }
     }
 }
 

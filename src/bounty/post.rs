@@ -19,12 +19,13 @@ use protocol::api::RecordView;
 use protocol::id::{Address, BlobId, Digest, ItemId, NetworkId};
 use protocol::record::{Action, BlobRef, PostBounty, SealedFolder};
 use protocol::seal::{NONCE_LEN, SealKey, SealScope, encrypt, seal_digest};
+use protocol::text::Name;
 use serde::{Deserialize, Serialize};
 use wallet::Signer;
 
-use super::check;
 use super::cost::Cost;
 use super::values::duration_text;
+use super::{check, has_ended};
 use crate::failure::{Exit, Failure};
 use crate::folder;
 use crate::out;
@@ -57,6 +58,9 @@ pub struct Knowing {
     /// Take a test set that is public, or in use, for what it is: say so, and do not refuse.
     #[arg(long)]
     even_so: bool,
+    /// Post it though a bounty of yours with this title is running.
+    #[arg(long)]
+    again: bool,
 }
 
 /// Posts the bounty that a file describes.
@@ -76,6 +80,9 @@ pub fn run(session: &Session, file: &Path, knowing: &Knowing) -> Result<(), Fail
         test_sets::note(session, pending.archive, id)?;
         forget(session, &pending)?;
         return report_again(session, id);
+    }
+    if let Some(title) = plan.title.as_ref().filter(|_| !knowing.again) {
+        not_running(session, owner, title)?;
     }
     let checked = check::check(session, file, knowing.even_so)?;
     let verdict = check::verdict(&checked.findings);
@@ -144,7 +151,8 @@ fn print_cost(posting: &PostBounty, cost: &Cost) -> Result<(), Failure> {
     out::line("run 'lode bounty watch ID --reveal' and leave it running.")
 }
 
-fn path(session: &Session, archive: BlobId) -> PathBuf {
+/// Where a posting of this archive is kept while it is not final.
+pub fn path(session: &Session, archive: BlobId) -> PathBuf {
     session
         .home()
         .join("postings")
@@ -175,6 +183,22 @@ fn forget(session: &Session, pending: &Pending) -> Result<(), Failure> {
         }
         _ => Ok(()),
     }
+}
+
+/// Refuses a title that a running bounty of this account has.
+fn not_running(session: &Session, owner: Address, title: &Name) -> Result<(), Failure> {
+    for summary in session.client()?.bounties(None) {
+        let summary = summary?;
+        if summary.sponsor == owner && summary.title == *title && !has_ended(&summary.phase) {
+            let message = format_args!(
+                "you have posted a bounty '{title}' already, and it is running: {}",
+                summary.id
+            );
+            let next = "look at it with 'lode bounty show'; for another one, change the title, or add --again";
+            return Err(Failure::new("posted_already", message, next).exit(Exit::Rejected));
+        }
+    }
+    Ok(())
 }
 
 /// The bounty that an earlier run did post with this test set, without living to see it.
