@@ -6,6 +6,7 @@
 //! | [`template`] | `init`: such a file, every field explained |
 //! | [`check`], [`parents`], [`cost`] | everything that the ledger would refuse |
 //! | [`exposure`] | a test set that miners can look into |
+//! | [`offer`] | what a posting binds its sponsor to, in sentences |
 //! | [`post`] | seals the test set, posts the bounty |
 //! | [`show`] | `list` and `show` |
 //! | [`watch`] | follows it live; reveals the test key when its time has come |
@@ -15,6 +16,7 @@ mod check;
 mod cost;
 mod explain;
 mod exposure;
+mod offer;
 mod parents;
 mod plan;
 mod post;

@@ -8,7 +8,7 @@ use std::path::Path;
 use client::Client;
 use licensing::Terms;
 use protocol::Amount;
-use protocol::api::{AssetView, Status};
+use protocol::api::Status;
 use protocol::benchmark::{ARITHMETIC_VERSION, Benchmark, Metric, ModelLimits, Task};
 use protocol::id::{BlobId, Digest};
 use protocol::record::{BlobRef, NamedParent, PostBounty, SealedFolder};
@@ -16,6 +16,7 @@ use protocol::report::TestOutcome;
 use protocol::seal::ciphertext_len;
 
 use super::cost::Cost;
+use super::offer::Parent;
 use super::plan::{Finding, Plan, Weight, load};
 use super::values::duration_text;
 use crate::failure::{Exit, Failure};
@@ -30,7 +31,7 @@ pub struct Checked {
     /// The posting, if the file makes sense. Its seal is of zeros and as long as the true one.
     pub posting: Option<PostBounty>,
     /// What models are made from, so far as it is there.
-    pub parents: Vec<AssetView>,
+    pub parents: Vec<Parent>,
     /// What it costs, if that can be said.
     pub cost: Option<Cost>,
 }
@@ -211,7 +212,7 @@ fn posting(
 /// What was found so far.
 pub(super) struct Check {
     pub(super) findings: Vec<Finding>,
-    pub(super) parents: Vec<AssetView>,
+    pub(super) parents: Vec<Parent>,
     /// The test set's archive, if the folder can be read.
     pub(super) archive: Option<BlobRef>,
     /// Whether a test set that is not fresh is taken.

@@ -108,8 +108,8 @@ impl Check {
     pub(super) fn rows(&mut self, client: &Client, table: &Table) -> Result<(), Failure> {
         let parents = std::mem::take(&mut self.parents);
         for parent in &parents {
-            if parent.kind == AssetKind::DataSet {
-                self.rows_in(client, table, parent)?;
+            if parent.asset.kind == AssetKind::DataSet {
+                self.rows_in(client, table, &parent.asset)?;
             }
         }
         self.parents = parents;

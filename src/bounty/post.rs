@@ -15,6 +15,7 @@ use std::fs::File;
 use std::io::{Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
+use licensing::Terms;
 use protocol::api::RecordView;
 use protocol::id::{Address, BlobId, Digest, ItemId, NetworkId};
 use protocol::record::{Action, BlobRef, PostBounty, SealedFolder};
@@ -24,7 +25,7 @@ use serde::{Deserialize, Serialize};
 use wallet::Signer;
 
 use super::cost::Cost;
-use super::values::duration_text;
+use super::offer::{self, Parent};
 use super::{check, has_ended};
 use crate::failure::{Exit, Failure};
 use crate::folder;
@@ -94,7 +95,12 @@ pub fn run(session: &Session, file: &Path, knowing: &Knowing) -> Result<(), Fail
         return Err(Failure::bug("a bounty without findings has a posting"));
     };
     if !session.json() {
-        print_cost(&posting, &cost)?;
+        let terms = plan
+            .terms
+            .as_ref()
+            .map(Terms::sentences)
+            .unwrap_or_default();
+        print_offer(&posting, &cost, &terms, &checked.parents)?;
     }
     if session.global.dry_run {
         let body = Box::new(posting);
@@ -117,7 +123,12 @@ pub fn run(session: &Session, file: &Path, knowing: &Knowing) -> Result<(), Fail
     report(session, &view)
 }
 
-fn print_cost(posting: &PostBounty, cost: &Cost) -> Result<(), Failure> {
+fn print_offer(
+    posting: &PostBounty,
+    cost: &Cost,
+    terms: &[String],
+    parents: &[Parent],
+) -> Result<(), Failure> {
     let lode = |amount: protocol::Amount| amount.to_lode_string();
     let mut rows = vec![
         vec![
@@ -140,15 +151,10 @@ fn print_cost(posting: &PostBounty, cost: &Cost) -> Result<(), Failure> {
     let title = &posting.title;
     out::line(&format!("'{title}' takes from your account:"))?;
     out::line(&out::table(&["LODE", "", "what becomes of it"], &[0], rows).to_string())?;
-    let schedule = &posting.schedule;
-    let (open, key) = (
-        duration_text(schedule.open_ms),
-        duration_text(schedule.test_key_ms),
-    );
-    out::line(&format!(
-        "It is open for {open}. In the {key} after that the key of the test set must be revealed:"
-    ))?;
-    out::line("run 'lode bounty watch ID --reveal' and leave it running.")
+    for text in offer::lines(posting, terms, parents) {
+        out::line(&text)?;
+    }
+    Ok(())
 }
 
 /// Where a posting of this archive is kept while it is not final.
