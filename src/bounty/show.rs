@@ -109,7 +109,7 @@ fn page(view: &BountyView, clock_ms: u64) -> String {
 }
 
 /// The submission that won, once it is known.
-fn winner(view: &BountyView) -> Option<&SubmissionView> {
+pub fn winner(view: &BountyView) -> Option<&SubmissionView> {
     let mut all = view.submissions.iter();
     all.find(|one| one.standing == Some(Standing::Won))
 }

@@ -65,16 +65,23 @@ pub struct Fill {
 
 impl Fill {
     /// Refuses what the file could not say, before it is written.
-    fn check(&self) -> Result<(), Failure> {
+    fn check(&self, parameters: &Parameters) -> Result<(), Failure> {
         if let Some(terms) = &self.terms {
             crate::terms::preset(terms)?;
         }
         if let Some(text) = &self.phases {
-            duration_ms(text).map_err(|why| {
+            let wrong = |why: &str, next: &str| {
                 let message = format_args!("--phases '{text:.60}': {why}");
-                let next = "write a duration, as \"2d\", \"6h\", \"15m\" or \"30s\"";
                 Failure::new("phases", message, next).exit(Exit::Usage)
-            })?;
+            };
+            let next = "write a duration, as \"2d\", \"6h\", \"15m\" or \"30s\"";
+            let given_ms = duration_ms(text).map_err(|why| wrong(why, next))?;
+            let (min_ms, max_ms) = (parameters.phase_min_ms, parameters.phase_max_ms);
+            if given_ms < min_ms || given_ms > max_ms {
+                let (min, max) = (duration_text(min_ms), duration_text(max_ms));
+                let why = format!("this network allows {min} to {max}");
+                return Err(wrong(&why, &format!("choose {min} to {max}")));
+            }
         }
         Ok(())
     }
@@ -146,7 +153,6 @@ fn quoted(text: &str) -> String {
 /// There is a file already, or it cannot be written.
 pub fn run(session: &Session, file: &Path, force: bool, fill: &Fill) -> Result<(), Failure> {
     OutFile::check(file, force)?;
-    fill.check()?;
     let status = session.client().and_then(|client| Ok(client.status()?));
     let (parameters, schedule) = match status {
         Ok(status) if status.is_dev => (status.parameters, SHORT),
@@ -156,6 +162,7 @@ pub fn run(session: &Session, file: &Path, force: bool, fill: &Fill) -> Result<(
             (Parameters::default(), PATIENT)
         }
     };
+    fill.check(&parameters)?;
     let text = fill.apply(text(&parameters, &schedule));
     let mut written = OutFile::begin(file, force)?;
     let io = |error: std::io::Error| Failure::io(file, &error);
@@ -324,9 +331,28 @@ mod tests {
             parent: Vec::new(),
             phases,
         };
-        assert!(fill(some("paid=1"), some("1d 2h")).check().is_ok());
-        assert_eq!(fill(some("free"), None).check().unwrap_err().code, "terms");
-        assert_eq!(fill(None, some("soon")).check().unwrap_err().code, "phases");
+        let parameters = Parameters::default();
+        assert!(
+            fill(some("paid=1"), some("1d 2h"))
+                .check(&parameters)
+                .is_ok()
+        );
+        assert_eq!(
+            fill(some("free"), None)
+                .check(&parameters)
+                .unwrap_err()
+                .code,
+            "terms"
+        );
+        assert_eq!(
+            fill(None, some("soon"))
+                .check(&parameters)
+                .unwrap_err()
+                .code,
+            "phases"
+        );
+        let short = fill(None, some("1ms")).check(&parameters);
+        assert_eq!(short.unwrap_err().code, "phases");
         let hint = fill(None, None).hint();
         assert_eq!(hint, "next: put in the title and what you pay, then run");
     }
