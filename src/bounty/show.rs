@@ -171,8 +171,11 @@ fn facts(view: &BountyView, clock_ms: u64) -> Vec<Vec<String>> {
         }
     }
     let next = next_text(&summary.phase, view.test_key.is_some());
+    // After a win the page ends with what to do next.
+    if winner(view).is_none() {
+        rows.push(("next", next.to_owned()));
+    }
     rows.extend([
-        ("next", next.to_owned()),
         ("award", lode(summary.award)),
         ("reserve", posting.reserve.to_string()),
         ("margin", margin_text(posting.margin)),
