@@ -5,6 +5,8 @@
 //! | [`plan`], [`values`] | the bounty's file, read with every fault named |
 //! | [`template`] | `init`: such a file, every field explained |
 //! | [`check`], [`parents`], [`cost`] | everything that the ledger would refuse |
+//! | [`exposure`] | a test set that miners can look into |
+//! | [`offer`] | what a posting binds its sponsor to, in sentences |
 //! | [`post`] | seals the test set, posts the bounty |
 //! | [`show`] | `list` and `show` |
 //! | [`watch`] | follows it live; reveals the test key when its time has come |
@@ -13,6 +15,8 @@
 mod check;
 mod cost;
 mod explain;
+mod exposure;
+mod offer;
 mod parents;
 mod plan;
 mod post;
@@ -31,6 +35,8 @@ use crate::account::amount;
 use crate::failure::{Exit, Failure};
 use crate::session::Session;
 
+pub use post::path as pending_path;
+
 /// What `lode bounty` can do.
 #[derive(clap::Subcommand)]
 pub enum Command {
@@ -48,11 +54,16 @@ pub enum Command {
     Check {
         /// The bounty's file.
         file: PathBuf,
+        /// Take a test set that is public, or in use, for what it is: say so, and do not refuse.
+        #[arg(long)]
+        even_so: bool,
     },
     /// Show what it costs, seal the test set and post the bounty. An interrupted posting is just started again.
     Post {
         /// The bounty's file.
         file: PathBuf,
+        #[command(flatten)]
+        knowing: post::Knowing,
     },
     /// Add to a bounty's reward, for a part of the winner's royalty shares.
     Back {
@@ -110,8 +121,8 @@ pub enum Command {
 pub fn run(command: &Command, session: &Session) -> Result<(), Failure> {
     match command {
         Command::Init { file, force, fill } => template::run(session, file, *force, fill),
-        Command::Check { file } => check::run(session, file),
-        Command::Post { file } => post::run(session, file),
+        Command::Check { file, even_so } => check::run(session, file, *even_so),
+        Command::Post { file, knowing } => post::run(session, file, knowing),
         Command::Back {
             bounty,
             amount: text,

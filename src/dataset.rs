@@ -2,8 +2,6 @@
 
 mod init;
 
-use std::fs::File;
-use std::io::{Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use client::AssetFilter;
@@ -19,6 +17,7 @@ use crate::out;
 use crate::sealing::{OpenError, Store, fetch_folder};
 use crate::session::{Acted, Session};
 use crate::terms;
+use crate::test_sets;
 
 /// What `lode dataset` can do.
 #[derive(clap::Subcommand)]
@@ -65,6 +64,9 @@ pub struct AddArgs {
     /// Who holds its royalty shares, of 1000000. Repeat for more [default: you, all].
     #[arg(long, value_name = "ADDRESS=SHARES")]
     holder: Vec<String>,
+    /// Publish it though it is the test set of a bounty posted from here.
+    #[arg(long)]
+    even_so: bool,
 }
 
 /// Runs `lode dataset …`.
@@ -117,7 +119,26 @@ fn add(session: &Session, args: &AddArgs) -> Result<(), Failure> {
     parents.dedup();
     let holders = args.holder.iter().map(|text| holder(session, text));
     let holders = holders.collect::<Result<_, _>>()?;
-    let (mut archive, blob) = pack(&args.folder)?;
+    let (mut archive, blob) = folder::pack_to_file(&args.folder)?;
+    let me = session.address()?;
+    if !session.global.dry_run {
+        // What an earlier command left open comes first: it may be this one.
+        session.settle_outbox(me)?;
+    }
+    let registered = AssetFilter {
+        kind: Some(AssetKind::DataSet),
+        maker: Some(me),
+        ..AssetFilter::default()
+    };
+    for asset in session.client()?.assets(&registered) {
+        let asset = asset?;
+        if asset.blob == blob {
+            return report_registered(session, &asset);
+        }
+    }
+    if !args.even_so {
+        not_kept(session, &args.folder, blob)?;
+    }
     let action = Action::RegisterAsset {
         terms: terms.to_tags(),
         body: RegisterAsset {
@@ -130,15 +151,16 @@ fn add(session: &Session, args: &AddArgs) -> Result<(), Failure> {
         },
     };
     // The trial comes before the upload: what a rule refuses costs no traffic.
-    let trial = session.try_as(session.address()?, &action)?;
-    if session.global.dry_run {
-        return session.report(&Acted::Tried(Box::new(trial)), "");
-    }
-    if !session.global.yes {
+    let trial = session.try_as(me, &action)?;
+    // With --yes nobody is asked, and there is nobody to read them.
+    if !session.json() && (session.global.dry_run || !session.global.yes) {
         eprintln!("'{}' will be under these terms:", manifest.name);
         for sentence in terms.sentences() {
             eprintln!("  {sentence}");
         }
+    }
+    if session.global.dry_run {
+        return session.report(&Acted::Tried(Box::new(trial)), "");
     }
     session.confirm(
         "Register and publish it? Anyone can download it from then on, and the terms stay. Never publish \
@@ -149,6 +171,28 @@ fn add(session: &Session, args: &AddArgs) -> Result<(), Failure> {
     let view = session.send(&*signer, &action)?;
     let text = format!("registered '{}' as {}", manifest.name, view.id);
     session.report(&Acted::Done(Box::new(view)), &text)
+}
+
+fn report_registered(session: &Session, asset: &AssetView) -> Result<(), Failure> {
+    if session.json() {
+        return out::json("dataset", asset);
+    }
+    eprintln!("you have registered this data set already: nothing was sent");
+    out::line(&format!("'{}' is {}", asset.name, asset.id))
+}
+
+/// Refuses to publish a folder that is the test set of a bounty posted from this home.
+fn not_kept(session: &Session, folder: &Path, blob: BlobRef) -> Result<(), Failure> {
+    if !test_sets::is_kept(session, blob.id)? {
+        return Ok(());
+    }
+    let message = format_args!(
+        "{} is the test set of a bounty that was posted from here: published, it measures nothing",
+        folder.display()
+    );
+    let next =
+        "publish the training set instead; add --even-so if the bounty has ended and you mean it";
+    Err(Failure::new("test_set_kept", message, next).exit(Exit::Rejected))
 }
 
 /// What was asked for and what the manifest says must be the same: it travels with the data.
@@ -182,16 +226,6 @@ fn holder(session: &Session, text: &str) -> Result<Holder, Failure> {
         account: session.account(account)?,
         shares: shares.parse().map_err(|_| wrong())?,
     })
-}
-
-/// The archive of a folder, ready to be read, and its name.
-fn pack(dir: &Path) -> Result<(File, BlobRef), Failure> {
-    let io = |error: std::io::Error| Failure::io(&std::env::temp_dir(), &error);
-    let mut archive = folder::pack(dir, tempfile::tempfile().map_err(io)?)?;
-    archive.seek(SeekFrom::Start(0)).map_err(io)?;
-    let blob = client::blob_ref_of(&mut archive).map_err(io)?;
-    archive.seek(SeekFrom::Start(0)).map_err(io)?;
-    Ok((archive, blob))
 }
 
 fn list(session: &Session) -> Result<(), Failure> {
@@ -301,7 +335,7 @@ fn not_sound(asset: &AssetView, what: impl std::fmt::Display) -> Failure {
 
 fn verify(session: &Session, folder: &Path, id: Option<&str>) -> Result<(), Failure> {
     let (manifest, _) = datasets::load(folder).map_err(data_failure)?;
-    let (_, blob) = pack(folder)?;
+    let (_, blob) = folder::pack_to_file(folder)?;
     if let Some(id) = id {
         let asset = asset(session, id)?;
         if asset.blob != blob {

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use protocol::archive::{ArchiveError, ArchivePath, Limits, Reader, Writer};
+use protocol::record::BlobRef;
 
 use crate::failure::Failure;
 
@@ -58,6 +59,19 @@ pub fn pack<W: Write>(dir: &Path, out: W) -> Result<W, Failure> {
             .map_err(|error| bad(file, error))?;
     }
     archive.finish().map_err(|error| bad(dir, error))
+}
+
+/// The archive of a folder in a temporary file, ready to be read, and its name.
+///
+/// # Errors
+/// As [`pack`]; or there is no room for temporary files.
+pub fn pack_to_file(dir: &Path) -> Result<(File, BlobRef), Failure> {
+    let io = |error: io::Error| Failure::io(&std::env::temp_dir(), &error);
+    let mut archive = pack(dir, tempfile::tempfile().map_err(io)?)?;
+    archive.rewind().map_err(io)?;
+    let blob = client::blob_ref_of(&mut archive).map_err(io)?;
+    archive.rewind().map_err(io)?;
+    Ok((archive, blob))
 }
 
 fn list(

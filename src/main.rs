@@ -25,6 +25,7 @@ mod seals;
 mod session;
 mod submission;
 mod terms;
+mod test_sets;
 mod train;
 mod watch;
 

@@ -5,6 +5,7 @@
 //! $LODE_HOME (~/.lode)
 //!   keys/NAME.age, NAME.pub    encrypted keys (crate `wallet`)
 //!   seals/<id>.json            the keys of seals that are not revealed yet
+//!   test-sets/<archive>.json   which bounties a test set was used in
 //!   outbox/<address>@<network>.item   the record that was signed last there and not yet answered for
 //!   outbox/<address>@<network>.lock   held by the one command that acts for this account now
 //! ```
@@ -24,6 +25,7 @@ use client::{Client, SendError, Sender, Settlement};
 use protocol::ans104::SignedItem;
 use protocol::api::{RecordView, TrialAnswer};
 use protocol::id::{Address, ItemId};
+use protocol::receipt::Phase;
 use protocol::record::Action;
 use wallet::{PassphraseSource, Signer, SignerSpec};
 
@@ -52,6 +54,9 @@ fn tell_wait(wait: std::time::Duration) {
 
 /// The largest file that the outbox is read from.
 const OUTBOX_BYTES_MAX: u64 = 1 << 20;
+
+/// How many ids an error lists.
+const NAMED_MAX: usize = 8;
 
 /// What may stand before an id on the command line, so that one that begins with
 /// '-' is not read as flags: one id in 64 does.
@@ -484,7 +489,8 @@ impl Session {
         }
     }
 
-    /// The bounty that a text names: its id, the beginning of it, or its title.
+    /// The bounty that a text names: its id, the beginning of it, or its title. Of several the
+    /// one that has not ended.
     ///
     /// # Errors
     /// There is none, or more than one.
@@ -498,10 +504,11 @@ impl Session {
         for bounty in bounties {
             let bounty = bounty?;
             if bounty.title.as_str() == text || is_beginning(text, bounty.id) {
-                found.push(bounty.id);
+                let has_ended = matches!(bounty.phase, Phase::Settled | Phase::Void(_));
+                found.push((bounty.id, has_ended));
             }
         }
-        one_of("bounty", text, &found)
+        one_of("bounty", text, &likeliest(&found))
     }
 
     /// The asset that a text names: its id, the beginning of it, or its name.
@@ -567,6 +574,20 @@ fn is_beginning(text: &str, id: ItemId) -> bool {
     text.len() >= 6 && id.to_string().starts_with(text)
 }
 
+/// The one that has not ended, if there is exactly one; else all of them.
+fn likeliest(found: &[(ItemId, bool)]) -> Vec<ItemId> {
+    let ids = |only_running: bool| {
+        let meant = found
+            .iter()
+            .filter(|(_, has_ended)| !(only_running && *has_ended));
+        meant.map(|(id, _)| *id).collect::<Vec<_>>()
+    };
+    match ids(true).as_slice() {
+        [running] => vec![*running],
+        _ => ids(false),
+    }
+}
+
 fn one_of(what: &str, text: &str, found: &[ItemId]) -> Result<ItemId, Failure> {
     match found {
         [id] => Ok(*id),
@@ -579,12 +600,16 @@ fn one_of(what: &str, text: &str, found: &[ItemId]) -> Result<ItemId, Failure> {
             },
         )
         .exit(Exit::NotFound)),
-        many => Err(Failure::new(
-            "ambiguous",
-            format_args!("'{text:.60}' names {} of them", many.len()),
-            "give the whole id",
-        )
-        .exit(Exit::Usage)),
+        many => {
+            let ids: Vec<String> = many.iter().take(NAMED_MAX).map(ItemId::to_string).collect();
+            let more = if many.len() > NAMED_MAX { ", …" } else { "" };
+            let message = format_args!(
+                "'{text:.60}' names {} of them: {}{more}",
+                many.len(),
+                ids.join(", ")
+            );
+            Err(Failure::new("ambiguous", message, "give the whole id").exit(Exit::Usage))
+        }
     }
 }
 
@@ -688,6 +713,25 @@ mod tests {
         assert!(key_advice(&names).contains("--key (alice, bob)"));
         let many: Vec<String> = (0..9).map(|count| format!("k{count}")).collect();
         assert!(key_advice(&many).contains("k7, …)"));
+    }
+
+    #[test]
+    fn a_title_names_the_bounty_that_has_not_ended() {
+        let (one, two, three) = (ItemId([1; 32]), ItemId([2; 32]), ItemId([3; 32]));
+        assert_eq!(likeliest(&[(one, true), (two, false)]), [two]);
+        assert_eq!(likeliest(&[(one, true), (two, true)]), [one, two]);
+        let open = [(one, true), (two, false), (three, false)];
+        assert_eq!(likeliest(&open), [one, two, three]);
+        assert_eq!(likeliest(&[(one, true)]), [one]);
+    }
+
+    #[test]
+    fn an_ambiguity_lists_the_ids() {
+        let ids: Vec<ItemId> = (0..9).map(|byte| ItemId([byte; 32])).collect();
+        let failure = one_of("bounty", "x", &ids).unwrap_err();
+        assert_eq!(failure.code, "ambiguous");
+        assert!(failure.message.contains(&ids[7].to_string()));
+        assert!(!failure.message.contains(&ids[8].to_string()));
     }
 
     #[test]

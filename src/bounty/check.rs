@@ -13,8 +13,10 @@ use protocol::benchmark::{ARITHMETIC_VERSION, Benchmark, Metric, ModelLimits, Ta
 use protocol::id::{BlobId, Digest};
 use protocol::record::{BlobRef, NamedParent, PostBounty, SealedFolder};
 use protocol::report::TestOutcome;
+use protocol::seal::ciphertext_len;
 
 use super::cost::Cost;
+use super::offer::Parent;
 use super::plan::{Finding, Plan, Weight, load};
 use super::values::duration_text;
 use crate::failure::{Exit, Failure};
@@ -26,8 +28,10 @@ use crate::session::Session;
 pub struct Checked {
     /// All that is wrong.
     pub findings: Vec<Finding>,
-    /// The posting, with a seal of zeros, if the file makes sense.
+    /// The posting, if the file makes sense. Its seal is of zeros and as long as the true one.
     pub posting: Option<PostBounty>,
+    /// What models are made from, so far as it is there.
+    pub parents: Vec<Parent>,
     /// What it costs, if that can be said.
     pub cost: Option<Cost>,
 }
@@ -36,13 +40,14 @@ pub struct Checked {
 ///
 /// # Errors
 /// Something is: exit 2 if the file makes no sense, 5 if the ledger would refuse it.
-pub fn run(session: &Session, file: &Path) -> Result<(), Failure> {
-    let checked = check(session, file)?;
+pub fn run(session: &Session, file: &Path, even_so: bool) -> Result<(), Failure> {
+    let checked = check(session, file, even_so)?;
     tell(session, &checked)?;
     verdict(&checked.findings)?;
     if !session.json() {
-        out::line("nothing is wrong with it: the ledger would take it now")?;
-        out::line(&format!("next: lode bounty post {}", file.display()))?;
+        out::line("nothing is in the way: the ledger would take it now")?;
+        let flag = if even_so { " --even-so" } else { "" };
+        out::line(&format!("next: lode bounty post {}{flag}", file.display()))?;
     }
     Ok(())
 }
@@ -53,7 +58,7 @@ pub fn run(session: &Session, file: &Path) -> Result<(), Failure> {
 /// stdout cannot be written.
 pub fn tell(session: &Session, checked: &Checked) -> Result<(), Failure> {
     if session.json() {
-        let ok = checked.findings.is_empty();
+        let ok = verdict(&checked.findings).is_ok();
         let value = serde_json::json!({
             "ok": ok, "findings": checked.findings, "cost": checked.cost,
         });
@@ -65,23 +70,29 @@ pub fn tell(session: &Session, checked: &Checked) -> Result<(), Failure> {
             field,
             message,
             next_step,
-            ..
+            weight,
         } = finding;
-        out::line(&format!("{field}: {message} [{code}]"))?;
+        let word = if *weight == Weight::Note {
+            "note: "
+        } else {
+            ""
+        };
+        out::line(&format!("{word}{field}: {message} [{code}]"))?;
         out::line(&format!("  next: {next_step}"))?;
     }
     Ok(())
 }
 
-/// The failure that findings come to, if there are any.
+/// The failure that findings come to, if any of them is more than a note.
 ///
 /// # Errors
 /// There are.
 pub fn verdict(findings: &[Finding]) -> Result<(), Failure> {
-    let Some(worst) = findings.iter().map(|finding| finding.weight).min() else {
+    let refusing = || findings.iter().filter(|found| found.weight != Weight::Note);
+    let Some(worst) = refusing().map(|finding| finding.weight).min() else {
         return Ok(());
     };
-    let count = match findings.len() {
+    let count = match refusing().count() {
         1 => "1 thing is".to_owned(),
         many => format!("{many} things are"),
     };
@@ -93,7 +104,12 @@ pub fn verdict(findings: &[Finding]) -> Result<(), Failure> {
             format!("{count} in the way: the ledger would refuse it"),
             Exit::Rejected,
         ),
-        Weight::Unknown => {
+        Weight::Market => (
+            "bounty_pointless",
+            format!("{count} in the way: the bounty would measure nothing"),
+            Exit::Rejected,
+        ),
+        Weight::Unknown | Weight::Note => {
             let message = format!("{count} not known, so it is not sure that the ledger takes it");
             let is_key = findings.iter().any(|finding| finding.field == "account");
             let exit = if is_key { Exit::Key } else { Exit::Later };
@@ -107,9 +123,14 @@ pub fn verdict(findings: &[Finding]) -> Result<(), Failure> {
 ///
 /// # Errors
 /// The file cannot be read, is no TOML, or stdout is gone.
-pub fn check(session: &Session, file: &Path) -> Result<Checked, Failure> {
+pub fn check(session: &Session, file: &Path, even_so: bool) -> Result<Checked, Failure> {
     let (plan, findings) = load(file)?;
-    let mut check = Check { findings };
+    let mut check = Check {
+        findings,
+        parents: Vec::new(),
+        archive: None,
+        even_so,
+    };
     let benchmark = check.benchmark(&plan);
     if let Some(terms) = &plan.terms {
         check.canonical(terms);
@@ -126,6 +147,7 @@ pub fn check(session: &Session, file: &Path) -> Result<Checked, Failure> {
             return Ok(Checked {
                 findings: check.findings,
                 posting: None,
+                parents: Vec::new(),
                 cost: None,
             });
         }
@@ -135,11 +157,24 @@ pub fn check(session: &Session, file: &Path) -> Result<Checked, Failure> {
     check.money(&plan, &status);
     check.evaluators(client)?;
     let parents = check.parents(session, client, &plan)?;
-    let posting = posting(&plan, benchmark, parents);
+    if let Some(archive) = check.archive {
+        check.archive(session, client, archive)?;
+    }
+    if let Some(table) = plan
+        .test_set
+        .as_deref()
+        .map(datasets::load_table)
+        .and_then(Result::ok)
+    {
+        // The test set's own width: the file's was held against it.
+        check.rows(client, &table)?;
+    }
+    let posting = posting(&plan, benchmark, parents, check.archive);
     let cost = check.trial(session, &status, posting.as_ref(), plan.reward)?;
     Ok(Checked {
         findings: check.findings,
         posting,
+        parents: check.parents,
         cost,
     })
 }
@@ -148,8 +183,11 @@ fn posting(
     plan: &Plan,
     benchmark: Option<Benchmark>,
     parents: Option<Vec<NamedParent>>,
+    archive: Option<BlobRef>,
 ) -> Option<PostBounty> {
     let tags = plan.terms.as_ref()?.to_tags();
+    // The record's length depends on it, and the byte fee on that.
+    let size_bytes = archive.and_then(|archive| ciphertext_len(archive.size_bytes))?;
     Some(PostBounty {
         title: plan.title.clone()?,
         benchmark: benchmark?,
@@ -157,7 +195,7 @@ fn posting(
             seal: Digest([0; 32]),
             ciphertext: BlobRef {
                 id: BlobId([0; 32]),
-                size_bytes: 0,
+                size_bytes,
             },
         },
         reward: plan.reward?,
@@ -174,6 +212,11 @@ fn posting(
 /// What was found so far.
 pub(super) struct Check {
     pub(super) findings: Vec<Finding>,
+    pub(super) parents: Vec<Parent>,
+    /// The test set's archive, if the folder can be read.
+    pub(super) archive: Option<BlobRef>,
+    /// Whether a test set that is not fresh is taken.
+    pub(super) even_so: bool,
 }
 
 impl Check {
@@ -291,9 +334,15 @@ impl Check {
                 self.put(Weight::File, "io", "test_set", error, next);
             }
         }
-        if let Err(failure) = folder::pack(folder, std::io::sink()) {
-            let finding = Finding::of(Weight::File, "test_set", &failure);
-            self.findings.push(finding);
+        match folder::pack_to_file(folder) {
+            Ok((_, archive)) => self.archive = Some(archive),
+            Err(failure) => {
+                let finding = Finding::of(Weight::File, "test_set", &failure);
+                self.findings.push(finding);
+            }
+        }
+        if let Ok(table) = datasets::load_table(folder) {
+            self.size(&table, benchmark.classes);
         }
     }
 

@@ -56,7 +56,8 @@ impl Check {
         let Some(address) = account else {
             return Ok(Some(cost));
         };
-        cost.balance = Some(session.client()?.account(address)?.balance);
+        let view = session.client()?.account(address)?;
+        cost.balance = Some(view.balance);
         let mut refused = None;
         if let Some(posting) = posting {
             let body = Box::new(posting.clone());
@@ -66,7 +67,9 @@ impl Check {
                 Err(failure) if failure.exit == Exit::Rejected => refused = Some(failure),
                 Err(failure) => return Err(failure),
             }
-            cost.byte_fee = cost.byte_fee.or_else(|| byte_fee(status, address, &action));
+            cost.byte_fee = cost
+                .byte_fee
+                .or_else(|| byte_fee(status, address, view.next_nonce, &action));
         }
         self.funds(&cost);
         let is_known = |code: &str| self.findings.iter().any(|finding| finding.code == code);
@@ -103,10 +106,10 @@ fn bond_of(reward: Amount, status: &Status) -> Option<Amount> {
 }
 
 /// The byte fee of a record that a trial did not get to.
-fn byte_fee(status: &Status, signer: Address, action: &Action) -> Option<Amount> {
+fn byte_fee(status: &Status, signer: Address, nonce: u64, action: &Action) -> Option<Amount> {
     let envelope = Envelope {
         network: status.network,
-        nonce: 0,
+        nonce,
         valid_until_ms: status.time_ms,
     };
     let tx = Transaction::of_draft(signer, &Transaction::draft(&envelope, action)).ok()?;

@@ -7,12 +7,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use licensing::split_by_weights;
 use protocol::api::{BountyView, HistoryEntry};
-use protocol::receipt::{Cause, Move, Purse, Rule};
+use protocol::receipt::{Cause, Move, Phase, Purse, Rule};
 use protocol::{Address, Amount, ItemId};
 use serde::Serialize;
 
-use super::show::short;
+use super::show::{short, winner};
 use super::{has_ended, phase_text};
 use crate::failure::Failure;
 use crate::out;
@@ -55,6 +56,10 @@ struct Person {
     byte_fees: Amount,
     /// Lost from an evaluator's stake.
     stake_lost: Amount,
+    /// Got less all that it put in, paid and lost, in LODE with its sign.
+    net: String,
+    /// Royalty shares of the winner that the settlement gave it, of 1000000.
+    shares: u32,
     /// By rule, in the order of the rules.
     why: Vec<Why>,
 }
@@ -101,7 +106,7 @@ pub fn run(session: &Session, bounty: &str, account: Option<&str>) -> Result<(),
     if session.json() {
         return out::json("bounty.explain", &explained);
     }
-    print(&view, &explained)
+    print(&view, &explained, only)
 }
 
 /// The purses that an account's money was in, so that it sees where that went.
@@ -139,7 +144,7 @@ fn explain(view: &BountyView, history: &[HistoryEntry]) -> Explained {
     };
     Explained {
         bounty: id,
-        accounts: people(&purses, &moves),
+        accounts: people(&purses, &moves, &winners_shares(view)),
         has_ended,
         adds_up: sums.iter().all(fits),
         purses: sums,
@@ -203,7 +208,39 @@ fn sum(purse: Purse, moves: &[Step]) -> Sum {
     }
 }
 
-fn people(purses: &BTreeSet<Purse>, moves: &[Step]) -> Vec<Person> {
+/// Who got which shares of the winner when the bounty was settled; nobody if nobody won.
+fn winners_shares(view: &BountyView) -> BTreeMap<Address, u32> {
+    let mut shares: BTreeMap<Address, u32> = BTreeMap::new();
+    let Some(winner) = winner(view).filter(|_| view.summary.phase == Phase::Settled) else {
+        return shares;
+    };
+    let split = &view.posting.split;
+    let mut give = |account, part: u32| *shares.entry(account).or_default() += part;
+    give(winner.miner, split.miner);
+    give(view.summary.sponsor, split.sponsor);
+    let stakes: Vec<u128> = view
+        .backings
+        .iter()
+        .map(|backing| backing.amount.base_units())
+        .collect();
+    // Without a backer there are no weights, and the part is the sponsor's.
+    match split_by_weights(u128::from(split.backers), &stakes) {
+        Ok(parts) => {
+            for (backing, part) in view.backings.iter().zip(parts) {
+                give(backing.account, u32::try_from(part).unwrap_or(u32::MAX));
+            }
+        }
+        Err(_) => give(view.summary.sponsor, split.backers),
+    }
+    shares.retain(|_, shares| *shares > 0);
+    shares
+}
+
+fn people(
+    purses: &BTreeSet<Purse>,
+    moves: &[Step],
+    shares: &BTreeMap<Address, u32>,
+) -> Vec<Person> {
     let mut people: BTreeMap<Address, Person> = BTreeMap::new();
     let mut why: BTreeMap<(Address, bool, Rule), Amount> = BTreeMap::new();
     for Step { step, .. } in moves {
@@ -241,20 +278,51 @@ fn people(purses: &BTreeSet<Purse>, moves: &[Step]) -> Vec<Person> {
             person.why.push(Why { rule, got, amount });
         }
     }
+    for (&address, &held) in shares {
+        people.entry(address).or_default().shares = held;
+    }
     let with_account = people.into_iter().map(|(address, person)| Person {
         account: Some(address),
+        net: net(&person),
         ..person
     });
     with_account.collect()
 }
 
-fn print(view: &BountyView, explained: &Explained) -> Result<(), Failure> {
+/// All that an account put in, paid and lost.
+fn all_out(person: &Person) -> Amount {
+    let mut all = person.put_in;
+    add(&mut all, person.byte_fees);
+    add(&mut all, person.stake_lost);
+    all
+}
+
+fn net(person: &Person) -> String {
+    let out = all_out(person);
+    match person.got.checked_sub(out) {
+        Some(more) if more.is_zero() => "0".to_owned(),
+        Some(more) => format!("+{}", more.to_lode_string()),
+        None => {
+            let less = out.checked_sub(person.got).unwrap_or(Amount::ZERO);
+            format!("−{}", less.to_lode_string())
+        }
+    }
+}
+
+/// Whether a movement is from or to this account or its stake.
+fn is_of(step: &Move, account: Address) -> bool {
+    let own = [Purse::Account(account), Purse::Seat(account)];
+    own.contains(&step.from) || own.contains(&step.to)
+}
+
+fn print(view: &BountyView, explained: &Explained, only: Option<Address>) -> Result<(), Failure> {
     out::line(&format!(
         "{}: {}\n",
         view.summary.title,
         phase_text(&view.summary.phase)
     ))?;
-    let rows = explained.moves.iter().map(|step| {
+    let shown = |step: &&Step| only.is_none_or(|account| is_of(&step.step, account));
+    let rows = explained.moves.iter().filter(shown).map(|step| {
         let by = match step.record {
             Some(record) => short(record),
             None => "the clock".to_owned(),
@@ -280,7 +348,10 @@ fn print(view: &BountyView, explained: &Explained) -> Result<(), Failure> {
     for person in &explained.accounts {
         print_person(view, person)?;
     }
-    print_purses(explained)
+    match only {
+        Some(_) => Ok(()),
+        None => print_purses(explained),
+    }
 }
 
 fn print_person(view: &BountyView, person: &Person) -> Result<(), Failure> {
@@ -299,18 +370,19 @@ fn print_person(view: &BountyView, person: &Person) -> Result<(), Failure> {
     });
     out::line(&out::table(&[], &[1], rows.collect()).to_string())?;
     let lode = |amount: Amount| amount.to_lode_string();
-    let mut text = format!(
-        "  in {} LODE, out {} LODE",
-        lode(person.put_in),
-        lode(person.got)
-    );
-    if !person.stake_lost.is_zero() {
-        text.push_str(&format!(
-            ", {} LODE of its stake lost",
-            lode(person.stake_lost)
-        ));
+    out::line(&format!(
+        "  paid {} LODE in all, got {} LODE: net {} LODE",
+        lode(all_out(person)),
+        lode(person.got),
+        person.net
+    ))?;
+    if person.shares > 0 {
+        out::line(&format!(
+            "  and {} % of the winner's royalty shares",
+            f64::from(person.shares) / 10_000.0
+        ))?;
     }
-    out::line(&text)
+    Ok(())
 }
 
 /// What an account is in a bounty.
@@ -423,7 +495,8 @@ mod tests {
         let units = Amount::from_base_units;
         assert_eq!(sum(reward, &moves).left, Some(Amount::ZERO));
         assert_eq!(sum(bond, &moves).left, Some(units(5)));
-        let people = people(&BTreeSet::from([reward, bond]), &moves);
+        let shares = BTreeMap::from([(WINNER, 600_000)]);
+        let people = people(&BTreeSet::from([reward, bond]), &moves, &shares);
         let found: Vec<_> = people
             .iter()
             .map(|person| (person.account, person.put_in, person.got, person.byte_fees))
@@ -435,6 +508,11 @@ mod tests {
                 (Some(WINNER), Amount::ZERO, units(100), Amount::ZERO),
             ]
         );
+        // What was paid in all and what was got make the net: 15 − (120 + 1).
+        assert_eq!(all_out(&people[0]), units(121));
+        assert_eq!(people[0].net, format!("−{}", units(106).to_lode_string()));
+        assert_eq!(people[1].net, format!("+{}", units(100).to_lode_string()));
+        assert_eq!([people[0].shares, people[1].shares], [0, 600_000]);
     }
 
     #[test]

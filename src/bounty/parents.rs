@@ -9,6 +9,7 @@ use protocol::api::AssetView;
 use protocol::record::{NamedParent, PARENTS_MAX};
 
 use super::check::Check;
+use super::offer::Parent;
 use super::plan::{Finding, Plan, Weight};
 use crate::failure::{Exit, Failure};
 use crate::session::Session;
@@ -43,9 +44,14 @@ impl Check {
                 asset: asset.id,
                 required: *required,
             });
-            if let Some(terms) = &plan.terms {
-                stacks.extend(self.derivation(text, &asset, terms));
-            }
+            let terms = plan.terms.as_ref();
+            let owed = terms.and_then(|terms| self.derivation(text, &asset, terms));
+            self.parents.push(Parent {
+                asset,
+                is_required: *required,
+                share: owed.as_ref().and_then(|(_, share, _)| *share),
+            });
+            stacks.extend(owed);
         }
         if plan.parents.len() > PARENTS_MAX {
             let message = format!("{} parents; at most {PARENTS_MAX}", plan.parents.len());

@@ -19,7 +19,7 @@ use crate::terms;
 /// The largest file that is read.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
-/// Something that keeps a bounty from being posted.
+/// Something that keeps a bounty from being posted, or is worth knowing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// Stable, snake case; the ledger's own code where it has one.
@@ -42,8 +42,12 @@ pub enum Weight {
     File,
     /// The ledger would refuse it.
     Ledger,
+    /// The ledger would take it, but it would measure nothing.
+    Market,
     /// It could not be found out.
     Unknown,
+    /// Worth knowing; it keeps nothing from being posted.
+    Note,
 }
 
 impl Finding {

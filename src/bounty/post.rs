@@ -15,22 +15,25 @@ use std::fs::File;
 use std::io::{Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
+use licensing::Terms;
 use protocol::api::RecordView;
 use protocol::id::{Address, BlobId, Digest, ItemId, NetworkId};
 use protocol::record::{Action, BlobRef, PostBounty, SealedFolder};
 use protocol::seal::{NONCE_LEN, SealKey, SealScope, encrypt, seal_digest};
+use protocol::text::Name;
 use serde::{Deserialize, Serialize};
 use wallet::Signer;
 
-use super::check;
 use super::cost::Cost;
-use super::values::duration_text;
+use super::offer::{self, Parent};
+use super::{check, has_ended};
 use crate::failure::{Exit, Failure};
 use crate::folder;
 use crate::out;
 use crate::sealing::Store;
 use crate::seals::{self, Kept, Of};
 use crate::session::{self, Acted, Session, entropy};
+use crate::test_sets;
 
 const PENDING_BYTES_MAX: usize = 4_096;
 
@@ -50,11 +53,22 @@ struct Pending {
     cipher_nonce: Digest,
 }
 
+/// What a sponsor takes into account and wants all the same.
+#[derive(clap::Args)]
+pub struct Knowing {
+    /// Take a test set that is public, or in use, for what it is: say so, and do not refuse.
+    #[arg(long)]
+    even_so: bool,
+    /// Post it though a bounty of yours with this title is running.
+    #[arg(long)]
+    again: bool,
+}
+
 /// Posts the bounty that a file describes.
 ///
 /// # Errors
 /// Something is wrong with it, nobody agreed, or the node cannot be asked.
-pub fn run(session: &Session, file: &Path) -> Result<(), Failure> {
+pub fn run(session: &Session, file: &Path, knowing: &Knowing) -> Result<(), Failure> {
     let owner = session.address()?;
     if !session.global.dry_run {
         // What an earlier posting left open comes first: it may be this one.
@@ -64,19 +78,29 @@ pub fn run(session: &Session, file: &Path) -> Result<(), Failure> {
     if let Some(folder) = plan.test_set.as_deref().filter(|folder| folder.is_dir())
         && let Some((pending, id)) = posted_before(session, owner, folder)?
     {
+        test_sets::note(session, pending.archive, id)?;
         forget(session, &pending)?;
         return report_again(session, id);
     }
-    let checked = check::check(session, file)?;
-    if !checked.findings.is_empty() {
-        check::tell(session, &checked)?;
-        check::verdict(&checked.findings)?;
+    if let Some(title) = plan.title.as_ref().filter(|_| !knowing.again) {
+        not_running(session, owner, title)?;
     }
+    let checked = check::check(session, file, knowing.even_so)?;
+    let verdict = check::verdict(&checked.findings);
+    if verdict.is_err() || !session.json() {
+        check::tell(session, &checked)?;
+    }
+    verdict?;
     let (Some(mut posting), Some(cost)) = (checked.posting, checked.cost) else {
         return Err(Failure::bug("a bounty without findings has a posting"));
     };
     if !session.json() {
-        print_cost(&posting, &cost)?;
+        let terms = plan
+            .terms
+            .as_ref()
+            .map(Terms::sentences)
+            .unwrap_or_default();
+        print_offer(&posting, &cost, &terms, &checked.parents)?;
     }
     if session.global.dry_run {
         let body = Box::new(posting);
@@ -94,11 +118,17 @@ pub fn run(session: &Session, file: &Path) -> Result<(), Failure> {
     let (pending, key) = seal(session, owner, &folder)?;
     posting.test_set.ciphertext = pending.ciphertext;
     let view = send(session, &*signer, posting, &pending, &key)?;
+    test_sets::note(session, pending.archive, view.id)?;
     forget(session, &pending)?;
     report(session, &view)
 }
 
-fn print_cost(posting: &PostBounty, cost: &Cost) -> Result<(), Failure> {
+fn print_offer(
+    posting: &PostBounty,
+    cost: &Cost,
+    terms: &[String],
+    parents: &[Parent],
+) -> Result<(), Failure> {
     let lode = |amount: protocol::Amount| amount.to_lode_string();
     let mut rows = vec![
         vec![
@@ -121,18 +151,14 @@ fn print_cost(posting: &PostBounty, cost: &Cost) -> Result<(), Failure> {
     let title = &posting.title;
     out::line(&format!("'{title}' takes from your account:"))?;
     out::line(&out::table(&["LODE", "", "what becomes of it"], &[0], rows).to_string())?;
-    let schedule = &posting.schedule;
-    let (open, key) = (
-        duration_text(schedule.open_ms),
-        duration_text(schedule.test_key_ms),
-    );
-    out::line(&format!(
-        "It is open for {open}. In the {key} after that the key of the test set must be revealed:"
-    ))?;
-    out::line("run 'lode bounty watch ID --reveal' and leave it running.")
+    for text in offer::lines(posting, terms, parents) {
+        out::line(&text)?;
+    }
+    Ok(())
 }
 
-fn path(session: &Session, archive: BlobId) -> PathBuf {
+/// Where a posting of this archive is kept while it is not final.
+pub fn path(session: &Session, archive: BlobId) -> PathBuf {
     session
         .home()
         .join("postings")
@@ -165,14 +191,30 @@ fn forget(session: &Session, pending: &Pending) -> Result<(), Failure> {
     }
 }
 
+/// Refuses a title that a running bounty of this account has.
+fn not_running(session: &Session, owner: Address, title: &Name) -> Result<(), Failure> {
+    for summary in session.client()?.bounties(None) {
+        let summary = summary?;
+        if summary.sponsor == owner && summary.title == *title && !has_ended(&summary.phase) {
+            let message = format_args!(
+                "you have posted a bounty '{title}' already, and it is running: {}",
+                summary.id
+            );
+            let next = "look at it with 'lode bounty show'; for another one, change the title, or add --again";
+            return Err(Failure::new("posted_already", message, next).exit(Exit::Rejected));
+        }
+    }
+    Ok(())
+}
+
 /// The bounty that an earlier run did post with this test set, without living to see it.
 fn posted_before(
     session: &Session,
     owner: Address,
     folder: &Path,
 ) -> Result<Option<(Pending, ItemId)>, Failure> {
-    let (_, archive) = pack(folder)?;
-    let Some(pending) = find(session, owner, archive)? else {
+    let (_, archive) = folder::pack_to_file(folder)?;
+    let Some(pending) = find(session, owner, archive.id)? else {
         return Ok(None);
     };
     let client = session.client()?;
@@ -189,17 +231,10 @@ fn posted_before(
     Ok(None)
 }
 
-/// The archive of a folder in a temporary file, and its name.
-fn pack(folder: &Path) -> Result<(File, BlobId), Failure> {
-    let mut archive = rewind(folder::pack(folder, temp()?)?)?;
-    let blob = client::blob_ref_of(&mut archive).map_err(|error| temp_failure(&error))?;
-    Ok((rewind(archive)?, blob.id))
-}
-
 /// Seals the test set and uploads it; its key is on the disk before that.
 fn seal(session: &Session, owner: Address, folder: &Path) -> Result<(Pending, SealKey), Failure> {
     let client = session.client()?;
-    let (archive, id) = pack(folder)?;
+    let (archive, BlobRef { id, .. }) = folder::pack_to_file(folder)?;
     let earlier = match find(session, owner, id)? {
         Some(pending) => seals::find(session, pending.ciphertext)?.map(|kept| (pending, kept.key)),
         None => None,

@@ -1,9 +1,10 @@
 //! `lode bounty list` and `lode bounty show`.
 
 use protocol::api::{BountyView, SeatView, SubmissionView};
-use protocol::receipt::Standing;
+use protocol::receipt::{Phase, Standing};
 use protocol::report::{Outcome, TestOutcome};
 
+use super::offer::{NO_LICENSE, margin_text, split_text};
 use super::values::duration_text;
 use super::{has_ended, next_text, phase_filter, phase_text};
 use crate::failure::Failure;
@@ -34,7 +35,14 @@ pub fn list(session: &Session, phase: Option<&str>) -> Result<(), Failure> {
             bounty.submissions.to_string(),
         ]
     });
-    let head = ["id", "title", "phase", "until", "LODE", "submissions"];
+    let head = [
+        "id",
+        "title",
+        "phase",
+        "until, or ended",
+        "LODE",
+        "submissions",
+    ];
     out::line(&out::table(&head, &[4, 5], rows.collect()).to_string())
 }
 
@@ -88,14 +96,35 @@ fn page(view: &BountyView, clock_ms: u64) -> String {
     for sentence in &view.sentences {
         page.push_str(&format!("  {sentence}\n"));
     }
+    if view.summary.phase == Phase::Settled {
+        page.push_str(&format!("\n{NO_LICENSE}\n"));
+    }
+    if let Some(winner) = winner(view) {
+        page.push_str(&format!(
+            "next: lode model get {} FOLDER\n      lode royalty claim --all\n",
+            winner.id
+        ));
+    }
     page.trim_end().to_owned()
+}
+
+/// The submission that won, once it is known.
+pub fn winner(view: &BountyView) -> Option<&SubmissionView> {
+    let mut all = view.submissions.iter();
+    all.find(|one| one.standing == Some(Standing::Won))
+}
+
+/// A score alone; what else came of it in words.
+fn score_text(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Scored { score, .. } => score.to_string(),
+        other => outcome_text(other),
+    }
 }
 
 fn facts(view: &BountyView, clock_ms: u64) -> Vec<Vec<String>> {
     let (summary, posting) = (&view.summary, &view.posting);
     let lode = |amount: protocol::Amount| format!("{} LODE", amount.to_lode_string());
-    let split = &posting.split;
-    let percent = |shares: u32| f64::from(shares) / 10_000.0;
     let mut rows: Vec<(&str, String)> = vec![
         ("id", summary.id.to_string()),
         ("sponsor", summary.sponsor.to_string()),
@@ -103,7 +132,24 @@ fn facts(view: &BountyView, clock_ms: u64) -> Vec<Vec<String>> {
         ("phase", phase_text(&summary.phase)),
     ];
     if has_ended(&summary.phase) {
-        rows.push(("ended", out::time(summary.until_ms)));
+        let word = match summary.phase {
+            Phase::Settled => "settled at",
+            _ => "ended at",
+        };
+        rows.push((word, out::time(summary.until_ms)));
+        if let Some(winner) = winner(view) {
+            rows.extend([
+                ("winner", winner.name.to_string()),
+                ("its id", winner.id.to_string()),
+                ("its miner", winner.miner.to_string()),
+            ]);
+            rows.extend(
+                winner
+                    .verdict
+                    .as_ref()
+                    .map(|found| ("its score", score_text(found))),
+            );
+        }
     } else {
         rows.push((
             "until",
@@ -125,14 +171,14 @@ fn facts(view: &BountyView, clock_ms: u64) -> Vec<Vec<String>> {
         }
     }
     let next = next_text(&summary.phase, view.test_key.is_some());
+    // After a win the page ends with what to do next.
+    if winner(view).is_none() {
+        rows.push(("next", next.to_owned()));
+    }
     rows.extend([
-        ("next", next.to_owned()),
         ("award", lode(summary.award)),
         ("reserve", posting.reserve.to_string()),
-        (
-            "margin",
-            protocol::Score(i64::try_from(posting.margin).unwrap_or(i64::MAX)).to_string(),
-        ),
+        ("margin", margin_text(posting.margin)),
         ("metric", posting.benchmark.metric.name().to_owned()),
         (
             "shape",
@@ -159,15 +205,7 @@ fn facts(view: &BountyView, clock_ms: u64) -> Vec<Vec<String>> {
                 lode(view.miner_bond)
             ),
         ),
-        (
-            "winner's shares",
-            format!(
-                "miner {} %, sponsor {} %, backers {} %",
-                percent(split.miner),
-                percent(split.sponsor),
-                percent(split.backers)
-            ),
-        ),
+        ("winner's shares", split_text(&posting.split)),
     ]);
     rows.into_iter()
         .map(|(name, value)| vec![name.to_owned(), value])

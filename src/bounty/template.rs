@@ -6,8 +6,8 @@ use std::path::Path;
 use protocol::Amount;
 use protocol::record::{Parameters, Schedule};
 
-use super::values::duration_text;
-use crate::failure::Failure;
+use super::values::{duration_ms, duration_text};
+use crate::failure::{Exit, Failure};
 use crate::out;
 use crate::outfile::OutFile;
 use crate::session::Session;
@@ -64,6 +64,46 @@ pub struct Fill {
 }
 
 impl Fill {
+    /// Refuses what the file could not say, before it is written.
+    fn check(&self, parameters: &Parameters) -> Result<(), Failure> {
+        if let Some(terms) = &self.terms {
+            crate::terms::preset(terms)?;
+        }
+        if let Some(text) = &self.phases {
+            let wrong = |why: &str, next: &str| {
+                let message = format_args!("--phases '{text:.60}': {why}");
+                Failure::new("phases", message, next).exit(Exit::Usage)
+            };
+            let next = "write a duration, as \"2d\", \"6h\", \"15m\" or \"30s\"";
+            let given_ms = duration_ms(text).map_err(|why| wrong(why, next))?;
+            let (min_ms, max_ms) = (parameters.phase_min_ms, parameters.phase_max_ms);
+            if given_ms < min_ms || given_ms > max_ms {
+                let (min, max) = (duration_text(min_ms), duration_text(max_ms));
+                let why = format!("this network allows {min} to {max}");
+                return Err(wrong(&why, &format!("choose {min} to {max}")));
+            }
+        }
+        Ok(())
+    }
+
+    /// What is left to be filled in.
+    fn hint(&self) -> String {
+        let left = [
+            (self.title.is_none(), "the title"),
+            (self.test_set.is_none(), "the folder of your test set"),
+            (self.reward.is_none(), "what you pay"),
+        ];
+        let left: Vec<&str> = left
+            .iter()
+            .filter(|(is, _)| *is)
+            .map(|(_, what)| *what)
+            .collect();
+        match left.as_slice() {
+            [] => "next: look it over, then run".to_owned(),
+            some => format!("next: put in {}, then run", some.join(" and ")),
+        }
+    }
+
     /// The template with what was given in place of its own values.
     fn apply(&self, mut text: String) -> String {
         let mut set = |key: &str, value: Option<&String>| {
@@ -122,6 +162,7 @@ pub fn run(session: &Session, file: &Path, force: bool, fill: &Fill) -> Result<(
             (Parameters::default(), PATIENT)
         }
     };
+    fill.check(&parameters)?;
     let text = fill.apply(text(&parameters, &schedule));
     let mut written = OutFile::begin(file, force)?;
     let io = |error: std::io::Error| Failure::io(file, &error);
@@ -134,7 +175,7 @@ pub fn run(session: &Session, file: &Path, force: bool, fill: &Fill) -> Result<(
         );
     }
     out::line(&format!("wrote {}", file.display()))?;
-    out::line("next: put in the folder of your test set and what you pay, then run")?;
+    out::line(&fill.hint())?;
     out::line(&format!("  lode bounty check {}", file.display()))
 }
 
@@ -191,6 +232,8 @@ multiply_adds_max = 100_000
 [money]
 # What the best model's maker gets from you, in LODE. With it you put up a bond of {bond} % of
 # the reward, which returns to you unless the test set turns out bad or you withhold its key.
+# The reward buys no licence: you hold your part of the royalty shares ([split], below), and buy
+# a licence like anybody.
 reward = "100"
 # What each submission pays to those who score it, in LODE.
 evaluation_fee = "{fee}"
@@ -274,6 +317,44 @@ mod tests {
         let parents = [("One".to_owned(), true), ("Two".to_owned(), true)];
         assert_eq!(plan.parents, parents);
         assert_eq!(plan.terms, Some(licensing::presets::open()));
+    }
+
+    #[test]
+    fn what_no_file_could_say_is_refused_at_once() {
+        let some = |text: &str| Some(text.to_owned());
+        let fill = |terms, phases| Fill {
+            title: None,
+            test_set: some("a"),
+            reward: None,
+            reserve: None,
+            terms,
+            parent: Vec::new(),
+            phases,
+        };
+        let parameters = Parameters::default();
+        assert!(
+            fill(some("paid=1"), some("1d 2h"))
+                .check(&parameters)
+                .is_ok()
+        );
+        assert_eq!(
+            fill(some("free"), None)
+                .check(&parameters)
+                .unwrap_err()
+                .code,
+            "terms"
+        );
+        assert_eq!(
+            fill(None, some("soon"))
+                .check(&parameters)
+                .unwrap_err()
+                .code,
+            "phases"
+        );
+        let short = fill(None, some("1ms")).check(&parameters);
+        assert_eq!(short.unwrap_err().code, "phases");
+        let hint = fill(None, None).hint();
+        assert_eq!(hint, "next: put in the title and what you pay, then run");
     }
 
     #[test]

@@ -164,6 +164,14 @@ pub fn watch(session: &Session, bounty: &str, reveals: bool, all: bool) -> Resul
 
 fn head(view: &BountyView, reveals: bool) -> Result<(), Failure> {
     let summary = &view.summary;
+    if has_ended(&summary.phase) {
+        return out::line(&format!(
+            "'{}': {} at {}",
+            summary.title,
+            phase_text(&summary.phase),
+            out::time(summary.until_ms)
+        ));
+    }
     out::line(&format!(
         "'{}' is in the phase '{}' until {}: {}",
         summary.title,

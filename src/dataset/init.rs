@@ -1,9 +1,10 @@
 //! `lode dataset init`: a data-set folder from a CSV file.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use datasets::{About, CsvSpec, CsvText, DatasetError, Split, write_folder};
+use datasets::{About, CsvSpec, CsvText, DatasetError, Manifest, Split, write_folder};
 use protocol::text::{Name, Text};
 
 use super::{data_failure, usage};
@@ -14,6 +15,9 @@ use crate::terms;
 
 /// The largest CSV file that is taken.
 const CSV_BYTES_MAX: u64 = 1 << 30;
+
+/// Of how many classes the rows are counted on the screen.
+const CLASSES_SHOWN: usize = 32;
 
 /// What a folder is made from.
 #[derive(clap::Args)]
@@ -104,8 +108,29 @@ pub fn run(session: &Session, args: &InitArgs) -> Result<(), Failure> {
             spec.inputs,
             spec.classes
         ))?;
+        let table = datasets::load_table(dir).map_err(data_failure)?;
+        let counted = classes_text(&table.labels, spec.classes);
+        out::line(&format!("  rows of each class: {counted}"))?;
     }
-    Ok(())
+    next(args, &made)
+}
+
+/// What comes next: the training set goes out, the test set never.
+fn next(args: &InitArgs, made: &[(PathBuf, Manifest)]) -> Result<(), Failure> {
+    let terms = match args.terms {
+        Some(_) => "",
+        None => " --terms TERMS",
+    };
+    if let Some((dir, _)) = made.first() {
+        out::line(&format!("next: lode dataset add {}{terms}", dir.display()))?;
+    }
+    match made {
+        [_, (test, _)] => out::line(&format!(
+            "never publish {}: a test set that is public measures nothing",
+            test.display()
+        )),
+        _ => Ok(()),
+    }
 }
 
 fn beside(folder: &Path, suffix: &str) -> PathBuf {
@@ -134,10 +159,11 @@ fn spec(args: &InitArgs, bytes: &[u8]) -> Result<CsvSpec, Failure> {
     let columns: Vec<&str> = first.split(',').collect();
     let label = label_column(args, &columns)?;
     let inputs = u32::try_from(columns.len() - 1).unwrap_or(u32::MAX);
-    let rows = text.lines().skip(usize::from(args.header));
+    let rows = || text.lines().skip(usize::from(args.header));
+    same_width(rows(), columns.len(), args.header)?;
     let classes = match args.classes {
         Some(classes) => classes,
-        None => classes(rows, label)?,
+        None => classes(rows(), label)?,
     };
     Ok(CsvSpec {
         header: args.header,
@@ -160,6 +186,44 @@ fn label_column(args: &InitArgs, columns: &[&str]) -> Result<usize, Failure> {
     })
 }
 
+/// Whether every row has as many columns as the first line. An empty line is another fault.
+fn same_width<'a>(
+    rows: impl Iterator<Item = &'a str>,
+    columns: usize,
+    header: bool,
+) -> Result<(), Failure> {
+    let first = if header { "the header" } else { "the first" };
+    for (place, row) in rows.enumerate() {
+        let found = row.split(',').count();
+        if found != columns && !row.is_empty() {
+            let message = format_args!(
+                "row {} has {found} columns, {first} has {columns}",
+                place + 1
+            );
+            let next = "give every row the same columns: numbers with one comma between";
+            return Err(usage("csv_width", message, next));
+        }
+    }
+    Ok(())
+}
+
+/// How many rows each class has: as "0: 12, 1: 9", the first of them if there are many.
+fn classes_text(labels: &[u32], classes: u32) -> String {
+    let mut counts: BTreeMap<u32, usize> = BTreeMap::new();
+    for &label in labels {
+        *counts.entry(label).or_default() += 1;
+    }
+    let shown = (0..classes).take(CLASSES_SHOWN).map(|class| {
+        let count = counts.get(&class).copied().unwrap_or(0);
+        format!("{class}: {count}")
+    });
+    let mut text = shown.collect::<Vec<_>>().join(", ");
+    if classes as usize > CLASSES_SHOWN {
+        text.push_str(", …");
+    }
+    text
+}
+
 /// One more than the largest label, at least two.
 fn classes<'a>(rows: impl Iterator<Item = &'a str>, label: usize) -> Result<u32, Failure> {
     let mut largest: u32 = 1;
@@ -177,4 +241,26 @@ fn classes<'a>(rows: impl Iterator<Item = &'a str>, label: usize) -> Result<u32,
         largest = largest.max(class);
     }
     Ok(largest.saturating_add(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_of_another_width_is_named() {
+        let check = |text: &str| same_width(text.lines(), 3, false);
+        assert!(check("1,2,0\n3,4,1\n").is_ok());
+        let failure = check("1,2,0\n3,4\n").unwrap_err();
+        assert_eq!(failure.code, "csv_width");
+        assert_eq!(failure.message, "row 2 has 2 columns, the first has 3");
+        let header = same_width("1,2,0,4".lines(), 3, true).unwrap_err();
+        assert_eq!(header.message, "row 1 has 4 columns, the header has 3");
+    }
+
+    #[test]
+    fn rows_are_counted_by_class() {
+        assert_eq!(classes_text(&[0, 2, 2], 3), "0: 1, 1: 0, 2: 2");
+        assert!(classes_text(&[], 1_000).ends_with(", …"));
+    }
 }
