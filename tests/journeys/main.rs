@@ -1,5 +1,7 @@
 //! End-to-end: the real binary, on real data, as README types it.
 
+#![allow(clippy::unwrap_used)] // Everything here is a test.
+
 mod demo;
 mod license;
 mod log;
