@@ -30,7 +30,7 @@ const BEGIN_MS: u64 = 1_767_225_600_000;
 
 /// How often the test looks whether something has happened, and how often at most.
 const LOOK_EVERY: Duration = Duration::from_millis(25);
-const LOOKS_MAX: u32 = 1_200;
+const LOOKS_MAX: u32 = 6_000;
 
 const PEOPLE: [&str; 8] = [
     "sponsor", "backer", "mina", "milo", "ada", "emil", "ines", "lumen",
