@@ -15,22 +15,26 @@
 //! outbox, sent until it is final, and only then forgotten. A record whose
 //! outcome is open comes before every other of its account.
 
+mod names;
+mod outbox;
+
 use std::cell::OnceCell;
-use std::ffi::OsString;
 use std::fs;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use client::{Client, SendError, Sender, Settlement};
-use protocol::ans104::SignedItem;
 use protocol::api::{RecordView, TrialAnswer};
 use protocol::id::{Address, ItemId};
-use protocol::receipt::Phase;
 use protocol::record::Action;
 use wallet::{PassphraseSource, Signer, SignerSpec};
 
 use crate::failure::{Exit, Failure};
 use crate::out;
+
+pub use names::{bare_id, guard_id};
+use outbox::{forget, read_outbox, turn};
+pub use outbox::{keep, lock};
 
 /// Where a node listens if nobody says otherwise.
 pub const NODE_URL: &str = "http://127.0.0.1:4747";
@@ -50,31 +54,6 @@ fn tell_wait(wait: std::time::Duration) {
              is paid twice)"
         );
     }
-}
-
-/// The largest file that the outbox is read from.
-const OUTBOX_BYTES_MAX: u64 = 1 << 20;
-
-/// How many ids an error lists.
-const NAMED_MAX: usize = 8;
-
-/// What may stand before an id on the command line, so that one that begins with
-/// '-' is not read as flags: one id in 64 does.
-const ID_PREFIX: &str = "id:";
-
-/// Puts [`ID_PREFIX`] before an argument that is an id and begins with '-'.
-pub fn guard_id(argument: OsString) -> OsString {
-    match argument.to_str() {
-        Some(text) if text.starts_with('-') && text.parse::<ItemId>().is_ok() => {
-            format!("{ID_PREFIX}{text}").into()
-        }
-        _ => argument,
-    }
-}
-
-/// An id's text without what may stand before it.
-pub fn bare_id(text: &str) -> &str {
-    text.strip_prefix(ID_PREFIX).unwrap_or(text)
 }
 
 /// What can be said to every command.
@@ -488,67 +467,6 @@ impl Session {
             }
         }
     }
-
-    /// The bounty that a text names: its id, the beginning of it, or its title. Of several the
-    /// one that has not ended.
-    ///
-    /// # Errors
-    /// There is none, or more than one.
-    pub fn bounty_id(&self, text: &str) -> Result<ItemId, Failure> {
-        let text = bare_id(text);
-        if let Ok(id) = text.parse() {
-            return Ok(id);
-        }
-        let bounties = self.client()?.bounties(None);
-        let mut found = Vec::new();
-        for bounty in bounties {
-            let bounty = bounty?;
-            if bounty.title.as_str() == text || is_beginning(text, bounty.id) {
-                let has_ended = matches!(bounty.phase, Phase::Settled | Phase::Void(_));
-                found.push((bounty.id, has_ended));
-            }
-        }
-        one_of("bounty", text, &likeliest(&found))
-    }
-
-    /// The asset that a text names: its id, the beginning of it, or its name.
-    ///
-    /// # Errors
-    /// There is none, or more than one.
-    pub fn asset_id(&self, text: &str) -> Result<ItemId, Failure> {
-        let text = bare_id(text);
-        if let Ok(id) = text.parse() {
-            return Ok(id);
-        }
-        let mut found = Vec::new();
-        for asset in self.client()?.assets(&client::AssetFilter::default()) {
-            let asset = asset?;
-            if asset.name.as_str() == text || is_beginning(text, asset.id) {
-                found.push(asset.id);
-            }
-        }
-        one_of("asset", text, &found)
-    }
-
-    /// The account that a text names: an address, or the name of a key in the home.
-    ///
-    /// # Errors
-    /// It is neither.
-    pub fn account(&self, text: &str) -> Result<Address, Failure> {
-        let text = bare_id(text);
-        if let Ok(address) = text.parse() {
-            return Ok(address);
-        }
-        match wallet::key_file::read_public(&self.key_path(text)) {
-            Ok(public) => Ok(public.address()),
-            Err(_) => Err(Failure::new(
-                "account",
-                format_args!("'{text:.60}' is neither an address nor the name of a key here"),
-                "give the 43 characters of the address, or look at 'lode key show'",
-            )
-            .exit(Exit::NotFound)),
-        }
-    }
 }
 
 /// What to do without the key that was named.
@@ -567,122 +485,6 @@ fn key_advice(names: &[String]) -> String {
                 shown.join(", ")
             )
         }
-    }
-}
-
-fn is_beginning(text: &str, id: ItemId) -> bool {
-    text.len() >= 6 && id.to_string().starts_with(text)
-}
-
-/// The one that has not ended, if there is exactly one; else all of them.
-fn likeliest(found: &[(ItemId, bool)]) -> Vec<ItemId> {
-    let ids = |only_running: bool| {
-        let meant = found
-            .iter()
-            .filter(|(_, has_ended)| !(only_running && *has_ended));
-        meant.map(|(id, _)| *id).collect::<Vec<_>>()
-    };
-    match ids(true).as_slice() {
-        [running] => vec![*running],
-        _ => ids(false),
-    }
-}
-
-fn one_of(what: &str, text: &str, found: &[ItemId]) -> Result<ItemId, Failure> {
-    match found {
-        [id] => Ok(*id),
-        [] => Err(Failure::new(
-            format!("unknown_{what}"),
-            format_args!("there is no {what} '{text:.60}'"),
-            match what {
-                "asset" => "look at 'lode dataset list' and 'lode model list' for ids".to_owned(),
-                what => format!("look at 'lode {what} list' for ids"),
-            },
-        )
-        .exit(Exit::NotFound)),
-        many => {
-            let ids: Vec<String> = many.iter().take(NAMED_MAX).map(ItemId::to_string).collect();
-            let more = if many.len() > NAMED_MAX { ", …" } else { "" };
-            let message = format_args!(
-                "'{text:.60}' names {} of them: {}{more}",
-                many.len(),
-                ids.join(", ")
-            );
-            Err(Failure::new("ambiguous", message, "give the whole id").exit(Exit::Usage))
-        }
-    }
-}
-
-/// Waits until no other command, a watch in the background for one, acts for this
-/// account: the outbox has room for one record. The turn ends with what is returned.
-fn turn(outbox: &Path) -> Result<fs::File, Failure> {
-    let path = outbox.with_extension("lock");
-    let io = |error: std::io::Error| Failure::io(&path, &error);
-    fs::create_dir_all(path.parent().unwrap_or(Path::new("."))).map_err(io)?;
-    let lock = fs::File::create(&path).map_err(io)?;
-    if let Err(fs::TryLockError::WouldBlock) = lock.try_lock() {
-        eprintln!("note: another command acts for this account; waiting for it");
-    }
-    lock.lock().map_err(io)?;
-    Ok(lock)
-}
-
-fn read_outbox(path: &Path) -> Result<Option<protocol::ans104::VerifiedItem>, Failure> {
-    let bytes = match fs::metadata(path) {
-        Ok(metadata) if metadata.len() <= OUTBOX_BYTES_MAX => {
-            fs::read(path).map_err(|error| Failure::io(path, &error))?
-        }
-        Ok(_) => Vec::new(),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(Failure::io(path, &error)),
-    };
-    // A torn file was never sent: it is written whole and synced before that.
-    let item = SignedItem::from_vec(bytes).and_then(SignedItem::verify);
-    Ok(item.ok())
-}
-
-/// Writes a small file of the home whole and synced, readable for its owner only.
-///
-/// # Errors
-/// The system's refusal.
-pub fn keep(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    let io = |error: std::io::Error| Failure::io(path, &error);
-    let dir = path.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(dir).map_err(io)?;
-    // Temporary files are made for their owner only.
-    let mut file = tempfile::NamedTempFile::new_in(dir).map_err(io)?;
-    file.write_all(bytes).map_err(io)?;
-    file.as_file().sync_all().map_err(io)?;
-    file.persist(path).map_err(|error| io(error.error))?;
-    #[cfg(unix)]
-    fs::File::open(dir)
-        .and_then(|dir| dir.sync_all())
-        .map_err(io)?;
-    Ok(())
-}
-
-/// Takes the lock of this file, which a process that ends gives back, however it
-/// ends; none if another process has it.
-///
-/// # Errors
-/// The system's refusal.
-pub fn lock(path: &Path) -> Result<Option<fs::File>, Failure> {
-    let io = |error: std::io::Error| Failure::io(path, &error);
-    fs::create_dir_all(path.parent().unwrap_or(Path::new("."))).map_err(io)?;
-    let file = fs::File::create(path).map_err(io)?;
-    match file.try_lock() {
-        Ok(()) => Ok(Some(file)),
-        Err(fs::TryLockError::WouldBlock) => Ok(None),
-        Err(fs::TryLockError::Error(error)) => Err(io(error)),
-    }
-}
-
-fn forget(path: &Path) -> Result<(), Failure> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(Failure::io(path, &error))
-        }
-        _ => Ok(()),
     }
 }
 
@@ -713,35 +515,5 @@ mod tests {
         assert!(key_advice(&names).contains("--key (alice, bob)"));
         let many: Vec<String> = (0..9).map(|count| format!("k{count}")).collect();
         assert!(key_advice(&many).contains("k7, …)"));
-    }
-
-    #[test]
-    fn a_title_names_the_bounty_that_has_not_ended() {
-        let (one, two, three) = (ItemId([1; 32]), ItemId([2; 32]), ItemId([3; 32]));
-        assert_eq!(likeliest(&[(one, true), (two, false)]), [two]);
-        assert_eq!(likeliest(&[(one, true), (two, true)]), [one, two]);
-        let open = [(one, true), (two, false), (three, false)];
-        assert_eq!(likeliest(&open), [one, two, three]);
-        assert_eq!(likeliest(&[(one, true)]), [one]);
-    }
-
-    #[test]
-    fn an_ambiguity_lists_the_ids() {
-        let ids: Vec<ItemId> = (0..9).map(|byte| ItemId([byte; 32])).collect();
-        let failure = one_of("bounty", "x", &ids).unwrap_err();
-        assert_eq!(failure.code, "ambiguous");
-        assert!(failure.message.contains(&ids[7].to_string()));
-        assert!(!failure.message.contains(&ids[8].to_string()));
-    }
-
-    #[test]
-    fn an_id_that_begins_with_a_dash_is_no_flag() {
-        let id = ItemId([0xf8; 32]).to_string();
-        assert!(id.starts_with('-'));
-        let guarded = guard_id(id.clone().into());
-        assert_eq!(guarded.to_str().map(bare_id), Some(id.as_str()));
-        for other in ["-y", "--json", "-", "model", &ItemId([0; 32]).to_string()] {
-            assert_eq!(guard_id(other.into()), OsString::from(other));
-        }
     }
 }

@@ -1,0 +1,86 @@
+//! The outbox on the disk: one open record an account and network, and small files
+//! that must be whole.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+
+use protocol::ans104::SignedItem;
+
+use crate::failure::Failure;
+
+/// The largest file that the outbox is read from.
+const OUTBOX_BYTES_MAX: u64 = 1 << 20;
+
+/// Waits until no other command, a watch in the background for one, acts for this
+/// account: the outbox has room for one record. The turn ends with what is returned.
+pub(super) fn turn(outbox: &Path) -> Result<fs::File, Failure> {
+    let path = outbox.with_extension("lock");
+    let io = |error: std::io::Error| Failure::io(&path, &error);
+    fs::create_dir_all(path.parent().unwrap_or(Path::new("."))).map_err(io)?;
+    let lock = fs::File::create(&path).map_err(io)?;
+    if let Err(fs::TryLockError::WouldBlock) = lock.try_lock() {
+        eprintln!("note: another command acts for this account; waiting for it");
+    }
+    lock.lock().map_err(io)?;
+    Ok(lock)
+}
+
+pub(super) fn read_outbox(path: &Path) -> Result<Option<protocol::ans104::VerifiedItem>, Failure> {
+    let bytes = match fs::metadata(path) {
+        Ok(metadata) if metadata.len() <= OUTBOX_BYTES_MAX => {
+            fs::read(path).map_err(|error| Failure::io(path, &error))?
+        }
+        Ok(_) => Vec::new(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(Failure::io(path, &error)),
+    };
+    // A torn file was never sent: it is written whole and synced before that.
+    let item = SignedItem::from_vec(bytes).and_then(SignedItem::verify);
+    Ok(item.ok())
+}
+
+/// Writes a small file of the home whole and synced, readable for its owner only.
+///
+/// # Errors
+/// The system's refusal.
+pub fn keep(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let io = |error: std::io::Error| Failure::io(path, &error);
+    let dir = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(dir).map_err(io)?;
+    // Temporary files are made for their owner only.
+    let mut file = tempfile::NamedTempFile::new_in(dir).map_err(io)?;
+    file.write_all(bytes).map_err(io)?;
+    file.as_file().sync_all().map_err(io)?;
+    file.persist(path).map_err(|error| io(error.error))?;
+    #[cfg(unix)]
+    fs::File::open(dir)
+        .and_then(|dir| dir.sync_all())
+        .map_err(io)?;
+    Ok(())
+}
+
+/// Takes the lock of this file, which a process that ends gives back, however it
+/// ends; none if another process has it.
+///
+/// # Errors
+/// The system's refusal.
+pub fn lock(path: &Path) -> Result<Option<fs::File>, Failure> {
+    let io = |error: std::io::Error| Failure::io(path, &error);
+    fs::create_dir_all(path.parent().unwrap_or(Path::new("."))).map_err(io)?;
+    let file = fs::File::create(path).map_err(io)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(fs::TryLockError::WouldBlock) => Ok(None),
+        Err(fs::TryLockError::Error(error)) => Err(io(error)),
+    }
+}
+
+pub(super) fn forget(path: &Path) -> Result<(), Failure> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Failure::io(path, &error))
+        }
+        _ => Ok(()),
+    }
+}
