@@ -199,7 +199,7 @@ fn phase_filter(text: &str) -> Result<PhaseFilter, Failure> {
 fn phase_text(phase: &Phase) -> String {
     match phase {
         Phase::Void(reason) => format!("void: {}", void_text(*reason)),
-        other => PhaseFilter::of(other).name().replace('_', " "),
+        other => other.name().replace('_', " "),
     }
 }
 

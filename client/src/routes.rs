@@ -6,7 +6,6 @@ use protocol::api::{
     HolderView, LicenseView, ReceiptProof, RecordView, SubmissionView,
 };
 use protocol::id::{Address, ItemId};
-use protocol::receipt::Phase;
 use protocol::record::AssetKind;
 
 use crate::client::Client;
@@ -38,21 +37,6 @@ pub enum PhaseFilter {
 }
 
 impl PhaseFilter {
-    /// The phase in which this bounty is.
-    pub fn of(phase: &Phase) -> Self {
-        match phase {
-            Phase::Open => Self::Open,
-            Phase::TestKey => Self::TestKey,
-            Phase::TestCheck => Self::TestCheck,
-            Phase::Reveal => Self::Reveal,
-            Phase::Score => Self::Score,
-            Phase::ScoreReveal => Self::ScoreReveal,
-            Phase::Challenge => Self::Challenge,
-            Phase::Settled => Self::Settled,
-            Phase::Void(_) => Self::Void,
-        }
-    }
-
     /// Its name in the query `phase=`.
     pub const fn name(self) -> &'static str {
         match self {
