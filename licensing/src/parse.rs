@@ -11,7 +11,7 @@ use std::num::NonZeroU32;
 use protocol::Amount;
 use protocol::ans104::Tag;
 
-use crate::spelling::{excerpt, is_monthly, is_random, is_time_band, meant_name, value_advice};
+use crate::spelling::{excerpt, is_monthly, is_time_band, meant_name, value_advice};
 use crate::terms::{CURRENCY, LICENSE_ID, name};
 use crate::{
     CommercialUse, DataModelTraining, Derivation, Fee, PaymentMode, Terms, UnknownUsageRights,
@@ -82,12 +82,6 @@ pub enum TermsError {
         /// The value as given, shortened.
         value: String,
     },
-    /// Payment to one drawn holder.
-    #[error(
-        "Payment-Mode: 'Random-Distribution' is not accepted for now: write \
-         'Global-Distribution' or leave the tag out"
-    )]
-    RandomDistribution,
     /// Payment to an address of the uploader's choice.
     #[error(
         "Payment-Address: '{0}' is not accepted for now, it would pass by the holders of royalty \
@@ -118,7 +112,6 @@ impl TermsError {
             Self::Value { .. } => "illegal_tag_value",
             Self::TimeBand(_) => "time_band_not_yet",
             Self::MonthlyFee { .. } => "monthly_fee_not_yet",
-            Self::RandomDistribution => "random_distribution_not_yet",
             Self::PaymentAddress(_) => "payment_address_not_yet",
             Self::Currency(_) => "other_currency",
             Self::NoCurrency(_) => "no_currency",
@@ -180,7 +173,9 @@ impl Terms {
             name::PAYMENT_MODE if value == "Global-Distribution" => {
                 self.payment_mode = PaymentMode::GlobalDistribution;
             }
-            name::PAYMENT_MODE if is_random(value) => return Err(TermsError::RandomDistribution),
+            name::PAYMENT_MODE if value == "Random-Distribution" => {
+                self.payment_mode = PaymentMode::RandomDistribution;
+            }
             _ => return Err(illegal()),
         }
         Ok(())

@@ -41,6 +41,9 @@ impl Terms {
                 PaymentMode::GlobalDistribution => {
                     "Payments go to all holders of its royalty shares, in proportion.".into()
                 }
+                PaymentMode::RandomDistribution => "Each payment goes to one holder of its \
+                     royalty shares, drawn in proportion to the shares held."
+                    .into(),
             });
         }
         sentences

@@ -91,6 +91,8 @@ const FORMS: [(&str, &[(&str, &str)]); 9] = [
         &[
             ("globaldistribution", "Global-Distribution"),
             ("global", "Global-Distribution"),
+            ("randomdistribution", "Random-Distribution"),
+            ("random", "Random-Distribution"),
         ],
     ),
 ];
@@ -148,11 +150,6 @@ pub(crate) fn is_time_band(name: &str) -> bool {
 /// Whether a value asks for a fee every month.
 pub(crate) fn is_monthly(value: &str) -> bool {
     letters(value).contains("monthly")
-}
-
-/// Whether a payment mode is a drawn holder.
-pub(crate) fn is_random(value: &str) -> bool {
-    letters(value).starts_with("random")
 }
 
 /// What to do about an illegal value of a canonical name: the nearest legal spelling.

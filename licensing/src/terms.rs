@@ -128,6 +128,8 @@ pub enum PaymentMode {
     Signer,
     /// Every holder of the asset's royalty shares, in proportion.
     GlobalDistribution,
+    /// One holder of the asset's royalty shares, drawn for each payment in proportion to holdings.
+    RandomDistribution,
 }
 
 /// What an asset may be used for, and at which price.
@@ -225,10 +227,13 @@ impl Terms {
             self.expiry_years.map(|years| years.to_string()),
         );
         put(name::CURRENCY, self.money_tag().map(|_| CURRENCY.into()));
-        let distributed = self.payment_mode == PaymentMode::GlobalDistribution;
         put(
             name::PAYMENT_MODE,
-            distributed.then(|| "Global-Distribution".into()),
+            match self.payment_mode {
+                PaymentMode::Signer => None,
+                PaymentMode::GlobalDistribution => Some("Global-Distribution".into()),
+                PaymentMode::RandomDistribution => Some("Random-Distribution".into()),
+            },
         );
         tags
     }

@@ -13,7 +13,7 @@ use crate::amount::Amount;
 use crate::id::{Address, Digest, ItemId};
 use crate::merkle;
 use crate::record::Grant;
-use crate::report::Outcome;
+use crate::report::{Outcome, TestOutcome};
 use crate::text::Code;
 
 /// What came of one record, or of one piece of due work.
@@ -37,8 +37,10 @@ pub struct Receipt {
 pub enum Cause {
     /// A record.
     Record(ItemId),
-    /// A deadline of this bounty that block time has passed.
+    /// Work that the clock did for this bounty.
     Deadline(ItemId),
+    /// An income of this asset that went to one holder, drawn by shares.
+    Distribution(ItemId),
 }
 
 /// Where money can be. Every unit is in exactly one purse.
@@ -67,8 +69,16 @@ pub enum Purse {
     MinerBond(ItemId),
     /// The evaluation fee of a submission.
     EvaluationFee(ItemId),
-    /// The stake of an evaluator.
-    Seat(Address),
+    /// What a bounty's sponsor has put up for evaluation fees.
+    PrepaidFees(ItemId),
+    /// The stake of an evaluator that no seat has locked.
+    Stake(Address),
+    /// What a seat has locked: the bounty, the evaluator.
+    Seat(ItemId, Address),
+    /// The shared half of a bounty's forfeits, until the harmed are paid at its end.
+    Harm(ItemId),
+    /// The deposit of a record for the state that it made.
+    Deposit(ItemId),
     /// Income of an asset that its holders have not claimed, remainder included.
     Income(ItemId),
     /// Gone for ever.
@@ -77,13 +87,17 @@ pub enum Purse {
 
 impl Purse {
     /// The kinds of purse, in the order of the supply table.
-    pub const KINDS: [&'static str; 8] = [
+    pub const KINDS: [&'static str; 12] = [
         "accounts",
         "rewards",
         "sponsor_bonds",
         "miner_bonds",
         "evaluation_fees",
+        "prepaid_fees",
+        "stakes",
         "seats",
+        "harm",
+        "deposits",
         "income",
         "burned",
     ];
@@ -96,9 +110,13 @@ impl Purse {
             Self::SponsorBond(_) => 2,
             Self::MinerBond(_) => 3,
             Self::EvaluationFee(_) => 4,
-            Self::Seat(_) => 5,
-            Self::Income(_) => 6,
-            Self::Burned => 7,
+            Self::PrepaidFees(_) => 5,
+            Self::Stake(_) => 6,
+            Self::Seat(..) => 7,
+            Self::Harm(_) => 8,
+            Self::Deposit(_) => 9,
+            Self::Income(_) => 10,
+            Self::Burned => 11,
         }
     }
 }
@@ -129,13 +147,23 @@ pub enum Rule {
     Backing,
     /// A bond, put up.
     Bond,
-    /// An evaluation fee, paid by a miner.
+    /// An evaluation fee, paid by a miner, or out of what the sponsor prepaid.
     EvaluationFee,
+    /// Evaluation fees, put up by the sponsor.
+    PrepaidFees,
+    /// The deposit of a record for the state that it made.
+    Deposit,
+    /// A deposit, returned because that state is gone.
+    DepositReturn,
     /// An evaluator's stake, put up.
     Stake,
     /// An evaluator's stake, taken back.
     Unstake,
-    /// The award of a bounty, to the winner.
+    /// A part of a stake, locked by a seat.
+    SeatLock,
+    /// What a seat had locked, returned to the stake.
+    SeatReturn,
+    /// The award of a bounty, to who won it or a step of it.
     Award,
     /// A reward, stake or fee returned to who put it up.
     Refund,
@@ -145,6 +173,8 @@ pub enum Rule {
     EvaluationPay,
     /// The burned half of a forfeit.
     ForfeitBurned,
+    /// The half of a forfeit that waits for the end of the bounty.
+    ForfeitHeld,
     /// The part of a forfeit that goes to those who were harmed.
     ForfeitShared,
     /// The price of a licence, to the asset's holders.
@@ -153,8 +183,8 @@ pub enum Rule {
     StackIncome,
     /// Royalties, claimed by a holder.
     Claim,
-    /// What a division left over.
-    Dust,
+    /// Royalties of an asset with random distribution, to the holder that was drawn.
+    RandomDistribution,
 }
 
 /// One movement of money.
@@ -188,6 +218,39 @@ pub enum Event {
         /// The phase it is in now.
         phase: Phase,
     },
+    /// A phase's end came so late that it gets a fresh window.
+    PhaseExtended {
+        /// The bounty.
+        bounty: ItemId,
+        /// The phase.
+        phase: Phase,
+        /// Its new end.
+        until_ms: u64,
+    },
+    /// Evaluators took seats in a bounty.
+    Seated {
+        /// The bounty.
+        bounty: ItemId,
+        /// For what.
+        panel: Panel,
+        /// The round, from 0.
+        round: u8,
+        /// Whether all evaluators are asked, not a drawn panel.
+        all: bool,
+        /// The new seats, in the order they were drawn.
+        seats: Vec<Address>,
+    },
+    /// A quorum agrees on the test set, or none does.
+    TestSetVerdict {
+        /// The bounty.
+        bounty: ItemId,
+        /// What the quorum found; `None` without quorum.
+        outcome: Option<TestOutcome>,
+        /// How many seats agree.
+        agreeing: u32,
+        /// Seats that said something else.
+        dissenting: Vec<Address>,
+    },
     /// A quorum agrees on a submission, or none does.
     Verdict {
         /// The submission.
@@ -203,10 +266,17 @@ pub enum Event {
     SeatFailed {
         /// The bounty.
         bounty: ItemId,
+        /// In which panel.
+        panel: Panel,
         /// Whose seat.
         evaluator: Address,
         /// Whether it had committed, and then did not reveal.
         had_committed: bool,
+    },
+    /// A bounty is kept no longer, with all of it that became no asset.
+    BountyForgotten {
+        /// The bounty.
+        bounty: ItemId,
     },
     /// A submission's standing when its bounty settled.
     Ranked {
@@ -230,6 +300,38 @@ pub enum Event {
         /// What was paid.
         price: Amount,
     },
+}
+
+/// What a committee was drawn for.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    BorshSerialize,
+    BorshDeserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Panel {
+    /// The test set.
+    Check,
+    /// The submissions.
+    Score,
+}
+
+impl Panel {
+    /// The name in JSON and in tables.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Check => "check",
+            Self::Score => "score",
+        }
+    }
 }
 
 /// Where a bounty stands.
@@ -328,7 +430,7 @@ impl VoidReason {
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Standing {
-    /// Takes the award.
+    /// Takes the award, or a step of it.
     Won,
     /// Scored, and not the best by the margin, or below the reserve.
     Lost,

@@ -345,14 +345,9 @@ fn what_is_not_canonical_is_refused_with_the_nearest_legal_spelling() {
         ("Currency: AR", "other_currency", "'AR'"),
         ("Payment-Address: abc", "payment_address_not_yet", "'abc'"),
         (
-            "Payment-Mode: Random-Distribution",
-            "random_distribution_not_yet",
-            "Global",
-        ),
-        (
             "Payment-Mode: Random",
-            "random_distribution_not_yet",
-            "Global",
+            "illegal_tag_value",
+            "write 'Random-Distribution'",
         ),
         (
             "Payment-Mode: Global",
@@ -637,7 +632,7 @@ fn any_terms() -> impl Strategy<Value = Terms> {
         prop::option::of(training),
         any::<bool>(),
         any::<u32>(),
-        any::<bool>(),
+        any::<Option<bool>>(),
     )
         .prop_map(
             |(access_fee, derivation, commercial, training, excluded, years, global)| Terms {
@@ -651,8 +646,9 @@ fn any_terms() -> impl Strategy<Value = Terms> {
                 },
                 expiry_years: NonZeroU32::new(years),
                 payment_mode: match global {
-                    true => PaymentMode::GlobalDistribution,
-                    false => PaymentMode::Signer,
+                    Some(true) => PaymentMode::GlobalDistribution,
+                    Some(false) => PaymentMode::RandomDistribution,
+                    None => PaymentMode::Signer,
                 },
             },
         )

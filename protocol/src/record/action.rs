@@ -25,6 +25,9 @@ pub const PARENTS_MAX: usize = 16;
 /// The most holders an asset may be registered with.
 pub const HOLDERS_MAX: usize = 64;
 
+/// Attestations in one part of a revealed batch; the last part may have fewer.
+pub const ATTESTATIONS_PER_PART: usize = 500;
+
 /// What a record asks the ledger to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
@@ -249,18 +252,40 @@ pub struct NamedParent {
     pub required: bool,
 }
 
-/// Who holds the shares of the winning model; the three make [`SHARES_PER_ASSET`].
+/// Who holds the shares of an awarded model; the three make [`SHARES_PER_ASSET`].
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize,
 )]
 #[serde(deny_unknown_fields)]
 pub struct RoyaltySplit {
-    /// The winner's.
+    /// Who submitted it.
     pub miner: u32,
     /// The sponsor's.
     pub sponsor: u32,
     /// The backers', in proportion to their stakes; the sponsor's if there are none.
     pub backers: u32,
+}
+
+/// How reward and backings are paid out.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Pay {
+    /// All to the best; within the margin, to the earlier.
+    WinnerTakesAll,
+    /// To each that improves on the best so far by more than the margin, in proportion to its step.
+    Steps,
+}
+
+impl Pay {
+    /// The name in JSON and in tables.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::WinnerTakesAll => "winner_takes_all",
+            Self::Steps => "steps",
+        }
+    }
 }
 
 /// Body of `post-bounty`.
@@ -273,21 +298,25 @@ pub struct PostBounty {
     pub benchmark: Benchmark,
     /// The sealed test set.
     pub test_set: SealedFolder,
-    /// What the sponsor pays the winner.
+    /// What the sponsor pays for the best models.
     pub reward: Amount,
+    /// How reward and backings are paid out.
+    pub pay: Pay,
     /// A score below it wins nothing.
     pub reserve: Score,
     /// A newcomer is better only by more than so many billionths.
     pub margin: u64,
     /// What each submission pays to the committee.
     pub evaluation_fee: Amount,
+    /// For how many submissions, the first ones, the sponsor puts up that fee.
+    pub prepaid: u32,
     /// The phases.
     pub schedule: Schedule,
     /// The UDL terms of every model submitted, as [name, value] pairs in canonical order.
     pub model_terms: Vec<(String, String)>,
     /// What submissions are made from; at most [`PARENTS_MAX`].
     pub parents: Vec<NamedParent>,
-    /// Who holds the winner's shares.
+    /// Who holds the shares of an awarded model.
     pub split: RoyaltySplit,
 }
 
@@ -307,7 +336,8 @@ pub struct CommitSubmission {
     pub name: Name,
     /// The sealed model folder.
     pub sealed: SealedFolder,
-    /// The bounty's optional parents that this model was made from, in ascending order.
+    /// What this model was made from, in ascending order, the bounty's required parents left out.
+    /// Parents that the bounty does not name are paid from the miner's shares.
     pub parents: Vec<ItemId>,
 }
 
@@ -363,30 +393,64 @@ pub struct Attestation {
     pub outcome: Outcome,
 }
 
-/// Body of `reveal-attestations`.
+/// Body of `reveal-attestations`: one part of a committed batch.
+///
+/// A batch has one attestation for each submission at issue, in the order of
+/// commitment, cut into parts of [`ATTESTATIONS_PER_PART`]. Parts are revealed in order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RevealAttestations {
     /// The salt of the commitment.
     pub salt: Digest,
-    /// One attestation for each revealed submission, in the order of commitment.
+    /// [`part_digest`] of every part of the batch, in order.
+    pub parts: Vec<Digest>,
+    /// Which part this is, from 0.
+    pub part: u32,
+    /// The attestations of this part.
     pub attestations: Vec<Attestation>,
-    /// The prediction leaves of all scored submissions, one file after the other.
+    /// The prediction leaves of all scored submissions of the batch, one file after the other.
     pub leaves: Option<BlobRef>,
 }
 
-/// The commitment to a batch: SHA-256 of `"lode/attestations/1"`, the bounty
+impl RevealAttestations {
+    /// A whole batch as its reveals, one a part. No attestations: no parts.
+    pub fn batch(salt: Digest, attestations: &[Attestation], leaves: Option<BlobRef>) -> Vec<Self> {
+        let cut: Vec<&[Attestation]> = attestations.chunks(ATTESTATIONS_PER_PART).collect();
+        let parts: Vec<Digest> = cut.iter().map(|part| part_digest(part)).collect();
+        let reveal = |(part, attestations): (usize, &&[Attestation])| Self {
+            salt,
+            parts: parts.clone(),
+            part: u32::try_from(part).expect("a batch has few parts"),
+            attestations: attestations.to_vec(),
+            leaves,
+        };
+        cut.iter().enumerate().map(reveal).collect()
+    }
+}
+
+/// The digest of one part of a batch: SHA-256 of `"lode/attestations/part/1"` and
+/// the borsh encoding of its attestations.
+pub fn part_digest(attestations: &[Attestation]) -> Digest {
+    use sha2::{Digest as _, Sha256};
+    let part = borsh::to_vec(attestations).expect("writing to memory");
+    let mut hasher = Sha256::new();
+    hasher.update(b"lode/attestations/part/1");
+    hasher.update(part);
+    Digest(hasher.finalize().into())
+}
+
+/// The commitment to a batch: SHA-256 of `"lode/attestations/2"`, the bounty
 /// (32 bytes), the author (32), the salt (32) and the borsh encoding of
-/// (attestations, leaves). It binds bounty and author, so that copying it gains nothing.
+/// (parts, leaves). It binds bounty and author, so that copying it gains nothing.
 pub fn attestation_commitment(
     bounty: ItemId,
     author: Address,
     body: &RevealAttestations,
 ) -> Digest {
     use sha2::{Digest as _, Sha256};
-    let batch = borsh::to_vec(&(&body.attestations, &body.leaves)).expect("writing to memory");
+    let batch = borsh::to_vec(&(&body.parts, &body.leaves)).expect("writing to memory");
     let mut hasher = Sha256::new();
-    hasher.update(b"lode/attestations/1");
+    hasher.update(b"lode/attestations/2");
     hasher.update(bounty.0);
     hasher.update(author.0);
     hasher.update(body.salt.0);

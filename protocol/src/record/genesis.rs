@@ -60,23 +60,35 @@ pub struct Parameters {
     pub fee_per_byte: Amount,
     /// The most bytes of records in one block.
     pub block_bytes_max: u32,
+    /// The deposit of a record that makes state, as a multiple of its byte fee.
+    pub deposit_factor: u32,
     /// How far ahead of the block's time a record's `Valid-Until` may lie, in milliseconds.
     pub validity_max_ms: u64,
     /// The shortest phase of a bounty, in milliseconds.
     pub phase_min_ms: u64,
     /// The longest phase of a bounty, in milliseconds.
     pub phase_max_ms: u64,
+    /// By how much a block may miss a deadline before the phase gets a fresh window, in milliseconds.
+    pub late_ms: u64,
+    /// How long a bounty is kept after its end, in milliseconds.
+    pub retention_ms: u64,
     /// The sponsor's bond, in millionths of the reward.
     pub sponsor_bond_ppm: u32,
     /// The miner's bond, in millionths of the reward; at least twice the evaluation fee.
     pub miner_bond_ppm: u32,
     /// The least evaluation fee of a submission.
     pub evaluation_fee_min: Amount,
+    /// Base units for 10^9 counted multiply-adds, for each seat: the evaluation fee is at least that.
+    pub evaluation_price: Amount,
+    /// The least number of seats on a panel: 5, 3 or 1.
+    pub committee_min: u32,
+    /// What a seat locks, in millionths of reward and backings.
+    pub seat_stake_ppm: u32,
     /// The least stake of an evaluator.
     pub evaluator_stake_min: Amount,
-    /// What a seat that stays silent loses, in millionths of its stake.
+    /// What a seat that stays silent loses, in millionths of what it locked.
     pub silent_forfeit_ppm: u32,
-    /// What a seat that commits and does not reveal loses, in millionths of its stake.
+    /// What a seat that commits and does not reveal loses, in millionths of what it locked.
     pub unrevealed_forfeit_ppm: u32,
 }
 
@@ -85,12 +97,18 @@ impl Default for Parameters {
         Self {
             fee_per_byte: Amount::from_base_units(1_000_000_000_000_000_000),
             block_bytes_max: 2 * 1024 * 1024,
+            deposit_factor: 10,
             validity_max_ms: 24 * HOUR_MS,
             phase_min_ms: HOUR_MS,
             phase_max_ms: 366 * 24 * HOUR_MS,
+            late_ms: HOUR_MS / 6,
+            retention_ms: 30 * 24 * HOUR_MS,
             sponsor_bond_ppm: 200_000,
             miner_bond_ppm: 10_000,
             evaluation_fee_min: Amount::from_base_units(crate::amount::BASE_UNITS_PER_LODE),
+            evaluation_price: Amount::from_base_units(crate::amount::BASE_UNITS_PER_LODE / 1_000),
+            committee_min: 3,
+            seat_stake_ppm: 500_000,
             evaluator_stake_min: Amount::from_base_units(
                 1_000 * crate::amount::BASE_UNITS_PER_LODE,
             ),

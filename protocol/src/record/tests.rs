@@ -59,9 +59,11 @@ fn every_action() -> Vec<Action> {
         },
         test_set: sealed,
         reward: amount,
+        pay: Pay::WinnerTakesAll,
         reserve: Score(-1),
         margin: 2,
         evaluation_fee: amount,
+        prepaid: 0,
         schedule: Schedule {
             open_ms: 1,
             test_key_ms: 2,
@@ -169,11 +171,7 @@ fn every_action() -> Vec<Action> {
         },
         Action::RevealAttestations {
             bounty,
-            body: RevealAttestations {
-                salt: Digest([1; 32]),
-                attestations: attestations.to_vec(),
-                leaves: Some(blob),
-            },
+            body: RevealAttestations::batch(Digest([1; 32]), &attestations, Some(blob)).remove(0),
         },
         Action::BuyLicense {
             asset,
@@ -353,7 +351,7 @@ fn a_genesis_names_its_network_by_its_body() {
 }
 
 #[test]
-fn a_commitment_binds_bounty_author_salt_and_every_word() {
+fn a_commitment_binds_bounty_author_salt_and_every_part() {
     let Some(Action::RevealAttestations { body, .. }) = every_action()
         .into_iter()
         .find(|a| a.record_type() == "reveal-attestations")
@@ -374,11 +372,33 @@ fn a_commitment_binds_bounty_author_salt_and_every_word() {
     let mut changed = vec![body.clone(); 4];
     changed[0].salt = Digest([9; 32]);
     changed[1].leaves = None;
-    changed[2].attestations.pop();
-    changed[3].attestations[2].outcome = Outcome::BadSeal { chunk: 4 };
+    changed[2].parts.pop();
+    changed[3].parts[0] = Digest([9; 32]);
     for body in changed {
         assert_ne!(first, attestation_commitment(bounty, author, &body));
     }
+}
+
+#[test]
+fn a_batch_is_cut_into_parts_whose_digests_bind_every_word() {
+    let word = |number: usize| Attestation {
+        submission: ItemId([number as u8; 32]),
+        outcome: Outcome::BadSeal {
+            chunk: number as u64,
+        },
+    };
+    let words: Vec<Attestation> = (0..ATTESTATIONS_PER_PART * 2 + 1).map(word).collect();
+    let batch = RevealAttestations::batch(Digest([1; 32]), &words, None);
+    let sizes: Vec<usize> = batch.iter().map(|part| part.attestations.len()).collect();
+    assert_eq!(sizes, [ATTESTATIONS_PER_PART, ATTESTATIONS_PER_PART, 1]);
+    for (place, part) in batch.iter().enumerate() {
+        assert_eq!(part.part as usize, place);
+        assert_eq!(part.parts[place], part_digest(&part.attestations));
+        let mut changed = part.attestations.clone();
+        changed[0].outcome = Outcome::Unavailable;
+        assert_ne!(part.parts[place], part_digest(&changed));
+    }
+    assert!(RevealAttestations::batch(Digest([1; 32]), &[], None).is_empty());
 }
 
 proptest! {
