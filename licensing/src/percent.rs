@@ -84,7 +84,7 @@ impl Percent {
 }
 
 /// Billionths of a percent as text; also for sums above 100 %.
-pub(crate) fn billionths_text(billionths: u64) -> String {
+pub fn billionths_text(billionths: u64) -> String {
     let (whole, fraction) = (billionths / BILLIONTHS, billionths % BILLIONTHS);
     if fraction == 0 {
         return format!("{whole}%");

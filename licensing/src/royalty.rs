@@ -89,6 +89,12 @@ impl RoyaltyStack {
         self.0.is_empty()
     }
 
+    /// What the ancestors leave of an income, in billionths of a percent.
+    pub fn rest_billionths(&self) -> u64 {
+        let owed: u64 = self.0.iter().map(|(_, share)| share.billionths()).sum();
+        Percent::HUNDRED.billionths() - owed
+    }
+
     /// Divides an income: each ancestor's share, rounded down, in the order of
     /// the stack, and the rest. Parts and rest add up to the income exactly.
     pub fn split(&self, gross: Amount) -> (Vec<(ItemId, Amount)>, Amount) {

@@ -134,7 +134,7 @@ pub(crate) fn dispatch(state: &mut State, tx: &Transaction) -> Result<(), Reject
         Action::Transfer { to, body } => transfer(state, tx.signer, *to, body.amount),
         Action::RegisterAsset { terms, body } => assets::register(state, tx, terms, body),
         Action::PostBounty { body } => bounty::post(state, tx, body),
-        Action::BackBounty { bounty, body } => bounty::back(state, tx.signer, *bounty, body.amount),
+        Action::BackBounty { bounty, body } => bounty::back(state, tx, *bounty, body.amount),
         Action::CancelBounty { bounty } => bounty::cancel(state, tx.signer, *bounty),
         Action::CommitSubmission {
             bounty,
@@ -150,7 +150,7 @@ pub(crate) fn dispatch(state: &mut State, tx: &Transaction) -> Result<(), Reject
         Action::RevealSubmission { bounty, body } => {
             bounty::reveal_submission(state, tx.signer, *bounty, body)
         }
-        Action::JoinEvaluators { body } => evaluators::join(state, tx.signer, body.stake),
+        Action::JoinEvaluators { body } => evaluators::join(state, tx, body.stake),
         Action::LeaveEvaluators => evaluators::leave(state, tx.signer),
         Action::CommitAttestations { bounty, body } => {
             bounty::commit_attestations(state, tx.signer, *bounty, body.commitment)

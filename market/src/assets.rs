@@ -28,8 +28,10 @@ pub struct Asset {
     pub name: Name,
     /// Who made it: the signer of the record that it is named by.
     pub maker: Address,
-    /// Its folder: an archive, or the ciphertext of one whose key is on the log.
+    /// Its folder: an archive, or the ciphertext of one.
     pub blob: BlobRef,
+    /// The key of that ciphertext; `None`: the blob is the archive itself.
+    pub key: Option<[u8; 32]>,
     /// A model's weights digest.
     pub weights_digest: Option<Digest>,
     /// The bounty it was made for, if it was.
@@ -80,7 +82,7 @@ impl State {
 /// Reads licence tags that must be canonical and pay the holders.
 pub(crate) fn read_terms(tags: &[Tag]) -> Result<Terms, Rejection> {
     let terms = Terms::parse(tags)?;
-    if terms.payment_mode != PaymentMode::GlobalDistribution {
+    if terms.payment_mode == PaymentMode::Signer {
         return Err(Rejection::PaymentMode);
     }
     if terms.to_tags() != tags {
@@ -141,6 +143,7 @@ pub(crate) fn register(
         &body.holders[..]
     };
     check_holders(holders)?;
+    state.lock_deposit(tx)?;
     let claim = body
         .weights_digest
         .and_then(|digest| state.tables.weights.get(&digest));
@@ -152,6 +155,7 @@ pub(crate) fn register(
         name: body.name.clone(),
         maker: tx.signer,
         blob: body.archive,
+        key: None,
         weights_digest: body.weights_digest,
         bounty: None,
         terms,

@@ -1,20 +1,26 @@
 //! Evaluators: accounts that stake, take seats, and answer for their work.
+//!
+//! A stake is free until a seat locks a part of it, so seats in several bounties
+//! need stake for each of them.
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use protocol::receipt::{Purse, Rule};
-use protocol::{Address, Amount};
+use protocol::record::Transaction;
+use protocol::{Address, Amount, ItemId};
 
 use crate::rejection::Rejection;
 use crate::state::State;
 
-/// The most evaluators that a committee of all registered ones can seat.
-pub const EVALUATORS_MAX: u32 = 64;
+/// How many seats a panel has: the largest of these that the candidates fill.
+pub const PANEL_SIZES: [u32; 3] = [5, 3, 1];
 
-/// A registered evaluator; the stake is in its seat's purse.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+/// A registered evaluator; what no seat has locked is in its stake's purse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Evaluator {
-    /// Bounties in which this evaluator has a seat that is not done.
+    /// Seats of this evaluator that lock a part of its stake.
     pub seats: u32,
+    /// The record that it joined with, whose deposit it has locked.
+    pub joined: ItemId,
 }
 
 impl State {
@@ -32,14 +38,21 @@ pub const fn quorum(seats: u32) -> u32 {
     (2 * seats).div_ceil(3)
 }
 
+/// How many seats a panel has that is drawn from so many candidates; `None` if they are too few.
+pub fn panel_size(candidates: usize, committee_min: u32) -> Option<u32> {
+    let fits = |size: &u32| *size as usize <= candidates && *size >= committee_min;
+    PANEL_SIZES.into_iter().find(fits)
+}
+
 /// Stakes and joins, or adds to a stake.
-pub(crate) fn join(state: &mut State, account: Address, stake: Amount) -> Result<(), Rejection> {
+pub(crate) fn join(state: &mut State, tx: &Transaction, stake: Amount) -> Result<(), Rejection> {
     if stake.is_zero() {
         return Err(Rejection::ZeroAmount);
     }
-    let seat = Purse::Seat(account);
+    let account = tx.signer;
+    let purse = Purse::Stake(account);
     let given = state
-        .balance(seat)
+        .balance(purse)
         .checked_add(stake)
         .ok_or(Rejection::Overflow)?;
     let least = state.parameters().evaluator_stake_min;
@@ -47,20 +60,19 @@ pub(crate) fn join(state: &mut State, account: Address, stake: Amount) -> Result
         return Err(Rejection::StakeTooSmall { given, least });
     }
     if state.tables.evaluators.get(&account).is_none() {
-        if state.tables.evaluators.len() >= EVALUATORS_MAX as usize {
-            return Err(Rejection::Full {
-                what: "evaluators",
-                limit: EVALUATORS_MAX,
-            });
-        }
-        state.tables.evaluators.put(account, Evaluator::default());
+        state.lock_deposit(tx)?;
+        let evaluator = Evaluator {
+            seats: 0,
+            joined: tx.id,
+        };
+        state.tables.evaluators.put(account, evaluator);
     }
-    state.pay(Purse::Account(account), seat, stake, Rule::Stake)
+    state.pay(Purse::Account(account), purse, stake, Rule::Stake)
 }
 
 /// Leaves with the stake, once no seat is at work.
 pub(crate) fn leave(state: &mut State, account: Address) -> Result<(), Rejection> {
-    let evaluator = state
+    let evaluator = *state
         .tables
         .evaluators
         .get(&account)
@@ -69,19 +81,65 @@ pub(crate) fn leave(state: &mut State, account: Address) -> Result<(), Rejection
         return Err(Rejection::SeatsAtWork(evaluator.seats));
     }
     state.tables.evaluators.remove(&account);
-    state.pay_all(Purse::Seat(account), Purse::Account(account), Rule::Unstake);
+    state.pay_all(
+        Purse::Stake(account),
+        Purse::Account(account),
+        Rule::Unstake,
+    );
+    state.return_deposit(evaluator.joined, account);
     Ok(())
+}
+
+/// Locks a seat's stake, which a candidate has free.
+pub(crate) fn take_seat(state: &mut State, bounty: ItemId, account: Address, stake: Amount) {
+    let (from, to) = (Purse::Stake(account), Purse::Seat(bounty, account));
+    state
+        .pay(from, to, stake, Rule::SeatLock)
+        .expect("a candidate has a seat's stake free");
+    change_seats(state, account, |seats| *seats += 1);
+}
+
+/// Returns what is left of a seat's stake.
+pub(crate) fn leave_seat(state: &mut State, bounty: ItemId, account: Address) {
+    let (from, to) = (Purse::Seat(bounty, account), Purse::Stake(account));
+    state.pay_all(from, to, Rule::SeatReturn);
+    change_seats(state, account, |seats| *seats -= 1);
+}
+
+fn change_seats(state: &mut State, account: Address, change: impl FnOnce(&mut u32)) {
+    state
+        .tables
+        .evaluators
+        .update(&account, |evaluator| change(&mut evaluator.seats))
+        .expect("who has a seat cannot leave");
 }
 
 #[cfg(test)]
 mod tests {
-    use super::quorum;
+    use super::{panel_size, quorum};
 
     #[test]
     fn a_quorum_is_two_thirds_rounded_up() {
         let expected = [0, 1, 2, 2, 3, 4, 4, 5, 6, 6, 7];
         for (seats, needed) in expected.into_iter().enumerate() {
             assert_eq!(quorum(seats as u32), needed, "{seats} seats");
+        }
+    }
+
+    #[test]
+    fn a_panel_is_the_largest_that_the_candidates_fill() {
+        for (candidates, least, size) in [
+            (0, 1, None),
+            (1, 1, Some(1)),
+            (2, 1, Some(1)),
+            (2, 3, None),
+            (3, 3, Some(3)),
+            (4, 1, Some(3)),
+            (4, 5, None),
+            (5, 3, Some(5)),
+            (1_000, 3, Some(5)),
+        ] {
+            assert_eq!(panel_size(candidates, least), size, "{candidates}, {least}");
         }
     }
 }

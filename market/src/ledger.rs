@@ -6,8 +6,9 @@
 //! full sum wherever somebody asks.
 
 use borsh::{BorshDeserialize, BorshSerialize};
-use protocol::Amount;
 use protocol::receipt::{Move, Purse, Rule};
+use protocol::record::Transaction;
+use protocol::{Address, Amount, ItemId};
 
 use crate::accounts::Account;
 use crate::rejection::Rejection;
@@ -117,6 +118,26 @@ impl State {
             });
         }
         self.moves.push(step);
+    }
+
+    /// Locks the deposit of a record that makes state.
+    ///
+    /// # Errors
+    /// [`Rejection::InsufficientFunds`] if the signer cannot pay it.
+    pub(crate) fn lock_deposit(&mut self, tx: &Transaction) -> Result<(), Rejection> {
+        let parameters = self.parameters();
+        let amount = tx
+            .byte_fee(parameters.fee_per_byte)
+            .and_then(|fee| fee.checked_mul(u128::from(parameters.deposit_factor)))
+            .ok_or(Rejection::Overflow)?;
+        let (from, to) = (Purse::Account(tx.signer), Purse::Deposit(tx.id));
+        self.pay(from, to, amount, Rule::Deposit)
+    }
+
+    /// Returns the deposit of a record whose state is gone.
+    pub(crate) fn return_deposit(&mut self, record: ItemId, signer: Address) {
+        let (from, to) = (Purse::Deposit(record), Purse::Account(signer));
+        self.pay_all(from, to, Rule::DepositReturn);
     }
 
     /// Moves all that is in a purse.

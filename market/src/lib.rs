@@ -17,6 +17,7 @@
 pub mod accounts;
 pub mod assets;
 pub mod bounty;
+mod draw;
 pub mod evaluators;
 pub mod ledger;
 pub mod licenses;

@@ -5,7 +5,7 @@
 //! in one step; the receipt of that record proves the licence.
 
 use borsh::{BorshDeserialize, BorshSerialize};
-use protocol::receipt::{Event, Purse};
+use protocol::receipt::Event;
 use protocol::record::{BuyLicense, Grant, Transaction};
 use protocol::{Address, Amount, Digest, ItemId};
 
@@ -66,7 +66,8 @@ pub(crate) fn buy(
             price_max: body.price_max,
         });
     }
-    royalties::receive(state, Purse::Account(tx.signer), asset, price)?;
+    state.lock_deposit(tx)?;
+    royalties::receive(state, tx, asset, price)?;
     let clock = state.clock();
     let license = License {
         asset,

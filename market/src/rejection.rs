@@ -105,9 +105,18 @@ pub enum Rejection {
     /// A royalty stack beyond its limits.
     #[error("{0}")]
     Stack(StackError),
-    /// A parent that the bounty does not name as one a submission may have.
-    #[error("the bounty does not name {0} as a parent that a submission may have")]
-    ParentNotNamed(ItemId),
+    /// A parent that every submission has.
+    #[error("every submission has the parent {0}, the bounty requires it")]
+    ParentRequired(ItemId),
+    /// Parents that the bounty does not name ask for more than the miner's shares bring.
+    #[error(
+        "the parents that the bounty does not name ask for {} of an income, more than the miner's shares bring",
+        licensing::percent::billionths_text(*.billionths)
+    )]
+    UnnamedParents {
+        /// What they ask for, in billionths of a percent.
+        billionths: u64,
+    },
     /// Parents that are too many, repeated or out of order.
     #[error("parents must be at most {limit}, each once, in ascending order")]
     Parents {
@@ -153,9 +162,27 @@ pub enum Rejection {
         /// The least.
         least: Amount,
     },
-    /// Nobody could score it.
-    #[error("no evaluator has joined, so nobody could score the bounty")]
-    NoEvaluators,
+    /// Too few evaluators could take a seat.
+    #[error(
+        "{candidates} evaluators have {} LODE free for a seat of this bounty, a panel needs {least} of them",
+        .stake.to_lode_string()
+    )]
+    PoolTooSmall {
+        /// How many could.
+        candidates: usize,
+        /// How many are needed.
+        least: u32,
+        /// What each seat locks.
+        stake: Amount,
+    },
+    /// More evaluation fees prepaid than there can be submissions.
+    #[error("evaluation fees are prepaid for {given} submissions, a bounty takes {limit}")]
+    Prepaid {
+        /// For how many.
+        given: u32,
+        /// The most.
+        limit: u32,
+    },
     /// The bounty is in another phase.
     #[error("the bounty is in the phase '{}', this belongs to '{}'", .phase.name(), .needed.name())]
     WrongPhase {
@@ -232,12 +259,25 @@ pub enum Rejection {
     CommitmentMismatch(Digest),
     /// A batch that leaves a submission out, or has one too many.
     #[error(
-        "the batch must hold one attestation for each of {revealed} revealed submissions, in the order of commitment"
+        "the batch must hold one attestation for each of {asked} submissions that are asked for, in the order of commitment, in {parts} parts"
     )]
     BatchIncomplete {
-        /// How many were revealed.
-        revealed: u32,
+        /// How many are asked for.
+        asked: usize,
+        /// In how many parts.
+        parts: u32,
     },
+    /// A part before the ones that come first, or one that is there.
+    #[error("part {expected} of the batch is next, this is part {given}")]
+    PartOutOfOrder {
+        /// The next one.
+        expected: u32,
+        /// The record's.
+        given: u32,
+    },
+    /// A seat that has nothing to do in this round.
+    #[error("this seat is not asked for anything in this round")]
+    NotAsked,
     /// Scores without published predictions.
     #[error("scored submissions need their prediction leaves published with the reveal")]
     LeavesMissing,
@@ -271,6 +311,9 @@ pub enum Rejection {
         /// There.
         held: u32,
     },
+    /// Shares of an asset whose last income has not found its holder yet.
+    #[error("an income of this asset goes to one holder, who is drawn in the next block")]
+    DrawPending,
     /// Nothing to pay out.
     #[error("nothing is owed at present")]
     NothingOwed,
@@ -298,7 +341,8 @@ impl Rejection {
             Self::OtherTerms => "other_terms",
             Self::Derivation { refusal, .. } => refusal.code(),
             Self::Stack(error) => error.code(),
-            Self::ParentNotNamed(_) => "parent_not_named",
+            Self::ParentRequired(_) => "parent_required",
+            Self::UnnamedParents { .. } => "unnamed_parents",
             Self::Parents { .. } => "parents",
             Self::WeightsDigest => "weights_digest",
             Self::WeightsTaken(_) => "weights_taken",
@@ -306,7 +350,8 @@ impl Rejection {
             Self::Benchmark(_) => "benchmark",
             Self::Schedule { .. } => "schedule",
             Self::EvaluationFee { .. } => "evaluation_fee",
-            Self::NoEvaluators => "no_evaluators",
+            Self::PoolTooSmall { .. } => "pool_too_small",
+            Self::Prepaid { .. } => "prepaid",
             Self::WrongPhase { .. } => "wrong_phase",
             Self::PhaseOver { .. } => "phase_over",
             Self::BackingClosed { .. } => "backing_closed",
@@ -322,12 +367,15 @@ impl Rejection {
             Self::NothingCommitted => "nothing_committed",
             Self::CommitmentMismatch(_) => "commitment_mismatch",
             Self::BatchIncomplete { .. } => "batch_incomplete",
+            Self::PartOutOfOrder { .. } => "part_out_of_order",
+            Self::NotAsked => "not_asked",
             Self::LeavesMissing => "leaves_missing",
             Self::NotForSale(refusal) => refusal.code(),
             Self::TermsChanged { .. } => "terms_changed",
             Self::PriceAboveMax { .. } => "price_above_max",
             Self::NotHolder(_) => "not_holder",
             Self::TooFewShares { .. } => "too_few_shares",
+            Self::DrawPending => "draw_pending",
             Self::NothingOwed => "nothing_owed",
         }
     }
@@ -355,7 +403,8 @@ impl Rejection {
             Self::OtherTerms => "take the licence tags from the bounty",
             Self::Derivation { .. } => "choose another parent, or other terms",
             Self::Stack(_) => "choose parents that ask for less",
-            Self::ParentNotNamed(_) => "use the parents that the bounty names",
+            Self::ParentRequired(_) => "leave it out: it is counted already",
+            Self::UnnamedParents { .. } => "drop such a parent, or one that asks for less",
             Self::Parents { .. } => "name each parent once, in ascending order",
             Self::WeightsDigest => "give the digest for a model, leave it out for a data set",
             Self::WeightsTaken(_) => "use the asset that is registered",
@@ -363,7 +412,10 @@ impl Rejection {
             Self::Benchmark(_) | Self::Schedule { .. } | Self::EvaluationFee { .. } => {
                 "change the bounty as the message says and post it again"
             }
-            Self::NoEvaluators => "wait until evaluators have joined",
+            Self::PoolTooSmall { .. } => {
+                "stake less on this bounty, or wait until evaluators with more free stake have joined"
+            }
+            Self::Prepaid { .. } => "prepay for fewer submissions",
             Self::WrongPhase { phase, needed } if place(*phase) < place(*needed) => {
                 "wait for that phase: the bounty's schedule says when it begins"
             }
@@ -378,10 +430,17 @@ impl Rejection {
             Self::StakeTooSmall { .. } => "stake more",
             Self::NotEvaluator(_) => "join the evaluators first",
             Self::SeatsAtWork(_) => "leave once the bounties have settled",
-            Self::NoSeat(_) => "wait for a bounty that begins after joining",
+            Self::NoSeat(_) => {
+                "wait until this account is drawn: only seats of the committee can speak"
+            }
             Self::NothingCommitted => "commit in the score phase first",
             Self::CommitmentMismatch(_) => "reveal exactly what was committed",
-            Self::BatchIncomplete { .. } => "attest every revealed submission, once, in order",
+            Self::BatchIncomplete { .. } => {
+                "attest every submission that is asked for, once, in order"
+            }
+            Self::PartOutOfOrder { .. } => "reveal the parts one after the other",
+            Self::NotAsked => "nothing has to be done",
+            Self::DrawPending => "try again after the next block",
             Self::LeavesMissing => "publish the prediction leaves and name them in the reveal",
             Self::NotForSale(refusal) => refusal.next_step(),
             Self::TermsChanged { .. } => "read the asset's terms again and name their id",

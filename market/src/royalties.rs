@@ -6,13 +6,16 @@
 //! adds ⌊(income + remainder) / 1,000,000⌋ to the income of each share, and the
 //! new remainder stays for the next one. So an income costs the same for one
 //! holder and for a million; a claim is one multiplication; and a transfer of
-//! shares settles both sides first.
+//! shares settles both sides first. Under random distribution an income goes whole
+//! to one holder, who is drawn in the block after.
 
 use borsh::{BorshDeserialize, BorshSerialize};
+use licensing::PaymentMode;
 use protocol::receipt::{Purse, Rule};
-use protocol::record::{SHARES_PER_ASSET, TransferShares};
+use protocol::record::{SHARES_PER_ASSET, Transaction, TransferShares};
 use protocol::{Address, Amount, ItemId};
 
+use crate::draw;
 use crate::rejection::Rejection;
 use crate::state::State;
 
@@ -86,24 +89,25 @@ impl State {
     }
 }
 
-/// Pays an income of an asset to its ancestors and its holders.
+/// Pays an income of an asset, out of the account of the record's signer, to its
+/// ancestors and its holders.
 pub(crate) fn receive(
     state: &mut State,
-    from: Purse,
+    tx: &Transaction,
     asset: ItemId,
     gross: Amount,
 ) -> Result<(), Rejection> {
     let (parts, rest) = state.need_asset(asset)?.stack.split(gross);
     for (ancestor, part) in parts {
-        credit(state, from, ancestor, part, Rule::StackIncome)?;
+        credit(state, tx, ancestor, part, Rule::StackIncome)?;
     }
-    credit(state, from, asset, rest, Rule::LicenseIncome)
+    credit(state, tx, asset, rest, Rule::LicenseIncome)
 }
 
-/// Adds to one pool.
+/// Adds to one asset's income.
 fn credit(
     state: &mut State,
-    from: Purse,
+    tx: &Transaction,
     asset: ItemId,
     amount: Amount,
     rule: Rule,
@@ -111,10 +115,13 @@ fn credit(
     if amount.is_zero() {
         return Ok(());
     }
+    let random = state.need_asset(asset)?.terms.payment_mode == PaymentMode::RandomDistribution;
+    let from = Purse::Account(tx.signer);
     state.pay(from, Purse::Income(asset), amount, rule)?;
-    let pool = state.pool(asset).ok_or(Rejection::UnknownAsset(asset))?;
+    let pool = state.pool(asset).expect("every asset has a pool");
+    let shared = if random { Amount::ZERO } else { amount };
     let credited = || {
-        let whole = amount.checked_add(pool.remainder)?;
+        let whole = shared.checked_add(pool.remainder)?;
         let (per_share, remainder) = whole.checked_div_rem(u128::from(SHARES_PER_ASSET))?;
         Some(Pool {
             per_share: pool.per_share.checked_add(per_share)?,
@@ -124,7 +131,43 @@ fn credit(
     };
     let pool = credited().ok_or(Rejection::Overflow)?;
     state.tables.pools.put(asset, pool);
+    if random {
+        state.tables.draws.put((asset, tx.id), amount);
+    }
     Ok(())
+}
+
+/// Pays an income that waits for its draw to one holder, in proportion to shares.
+///
+/// The seed is the id of the block that the income came in, so that neither the
+/// payer nor a holder could know it when the record was signed.
+pub(crate) fn draw_holder(state: &mut State, record: ItemId, asset: ItemId) {
+    let key = (asset, record);
+    let amount = *state.tables.draws.get(&key).expect("it waits");
+    let ticket = draw::below(
+        u128::from(SHARES_PER_ASSET),
+        &[
+            b"lode/holder/1",
+            &state.clock().parent.0,
+            &record.0,
+            &asset.0,
+        ],
+    );
+    let mut passed = 0;
+    let mut looked_at = 0;
+    let holder = state.holdings(asset).find(|(_, holding)| {
+        passed += u128::from(holding.shares);
+        looked_at += 1;
+        passed > ticket
+    });
+    let (holder, _) = holder.expect("all shares of an asset are held");
+    state.tables.draws.remove(&key);
+    // Reading on is cheap beside writing.
+    state.spend(4 + looked_at / 64);
+    let (from, to) = (Purse::Income(asset), Purse::Account(holder));
+    state
+        .pay(from, to, amount, Rule::RandomDistribution)
+        .expect("it was put into the asset's income");
 }
 
 /// Pays out what a holder is owed.
@@ -155,6 +198,10 @@ pub(crate) fn transfer_shares(
     body: &TransferShares,
 ) -> Result<(), Rejection> {
     state.need_asset(asset)?;
+    let waiting = (asset, ItemId([0; 32]))..=(asset, ItemId([u8::MAX; 32]));
+    if state.tables.draws.range(waiting).next().is_some() {
+        return Err(Rejection::DrawPending);
+    }
     let shares = body.shares;
     if shares == 0 {
         return Err(Rejection::ZeroAmount);

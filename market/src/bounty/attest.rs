@@ -1,22 +1,25 @@
-//! Attestations: a word on the test set; then, committed and revealed, a batch
-//! with one word on each revealed submission.
+//! Attestations: a word on the test set; then, committed and revealed in parts, a
+//! batch with one word on each submission that is asked for.
 
 use protocol::receipt::Phase;
-use protocol::record::{RevealAttestations, attestation_commitment};
+use protocol::record::{
+    ATTESTATIONS_PER_PART, RevealAttestations, attestation_commitment, part_digest,
+};
 use protocol::report::{Outcome, TestOutcome};
 use protocol::{Address, Digest, ItemId};
 
-use super::Seat;
+use super::{Seat, tally};
 use crate::rejection::Rejection;
 use crate::state::State;
 
-/// A seat's work, if the account has a seat.
-fn need_seat(state: &State, id: ItemId, account: Address) -> Result<&Seat, Rejection> {
-    state
-        .tables
-        .seats
-        .get(&(id, account))
-        .ok_or(Rejection::NoSeat(account))
+/// A seat that is asked for a batch in this round.
+fn need_asked(state: &State, id: ItemId, account: Address) -> Result<&Seat, Rejection> {
+    let seat = state.tables.seats.get(&(id, account));
+    let seat = seat.ok_or(Rejection::NoSeat(account))?;
+    if !seat.asked {
+        return Err(Rejection::NotAsked);
+    }
+    Ok(seat)
 }
 
 /// Says what a seat found the test set to be.
@@ -27,14 +30,19 @@ pub(crate) fn attest_test_set(
     outcome: &TestOutcome,
 ) -> Result<(), Rejection> {
     state.need_phase(id, &[Phase::TestCheck])?;
-    if need_seat(state, id, account)?.test_set.is_some() {
+    let seat = state.tables.checks.get(&(id, account));
+    let seat = seat.ok_or(Rejection::NoSeat(account))?;
+    if seat.failed {
+        return Err(Rejection::NotAsked);
+    }
+    if seat.word.is_some() {
         return Err(Rejection::AlreadyDone);
     }
     let word = Some(outcome.clone());
     state
         .tables
-        .seats
-        .update(&(id, account), |seat| seat.test_set = word);
+        .checks
+        .update(&(id, account), |seat| seat.word = word);
     Ok(())
 }
 
@@ -46,7 +54,7 @@ pub(crate) fn commit_attestations(
     commitment: Digest,
 ) -> Result<(), Rejection> {
     state.need_phase(id, &[Phase::Score])?;
-    if need_seat(state, id, account)?.commitment.is_some() {
+    if need_asked(state, id, account)?.commitment.is_some() {
         return Err(Rejection::AlreadyDone);
     }
     state
@@ -56,46 +64,67 @@ pub(crate) fn commit_attestations(
     Ok(())
 }
 
-/// Reveals a batch. The commitment binds bounty and author, so that nobody can
-/// reveal what another has committed.
+/// Reveals one part of a batch. The commitment binds bounty and author, so that
+/// nobody can reveal what another has committed.
 pub(crate) fn reveal_attestations(
     state: &mut State,
     account: Address,
     id: ItemId,
     body: &RevealAttestations,
 ) -> Result<(), Rejection> {
-    let (_, progress) = state.need_phase(id, &[Phase::ScoreReveal])?;
-    let revealed = progress.revealed;
-    let seat = need_seat(state, id, account)?;
-    if seat.attestations.is_some() {
-        return Err(Rejection::AlreadyDone);
-    }
+    state.need_phase(id, &[Phase::ScoreReveal])?;
+    let seat = need_asked(state, id, account)?;
+    let expected = seat.parts;
     let commitment = seat.commitment.ok_or(Rejection::NothingCommitted)?;
     if attestation_commitment(id, account, body) != commitment {
         return Err(Rejection::CommitmentMismatch(commitment));
     }
-    let expected = state
-        .submissions(id)
-        .filter(|submission| submission.key.is_some());
-    let named = body
-        .attestations
-        .iter()
-        .map(|attestation| attestation.submission);
-    if !expected.map(|submission| submission.id).eq(named) {
-        return Err(Rejection::BatchIncomplete { revealed });
+    let asked: Vec<(u32, ItemId)> = state
+        .undecided(id)
+        .map(|(place, submission)| (place, submission.id))
+        .collect();
+    let whole = tally::parts_of(asked.len());
+    if expected == whole {
+        return Err(Rejection::AlreadyDone);
+    }
+    if body.part != expected {
+        return Err(Rejection::PartOutOfOrder {
+            expected,
+            given: body.part,
+        });
+    }
+    let incomplete = Rejection::BatchIncomplete {
+        asked: asked.len(),
+        parts: whole,
+    };
+    let mut cut = asked.chunks(ATTESTATIONS_PER_PART);
+    let part = cut
+        .nth(expected as usize)
+        .expect("below the number of parts");
+    let named = body.attestations.iter().map(|word| word.submission);
+    if body.parts.len() != whole as usize || !part.iter().map(|&(_, id)| id).eq(named) {
+        return Err(incomplete);
+    }
+    if body.parts[expected as usize] != part_digest(&body.attestations) {
+        return Err(Rejection::CommitmentMismatch(commitment));
     }
     let scored = |outcome: &Outcome| matches!(outcome, Outcome::Scored { .. });
-    let scores = body
-        .attestations
-        .iter()
-        .any(|attestation| scored(&attestation.outcome));
-    if scores && body.leaves.is_none() {
+    let mut outcomes = body.attestations.iter().map(|word| &word.outcome);
+    if outcomes.any(scored) && body.leaves.is_none() {
         return Err(Rejection::LeavesMissing);
     }
-    let (attestations, leaves) = (Some(body.attestations.clone()), body.leaves);
+    for (&(place, _), attestation) in part.iter().zip(&body.attestations) {
+        let key = (id, place, account);
+        // A word that was given in a round before stands.
+        let there = state.tables.words.get(&key);
+        if there.is_none_or(|word| *word == Outcome::Unavailable) {
+            let outcome = attestation.outcome.clone();
+            state.tables.words.put(key, outcome);
+        }
+    }
     state.tables.seats.update(&(id, account), |seat| {
-        seat.attestations = attestations;
-        seat.leaves = leaves;
+        seat.parts += 1;
+        seat.leaves = body.leaves;
     });
     Ok(())
 }

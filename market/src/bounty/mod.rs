@@ -4,46 +4,68 @@
 //! |---|---|---|
 //! | open | backers stake (first half), miners commit sealed models | time; a leaked test key voids it |
 //! | test key | the sponsor reveals | time; withheld: void |
-//! | test check | every evaluator says whether the test set opens and is well formed | time |
+//! | test check | a drawn panel says whether the test set opens and is well formed | time |
 //! | reveal | miners reveal their keys | time; who does not is out |
-//! | score, score reveal | evaluators commit, then reveal, one batch each | time |
+//! | score, score reveal | a drawn panel commits, then reveals, one batch a seat; in rounds | time |
 //! | challenge | verdicts stand open | time |
 //! | settled | ranking, payouts, models registered | |
 //!
 //! A phase lasts as long as the schedule says, from the block in which it began,
 //! so a halt delays a bounty and shortens no later phase. Between the end of a phase
-//! and the block that begins the next, no record is taken. The committee is every
-//! evaluator that is registered when the test check begins.
+//! and the block that begins the next, no record is taken.
+//!
+//! What the clock does is cut into [`Step`]s, and a step over many submissions goes
+//! on in the next block when the block's budget is used up.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `post`, `submit`, `attest` | what records do |
+//! | `clock` | the ends of phases, and the order of steps |
+//! | `panel` | who may sit, and the draw |
+//! | `check`, `tally` | what the seats' words come to |
+//! | `settle`, `void` | the end, with and without a ranking; forgetting |
+//! | `forfeit` | who loses what to whom |
 
 mod attest;
+mod check;
 mod clock;
+mod forfeit;
+mod panel;
 mod post;
 mod settle;
 mod submit;
+mod tally;
+mod void;
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use licensing::{RoyaltyStack, Terms};
-use protocol::receipt::{Event, Phase, Standing};
-use protocol::record::{Attestation, BlobRef, PostBounty, SealedFolder};
+use protocol::receipt::{Event, Phase, Purse, Rule, Standing, VoidReason};
+use protocol::record::{BlobRef, PostBounty, SealedFolder};
 use protocol::report::{Outcome, TestOutcome};
 use protocol::text::Name;
-use protocol::{Address, Amount, Digest, ItemId};
+use protocol::{Address, Amount, Digest, ItemId, Score};
 
 pub(crate) use attest::{attest_test_set, commit_attestations, reveal_attestations};
-pub(crate) use clock::deadline;
+pub(crate) use clock::work;
 pub(crate) use post::{back, cancel, post};
 pub(crate) use submit::{commit, reveal_submission, reveal_test_set};
 
 use crate::assets::Order;
+use crate::evaluators::leave_seat;
 use crate::rejection::Rejection;
 use crate::state::State;
 
 /// The most backers of one bounty.
 pub const BACKERS_MAX: u32 = 1_000;
 
-/// The most submissions to one bounty: one record must hold a whole batch of
-/// attestations, each of them as long as it can be.
-pub const SUBMISSIONS_MAX: u32 = 500;
+/// The most submissions to one bounty.
+pub const SUBMISSIONS_MAX: u32 = 10_000;
+
+/// The most seats of a panel that all evaluators are asked for.
+pub const SEATS_MAX: usize = 64;
+
+/// How often missing seats are drawn again.
+pub const REDRAWS_MAX: u8 = 3;
 
 /// What was posted; it never changes.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
@@ -75,8 +97,108 @@ pub struct Progress {
     pub revealed: u32,
     /// Backers.
     pub backers: u32,
+    /// What they staked together.
+    pub backed: Amount,
     /// The revealed key of the test set.
     pub test_key: Option<[u8; 32]>,
+    /// The panel at work, or the last one.
+    pub panel: PanelProgress,
+    /// What forfeits have paid to the sponsor so far.
+    pub made_good: Amount,
+    /// What the clock is at.
+    pub step: Step,
+}
+
+/// How far a panel is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct PanelProgress {
+    /// Its seats, which the quorum is counted from; 0 while none could be drawn.
+    pub seats: u32,
+    /// Draws of missing seats so far.
+    pub round: u8,
+    /// Whether all evaluators are asked.
+    pub all: bool,
+}
+
+/// What the clock is at. Places count submissions in the order of commitment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub enum Step {
+    /// Nothing: the phase runs until its end.
+    Wait,
+    /// Putting out who did not reveal.
+    PutOut {
+        /// The next place.
+        next: u32,
+    },
+    /// Drawing the panel's missing seats, in the next block.
+    Draw,
+    /// Seating all further evaluators, in the next block.
+    SeatAll,
+    /// Counting what the seats say of each submission.
+    Tally {
+        /// The next place.
+        next: u32,
+        /// Undecided so far, for want of words.
+        short: u32,
+        /// Undecided so far because words differ.
+        differing: u32,
+    },
+    /// Ranking.
+    Rank {
+        /// The next place.
+        next: u32,
+        /// The best score so far.
+        best: Option<Score>,
+        /// Where the leader is; none in a bounty that is paid by steps.
+        leader: Option<u32>,
+        /// All steps so far.
+        improved: u128,
+    },
+    /// Paying fees, bonds and awards, and registering models.
+    Pay {
+        /// The next place.
+        next: u32,
+        /// What is paid by steps.
+        award: Amount,
+        /// All steps.
+        improved: u128,
+        /// Units that the division leaves to the first.
+        left: u32,
+        /// What the harmed share, and by what.
+        harm: Harm,
+    },
+    /// Returning bonds and fees of a bounty that is void.
+    Void {
+        /// The next place.
+        next: u32,
+        /// Why.
+        reason: VoidReason,
+        /// What the harmed share, and by what.
+        harm: Harm,
+    },
+    /// Returning the stakes of the backers; then the bounty is over.
+    Return {
+        /// The next backer.
+        next: u32,
+        /// As what it ends.
+        end: Phase,
+    },
+    /// Waiting to be forgotten, or being so.
+    Forget {
+        /// The next place.
+        next: u32,
+    },
+}
+
+/// What those who were harmed share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Harm {
+    /// The shared halves of the forfeits.
+    pub held: Amount,
+    /// What all of the harmed put at risk.
+    pub risk: Amount,
+    /// Whether only revealed submissions are harmed.
+    pub revealed_only: bool,
 }
 
 /// A backer's stake.
@@ -86,6 +208,8 @@ pub struct Backing {
     pub account: Address,
     /// How much.
     pub amount: Amount,
+    /// The record, whose deposit it has locked.
+    pub record: ItemId,
 }
 
 /// A committed model.
@@ -103,6 +227,10 @@ pub struct Submission {
     pub parents: Vec<ItemId>,
     /// What its ancestors get, frozen at commitment.
     pub stack: RoyaltyStack,
+    /// Billionths of a percent that the parents which the bounty names leave of an income.
+    pub named_rest: u64,
+    /// Whether the sponsor has paid its evaluation fee.
+    pub prepaid: bool,
     /// The height of the block it was committed in.
     pub height: u64,
     /// The place of its receipt in that block.
@@ -113,19 +241,34 @@ pub struct Submission {
     pub verdict: Option<Outcome>,
     /// How it stood when the bounty settled.
     pub standing: Option<Standing>,
+    /// By how many billionths it improved on the best so far, in a bounty that is paid by steps.
+    pub gain: u64,
 }
 
-/// An evaluator's work in one bounty.
+/// A seat that checks the test set.
+#[derive(Clone, Debug, Default, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Check {
+    /// Its word.
+    pub word: Option<TestOutcome>,
+    /// Whether it stayed silent.
+    pub failed: bool,
+}
+
+/// A seat that scores.
 #[derive(Clone, Debug, Default, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Seat {
-    /// Its word on the test set.
-    pub test_set: Option<TestOutcome>,
-    /// Its commitment to a batch.
+    /// Whether it is asked for a batch in this round.
+    pub asked: bool,
+    /// Its commitment to that batch.
     pub commitment: Option<Digest>,
-    /// The batch, once revealed.
-    pub attestations: Option<Vec<Attestation>>,
-    /// The published prediction leaves.
+    /// Parts of it that are revealed.
+    pub parts: u32,
+    /// Whether it has given a whole batch, in this round or before.
+    pub given: bool,
+    /// The published prediction leaves of its last batch.
     pub leaves: Option<BlobRef>,
+    /// Whether it stayed silent, or did not reveal.
+    pub failed: bool,
 }
 
 impl Submission {
@@ -177,7 +320,63 @@ impl State {
             .map(|(_, &value)| value)
     }
 
-    /// The committee's seats and their work, by address.
+    /// The seats that check the test set, by address.
+    pub fn checks(&self, bounty: ItemId) -> impl Iterator<Item = (Address, &Check)> {
+        let first = (bounty, Address([0; 32]));
+        let last = (bounty, Address([u8::MAX; 32]));
+        self.tables
+            .checks
+            .range(first..=last)
+            .map(|(&(_, account), check)| (account, check))
+    }
+
+    /// What the seats say of the submission at a place, by address; seats that failed included.
+    pub fn words(&self, bounty: ItemId, place: u32) -> impl Iterator<Item = (Address, &Outcome)> {
+        let first = (bounty, place, Address([0; 32]));
+        let last = (bounty, place, Address([u8::MAX; 32]));
+        self.tables
+            .words
+            .range(first..=last)
+            .map(|(&(_, _, account), outcome)| (account, outcome))
+    }
+
+    /// The submissions that the seats are asked for: revealed, and not decided; in
+    /// the order of commitment, with their places.
+    pub fn undecided(&self, bounty: ItemId) -> impl Iterator<Item = (u32, &Submission)> {
+        self.submissions_from(bounty, 0)
+            .filter(|(_, submission)| submission.key.is_some() && submission.verdict.is_none())
+    }
+
+    /// The submissions from a place on, with their places.
+    fn submissions_from(
+        &self,
+        bounty: ItemId,
+        place: u32,
+    ) -> impl Iterator<Item = (u32, &Submission)> {
+        self.tables
+            .submissions
+            .range((bounty, place)..=(bounty, u32::MAX))
+            .map(|(&(_, place), submission)| (place, submission))
+    }
+
+    /// The submissions of one piece of work, so many at most; each costs `rows` of the budget.
+    fn take_submissions(
+        &mut self,
+        bounty: ItemId,
+        next: u32,
+        rows: usize,
+    ) -> Vec<(u32, Submission)> {
+        let room = (self.budget() as usize).div_ceil(rows);
+        let taken: Vec<(u32, Submission)> = self
+            .submissions_from(bounty, next)
+            .take(room)
+            .map(|(place, submission)| (place, submission.clone()))
+            .collect();
+        self.spend(taken.len() * rows);
+        taken
+    }
+
+    /// The seats that score, and their work, by address.
     pub fn seats(&self, bounty: ItemId) -> impl Iterator<Item = (Address, &Seat)> {
         let first = (bounty, Address([0; 32]));
         let last = (bounty, Address([u8::MAX; 32]));
@@ -201,7 +400,7 @@ impl State {
         }
         // The clock has a budget a block: a phase may be over before the next one began.
         let (until_ms, time_ms) = (progress.until_ms, self.time_ms());
-        if time_ms >= until_ms {
+        if time_ms >= until_ms || progress.step != Step::Wait {
             return Err(Rejection::PhaseOver {
                 phase,
                 until_ms,
@@ -211,9 +410,24 @@ impl State {
         Ok((bounty, progress))
     }
 
+    /// A bounty that the clock is at work on.
+    fn posted(&self, id: ItemId) -> (&Bounty, &Progress) {
+        self.bounty(id).expect("only posted bounties are due")
+    }
+
     fn change_progress(&mut self, id: ItemId, change: impl FnOnce(&mut Progress)) {
         let changed = self.tables.progress.update(&id, change);
         changed.expect("every bounty has a progress");
+    }
+
+    fn change_submission(
+        &mut self,
+        bounty: ItemId,
+        place: u32,
+        change: impl FnOnce(&mut Submission),
+    ) {
+        let changed = self.tables.submissions.update(&(bounty, place), change);
+        changed.expect("it was committed");
     }
 
     /// Enters a phase that ends by itself after `length_ms`.
@@ -222,27 +436,36 @@ impl State {
         self.change_progress(id, |progress| {
             progress.phase = phase;
             progress.until_ms = until_ms;
+            progress.step = Step::Wait;
         });
         self.tables.due.put((until_ms, id), ());
         self.events.push(Event::PhaseBegan { bounty: id, phase });
     }
 
-    /// Ends a bounty for ever.
+    fn set_step(&mut self, id: ItemId, step: Step) {
+        self.change_progress(id, |progress| progress.step = step);
+    }
+
+    /// Ends a bounty for ever: what nobody has a claim to any more returns or is burned.
     fn end(&mut self, id: ItemId, phase: Phase) {
-        let (_, progress) = self.bounty(id).expect("a bounty that ends was posted");
-        let due = (progress.until_ms, id);
+        let (bounty, _) = self.posted(id);
+        let sponsor = Purse::Account(bounty.sponsor);
+        self.pay_all(Purse::SponsorBond(id), sponsor, Rule::BondReturn);
+        self.pay_all(Purse::PrepaidFees(id), sponsor, Rule::Refund);
+        self.pay_all(Purse::Harm(id), Purse::Burned, Rule::ForfeitBurned);
+        let seats: Vec<Address> = self.seats(id).map(|(account, _)| account).collect();
+        self.spend(2 * seats.len());
+        for account in seats {
+            leave_seat(self, id, account);
+        }
         let time_ms = self.time_ms();
-        self.tables.due.remove(&due);
+        let forgotten_ms = time_ms.saturating_add(self.parameters().retention_ms);
         self.change_progress(id, |progress| {
             progress.phase = phase;
             progress.until_ms = time_ms;
+            progress.step = Step::Forget { next: 0 };
         });
+        self.tables.due.put((forgotten_ms, id), ());
         self.events.push(Event::PhaseBegan { bounty: id, phase });
-        let seats: Vec<Address> = self.seats(id).map(|(account, _)| account).collect();
-        for account in seats {
-            self.tables
-                .evaluators
-                .update(&account, |evaluator| evaluator.seats -= 1);
-        }
     }
 }

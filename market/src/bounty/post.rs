@@ -1,11 +1,17 @@
 //! Posting, backing, cancelling.
 
+use std::collections::BTreeSet;
+
+use ethnum::U256;
 use protocol::ans104::Tag;
 use protocol::receipt::{Phase, Purse, Rule, VoidReason};
 use protocol::record::{PostBounty, SHARES_PER_ASSET, Schedule, Transaction};
 use protocol::{Address, Amount, ItemId};
 
-use super::{BACKERS_MAX, Backing, Bounty, Progress, settle};
+use super::{
+    BACKERS_MAX, Backing, Bounty, PanelProgress, Progress, SUBMISSIONS_MAX, Step, clock, panel,
+    void,
+};
 use crate::assets::{check_parents, read_terms, stack_of};
 use crate::rejection::Rejection;
 use crate::state::State;
@@ -22,15 +28,19 @@ pub(crate) fn post(
     if posting.reward.is_zero() {
         return Err(Rejection::ZeroAmount);
     }
-    let least = state.parameters().evaluation_fee_min;
+    if posting.prepaid > SUBMISSIONS_MAX {
+        return Err(Rejection::Prepaid {
+            given: posting.prepaid,
+            limit: SUBMISSIONS_MAX,
+        });
+    }
+    let seats = panel::check_pool(state, posting.reward, &BTreeSet::from([tx.signer]))?;
+    let least = evaluation_fee_min(state, posting, seats).ok_or(Rejection::Overflow)?;
     if posting.evaluation_fee < least {
         return Err(Rejection::EvaluationFee {
             given: posting.evaluation_fee,
             least,
         });
-    }
-    if state.evaluators().next().is_none() {
-        return Err(Rejection::NoEvaluators);
     }
     let tags: Vec<Tag> = posting
         .model_terms
@@ -48,6 +58,12 @@ pub(crate) fn post(
     let sponsor = Purse::Account(tx.signer);
     state.pay(sponsor, Purse::Reward(id), posting.reward, Rule::Reward)?;
     state.pay(sponsor, Purse::SponsorBond(id), bond, Rule::Bond)?;
+    let prepaid = posting
+        .evaluation_fee
+        .checked_mul(u128::from(posting.prepaid));
+    let prepaid = prepaid.ok_or(Rejection::Overflow)?;
+    state.pay(sponsor, Purse::PrepaidFees(id), prepaid, Rule::PrepaidFees)?;
+    state.lock_deposit(tx)?;
     let bounty = Bounty {
         sponsor: tx.signer,
         poster_nonce: tx.envelope.nonce,
@@ -65,11 +81,41 @@ pub(crate) fn post(
             submissions: 0,
             revealed: 0,
             backers: 0,
+            backed: Amount::ZERO,
             test_key: None,
+            panel: PanelProgress::default(),
+            made_good: Amount::ZERO,
+            step: Step::Wait,
         },
     );
     state.enter(id, Phase::Open, posting.schedule.open_ms);
     Ok(())
+}
+
+impl State {
+    /// The least evaluation fee of a bounty that is posted now, by this sponsor; `None`
+    /// if no panel could be drawn for it, or the fee does not fit.
+    pub fn evaluation_fee_min(&self, sponsor: Address, posting: &PostBounty) -> Option<Amount> {
+        let excluded = BTreeSet::from([sponsor]);
+        let seats = panel::check_pool(self, posting.reward, &excluded).ok()?;
+        evaluation_fee_min(self, posting, seats)
+    }
+}
+
+/// The price of the counted cost for each seat, and at least the network's least.
+fn evaluation_fee_min(state: &State, posting: &PostBounty, seats: u32) -> Option<Amount> {
+    let parameters = state.parameters();
+    let billion = U256::new(1_000_000_000);
+    let cost =
+        U256::from(counted_cost(posting)) * U256::from(parameters.evaluation_price.base_units());
+    let each = (cost + billion - U256::ONE) / billion;
+    let each = Amount::from_base_units(u128::try_from(each).ok()?);
+    let all = each.checked_mul(u128::from(seats))?;
+    Some(all.max(parameters.evaluation_fee_min))
+}
+
+fn counted_cost(posting: &PostBounty) -> u128 {
+    u128::from(posting.benchmark.limits.multiply_adds_max)
 }
 
 /// `amount × millionths`, rounded down.
@@ -118,10 +164,11 @@ fn check_split(posting: &PostBounty) -> Result<(), Rejection> {
 /// Adds stake; it cannot be taken back.
 pub(crate) fn back(
     state: &mut State,
-    account: Address,
+    tx: &Transaction,
     id: ItemId,
     amount: Amount,
 ) -> Result<(), Rejection> {
+    let account = tx.signer;
     let (bounty, progress) = state.need_phase(id, &[Phase::Open])?;
     let closed_ms = bounty
         .posted_ms
@@ -140,17 +187,27 @@ pub(crate) fn back(
             limit: BACKERS_MAX,
         });
     }
-    state.pay(
-        Purse::Account(account),
-        Purse::Reward(id),
+    let backed = progress
+        .backed
+        .checked_add(amount)
+        .ok_or(Rejection::Overflow)?;
+    let pot = bounty.posting.reward.checked_add(backed);
+    let mut parties = panel::parties(state, id);
+    parties.insert(account);
+    panel::check_pool(state, pot.ok_or(Rejection::Overflow)?, &parties)?;
+    let from = Purse::Account(account);
+    state.pay(from, Purse::Reward(id), amount, Rule::Backing)?;
+    state.lock_deposit(tx)?;
+    let backing = Backing {
+        account,
         amount,
-        Rule::Backing,
-    )?;
-    state
-        .tables
-        .backings
-        .put((id, place), Backing { account, amount });
-    state.change_progress(id, |progress| progress.backers += 1);
+        record: tx.id,
+    };
+    state.tables.backings.put((id, place), backing);
+    state.change_progress(id, |progress| {
+        progress.backers += 1;
+        progress.backed = backed;
+    });
     Ok(())
 }
 
@@ -163,6 +220,7 @@ pub(crate) fn cancel(state: &mut State, account: Address, id: ItemId) -> Result<
     if progress.submissions > 0 {
         return Err(Rejection::HasSubmissions);
     }
-    settle::void(state, id, VoidReason::Cancelled);
+    void::begin(state, id, VoidReason::Cancelled);
+    clock::go_on(state, id);
     Ok(())
 }

@@ -1,226 +1,251 @@
 //! Settlement: ranking, award, refunds, fees, bonds, models.
 //!
-//! Winner takes all, in the order of commitment: the first score at or above the
-//! reserve leads, and a later one leads only if it is better by more than the
-//! margin. Who leads at the end has won the reward and all stakes. If nobody
-//! does, the reward and the stakes return to who put them up.
+//! **Winner takes all**, in the order of commitment: the first score at or above
+//! the reserve leads, and a later one leads only if it is better by more than the
+//! margin. Who leads at the end has won the reward and all stakes.
 //!
-//! A forfeit is half burned; the rest goes to those who were harmed, in
-//! proportion to what they put at risk and at most that, over all forfeits for
-//! the same harm together; what then remains is burned too.
+//! **Steps**: the reserve is the best at first; each score that is better than the
+//! best by more than the margin is paid for the difference, in proportion.
+//!
+//! If nobody wins, the reward and the stakes return to who put them up.
 
 use std::collections::BTreeMap;
 
 use licensing::{split_amount, split_by_weights};
-use protocol::receipt::{Event, Phase, Purse, Rule, Standing, VoidReason};
-use protocol::record::{AssetKind, Attestation, Holder, SHARES_PER_ASSET};
+use protocol::receipt::{Event, Phase, Purse, Rule, Standing};
+use protocol::record::{AssetKind, Holder, Pay, SHARES_PER_ASSET};
 use protocol::report::Outcome;
 use protocol::{Address, Amount, Digest, ItemId, Score};
 
-use super::submit::miners_bond;
-use super::{Bounty, Submission};
-use crate::assets::{self, Asset};
+use super::forfeit::{self, pay};
+use super::{Bounty, Harm, Step, Submission};
+use crate::assets::{self, Asset, WeightsClaim};
 use crate::state::State;
 
-/// Ends a bounty without a ranking: everything returns, but the sponsor's bond
-/// if it is the sponsor's fault.
-pub(super) fn void(state: &mut State, id: ItemId, reason: VoidReason) {
-    let (bounty, _) = state.bounty(id).expect("a bounty that is void was posted");
-    let (sponsor, bond) = (bounty.sponsor, bounty.bond);
-    let submissions: Vec<Submission> = state.submissions(id).cloned().collect();
-    let bond_purse = Purse::SponsorBond(id);
-    if reason.is_sponsors_fault() {
-        let mut harmed = at_risk(state, &submissions);
-        forfeit(state, bond_purse, bond, &mut harmed);
-    } else {
-        state.pay_all(bond_purse, Purse::Account(sponsor), Rule::BondReturn);
-    }
-    return_stakes(state, id);
-    for submission in &submissions {
-        return_bond(state, submission);
-        refund_fee(state, submission);
-        if submission.standing.is_none() {
-            stand(state, submission.id, Standing::NoVerdict);
-        }
-    }
-    state.end(id, Phase::Void(reason));
-}
+/// Ranking, from the first submission on.
+pub(super) const FIRST: Step = Step::Rank {
+    next: 0,
+    best: None,
+    leader: None,
+    improved: 0,
+};
 
-/// What closing one submission after the other needs.
-struct Settlement {
+/// Ranks some submissions.
+pub(super) fn rank(
+    state: &mut State,
     id: ItemId,
-    bounty: Bounty,
-    /// The sponsor, and what is still at risk after the forfeits so far.
-    harmed: [(Address, Amount); 1],
-}
-
-/// Ranks, pays, registers.
-pub(super) fn settle(state: &mut State, id: ItemId) {
-    let (bounty, _) = state.bounty(id).expect("a bounty that settles was posted");
-    let bounty = bounty.clone();
-    let submissions: Vec<Submission> = state.submissions(id).cloned().collect();
-    let standings = rank(state, &bounty, &submissions);
-    let payees = agreeing_seats(state, id, &submissions);
-    let winner = submissions
-        .iter()
-        .zip(&standings)
-        .find(|(_, s)| **s == Standing::Won);
-    match winner {
-        Some((winner, _)) => {
-            state.pay_all(Purse::Reward(id), Purse::Account(winner.miner), Rule::Award);
-        }
-        None => return_stakes(state, id),
-    }
-    let sponsor = Purse::Account(bounty.sponsor);
-    let mut settlement = Settlement {
-        id,
-        harmed: [(bounty.sponsor, sponsors_risk(state, &bounty, &submissions))],
-        bounty,
+    next: u32,
+    mut best: Option<Score>,
+    mut leader: Option<u32>,
+    mut improved: u128,
+) {
+    let taken = state.take_submissions(id, next, 3);
+    let Some(&(last, _)) = taken.last() else {
+        return begin_pay(state, id, leader, improved);
     };
-    for ((submission, standing), payees) in submissions.iter().zip(&standings).zip(&payees) {
-        close(state, &mut settlement, submission, *standing, payees);
-    }
-    state.pay_all(Purse::SponsorBond(id), sponsor, Rule::BondReturn);
-    state.end(id, Phase::Settled);
-}
-
-/// How each submission stands, in the order of commitment.
-fn rank(state: &State, bounty: &Bounty, submissions: &[Submission]) -> Vec<Standing> {
-    let mut first_with: BTreeMap<Digest, ItemId> = BTreeMap::new();
-    let mut leader: Option<(usize, Score)> = None;
-    let mut standings = Vec::with_capacity(submissions.len());
-    for (place, submission) in submissions.iter().enumerate() {
-        standings.push(match (&submission.standing, &submission.verdict) {
-            (Some(standing), _) => *standing,
-            (None, None | Some(Outcome::Unavailable)) => Standing::NoVerdict,
-            (None, Some(Outcome::BadSeal { .. })) => Standing::BadSeal,
-            (None, Some(Outcome::Invalid { .. })) => Standing::Invalid,
-            (
-                None,
-                Some(Outcome::Scored {
-                    score,
-                    weights_digest,
-                    ..
-                }),
-            ) => {
-                // Weights are public once revealed: who registers them then is no earlier one.
-                let claim = state.tables.weights.get(weights_digest);
-                let registered = claim
-                    .filter(|claim| claim.order < submission.order())
-                    .map(|claim| claim.asset);
-                let first = || first_with.get(weights_digest).copied();
-                if let Some(earlier) = registered.or_else(first) {
-                    standings.push(Standing::Copied(earlier));
-                    continue;
-                }
-                first_with.insert(*weights_digest, submission.id);
-                let leads = match leader {
-                    None => *score >= bounty.posting.reserve,
-                    Some((_, best)) => score.beats(best, bounty.posting.margin),
-                };
-                if leads {
-                    leader = Some((place, *score));
-                }
-                Standing::Lost
-            }
+    let posting = &state.posted(id).0.posting;
+    let (rule, reserve, margin) = (posting.pay, posting.reserve, posting.margin);
+    for (place, submission) in &taken {
+        if submission.standing.is_some() {
+            continue;
+        }
+        let mut gain = 0;
+        let standing = match &submission.verdict {
+            None | Some(Outcome::Unavailable) => Standing::NoVerdict,
+            Some(Outcome::BadSeal { .. }) => Standing::BadSeal,
+            Some(Outcome::Invalid { .. }) => Standing::Invalid,
+            Some(Outcome::Scored {
+                score,
+                weights_digest,
+                ..
+            }) => match claim(state, submission, *weights_digest) {
+                Some(earlier) => Standing::Copied(earlier),
+                None => match rule {
+                    Pay::WinnerTakesAll => {
+                        let leads = match best {
+                            None => *score >= reserve,
+                            Some(best) => score.beats(best, margin),
+                        };
+                        if leads {
+                            (best, leader) = (Some(*score), Some(*place));
+                        }
+                        Standing::Lost
+                    }
+                    Pay::Steps => {
+                        let before = best.unwrap_or(reserve);
+                        if score.beats(before, margin) {
+                            gain = score.0.abs_diff(before.0);
+                            improved += u128::from(gain);
+                            best = Some(*score);
+                            Standing::Won
+                        } else {
+                            Standing::Lost
+                        }
+                    }
+                },
+            },
+        };
+        state.change_submission(id, *place, |submission| {
+            submission.standing = Some(standing);
+            submission.gain = gain;
         });
     }
-    if let Some((place, _)) = leader {
-        standings[place] = Standing::Won;
-    }
-    standings
-}
-
-/// What the sponsor has at risk beyond what the bonds of those who did not reveal made good.
-fn sponsors_risk(state: &State, bounty: &Bounty, submissions: &[Submission]) -> Amount {
-    let hidden = submissions
-        .iter()
-        .filter(|submission| submission.standing == Some(Standing::NotRevealed))
-        .count();
-    let bond = miners_bond(state, &bounty.posting).unwrap_or(Amount::ZERO);
-    let made_good = half(bond).checked_mul(hidden as u128);
-    let made_good = made_good.expect("the bonds were part of the supply");
-    bounty.bond.checked_sub(made_good).unwrap_or(Amount::ZERO)
-}
-
-/// For each submission, the seats whose word is the verdict. A batch names the
-/// revealed submissions in the order of commitment.
-fn agreeing_seats(state: &State, id: ItemId, submissions: &[Submission]) -> Vec<Vec<Address>> {
-    let batches: Vec<(Address, &[Attestation])> = state
-        .seats(id)
-        .filter_map(|(account, seat)| Some((account, seat.attestations.as_deref()?)))
-        .collect();
-    let mut place = 0;
-    let agreeing = |submission: &Submission| {
-        if submission.key.is_none() {
-            return Vec::new();
-        }
-        let right =
-            |batch: &[Attestation]| Some(&batch[place].outcome) == submission.verdict.as_ref();
-        let seats = batches.iter().filter(|(_, batch)| right(batch));
-        let seats = seats.map(|&(account, _)| account).collect();
-        place += 1;
-        seats
+    let step = Step::Rank {
+        next: last + 1,
+        best,
+        leader,
+        improved,
     };
-    submissions.iter().map(agreeing).collect()
+    state.set_step(id, step);
+}
+
+/// Claims weights for a submission, unless something earlier on the log has them.
+/// Weights are public once revealed: who claims them then is no earlier one.
+fn claim(state: &mut State, submission: &Submission, weights: Digest) -> Option<ItemId> {
+    let order = submission.order();
+    let there = state.tables.weights.get(&weights);
+    if let Some(earlier) = there.filter(|claim| claim.order < order) {
+        return Some(earlier.asset);
+    }
+    let asset = submission.id;
+    state
+        .tables
+        .weights
+        .put(weights, WeightsClaim { asset, order });
+    None
+}
+
+/// Who leads has won; what is paid by steps is worked out.
+fn begin_pay(state: &mut State, id: ItemId, leader: Option<u32>, improved: u128) {
+    if let Some(place) = leader {
+        state.change_submission(id, place, |submission| {
+            submission.standing = Some(Standing::Won);
+        });
+    }
+    let award = state.balance(Purse::Reward(id));
+    let mut left = 0;
+    if improved > 0 {
+        let floors = state
+            .submissions(id)
+            .filter(|submission| submission.gain > 0)
+            .map(|submission| step_part(award, submission, improved).base_units());
+        let paid: u128 = floors.sum();
+        left = u32::try_from(award.base_units() - paid).expect("below the number of steps");
+        let all = state.posted(id).1.submissions;
+        state.spend(all as usize / 16);
+    }
+    let harm = forfeit::harm(state, id);
+    let step = Step::Pay {
+        next: 0,
+        award,
+        improved,
+        left,
+        harm,
+    };
+    state.set_step(id, step);
+}
+
+/// A step's part of the award, rounded down.
+fn step_part(award: Amount, submission: &Submission, improved: u128) -> Amount {
+    award
+        .checked_ratio(u128::from(submission.gain), improved)
+        .expect("a step is at most all of them")
+}
+
+/// Pays some submissions' fees, bonds and awards to where their standings say,
+/// and registers their models.
+pub(super) fn pay_some(
+    state: &mut State,
+    id: ItemId,
+    next: u32,
+    award: Amount,
+    improved: u128,
+    mut left: u32,
+    harm: Harm,
+) {
+    let taken = state.take_submissions(id, next, 24);
+    let Some(&(last, _)) = taken.last() else {
+        let end = Phase::Settled;
+        // An award that nobody won is still there, and returns.
+        return match state.balance(Purse::Reward(id)).is_zero() {
+            true => state.end(id, end),
+            false => state.set_step(id, Step::Return { next: 0, end }),
+        };
+    };
+    for (place, submission) in &taken {
+        let standing = submission.standing.expect("all are ranked");
+        if standing == Standing::NotRevealed {
+            continue;
+        }
+        if standing == Standing::Won {
+            let part = match improved {
+                0 => award,
+                _ => {
+                    let more = u128::from(left > 0);
+                    left -= u32::from(left > 0);
+                    let part = step_part(award, submission, improved);
+                    part.checked_add(Amount::from_base_units(more))
+                        .expect("at most the award")
+                }
+            };
+            let miner = Purse::Account(submission.miner);
+            pay(state, Purse::Reward(id), miner, part, Rule::Award);
+        }
+        forfeit::make_good(state, id, &harm, submission);
+        close(state, id, *place, submission, standing);
+        forget_words(state, id, *place);
+    }
+    let step = Step::Pay {
+        next: last + 1,
+        award,
+        improved,
+        left,
+        harm,
+    };
+    state.set_step(id, step);
 }
 
 /// Pays a submission's fee and bond to where its standing says, and registers its model.
-fn close(
-    state: &mut State,
-    settlement: &mut Settlement,
-    submission: &Submission,
-    standing: Standing,
-    payees: &[Address],
-) {
-    let (id, bounty) = (settlement.id, &settlement.bounty);
-    if submission.standing.is_none() {
-        stand(state, submission.id, standing);
-    }
+fn close(state: &mut State, id: ItemId, place: u32, submission: &Submission, standing: Standing) {
+    state.events.push(Event::Ranked {
+        submission: submission.id,
+        standing,
+    });
     match standing {
-        Standing::NotRevealed => {}
+        Standing::NotRevealed => unreachable!("closed when the reveal ended"),
         Standing::NoVerdict => {
-            refund_fee(state, submission);
+            refund_fee(state, id, submission);
             return_bond(state, submission);
         }
         Standing::BadSeal => {
-            pay_committee(state, submission, payees);
-            let bond = Purse::MinerBond(submission.id);
-            forfeit(state, bond, state.balance(bond), &mut settlement.harmed);
+            pay_committee(state, id, place, submission);
+            forfeit::to_sponsor(state, id, Purse::MinerBond(submission.id));
         }
         Standing::Invalid | Standing::Copied(_) => {
-            pay_committee(state, submission, payees);
+            pay_committee(state, id, place, submission);
             return_bond(state, submission);
         }
-        Standing::Won => {
-            pay_committee(state, submission, payees);
+        Standing::Won | Standing::Lost => {
+            pay_committee(state, id, place, submission);
             return_bond(state, submission);
-            let holders = winners_holders(state, id, bounty, submission.miner);
+            let bounty = state.posted(id).0.clone();
+            let holders = match standing {
+                Standing::Won => awarded_holders(state, id, &bounty, submission),
+                _ => vec![Holder {
+                    account: submission.miner,
+                    shares: SHARES_PER_ASSET,
+                }],
+            };
             register(state, id, bounty, submission, &holders);
-        }
-        Standing::Lost => {
-            pay_committee(state, submission, payees);
-            return_bond(state, submission);
-            let whole = [Holder {
-                account: submission.miner,
-                shares: SHARES_PER_ASSET,
-            }];
-            register(state, id, bounty, submission, &whole);
         }
     }
 }
 
 /// Notes how a submission stands.
-pub(super) fn stand(state: &mut State, submission: ItemId, standing: Standing) {
-    let place = *state
-        .tables
-        .submission_index
-        .get(&submission)
-        .expect("it was committed");
-    state
-        .tables
-        .submissions
-        .update(&place, |row| row.standing = Some(standing));
+pub(super) fn stand(state: &mut State, id: ItemId, place: u32, standing: Standing) {
+    let submission = state.tables.submissions.get(&(id, place));
+    let submission = submission.expect("it was committed").id;
+    state.change_submission(id, place, |row| row.standing = Some(standing));
     state.events.push(Event::Ranked {
         submission,
         standing,
@@ -229,39 +254,72 @@ pub(super) fn stand(state: &mut State, submission: ItemId, standing: Standing) {
 
 /// Divides the fee evenly among the seats whose word is the verdict; what does
 /// not divide goes to the first of them.
-fn pay_committee(state: &mut State, submission: &Submission, payees: &[Address]) {
+fn pay_committee(state: &mut State, id: ItemId, place: u32, submission: &Submission) {
+    let payees: Vec<Address> = state
+        .words(id, place)
+        .filter(|(_, word)| Some(*word) == submission.verdict.as_ref())
+        .map(|(account, _)| account)
+        .filter(|account| {
+            let seat = state.tables.seats.get(&(id, *account));
+            seat.is_some_and(|seat| !seat.failed)
+        })
+        .collect();
     let purse = Purse::EvaluationFee(submission.id);
     let parts = split_amount(state.balance(purse), &vec![1; payees.len()])
         .expect("a verdict has a quorum behind it");
-    for (&account, part) in payees.iter().zip(parts) {
-        pay(
-            state,
-            purse,
-            Purse::Account(account),
-            part,
-            Rule::EvaluationPay,
-        );
+    for (account, part) in payees.into_iter().zip(parts) {
+        let account = Purse::Account(account);
+        pay(state, purse, account, part, Rule::EvaluationPay);
     }
 }
 
-/// The winner's, the sponsor's and the backers' shares, by account.
-fn winners_holders(state: &State, id: ItemId, bounty: &Bounty, miner: Address) -> Vec<Holder> {
+/// What the seats said of a submission is not needed any more.
+pub(super) fn forget_words(state: &mut State, id: ItemId, place: u32) {
+    let seats: Vec<Address> = state.words(id, place).map(|(account, _)| account).collect();
+    for account in seats {
+        state.tables.words.remove(&(id, place, account));
+    }
+}
+
+/// The miner's, the sponsor's and the backers' shares of an awarded model, by account.
+///
+/// Parents that the bounty does not name take from the miner's shares alone: what
+/// sponsor and backers hold is enlarged so that it brings what it would bring
+/// without those parents.
+pub fn awarded_holders(
+    state: &State,
+    id: ItemId,
+    bounty: &Bounty,
+    submission: &Submission,
+) -> Vec<Holder> {
     let split = &bounty.posting.split;
+    let others = enlarged(
+        SHARES_PER_ASSET - split.miner,
+        submission.named_rest,
+        submission.stack.rest_billionths(),
+    );
     let mut shares: BTreeMap<Address, u32> = BTreeMap::new();
-    let mut give = |account, part: u32| *shares.entry(account).or_default() += part;
-    give(miner, split.miner);
-    give(bounty.sponsor, split.sponsor);
-    let stakes: Vec<u128> = state
-        .backings(id)
-        .map(|backing| backing.amount.base_units())
-        .collect();
-    if stakes.is_empty() {
-        give(bounty.sponsor, split.backers);
-    } else {
-        let parts = split_by_weights(u128::from(split.backers), &stakes)
-            .expect("every backer staked above zero");
-        for (backing, part) in state.backings(id).zip(parts) {
-            give(backing.account, part as u32);
+    let mut give = |account, part: u128| {
+        let part = u32::try_from(part).expect("at most all shares");
+        *shares.entry(account).or_default() += part;
+    };
+    give(submission.miner, u128::from(SHARES_PER_ASSET - others));
+    if others > 0 {
+        let weights = [u128::from(split.sponsor), u128::from(split.backers)];
+        let parts = split_by_weights(u128::from(others), &weights).expect("the others have a part");
+        let stakes: Vec<u128> = state
+            .backings(id)
+            .map(|backing| backing.amount.base_units())
+            .collect();
+        give(bounty.sponsor, parts[0]);
+        if stakes.is_empty() {
+            give(bounty.sponsor, parts[1]);
+        } else {
+            let backed =
+                split_by_weights(parts[1], &stakes).expect("every backer staked above zero");
+            for (backing, part) in state.backings(id).zip(backed) {
+                give(backing.account, part);
+            }
         }
     }
     let held = shares.into_iter().filter(|&(_, shares)| shares > 0);
@@ -269,10 +327,27 @@ fn winners_holders(state: &State, id: ItemId, bounty: &Bounty, miner: Address) -
         .collect()
 }
 
+/// `others × named_rest / rest`, rounded up, and at most all shares.
+fn enlarged(others: u32, named_rest: u64, rest: u64) -> u32 {
+    if others == 0 || named_rest == rest {
+        return others;
+    }
+    let product = u128::from(others) * u128::from(named_rest);
+    let enlarged = product.div_ceil(u128::from(rest));
+    u32::try_from(enlarged).map_or(SHARES_PER_ASSET, |shares| shares.min(SHARES_PER_ASSET))
+}
+
+/// Whether the miner's part can pay the parents that the bounty does not name:
+/// what they take of an income is at most what the miner would get of it.
+pub(super) fn miner_can_pay(miner: u32, named_rest: u64, rest: u64) -> bool {
+    let whole = u128::from(SHARES_PER_ASSET);
+    u128::from(named_rest - rest) * whole <= u128::from(named_rest) * u128::from(miner)
+}
+
 fn register(
     state: &mut State,
     id: ItemId,
-    bounty: &Bounty,
+    bounty: Bounty,
     submission: &Submission,
     holders: &[Holder],
 ) {
@@ -284,9 +359,10 @@ fn register(
         name: submission.name.clone(),
         maker: submission.miner,
         blob: submission.sealed.ciphertext,
+        key: submission.key,
         weights_digest: Some(*weights_digest),
         bounty: Some(id),
-        terms: bounty.terms.clone(),
+        terms: bounty.terms,
         parents: submission.parents.clone(),
         stack: submission.stack.clone(),
         order: submission.order(),
@@ -294,89 +370,17 @@ fn register(
     assets::insert(state, submission.id, asset, holders);
 }
 
-/// Gives the reward back to the sponsor and the stakes to the backers.
-fn return_stakes(state: &mut State, id: ItemId) {
-    let (bounty, _) = state.bounty(id).expect("a bounty that ends was posted");
-    let (sponsor, reward) = (bounty.sponsor, bounty.posting.reward);
-    let backings: Vec<_> = state.backings(id).collect();
-    pay(
-        state,
-        Purse::Reward(id),
-        Purse::Account(sponsor),
-        reward,
-        Rule::Refund,
-    );
-    for backing in backings {
-        let to = Purse::Account(backing.account);
-        pay(state, Purse::Reward(id), to, backing.amount, Rule::Refund);
-    }
+/// Gives a submission's fee back to who paid it.
+pub(super) fn refund_fee(state: &mut State, id: ItemId, submission: &Submission) {
+    let payer = match submission.prepaid {
+        true => state.posted(id).0.sponsor,
+        false => submission.miner,
+    };
+    let fee = Purse::EvaluationFee(submission.id);
+    state.pay_all(fee, Purse::Account(payer), Rule::Refund);
 }
 
-/// Gives a submission's fee back to its miner.
-pub(super) fn refund_fee(state: &mut State, submission: &Submission) {
-    let miner = Purse::Account(submission.miner);
-    state.pay_all(Purse::EvaluationFee(submission.id), miner, Rule::Refund);
-}
-
-fn return_bond(state: &mut State, submission: &Submission) {
+pub(super) fn return_bond(state: &mut State, submission: &Submission) {
     let miner = Purse::Account(submission.miner);
     state.pay_all(Purse::MinerBond(submission.id), miner, Rule::BondReturn);
-}
-
-/// What each miner has at risk: bond and fee.
-pub(super) fn at_risk(state: &State, submissions: &[Submission]) -> Vec<(Address, Amount)> {
-    let risk = |submission: &Submission| {
-        let bond = state.balance(Purse::MinerBond(submission.id));
-        let fee = state.balance(Purse::EvaluationFee(submission.id));
-        let both = bond.checked_add(fee).expect("both are part of the supply");
-        (submission.miner, both)
-    };
-    submissions.iter().map(risk).collect()
-}
-
-/// The half of a forfeit that is shared, rounded down.
-fn half(amount: Amount) -> Amount {
-    Amount::from_base_units(amount.base_units() / 2)
-}
-
-/// Takes `amount` from a purse as the module's head says; what is made good is
-/// no longer at risk.
-pub(super) fn forfeit(
-    state: &mut State,
-    from: Purse,
-    amount: Amount,
-    harmed: &mut [(Address, Amount)],
-) {
-    let harmed: Vec<_> = harmed
-        .iter_mut()
-        .filter(|(_, risk)| !risk.is_zero())
-        .collect();
-    let risks: Vec<u128> = harmed.iter().map(|(_, risk)| risk.base_units()).collect();
-    let risk_sum = risks
-        .iter()
-        .try_fold(0u128, |sum, &risk| sum.checked_add(risk));
-    let risk_sum = Amount::from_base_units(risk_sum.expect("part of the supply"));
-    let shared = half(amount).min(risk_sum);
-    if !shared.is_zero() {
-        let parts = split_amount(shared, &risks).expect("no risk of zero is left");
-        for ((account, risk), part) in harmed.into_iter().zip(parts) {
-            *risk = risk.checked_sub(part).expect("at most all risk is shared");
-            pay(
-                state,
-                from,
-                Purse::Account(*account),
-                part,
-                Rule::ForfeitShared,
-            );
-        }
-    }
-    let burned = amount.checked_sub(shared).expect("at most half is shared");
-    pay(state, from, Purse::Burned, burned, Rule::ForfeitBurned);
-}
-
-/// Pays what the rules have put aside; that it is there is an invariant.
-fn pay(state: &mut State, from: Purse, to: Purse, amount: Amount, rule: Rule) {
-    state
-        .pay(from, to, amount, rule)
-        .expect("the rules put it aside");
 }

@@ -7,7 +7,7 @@ use protocol::seal::{SealKey, SealScope, seal_digest};
 use protocol::{Address, Amount, ItemId};
 
 use super::post::part;
-use super::{SUBMISSIONS_MAX, Submission, settle};
+use super::{SUBMISSIONS_MAX, Submission, clock, settle, void};
 use crate::assets::{check_parents, stack_of};
 use crate::rejection::Rejection;
 use crate::state::State;
@@ -33,30 +33,43 @@ pub(crate) fn commit(
     }
     let posting = &bounty.posting;
     check_parents(&body.parents)?;
-    let optional = |parent: &ItemId| {
-        posting
-            .parents
-            .iter()
-            .any(|named| named.asset == *parent && !named.required)
-    };
-    if let Some(&other) = body.parents.iter().find(|parent| !optional(parent)) {
-        return Err(Rejection::ParentNotNamed(other));
-    }
-    let required = posting
+    let required: Vec<ItemId> = posting
         .parents
         .iter()
         .filter(|named| named.required)
-        .map(|named| named.asset);
-    let mut parents: Vec<ItemId> = required.chain(body.parents.iter().copied()).collect();
+        .map(|named| named.asset)
+        .collect();
+    if let Some(&twice) = body.parents.iter().find(|parent| required.contains(parent)) {
+        return Err(Rejection::ParentRequired(twice));
+    }
+    let mut parents = required;
+    parents.extend(&body.parents);
     parents.sort_unstable();
+    check_parents(&parents)?;
     let stack = stack_of(state, &parents, &bounty.terms)?;
+    let is_named = |parent: &ItemId| posting.parents.iter().any(|named| named.asset == *parent);
+    let named: Vec<ItemId> = parents.iter().copied().filter(is_named).collect();
+    let named_rest = stack_of(state, &named, &bounty.terms)?.rest_billionths();
+    let rest = stack.rest_billionths();
+    if !settle::miner_can_pay(posting.split.miner, named_rest, rest) {
+        return Err(Rejection::UnnamedParents {
+            billionths: named_rest - rest,
+        });
+    }
     let fee = posting.evaluation_fee;
     let bond = miners_bond(state, posting).ok_or(Rejection::Overflow)?;
     let order = state.order();
 
+    let prepaid = place < posting.prepaid;
     let miner = Purse::Account(tx.signer);
-    state.pay(miner, Purse::EvaluationFee(tx.id), fee, Rule::EvaluationFee)?;
+    let payer = if prepaid {
+        Purse::PrepaidFees(id)
+    } else {
+        miner
+    };
+    state.pay(payer, Purse::EvaluationFee(tx.id), fee, Rule::EvaluationFee)?;
     state.pay(miner, Purse::MinerBond(tx.id), bond, Rule::Bond)?;
+    state.lock_deposit(tx)?;
     let submission = Submission {
         id: tx.id,
         miner: tx.signer,
@@ -64,11 +77,14 @@ pub(crate) fn commit(
         sealed: body.sealed,
         parents,
         stack,
+        named_rest,
+        prepaid,
         height: order.height,
         place: order.place,
         key: None,
         verdict: None,
         standing: None,
+        gain: 0,
     };
     state.tables.submissions.put((id, place), submission);
     state.tables.submission_index.put(tx.id, (id, place));
@@ -115,7 +131,8 @@ pub(crate) fn reveal_test_set(
     let key = *key.as_bytes();
     state.change_progress(id, |progress| progress.test_key = Some(key));
     if phase == Phase::Open {
-        settle::void(state, id, VoidReason::KeyLeaked);
+        void::begin(state, id, VoidReason::KeyLeaked);
+        clock::go_on(state, id);
     }
     Ok(())
 }

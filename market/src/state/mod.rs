@@ -27,8 +27,9 @@ use tree::{LeafChange, Tree};
 
 pub use tables::{Clock, Network};
 
-/// The most bounties that one block's clock moves on; the rest wait for the next.
-pub const DUE_PER_BLOCK: usize = 64;
+/// How much due work one block does: about so many rows are read and written for
+/// it. What does not fit goes on in the next block.
+pub const WORK_PER_BLOCK: u32 = 4_000;
 
 /// The whole state of a network.
 pub struct State {
@@ -39,6 +40,8 @@ pub struct State {
     pub(crate) moves: Vec<Move>,
     pub(crate) events: Vec<Event>,
     receipts: Vec<Receipt>,
+    /// How much due work this block may still do.
+    work_left: u32,
 }
 
 /// What a block came to.
@@ -139,6 +142,7 @@ impl State {
         let clock = Clock {
             height: 0,
             time_ms: genesis.time_ms,
+            parent: record.id,
             receipts_root: receipts_root(&[]),
         };
         state.tables.clock.put((), clock);
@@ -179,6 +183,7 @@ impl State {
             moves: Vec::new(),
             events: Vec::new(),
             receipts: Vec::new(),
+            work_left: WORK_PER_BLOCK,
         }
     }
 
@@ -242,11 +247,10 @@ impl State {
 
     /// When the clock next has work to do.
     pub fn next_deadline_ms(&self) -> Option<u64> {
-        self.tables
-            .due
-            .iter()
-            .next()
-            .map(|(&(time_ms, _), ())| time_ms)
+        let drawn_next = self.tables.draws.iter().next().map(|_| self.time_ms() + 1);
+        let due = self.tables.due.iter().next();
+        let due = due.map(|(&(time_ms, _), ())| time_ms);
+        drawn_next.into_iter().chain(due).min()
     }
 
     /// Whether a record may be included in a block at `block_time_ms`.
@@ -257,35 +261,74 @@ impl State {
         crate::accounts::admit(self, tx, block_time_ms)
     }
 
-    /// Begins a block: moves the clock, and every bounty whose deadline has passed,
-    /// up to [`DUE_PER_BLOCK`].
+    /// Begins a block: moves the clock, and does the work that is due, as far as
+    /// [`WORK_PER_BLOCK`] goes. `parent` is the id of the block before (the genesis
+    /// item's for the first): it seeds the block's draws.
     ///
     /// # Panics
     /// If the block is not the next one, or not later than the last: the shell
     /// checks headers before they come here.
-    pub fn begin_block(&mut self, height: u64, time_ms: u64) {
+    pub fn begin_block(&mut self, height: u64, time_ms: u64, parent: ItemId) {
         assert_eq!(height, self.height() + 1, "heights have no gaps");
         assert!(time_ms > self.time_ms(), "block time rises strictly");
         debug_assert!(self.receipts.is_empty(), "the last block was not ended");
         self.tables.clock.update(&(), |clock| {
             clock.height = height;
             clock.time_ms = time_ms;
+            clock.parent = parent;
         });
         self.keep();
-        let due: Vec<(u64, ItemId)> = self
+        self.work_left = WORK_PER_BLOCK;
+        let draws: Vec<(ItemId, ItemId)> = self.tables.draws.iter().map(|(&key, _)| key).collect();
+        for (asset, record) in draws {
+            if self.work_left == 0 {
+                return;
+            }
+            crate::royalties::draw_holder(self, record, asset);
+            self.finish(Cause::Distribution(asset));
+        }
+        let mut done = std::collections::BTreeSet::new();
+        while let Some((due_ms, bounty)) = self.next_due(time_ms, &done) {
+            if self.work_left == 0 {
+                return;
+            }
+            done.insert(bounty);
+            self.tables.due.remove(&(due_ms, bounty));
+            crate::bounty::work(self, bounty);
+            self.finish(Cause::Deadline(bounty));
+        }
+    }
+
+    /// The first due work that this block has not done yet.
+    fn next_due(
+        &self,
+        time_ms: u64,
+        done: &std::collections::BTreeSet<ItemId>,
+    ) -> Option<(u64, ItemId)> {
+        let due = self
             .tables
             .due
             .range(..=(time_ms, ItemId([u8::MAX; 32])))
-            .take(DUE_PER_BLOCK)
-            .map(|(&key, ())| key)
-            .collect();
-        for (deadline_ms, bounty) in due {
-            self.tables.due.remove(&(deadline_ms, bounty));
-            crate::bounty::deadline(self, bounty);
-            self.keep();
-            let receipt = self.take_receipt(Cause::Deadline(bounty), None);
-            self.receipts.push(receipt);
-        }
+            .map(|(&key, ())| key);
+        due.into_iter().find(|(_, bounty)| !done.contains(bounty))
+    }
+
+    /// Keeps a piece of due work, with its receipt.
+    fn finish(&mut self, cause: Cause) {
+        self.keep();
+        let receipt = self.take_receipt(cause, None);
+        self.receipts.push(receipt);
+    }
+
+    /// Counts work of the clock against the block's budget.
+    pub(crate) fn spend(&mut self, rows: usize) {
+        let rows = u32::try_from(rows).unwrap_or(u32::MAX);
+        self.work_left = self.work_left.saturating_sub(rows);
+    }
+
+    /// How many rows the block may still read and write for due work.
+    pub(crate) fn budget(&self) -> u32 {
+        self.work_left
     }
 
     /// Applies a record. Gives the [`Rejection`] of a rule, if one rejects it:
@@ -320,6 +363,7 @@ impl State {
         self.tables
             .clock
             .update(&(), |clock| clock.time_ms = time_ms);
+        self.work_left = WORK_PER_BLOCK;
         let tried = crate::accounts::charge(self, tx).map(|()| {
             let rejected = self.rule(tx);
             (
@@ -383,6 +427,7 @@ fn check_parameters(parameters: &Parameters) -> Result<(), GenesisError> {
     let parts = [
         ("sponsor_bond_ppm", parameters.sponsor_bond_ppm),
         ("miner_bond_ppm", parameters.miner_bond_ppm),
+        ("seat_stake_ppm", parameters.seat_stake_ppm),
         ("silent_forfeit_ppm", parameters.silent_forfeit_ppm),
         ("unrevealed_forfeit_ppm", parameters.unrevealed_forfeit_ppm),
     ];
@@ -399,6 +444,15 @@ fn check_parameters(parameters: &Parameters) -> Result<(), GenesisError> {
     }
     if parameters.phase_max_ms > 100 * 366 * 24 * 3_600_000 {
         return Err(GenesisError::Parameter("phase_max_ms", "at most a century"));
+    }
+    if !crate::evaluators::PANEL_SIZES.contains(&parameters.committee_min) {
+        return Err(GenesisError::Parameter("committee_min", "5, 3 or 1"));
+    }
+    if parameters.late_ms == 0 {
+        return Err(GenesisError::Parameter("late_ms", "above zero"));
+    }
+    if parameters.retention_ms > 100 * 366 * 24 * 3_600_000 {
+        return Err(GenesisError::Parameter("retention_ms", "at most a century"));
     }
     if parameters.block_bytes_max < 1 << 16 {
         return Err(GenesisError::Parameter(

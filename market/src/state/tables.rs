@@ -3,13 +3,14 @@
 use borsh::{BorshDeserialize, BorshSerialize};
 use protocol::receipt::Purse;
 use protocol::record::Parameters;
+use protocol::report::Outcome;
 use protocol::{Address, Amount, Digest, ItemId, NetworkId};
 
 use super::Change;
 use super::table::{AnyTable, Entry, Table};
 use crate::accounts::Account;
 use crate::assets::{Asset, WeightsClaim};
-use crate::bounty::{Backing, Bounty, Progress, Seat, Submission};
+use crate::bounty::{Backing, Bounty, Check, Progress, Seat, Submission};
 use crate::evaluators::Evaluator;
 use crate::ledger::Totals;
 use crate::licenses::License;
@@ -37,6 +38,8 @@ pub struct Clock {
     pub height: u64,
     /// Milliseconds since 1970.
     pub time_ms: u64,
+    /// The id of the block before it, which its draws are seeded by.
+    pub parent: ItemId,
     /// The root of its receipts, so that the state's root proves them too.
     pub receipts_root: Digest,
 }
@@ -72,6 +75,9 @@ entry!(SubmissionEntry, 14, (ItemId, u32) => Submission);
 entry!(SubmissionIndexEntry, 15, ItemId => (ItemId, u32));
 entry!(SeatEntry, 16, (ItemId, Address) => Seat);
 entry!(DueEntry, 17, (u64, ItemId) => ());
+entry!(CheckEntry, 18, (ItemId, Address) => Check);
+entry!(WordEntry, 19, (ItemId, u32, Address) => Outcome);
+entry!(DrawEntry, 20, (ItemId, ItemId) => Amount);
 
 /// All tables.
 #[derive(Default)]
@@ -95,10 +101,16 @@ pub(crate) struct Tables {
     pub(crate) seats: Table<SeatEntry>,
     /// Deadlines in order of time: at most one for each bounty.
     pub(crate) due: Table<DueEntry>,
+    /// Seats that check the test set.
+    pub(crate) checks: Table<CheckEntry>,
+    /// What seats said of submissions, by bounty, place of the submission, and seat.
+    pub(crate) words: Table<WordEntry>,
+    /// Incomes that one holder is to be drawn for, by asset and record.
+    pub(crate) draws: Table<DrawEntry>,
 }
 
 impl Tables {
-    pub(super) fn all(&self) -> [&dyn AnyTable; 18] {
+    pub(super) fn all(&self) -> [&dyn AnyTable; 21] {
         [
             &self.network,
             &self.clock,
@@ -118,10 +130,13 @@ impl Tables {
             &self.submission_index,
             &self.seats,
             &self.due,
+            &self.checks,
+            &self.words,
+            &self.draws,
         ]
     }
 
-    fn all_mut(&mut self) -> [&mut dyn AnyTable; 18] {
+    fn all_mut(&mut self) -> [&mut dyn AnyTable; 21] {
         [
             &mut self.network,
             &mut self.clock,
@@ -141,6 +156,9 @@ impl Tables {
             &mut self.submission_index,
             &mut self.seats,
             &mut self.due,
+            &mut self.checks,
+            &mut self.words,
+            &mut self.draws,
         ]
     }
 

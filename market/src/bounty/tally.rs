@@ -1,0 +1,185 @@
+//! The end of a round of scoring: who failed, and what a quorum agrees on.
+//!
+//! Words that agree to the last bit count together. A word of `unavailable` is
+//! none: its submission is asked for again. Words that differ are not decided by
+//! the panel's majority: every evaluator is asked.
+
+use protocol::receipt::{Event, Panel, Phase, VoidReason};
+use protocol::record::ATTESTATIONS_PER_PART;
+use protocol::report::Outcome;
+use protocol::{Address, ItemId};
+
+use super::{Seat, Step, Submission, forfeit, panel, void};
+use crate::evaluators::quorum;
+use crate::state::State;
+
+/// Counting, from the first submission on.
+pub(super) const FIRST: Step = Step::Tally {
+    next: 0,
+    short: 0,
+    differing: 0,
+};
+
+/// Parts of a batch that holds so many attestations.
+pub(super) fn parts_of(attestations: usize) -> u32 {
+    u32::try_from(attestations.div_ceil(ATTESTATIONS_PER_PART)).expect("a batch has few parts")
+}
+
+/// Ends a round: who was asked and gave no whole batch fails, and counting begins.
+pub(super) fn begin(state: &mut State, id: ItemId) {
+    let whole = parts_of(state.undecided(id).count());
+    let asked: Vec<(Address, Seat)> = state
+        .seats(id)
+        .filter(|(_, seat)| seat.asked)
+        .map(|(account, seat)| (account, seat.clone()))
+        .collect();
+    for (account, seat) in asked {
+        let gave = seat.parts == whole;
+        if !gave {
+            let had_committed = seat.commitment.is_some();
+            forfeit::fail_seat(state, id, Panel::Score, account, had_committed);
+        }
+        state.tables.seats.update(&(id, account), |seat| {
+            seat.asked = false;
+            seat.failed |= !gave;
+            seat.given |= gave;
+        });
+    }
+    state.set_step(id, FIRST);
+}
+
+/// Counts the words on some submissions.
+pub(super) fn go_on(state: &mut State, id: ItemId, next: u32, short: u32, differing: u32) {
+    let (mut short, mut differing) = (short, differing);
+    let seats: Vec<(Address, bool)> = state
+        .seats(id)
+        .map(|(account, seat)| (account, seat.failed))
+        .collect();
+    let failed = |account: Address| {
+        seats
+            .iter()
+            .any(|&(seat, failed)| seat == account && failed)
+    };
+    let rows = 2 + seats.len() / 4;
+    let taken = state.take_submissions(id, next, rows);
+    let Some(&(last, _)) = taken.last() else {
+        return end(state, id, short, differing);
+    };
+    for (place, submission) in &taken {
+        if submission.key.is_none() || submission.verdict.is_some() {
+            continue;
+        }
+        let words: Vec<(Address, Outcome)> = state
+            .words(id, *place)
+            .filter(|(account, _)| !failed(*account))
+            .map(|(account, outcome)| (account, outcome.clone()))
+            .collect();
+        match count(state, id, *place, submission, &words) {
+            Count::Decided => continue,
+            Count::Short => short += 1,
+            Count::Differing => differing += 1,
+        }
+        // Who could not look at it may do so now.
+        for (account, word) in words {
+            if word == Outcome::Unavailable {
+                let key = (id, account);
+                state.tables.seats.update(&key, |seat| seat.asked = true);
+            }
+        }
+    }
+    let step = Step::Tally {
+        next: last + 1,
+        short,
+        differing,
+    };
+    state.set_step(id, step);
+}
+
+enum Count {
+    Decided,
+    Short,
+    Differing,
+}
+
+/// Counts the words on one submission, and notes a verdict.
+fn count(
+    state: &mut State,
+    id: ItemId,
+    place: u32,
+    submission: &Submission,
+    words: &[(Address, Outcome)],
+) -> Count {
+    let progress = state.posted(id).1.panel;
+    let said: Vec<&(Address, Outcome)> = words
+        .iter()
+        .filter(|(_, word)| *word != Outcome::Unavailable)
+        .collect();
+    let agreeing =
+        |outcome: &Outcome| said.iter().filter(|(_, other)| other == outcome).count() as u32;
+    let differ = said.iter().any(|(_, word)| *word != said[0].1);
+    let needed = quorum(progress.seats);
+    let verdict = said
+        .iter()
+        .map(|(_, word)| word)
+        .find(|word| needed > 0 && agreeing(word) >= needed)
+        .filter(|_| !differ || progress.all);
+    let Some(verdict) = verdict else {
+        return if differ {
+            Count::Differing
+        } else {
+            Count::Short
+        };
+    };
+    state.events.push(Event::Verdict {
+        submission: submission.id,
+        agreeing: agreeing(verdict),
+        dissenting: said
+            .iter()
+            .filter(|(_, word)| word != verdict)
+            .map(|&&(account, _)| account)
+            .collect(),
+        outcome: Some(verdict.clone()),
+    });
+    let verdict = Some(verdict.clone());
+    state.change_submission(id, place, |submission| submission.verdict = verdict);
+    Count::Decided
+}
+
+/// All are counted: another round, or the end of scoring.
+fn end(state: &mut State, id: ItemId, short: u32, differing: u32) {
+    let (bounty, progress) = state.posted(id);
+    let (panel, challenge_ms) = (progress.panel, bounty.posting.schedule.challenge_ms);
+    if !panel.all {
+        if short > 0 && panel::draw_again(state, id) {
+            return ask_again(state, id);
+        }
+        let given = state
+            .seats(id)
+            .filter(|(_, seat)| seat.given && !seat.failed)
+            .count() as u32;
+        if panel.seats == 0 || given < quorum(panel.seats) {
+            return void::begin(state, id, VoidReason::NoQuorum);
+        }
+        if differing > 0 {
+            ask_again(state, id);
+            return panel::next_block(state, id, Step::SeatAll);
+        }
+    }
+    state.enter(id, Phase::Challenge, challenge_ms);
+}
+
+/// Those seats that are asked again begin anew.
+fn ask_again(state: &mut State, id: ItemId) {
+    let asked: Vec<Address> = state
+        .seats(id)
+        .filter(|(_, seat)| seat.asked)
+        .map(|(account, _)| account)
+        .collect();
+    for account in asked {
+        state.tables.seats.update(&(id, account), |seat| {
+            seat.commitment = None;
+            seat.parts = 0;
+            seat.asked = !seat.failed;
+        });
+    }
+}
