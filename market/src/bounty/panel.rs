@@ -231,5 +231,5 @@ pub(super) fn draw_again(state: &mut State, id: ItemId) -> bool {
 /// Leaves a step for the next block, whose draws are seeded by the id of this one.
 pub(super) fn next_block(state: &mut State, id: ItemId, step: Step) {
     state.set_step(id, step);
-    state.tables.due.put((state.time_ms() + 1, id), ());
+    state.tables.due.put((state.time_ms(), id), ());
 }
