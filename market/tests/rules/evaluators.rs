@@ -1,7 +1,7 @@
 //! Stakes, seats, batches: who agrees, who dissents, who is silent.
 
 use protocol::ItemId;
-use protocol::receipt::Phase;
+use protocol::receipt::{Phase, Standing};
 use protocol::record::*;
 use protocol::report::{Outcome, TestOutcome};
 
@@ -332,6 +332,45 @@ fn a_failed_seat_pays_even_when_the_quorum_holds() {
              miner-1 +10125, reward -10000, sponsor +2000",
         ],
     );
+}
+
+/// Who agreed on one submission and then fails over another leaves a verdict that
+/// nobody is paid for: the fee returns to who paid it.
+#[test]
+fn a_verdict_stands_though_the_seats_behind_it_fail_later() {
+    // Three silent seats forfeit 50 each, and 75 of it are shared by risk: 130 and
+    // 130, or, if the sponsor paid the first fee, 100 and 130.
+    for (prepaid, sponsor, first, second) in [
+        (0, -10_000, 10_000 + 37, -30 + 37),
+        (1, -10_000, 10_000 + 32, -30 + 42),
+    ] {
+        let mut world = World::with(parameters(), &["eve-6"]);
+        world.evaluators(3);
+        let bounty = world.post(|p| p.prepaid = prepaid);
+        let seen = world.commit("miner-1", bounty, "seen");
+        let unseen = world.commit("miner-2", bounty, "unseen");
+        world.bring_to_score(bounty);
+        for who in ["eve-4", "eve-5", "eve-6"] {
+            world.must(who, join(10_000));
+        }
+        world.round(bounty, |_, label| match label {
+            "seen" => Some(scored(600, "seen")),
+            _ => Some(Outcome::Unavailable),
+        });
+        // All three are silent when they are asked again; three others take their place.
+        world.round(bounty, |_, _| None);
+        assert_eq!(world.asked(bounty), ["eve-4", "eve-5", "eve-6"]);
+        world.round(bounty, |_, label| Some(scored(550, label)));
+        assert_eq!(world.phase(bounty), Phase::Challenge);
+        world.skip(bounty);
+        let standings = [seen, unseen].map(|id| world.standing(id));
+        assert_eq!(standings, [Some(Standing::Won), Some(Standing::Lost)]);
+        let gains = ["sponsor", "miner-1", "miner-2"].map(|who| world.gain(who));
+        assert_eq!(gains, [sponsor, first, second]);
+        let seats = ["eve-1", "eve-2", "eve-3", "eve-4", "eve-5", "eve-6"];
+        let gains = seats.map(|who| world.gain(who));
+        assert_eq!(gains, [-50, -50, -50, 10, 10, 10]);
+    }
 }
 
 #[test]
