@@ -3,8 +3,8 @@
 //!
 //! Everybody is real: 10,000 miners sign, five evaluators commit and reveal batches
 //! of 20 parts. The log is made by a chain in a folder, exported, and replayed with
-//! every signature checked. Then the rules alone are timed, block by block, over the
-//! records of that log: the clock's work, the records, the roots.
+//! every signature checked. Then the rules alone are timed, in processor time,
+//! block by block, over the records of that log: the clock's work, the records, the roots.
 
 #![allow(clippy::disallowed_methods)] // A bench reads the clock.
 
@@ -335,15 +335,35 @@ fn play(dir: &std::path::Path) -> (Market, ItemId) {
     (market, bounty)
 }
 
-/// The slowest parts of a block.
-#[derive(Default)]
-struct Worst {
-    all: Duration,
+/// One block's time in the rules.
+#[derive(Clone, Copy, Default)]
+struct Times {
     clock: Duration,
     records: Duration,
     roots: Duration,
+}
+
+impl Times {
+    fn all(&self) -> Duration {
+        self.clock + self.records + self.roots
+    }
+}
+
+/// The slowest block, and what it did.
+#[derive(Default)]
+struct Worst {
+    times: Times,
+    what: String,
     blocks: usize,
     working: usize,
+}
+
+/// What this thread has used of a processor: what else the machine does is not counted.
+fn used() -> Duration {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    let seconds = u64::try_from(now.tv_sec).expect("time runs forwards");
+    let nanos = u32::try_from(now.tv_nsec).expect("below a second");
+    Duration::new(seconds, nanos)
 }
 
 /// Times the rules alone over a log.
@@ -375,20 +395,28 @@ fn rules(log: &[u8]) -> (State, Worst) {
     };
     for (header, records) in blocks {
         let header = header.header;
-        let begin = Instant::now();
+        let begin = used();
         state.begin_block(header.height, header.time_ms, header.parent);
-        let clock = begin.elapsed();
+        let clock = used();
         for record in &records {
             state.apply(record).expect("it is on the log");
         }
-        let applied = begin.elapsed();
+        let applied = used();
         let outcome = state.end_block();
-        let all = begin.elapsed();
+        let times = Times {
+            clock: clock - begin,
+            records: applied - clock,
+            roots: used() - applied,
+        };
         worst.working += usize::from(outcome.receipts.len() > records.len());
-        worst.all = worst.all.max(all);
-        worst.clock = worst.clock.max(clock);
-        worst.records = worst.records.max(applied - clock);
-        worst.roots = worst.roots.max(all - applied);
+        if times.all() > worst.times.all() {
+            worst.times = times;
+            worst.what = match records.first() {
+                Some(first) => format!("{} times {}", records.len(), first.action.record_type()),
+                None => "the clock's work alone".to_owned(),
+            };
+            worst.what += &format!(", {} entries changed", outcome.changes.len());
+        }
     }
     (state, worst)
 }
@@ -439,18 +467,19 @@ fn main() {
         REPLAY_GOAL.as_secs()
     );
     println!(
-        "rules, slowest of {} blocks: {:.1} ms (goal: {} ms); clock {:.1}, records {:.1}, roots {:.1} ms; the clock worked in {}",
+        "rules, slowest of {} blocks: {:.1} ms (goal: {} ms); clock {:.1}, records {:.1}, roots {:.1} ms: {}; the clock worked in {}",
         worst.blocks,
-        ms(worst.all),
+        ms(worst.times.all()),
         BLOCK_GOAL.as_millis(),
-        ms(worst.clock),
-        ms(worst.records),
-        ms(worst.roots),
+        ms(worst.times.clock),
+        ms(worst.times.records),
+        ms(worst.times.roots),
+        worst.what,
         worst.working
     );
     println!(
         "{}",
-        match worst.all <= BLOCK_GOAL && replay <= REPLAY_GOAL {
+        match worst.times.all() <= BLOCK_GOAL && replay <= REPLAY_GOAL {
             true => "met",
             false => "MISSED",
         }
