@@ -53,6 +53,9 @@ pub enum TrainError {
         /// Hidden layers of the recipe.
         expected: Vec<u64>,
     },
+    /// The labels are numbers, and this crate trains classifiers.
+    #[error("the labels of the training data are numbers: only classes are trained on")]
+    Numbers,
     /// Recipe and data do not fit, or the training went wrong.
     #[error(transparent)]
     Fit(#[from] FitError),
@@ -69,6 +72,7 @@ impl TrainError {
             Self::Base(Failure::Fault(fault)) => fault.code.as_str(),
             Self::Base(Failure::NoVerdict(_)) => "base_unreadable",
             Self::BaseShape { .. } => "base_shape",
+            Self::Numbers => "train_numbers",
             Self::Fit(error) => error.code(),
             Self::Output(OutputError::Exists(_)) => "output_exists",
             Self::Output(_) => "output_unwritable",
@@ -94,14 +98,8 @@ pub fn train(
 ) -> Result<Trained, TrainError> {
     check_free(out_dir)?;
     let (manifest, table) = datasets::load(data_dir)?;
-    train_rows(
-        recipe,
-        &table,
-        manifest.csv().classes,
-        base,
-        out_dir,
-        progress,
-    )
+    let classes = manifest.labels().classes().ok_or(TrainError::Numbers)?;
+    train_rows(recipe, &table, classes, base, out_dir, progress)
 }
 
 /// As [`train`], on rows that are in memory.
@@ -122,7 +120,8 @@ pub fn train_rows(
         .map(|dir| load_base(recipe, dir, inputs.ncols(), classes))
         .transpose()?;
     let weights: Option<&Weights> = base.as_ref().map(|base| &base.weights);
-    let fitted = fit(recipe, inputs, &table.labels, classes, weights, progress)?;
+    let labels = table.labels.classes().ok_or(TrainError::Numbers)?;
+    let fitted = fit(recipe, inputs, labels, classes, weights, progress)?;
     write_model(recipe, &fitted, out_dir)?;
     Ok(Trained {
         weights_digest: Digest(fitted.weights.digest()),
@@ -165,10 +164,10 @@ fn load_base(
     };
     let benchmark = Benchmark {
         arithmetic: ARITHMETIC_VERSION,
-        task: Task::Classification,
+        task: Task::Classification { classes },
         inputs: u32::try_from(inputs).unwrap_or(u32::MAX),
-        classes,
         metric: Metric::Accuracy,
+        examples_max: u32::MAX,
         limits,
     };
     let base = load_model(dir, &benchmark).map_err(TrainError::Base)?;

@@ -99,7 +99,7 @@ impl MlpConfig {
         Ok(Self {
             input_size: width("input_size", input_size, 1)?,
             hidden_sizes,
-            num_labels: width("num_labels", num_labels, 2)?,
+            num_labels: width("num_labels", num_labels, 1)?,
         })
     }
 
@@ -314,7 +314,7 @@ mod tests {
             Err(("config_value", "config.json/input_size")),
         );
         check(
-            &GOOD.replace(":3", ":1"),
+            &GOOD.replace(":3", ":0"),
             Err(("config_value", "config.json/num_labels")),
         );
         check(

@@ -98,7 +98,7 @@ fn a_known_job_has_the_known_roots_and_scores() {
 }
 
 #[test]
-fn both_metrics_are_reported_whichever_is_the_score() {
+fn every_metric_is_reported_whichever_is_the_score() {
     let bench = Bench::new();
     let report = evaluate(&bench.job(), Options::default()).unwrap();
     let metrics = report.metrics.unwrap();
@@ -106,10 +106,16 @@ fn both_metrics_are_reported_whichever_is_the_score() {
         panic!("the model is valid");
     };
     assert_eq!(
-        Score::from_ratio(metrics.correct, u64::from(EXAMPLES)),
-        Some(score)
+        (metrics.score(Metric::Accuracy), metrics.examples()),
+        (Ok(score), u64::from(EXAMPLES))
     );
-    assert!(metrics.log_loss > 0.0);
+    let named: Vec<&str> = metrics
+        .values()
+        .iter()
+        .map(|(metric, _)| metric.name())
+        .collect();
+    assert_eq!(named, ["accuracy", "log_loss", "macro_f1"]);
+    assert!(metrics.values().iter().all(|(_, value)| *value > 0.0));
 }
 
 #[test]

@@ -196,7 +196,7 @@ fn rewrite(bench: &Bench, inputs: u32, classes: u32) {
     let spec = datasets::CsvSpec {
         label_column: 0,
         inputs,
-        classes,
+        labels: datasets::LabelKind::Classes(classes),
         ..SPEC
     };
     let rows = format!("1{}\n", ",2".repeat(inputs as usize));

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use datasets::{About, CsvSpec, CsvText, write_folder};
+use datasets::{About, CsvSpec, CsvText, LabelKind, write_folder};
 use evaluator::Job;
 use models::{MlpConfig, Weights};
 use protocol::benchmark::{ARITHMETIC_VERSION, Benchmark, Metric, ModelLimits, Task};
@@ -21,16 +21,16 @@ pub const SPEC: CsvSpec = CsvSpec {
     header: false,
     label_column: INPUTS,
     inputs: INPUTS,
-    classes: CLASSES,
+    labels: LabelKind::Classes(CLASSES),
     divide_inputs_by: 16,
 };
 
 pub const BENCHMARK: Benchmark = Benchmark {
     arithmetic: ARITHMETIC_VERSION,
-    task: Task::Classification,
+    task: Task::Classification { classes: CLASSES },
     inputs: INPUTS,
-    classes: CLASSES,
     metric: Metric::Accuracy,
+    examples_max: EXAMPLES,
     limits: ModelLimits {
         parameters_max: 10_000,
         file_bytes_max: 100_000,

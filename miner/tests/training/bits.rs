@@ -9,7 +9,7 @@ fn train(recipe: &Recipe) -> Fitted {
     fit(
         recipe,
         table.inputs.view(),
-        &table.labels,
+        table.labels.classes().unwrap(),
         3,
         None,
         &mut |_| (),
@@ -98,7 +98,7 @@ fn a_training_learns() {
     fit(
         &recipe,
         table.inputs.view(),
-        &table.labels,
+        table.labels.classes().unwrap(),
         3,
         None,
         &mut |progress| {
