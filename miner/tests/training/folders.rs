@@ -80,7 +80,7 @@ fn a_trained_folder_is_a_submission_that_scores() {
     };
     let report = score(&job, Options::default()).unwrap();
     assert_eq!(report.weights_digest, Some(trained.weights_digest));
-    assert!(report.metrics.unwrap().accuracy() > 0.9);
+    assert!(report.metrics.unwrap().value(Metric::Accuracy).unwrap() > 0.9);
 }
 
 #[test]
