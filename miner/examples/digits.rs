@@ -18,7 +18,7 @@ use datasets::{CsvSpec, LabelKind, Split, Table, read_csv};
 use evaluator::job::evaluate_model;
 use evaluator::{LoadedModel, Metrics, Options, Report, TestSet};
 use miner::recipe::EXAMPLE;
-use miner::{Recipe, fit};
+use miner::{Recipe, Targets, fit};
 use protocol::Digest;
 use protocol::benchmark::{ARITHMETIC_VERSION, Benchmark, Metric, ModelLimits, Task};
 use protocol::report::Outcome;
@@ -112,8 +112,10 @@ fn run(
     let fitted = fit(
         &recipe,
         train.inputs.view(),
-        train.labels.classes().expect("labels are classes"),
-        10,
+        Targets::Classes {
+            labels: train.labels.classes().expect("labels are classes"),
+            classes: 10,
+        },
         None,
         &mut |_| (),
     )?;

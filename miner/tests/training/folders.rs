@@ -1,7 +1,7 @@
 use std::fs;
 use std::path::Path;
 
-use datasets::Table;
+use datasets::{LabelKind, Table};
 use evaluator::{Job, Options};
 use miner::{Progress, Recipe, TrainError, Trained, score, train, train_rows};
 use protocol::benchmark::{ARITHMETIC_VERSION, Benchmark, Metric, ModelLimits, Task};
@@ -193,7 +193,14 @@ fn a_training_that_diverges_is_stopped_and_leaves_nothing() {
     let mut table = table();
     table.inputs.fill(3e38);
     let out = root.path().join("model");
-    let result = train_rows(&recipe(), &table, 3, None, &out, &mut |_| ());
+    let result = train_rows(
+        &recipe(),
+        &table,
+        LabelKind::Classes(3),
+        None,
+        &out,
+        &mut |_| (),
+    );
     check_failure(root.path(), "train_diverged", result);
 }
 
@@ -202,7 +209,14 @@ fn rows_and_labels_that_do_not_fit_are_refused() {
     let root = place();
     let out = root.path().join("model");
     let code = |table: &Table, classes| {
-        let result = train_rows(&recipe(), table, classes, None, &out, &mut |_| ());
+        let result = train_rows(
+            &recipe(),
+            table,
+            LabelKind::Classes(classes),
+            None,
+            &out,
+            &mut |_| (),
+        );
         result.expect_err("it must fail").code().to_owned()
     };
     assert_eq!(code(&table(), 2), "train_label");
