@@ -211,12 +211,13 @@ fn bar() -> Result<ProgressBar, Failure> {
 /// That what the recipe makes is allowed: worth knowing before hours of training.
 fn check_limits(recipe: &Recipe, bounty: &BountyView) -> Result<(), Failure> {
     let benchmark = &bounty.posting.benchmark;
-    let (inputs, classes) = (u64::from(benchmark.inputs), u64::from(benchmark.classes));
+    let inputs = u64::from(benchmark.inputs);
+    let outputs = u64::from(benchmark.task.outputs());
     let limits = Limits {
         parameters_max: benchmark.limits.parameters_max,
         multiply_adds_max: benchmark.limits.multiply_adds_max,
     };
-    let config = recipe.model.config(inputs, classes);
+    let config = recipe.model.config(inputs, outputs);
     config
         .and_then(|config| config.check_limits(&limits))
         .map_err(|error| {

@@ -19,7 +19,7 @@ fn run(
 ) -> Result<Trained, TrainError> {
     let table = table();
     let targets = Targets::Classes {
-        labels: &table.labels,
+        labels: table.labels.classes().expect("labels are classes"),
         classes: 3,
     };
     let checkpoints = Checkpoints {
@@ -154,7 +154,7 @@ fn the_state_of_other_rows_is_refused() {
     let mut table = table();
     table.inputs[[7, 3]] += 0.125;
     let targets = Targets::Classes {
-        labels: &table.labels,
+        labels: table.labels.classes().expect("labels are classes"),
         classes: 3,
     };
     let checkpoints = Checkpoints {
