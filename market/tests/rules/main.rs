@@ -12,4 +12,5 @@ mod random;
 mod royalties;
 mod settlement;
 mod state;
+#[allow(dead_code, reason = "the attacks use more of it")]
 mod world;

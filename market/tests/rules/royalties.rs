@@ -181,3 +181,24 @@ fn a_payment_changes_as_many_entries_for_sixty_four_holders_as_for_one() {
     let many: Vec<(&str, u32)> = names.iter().map(|name| (name.as_str(), 15_625)).collect();
     assert_eq!(changes(&many), changes(&[]));
 }
+
+/// Each draw costs four rows, and draws take half of a block's budget.
+#[test]
+fn more_draws_than_fit_hold_up_no_deadline() {
+    let per_block = market::state::WORK_PER_BLOCK as usize / 8;
+    let mut world = World::new();
+    world.evaluators(1);
+    let bounty = world.post(|_| ());
+    let m = world.must("alice", model("m", drawn(&priced(5)), &[]));
+    let sales = vec![("buyer", world.buy(m, Grant::CommercialUse)); per_block + 1];
+    world.block(world.until(bounty) - 1, &sales);
+    let receipts = world.block(world.now() + 1, &[]);
+    assert_eq!(receipts.len(), per_block + 1);
+    assert!(matches!(
+        world.phase(bounty),
+        protocol::receipt::Phase::Void(_)
+    ));
+    // One income still waits.
+    world.row("alice", transfer_shares(m, "bob", 1), "ok");
+    assert_eq!(world.gain("alice"), 5 * (per_block as i128 + 1));
+}

@@ -547,13 +547,11 @@ impl World {
     }
 
     /// The byte fees that somebody has paid.
-    #[allow(dead_code)] // Only the attacks ask.
     pub fn bytes_paid(&self, who: &str) -> u128 {
         self.bytes.get(&address(who)).copied().unwrap_or(0)
     }
 
     /// What somebody's records have locked in deposits.
-    #[allow(dead_code)] // Only the attacks ask.
     pub fn deposits(&self, who: &str) -> u128 {
         let records = self.depositors.iter();
         let theirs = records.filter(|(_, signer)| **signer == address(who));
