@@ -68,7 +68,7 @@ fn with_models() -> (State, [ItemId; 2]) {
     let mut state = State::genesis(&genesis).expect("a valid genesis");
     let price = licensing::Fee::new(Amount::from_lode(3).expect("it fits")).expect("above zero");
     let models = [0, 1].map(|number| ItemId(hash(4, number)));
-    state.begin_block(1, 1_000);
+    state.begin_block(1, 1_000, ItemId([0; 32]));
     for (nonce, model) in (0..).zip(models) {
         let register = Transaction {
             id: model,
@@ -145,7 +145,8 @@ fn purchases(state: &State, model: ItemId, first: usize) -> Vec<Transaction> {
 fn pay(state: &mut State, model: ItemId, first: usize) -> (Duration, usize) {
     let block = purchases(state, model, first);
     let start = Instant::now();
-    state.begin_block(state.height() + 1, state.time_ms() + 1_000);
+    let time_ms = state.time_ms() + 1_000;
+    state.begin_block(state.height() + 1, time_ms, ItemId([0; 32]));
     for tx in &block {
         state.apply(tx).expect("includable");
     }

@@ -149,7 +149,7 @@ fn run(genesis: &GenesisRecord, blocks: &[Vec<Transaction>]) -> (Times, protocol
     let mut times = Times::default();
     for (height, block) in (1..).zip(blocks) {
         let start = Instant::now();
-        state.begin_block(height, 1_000 * height);
+        state.begin_block(height, 1_000 * height, protocol::ItemId([0; 32]));
         for tx in block {
             state.apply(tx).expect("an includable transfer");
         }

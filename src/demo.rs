@@ -118,7 +118,7 @@ fn close(play: &mut Play<'_>) -> Result<(), Failure> {
     let rows = CAST.iter().map(|&(who, name, _)| {
         let address = play.world.address(who);
         let balance = play.world.state().balance(Purse::Account(address));
-        let stake = play.world.state().balance(Purse::Seat(address));
+        let stake = play.world.state().balance(Purse::Stake(address));
         let cells = [endowment(who), balance, stake].map(lode_text);
         std::iter::once(name.to_owned()).chain(cells).collect()
     });
@@ -136,12 +136,7 @@ fn close(play: &mut Play<'_>) -> Result<(), Failure> {
     let kinds = Purse::KINDS.into_iter().zip(totals.by_kind);
     let rows: Vec<Vec<String>> = kinds
         .filter(|(_, amount)| !amount.is_zero())
-        .map(|(kind, amount)| {
-            vec![
-                kind.replace('_', " ").replace("seats", "at stake"),
-                lode_text(amount),
-            ]
-        })
+        .map(|(kind, amount)| vec![kind.replace('_', " "), lode_text(amount)])
         .collect();
     play.story
         .table(&["where all money is", "LODE"], &[1], rows);

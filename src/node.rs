@@ -405,10 +405,11 @@ fn described(args: &Args, key: &SecretKey) -> Result<Genesis, Failure> {
     })
 }
 
-/// Phases of seconds, small stakes.
+/// Phases of seconds, small stakes, and a committee of one if there is no more.
 fn dev_parameters() -> Parameters {
     Parameters {
         phase_min_ms: 1_000,
+        committee_min: 1,
         evaluator_stake_min: lode(100),
         evaluation_fee_min: Amount::from_base_units(BASE_UNITS_PER_LODE / 100),
         ..Parameters::default()

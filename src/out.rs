@@ -106,7 +106,11 @@ pub fn purse(purse: &Purse) -> String {
         Purse::SponsorBond(id) => format!("sponsor's bond of {}…", short(id)),
         Purse::MinerBond(id) => format!("miner's bond of {}…", short(id)),
         Purse::EvaluationFee(id) => format!("evaluation fee of {}…", short(id)),
-        Purse::Seat(address) => format!("stake of {}…", short(address)),
+        Purse::PrepaidFees(id) => format!("prepaid fees of {}…", short(id)),
+        Purse::Stake(address) => format!("stake of {}…", short(address)),
+        Purse::Seat(id, address) => format!("seat of {}… in {}…", short(address), short(id)),
+        Purse::Harm(id) => format!("harm of {}…", short(id)),
+        Purse::Deposit(id) => format!("deposit of {}…", short(id)),
         Purse::Income(id) => format!("income of {}…", short(id)),
         Purse::Burned => "burned".to_owned(),
     }
@@ -116,6 +120,36 @@ pub fn purse(purse: &Purse) -> String {
 pub fn rule(rule: Rule) -> String {
     let name = serde_json::to_value(rule).unwrap_or_default();
     name.as_str().unwrap_or_default().replace('_', " ")
+}
+
+/// Why a rule moves money, in a few words.
+pub const fn reason(rule: Rule) -> &'static str {
+    match rule {
+        Rule::ByteFee => "byte fees of records, burned",
+        Rule::Transfer => "a transfer",
+        Rule::Reward => "the sponsor's reward, put up at posting",
+        Rule::Backing => "added to the reward",
+        Rule::Bond => "a bond, put up",
+        Rule::EvaluationFee => "for the evaluation of a submission",
+        Rule::PrepaidFees => "evaluation fees, put up by the sponsor",
+        Rule::Deposit => "a deposit for what the record keeps in the state",
+        Rule::DepositReturn => "a deposit came back: what it was for is forgotten",
+        Rule::Stake => "an evaluator's stake, put up",
+        Rule::Unstake => "an evaluator's stake, taken back",
+        Rule::SeatLock => "stake, locked by a seat",
+        Rule::SeatReturn => "stake, free again",
+        Rule::Award => "the best model, or a step to it, by reserve and margin",
+        Rule::Refund => "what was put up and not used came back",
+        Rule::BondReturn => "the bond came back",
+        Rule::EvaluationPay => "its word on a submission is the verdict",
+        Rule::ForfeitBurned => "a forfeit: the burned part",
+        Rule::ForfeitHeld => "a forfeit: the part that waits for those who were harmed",
+        Rule::ForfeitShared => "a forfeit: to who was harmed, at most what they put at risk",
+        Rule::LicenseIncome => "the price of a licence, to the asset",
+        Rule::StackIncome => "an ancestor's share of the price of a licence",
+        Rule::Claim => "royalties, claimed",
+        Rule::RandomDistribution => "royalties, to the holder that was drawn",
+    }
 }
 
 /// Milliseconds since 1970 as UTC, for people.

@@ -31,6 +31,18 @@ impl State {
             .iter()
             .map(|(&address, &evaluator)| (address, evaluator))
     }
+
+    /// What the seats of an account have locked.
+    pub fn locked(&self, account: Address) -> Amount {
+        let first = Purse::Seat(ItemId([0; 32]), Address([0; 32]));
+        let last = Purse::Seat(ItemId([u8::MAX; 32]), Address([u8::MAX; 32]));
+        let seats = self.tables.purses.range(first..=last);
+        seats
+            .filter(|(purse, _)| matches!(purse, Purse::Seat(_, holder) if *holder == account))
+            .fold(Amount::ZERO, |sum, (_, &locked)| {
+                sum.checked_add(locked).expect("part of the supply")
+            })
+    }
 }
 
 /// How many seats must agree: two thirds, rounded up (4 of 5, 3 of 4, 2 of 3).

@@ -196,7 +196,7 @@ impl Chain {
         let (mut records, mut rejected) = (Vec::new(), Vec::new());
         let mut room = self.sequencer.block_bytes_max() as usize;
         let state = &mut self.state;
-        state.begin_block(tip.height + 1, time_ms);
+        state.begin_block(tip.height + 1, time_ms, tip.id);
         for record in offered {
             match include(state, &record, &mut room) {
                 Ok(why) => {

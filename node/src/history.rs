@@ -227,22 +227,44 @@ fn touched(receipt: &Receipt, record: Option<&Record>, state: &State) -> Vec<Sub
         subjects.push(Subject::Account(record.tx.signer));
         subjects.extend(addressed(&record.tx.action));
     }
-    if let Cause::Deadline(id) = receipt.cause {
-        subjects.push(Subject::Bounty(id));
+    match receipt.cause {
+        Cause::Deadline(id) => subjects.push(Subject::Bounty(id)),
+        Cause::Distribution(id) => subjects.push(Subject::Asset(id)),
+        Cause::Record(_) => {}
     }
     for purse in receipt.moves.iter().flat_map(|step| [step.from, step.to]) {
+        if let Purse::Seat(id, _) = purse {
+            subjects.push(Subject::Bounty(id));
+        }
         subjects.extend(match purse {
-            Purse::Account(address) | Purse::Seat(address) => Some(Subject::Account(address)),
-            Purse::Reward(id) | Purse::SponsorBond(id) => Some(Subject::Bounty(id)),
+            Purse::Account(address) | Purse::Stake(address) | Purse::Seat(_, address) => {
+                Some(Subject::Account(address))
+            }
+            Purse::Reward(id)
+            | Purse::SponsorBond(id)
+            | Purse::PrepaidFees(id)
+            | Purse::Harm(id) => Some(Subject::Bounty(id)),
             Purse::MinerBond(id) | Purse::EvaluationFee(id) => bounty(bounty_of(id)),
             Purse::Income(id) => Some(Subject::Asset(id)),
-            Purse::Burned => None,
+            // Who locked it moves it, and what it was locked for is the record's.
+            Purse::Deposit(_) | Purse::Burned => None,
         });
     }
     for event in &receipt.events {
         match *event {
             Event::AssetRegistered { asset } => subjects.push(Subject::Asset(asset)),
-            Event::PhaseBegan { bounty: id, .. } => subjects.push(Subject::Bounty(id)),
+            Event::PhaseBegan { bounty: id, .. }
+            | Event::PhaseExtended { bounty: id, .. }
+            | Event::TestSetVerdict { bounty: id, .. }
+            | Event::BountyForgotten { bounty: id } => subjects.push(Subject::Bounty(id)),
+            Event::Seated {
+                bounty: id,
+                ref seats,
+                ..
+            } => {
+                subjects.push(Subject::Bounty(id));
+                subjects.extend(seats.iter().map(|&seat| Subject::Account(seat)));
+            }
             Event::Verdict { submission, .. } | Event::Ranked { submission, .. } => {
                 subjects.extend(bounty(bounty_of(submission)));
             }

@@ -112,9 +112,17 @@ pub fn run(session: &Session, bounty: &str, account: Option<&str>) -> Result<(),
 /// The purses that an account's money was in, so that it sees where that went.
 fn own_purses(view: &BountyView, account: Address) -> BTreeSet<Purse> {
     let id = view.summary.id;
-    let mut own = BTreeSet::from([Purse::Account(account), Purse::Seat(account)]);
+    let mut own = BTreeSet::from([
+        Purse::Account(account),
+        Purse::Stake(account),
+        Purse::Seat(id, account),
+    ]);
     if view.summary.sponsor == account {
-        own.extend([Purse::Reward(id), Purse::SponsorBond(id)]);
+        own.extend([
+            Purse::Reward(id),
+            Purse::SponsorBond(id),
+            Purse::PrepaidFees(id),
+        ]);
     }
     if view.backings.iter().any(|one| one.account == account) {
         own.insert(Purse::Reward(id));
@@ -130,7 +138,15 @@ fn own_purses(view: &BountyView, account: Address) -> BTreeSet<Purse> {
 
 fn explain(view: &BountyView, history: &[HistoryEntry]) -> Explained {
     let id = view.summary.id;
-    let mut purses = BTreeSet::from([Purse::Reward(id), Purse::SponsorBond(id)]);
+    let mut purses = BTreeSet::from([
+        Purse::Reward(id),
+        Purse::SponsorBond(id),
+        Purse::PrepaidFees(id),
+        Purse::Harm(id),
+    ]);
+    let seats = view.checks.iter().map(|check| check.evaluator);
+    let seats = seats.chain(view.seats.iter().map(|seat| seat.evaluator));
+    purses.extend(seats.map(|evaluator| Purse::Seat(id, evaluator)));
     for submission in &view.submissions {
         purses.insert(Purse::MinerBond(submission.id));
         purses.insert(Purse::EvaluationFee(submission.id));
@@ -166,7 +182,7 @@ fn steps(id: ItemId, purses: &BTreeSet<Purse>, history: &[HistoryEntry]) -> Vec<
         };
         let record = match entry.receipt.cause {
             Cause::Record(record) => Some(record),
-            Cause::Deadline(_) => None,
+            Cause::Deadline(_) | Cause::Distribution(_) => None,
         };
         steps.extend(
             entry
@@ -256,7 +272,7 @@ fn people(
                 step.amount,
             );
         }
-        if let Purse::Seat(address) = step.from {
+        if let (Purse::Seat(_, address), Purse::Harm(_) | Purse::Burned) = (step.from, step.to) {
             let person = people.entry(address).or_default();
             add(&mut person.stake_lost, step.amount);
             add(
@@ -311,8 +327,11 @@ fn net(person: &Person) -> String {
 
 /// Whether a movement is from or to this account or its stake.
 fn is_of(step: &Move, account: Address) -> bool {
-    let own = [Purse::Account(account), Purse::Seat(account)];
-    own.contains(&step.from) || own.contains(&step.to)
+    let is_own = |purse: Purse| match purse {
+        Purse::Account(of) | Purse::Stake(of) | Purse::Seat(_, of) => of == account,
+        _ => false,
+    };
+    is_own(step.from) || is_own(step.to)
 }
 
 fn print(view: &BountyView, explained: &Explained, only: Option<Address>) -> Result<(), Failure> {
@@ -365,7 +384,7 @@ fn print_person(view: &BountyView, person: &Person) -> Result<(), Failure> {
         vec![
             format!("  {}", sign(why.got)),
             why.amount.to_lode_string(),
-            reason(why.rule).to_owned(),
+            out::reason(why.rule).to_owned(),
         ]
     });
     out::line(&out::table(&[], &[1], rows.collect()).to_string())?;
@@ -401,7 +420,8 @@ fn parts(view: &BountyView, account: Address) -> String {
     if view.submissions.iter().any(|one| one.miner == account) {
         parts.push("miner");
     }
-    if view.seats.iter().any(|seat| seat.evaluator == account) {
+    let checks = view.checks.iter().any(|check| check.evaluator == account);
+    if checks || view.seats.iter().any(|seat| seat.evaluator == account) {
         parts.push("evaluator");
     }
     match parts.is_empty() {
@@ -434,29 +454,6 @@ fn print_purses(explained: &Explained) -> Result<(), Failure> {
         (_, false) => "THIS DOES NOT ADD UP: a purse holds what it should not; see 'left' above",
     };
     out::line(verdict)
-}
-
-/// A rule as a sentence.
-fn reason(rule: Rule) -> &'static str {
-    match rule {
-        Rule::ByteFee => "byte fees of records, burned",
-        Rule::Transfer => "a transfer",
-        Rule::Reward => "the sponsor's reward, put up at posting",
-        Rule::Backing => "added to the reward",
-        Rule::Bond => "a bond, put up",
-        Rule::EvaluationFee => "for the evaluation of a submission",
-        Rule::Stake => "an evaluator's stake, put up",
-        Rule::Unstake => "an evaluator's stake, taken back",
-        Rule::Award => "the best model, by the reserve and the margin",
-        Rule::Refund => "what was put up and not used came back",
-        Rule::BondReturn => "the bond came back",
-        Rule::EvaluationPay => "its word on a submission is the verdict",
-        Rule::ForfeitBurned => "a forfeit: the burned part",
-        Rule::ForfeitShared => "a forfeit: the part of those who were harmed",
-        Rule::LicenseIncome | Rule::StackIncome => "income of a licence",
-        Rule::Claim => "royalties, claimed",
-        Rule::Dust => "what a division left over",
-    }
 }
 
 #[cfg(test)]

@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use licensing::Terms;
 use protocol::ans104::Tag;
 use protocol::benchmark::{Metric, ModelLimits, Task};
-use protocol::record::{RoyaltySplit, SHARES_PER_ASSET, Schedule};
+use protocol::record::{Pay, RoyaltySplit, SHARES_PER_ASSET, Schedule};
 use protocol::text::Name;
 use protocol::{Amount, Score};
 use serde::{Deserialize, Serialize};
 use toml::Value;
 
-use super::values::{duration_ms, folder, lode, metric, number, score, shares, task};
+use super::values::{duration_ms, folder, lode, metric, number, pay, score, shares, task};
 use crate::failure::{Exit, Failure};
 use crate::terms;
 
@@ -92,7 +92,9 @@ pub struct Plan {
     pub classes: Option<u32>,
     pub limits: Option<ModelLimits>,
     pub reward: Option<Amount>,
+    pub pay: Option<Pay>,
     pub evaluation_fee: Option<Amount>,
+    pub prepaid: Option<u32>,
     pub reserve: Option<Score>,
     pub margin: Option<u64>,
     /// Every phase that makes sense, in milliseconds.
@@ -134,7 +136,9 @@ struct BenchmarkText {
 #[serde(deny_unknown_fields, default)]
 struct MoneyText {
     reward: Option<Value>,
+    pay: Option<Value>,
     evaluation_fee: Option<Value>,
+    prepaid: Option<Value>,
     reserve: Option<Value>,
     margin: Option<Value>,
 }
@@ -232,12 +236,20 @@ impl Reader {
             classes: self.optional("benchmark.classes", &benchmark.classes, NUMBER_NEXT, number),
             limits,
             reward: self.read("money.reward", &money.reward, AMOUNT_NEXT, lode),
+            pay: match money.pay {
+                None => Some(Pay::WinnerTakesAll),
+                Some(_) => self.optional("money.pay", &money.pay, PAY_NEXT, pay),
+            },
             evaluation_fee: self.read(
                 "money.evaluation_fee",
                 &money.evaluation_fee,
                 AMOUNT_NEXT,
                 lode,
             ),
+            prepaid: match money.prepaid {
+                None => Some(0),
+                Some(_) => self.optional("money.prepaid", &money.prepaid, NUMBER_NEXT, number),
+            },
             reserve: self
                 .read("money.reserve", &money.reserve, SCORE_NEXT, score)
                 .map(Score),
@@ -404,6 +416,7 @@ impl Reader {
 
 const METRIC_NEXT: &str = "write \"accuracy\" or \"log_loss\"";
 const TASK_NEXT: &str = "write \"classification\"";
+const PAY_NEXT: &str = "write \"winner_takes_all\" or \"steps\"";
 const NUMBER_NEXT: &str = "write a whole number, as 100000";
 const AMOUNT_NEXT: &str = "write LODE in quotes, as \"100\" or \"0.5\"";
 const SCORE_NEXT: &str = "write the score in quotes, as \"0.9\"";

@@ -1,6 +1,6 @@
 //! `lode bounty list` and `lode bounty show`.
 
-use protocol::api::{BountyView, SeatView, SubmissionView};
+use protocol::api::{BountyView, CheckView, SeatView, SubmissionView};
 use protocol::receipt::{Phase, Standing};
 use protocol::report::{Outcome, TestOutcome};
 
@@ -81,12 +81,14 @@ fn page(view: &BountyView, clock_ms: u64) -> String {
         ]
     });
     part("Backers", &["account", "stake"], rows.collect());
-    let head = ["evaluator", "test set", "scores"];
+    let rows = view.checks.iter().map(check_row).collect();
     part(
-        "Committee",
-        &head,
-        view.seats.iter().map(seat_row).collect(),
+        "Seats that check the test set",
+        &["evaluator", "it is"],
+        rows,
     );
+    let rows = view.seats.iter().map(seat_row).collect();
+    part("Seats that score", &["evaluator", "scores"], rows);
     let rows = view.posting.parents.iter().map(|parent| {
         let word = if parent.required { "always" } else { "maybe" };
         vec![parent.asset.to_string(), word.to_owned()]
@@ -242,19 +244,27 @@ fn submission_row(submission: &SubmissionView) -> Vec<String> {
     ]
 }
 
-fn seat_row(seat: &SeatView) -> Vec<String> {
-    let test_set = match &seat.test_set {
+fn check_row(check: &CheckView) -> Vec<String> {
+    let word = match &check.word {
+        None if check.failed => "silent",
         None => "",
         Some(TestOutcome::Ok) => "sound",
         Some(TestOutcome::BadSeal { .. }) => "bad",
         Some(TestOutcome::Unavailable) => "not reachable",
     };
-    let scores = match (&seat.commitment, &seat.attestations) {
-        (_, Some(_)) => "shown",
-        (Some(_), None) => "committed",
-        (None, None) => "",
+    vec![short(check.evaluator), word.into()]
+}
+
+fn seat_row(seat: &SeatView) -> Vec<String> {
+    let scores = match (seat.failed, seat.given, seat.asked, &seat.commitment) {
+        (true, _, _, None) => "silent",
+        (true, _, _, Some(_)) => "committed, not shown",
+        (_, true, false, _) => "shown",
+        (_, _, true, Some(_)) => "committed",
+        (_, _, true, None) => "asked",
+        (_, false, false, _) => "",
     };
-    vec![short(seat.evaluator), test_set.into(), scores.into()]
+    vec![short(seat.evaluator), scores.into()]
 }
 
 /// What came of a submission, in few words.

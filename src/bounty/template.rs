@@ -235,8 +235,15 @@ multiply_adds_max = 100_000
 # The reward buys no licence: you hold your part of the royalty shares ([split], below), and buy
 # a licence like anybody.
 reward = "100"
-# What each submission pays to those who score it, in LODE.
+# How it is paid: "winner_takes_all", or "steps": every model that is better than the best before
+# it by more than the margin is paid for the difference, in proportion.
+pay = "winner_takes_all"
+# What each submission pays to those who score it, in LODE. It pays for the work that the limits
+# above allow, for each seat of the committee: 'lode bounty check' says what is the least.
 evaluation_fee = "{fee}"
+# For how many submissions, the first ones, you pay that fee. It invites more miners; it also
+# invites some who have nothing to show.
+prepaid = 0
 # A score below this one wins nothing: if nobody reaches it, the reward returns to you.
 reserve = "0.9"
 # A later model must be better by more than this to be counted as better.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use protocol::Amount;
 use protocol::benchmark::{Metric, Task};
-use protocol::record::SHARES_PER_ASSET;
+use protocol::record::{Pay, SHARES_PER_ASSET};
 
 /// A folder that was filled in.
 pub fn folder(text: &str) -> Result<PathBuf, &'static str> {
@@ -30,6 +30,13 @@ pub fn task(text: &str) -> Result<Task, &'static str> {
         "classification" => Ok(Task::Classification),
         _ => Err("there is no such task"),
     }
+}
+
+/// A way to pay by its name.
+pub fn pay(text: &str) -> Result<Pay, &'static str> {
+    let all = [Pay::WinnerTakesAll, Pay::Steps];
+    let found = all.into_iter().find(|pay| pay.name() == text);
+    found.ok_or("there is no such way to pay")
 }
 
 /// A whole number.

@@ -11,8 +11,9 @@ use std::time::Duration;
 use client::{Client, ClientError, EventFilter, EventId, EventKind, Events, EventsFrom};
 use protocol::ItemId;
 use protocol::api::{BountyView, HistoryEntry};
-use protocol::receipt::{Event, Phase, Rule};
+use protocol::receipt::{Event, Panel, Phase, Rule};
 use protocol::record::{Action, RevealTestSet};
+use protocol::report::TestOutcome;
 use protocol::seal::{SealKey, SealScope, seal_digest};
 use wallet::Signer;
 
@@ -369,6 +370,34 @@ fn lines(entry: &HistoryEntry) -> Vec<String> {
                 };
                 format!("submission {submission}: {found} ({agreeing} evaluators agree{others})")
             }
+            Event::PhaseExtended {
+                phase, until_ms, ..
+            } => format!(
+                "phase '{}' was missed by a halt, and lasts until {}",
+                phase_text(phase),
+                out::time(*until_ms)
+            ),
+            Event::Seated {
+                panel, all, seats, ..
+            } => {
+                let what = match panel {
+                    Panel::Check => "check the test set",
+                    Panel::Score => "score",
+                };
+                let who: Vec<String> = seats.iter().map(short).collect();
+                let how = if *all { "all are asked" } else { "drawn" };
+                format!("{how} to {what}: {}", who.join(", "))
+            }
+            Event::TestSetVerdict {
+                outcome, agreeing, ..
+            } => match outcome {
+                Some(TestOutcome::Ok) => {
+                    format!("the test set is sound ({agreeing} evaluators agree)")
+                }
+                Some(_) => format!("the test set is bad ({agreeing} evaluators agree)"),
+                None => "no quorum agrees on the test set".to_owned(),
+            },
+            Event::BountyForgotten { .. } => "the ledger keeps it no longer".to_owned(),
             Event::SeatFailed {
                 evaluator,
                 had_committed,

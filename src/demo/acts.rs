@@ -48,6 +48,8 @@ pub struct Play<'a> {
     pub submissions: BTreeMap<Who, ItemId>,
     /// One honest report a scored submission.
     pub reports: BTreeMap<ItemId, Report>,
+    /// What each evaluator revealed.
+    pub words: BTreeMap<Who, Vec<Attestation>>,
     /// What each holder claimed, by asset.
     pub claimed: BTreeMap<(ItemId, Who), Amount>,
 }
@@ -108,6 +110,7 @@ impl<'a> Play<'a> {
             bounty: nothing,
             submissions: BTreeMap::new(),
             reports: BTreeMap::new(),
+            words: BTreeMap::new(),
             claimed: BTreeMap::new(),
         })
     }
@@ -165,7 +168,11 @@ impl<'a> Play<'a> {
             Purse::SponsorBond(_) => "the sponsor's bond".into(),
             Purse::MinerBond(id) => of_submission("bond", id),
             Purse::EvaluationFee(id) => of_submission("evaluation fee", id),
-            Purse::Seat(address) => format!("{}'s stake", self.world.name_of(address)),
+            Purse::PrepaidFees(_) => "the sponsor's prepaid fees".into(),
+            Purse::Stake(address) => format!("{}'s stake", self.world.name_of(address)),
+            Purse::Seat(_, address) => format!("{}'s seat", self.world.name_of(address)),
+            Purse::Harm(_) => "what waits for the harmed".into(),
+            Purse::Deposit(_) => "deposit".into(),
             Purse::Income(asset) => format!("income of '{}'", self.asset_name(asset)),
             Purse::Burned => "burned".into(),
         }
@@ -200,7 +207,13 @@ fn reason(step: &Move) -> &'static str {
         Rule::LicenseIncome => "to the model's holders",
         Rule::StackIncome => "ancestor's share of the price",
         Rule::Claim => "royalties claimed",
-        Rule::Dust => "remainder",
+        Rule::PrepaidFees => "evaluation fees, put up",
+        Rule::Deposit => "deposit for state",
+        Rule::DepositReturn => "deposit returned",
+        Rule::SeatLock => "locked by a seat",
+        Rule::SeatReturn => "free again",
+        Rule::ForfeitHeld => "forfeited, for who was harmed",
+        Rule::RandomDistribution => "royalties, drawn",
     }
 }
 

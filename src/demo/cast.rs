@@ -5,7 +5,7 @@ use protocol::keys::SecretKey;
 use protocol::seal::{NONCE_LEN, SealKey};
 
 /// Everyone in the story.
-pub const CAST: [(Who, &str, &str); 13] = [
+pub const CAST: [(Who, &str, &str); 14] = [
     (
         Who::Operator,
         "Olga",
@@ -33,6 +33,7 @@ pub const CAST: [(Who, &str, &str); 13] = [
     (Who::EvaluatorOne, "Ada", "evaluator"),
     (Who::EvaluatorTwo, "Emil", "evaluator"),
     (Who::EvaluatorThree, "Ines", "evaluator"),
+    (Who::EvaluatorFour, "Otto", "evaluator"),
     (Who::Liar, "Loki", "evaluator, who lies"),
     (
         Who::Licensee,
@@ -56,13 +57,19 @@ pub enum Who {
     EvaluatorOne,
     EvaluatorTwo,
     EvaluatorThree,
+    EvaluatorFour,
     Liar,
     Licensee,
 }
 
 impl Who {
-    /// The three evaluators who do their work.
-    pub const HONEST: [Self; 3] = [Self::EvaluatorOne, Self::EvaluatorTwo, Self::EvaluatorThree];
+    /// The evaluators who do their work.
+    pub const HONEST: [Self; 4] = [
+        Self::EvaluatorOne,
+        Self::EvaluatorTwo,
+        Self::EvaluatorThree,
+        Self::EvaluatorFour,
+    ];
 
     /// The name in the story.
     pub fn name(self) -> &'static str {

@@ -151,12 +151,11 @@ fn submissions(play: &Play<'_>) -> Vec<SubmissionRow> {
         let verdict = submission.verdict.as_ref();
         let (score, predictions_root) = scored(verdict);
         let mut attestations: Vec<AttestationRow> = Vec::new();
-        for (evaluator, seat) in state.seats(play.bounty) {
-            let batch = seat.attestations.iter().flatten();
-            for word in batch.filter(|word| word.submission == submission.id) {
+        for (evaluator, batch) in &play.words {
+            for word in batch.iter().filter(|word| word.submission == submission.id) {
                 let (score, predictions_root) = scored(Some(&word.outcome));
                 attestations.push(AttestationRow {
-                    evaluator: play.world.name_of(evaluator),
+                    evaluator: evaluator.name().to_owned(),
                     outcome: word.outcome.name(),
                     score,
                     predictions_root,
@@ -252,7 +251,7 @@ fn balances(play: &Play<'_>) -> Vec<Balance> {
             name: name.to_owned(),
             address,
             balance: state.balance(Purse::Account(address)),
-            stake: state.balance(Purse::Seat(address)),
+            stake: state.balance(Purse::Stake(address)),
         }
     });
     let mut rows: Vec<Balance> = rows.collect();

@@ -50,7 +50,11 @@ pub fn endowment(who: Who) -> Amount {
         Who::Operator => 0,
         Who::Sponsor | Who::Licensee => 10_000,
         Who::Backer => 5_000,
-        Who::EvaluatorOne | Who::EvaluatorTwo | Who::EvaluatorThree | Who::Liar => 2_000,
+        Who::EvaluatorOne
+        | Who::EvaluatorTwo
+        | Who::EvaluatorThree
+        | Who::EvaluatorFour
+        | Who::Liar => 6_000,
         _ => 500,
     })
 }
@@ -178,7 +182,17 @@ impl World {
         if let Some(deadline_ms) = self.state().next_deadline_ms() {
             self.time_ms = deadline_ms.saturating_sub(1_000).max(self.time_ms);
         }
-        self.block()
+        let mut receipts = self.block()?;
+        // Draws and long settlements go on in the blocks after.
+        while self.has_work_left() {
+            receipts.extend(self.block()?);
+        }
+        Ok(receipts)
+    }
+
+    fn has_work_left(&self) -> bool {
+        let due_ms = self.state().next_deadline_ms();
+        due_ms.is_some_and(|due_ms| due_ms <= self.time_ms)
     }
 
     /// All receipts so far, in order.

@@ -73,13 +73,13 @@ pub fn once(session: &Session, options: Options, bounty: &str) -> Result<(), Fai
     let client = session.client()?;
     let me = session.address()?;
     let mut view = client.bounty(id)?;
-    if view.seats.is_empty() {
+    if view.checks.is_empty() && view.seats.is_empty() {
         return say_idle(session, &view);
     }
-    if duty::seat_of(&view, me).is_none() {
+    if !duty::has_seat(&view, me) {
         let message = format!("{me} has no seat in this bounty");
         let next =
-            "seats go to all who are evaluators when the test check begins: 'lode evaluate join'";
+            "seats are drawn by free stake among the evaluators, but for the bounty's own people";
         return Err(Failure::new("no_seat", message, next).exit(Exit::Rejected));
     }
     let Some(owed) = duty::duty(&view, me) else {

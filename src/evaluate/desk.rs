@@ -20,14 +20,56 @@ use std::path::{Path, PathBuf};
 
 use evaluator::Report;
 use evaluator::report::{LEAVES_FILE, REPORT_FILE};
-use protocol::id::{Address, ItemId};
-use protocol::record::{RECORD_BYTES_MAX, RevealAttestations};
+use protocol::id::{Address, Digest, ItemId};
+use protocol::record::{Attestation, BlobRef, RevealAttestations, attestation_commitment};
+use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
 use crate::session::keep;
 
+/// The most bytes of a batch's file: a word on each of 10,000 submissions has a few hundred.
+const BATCH_BYTES_MAX: usize = 16 << 20;
+
 /// How long the work on a bounty that has ended stays.
 pub const KEPT_AFTER_END_MS: u64 = 24 * 3_600_000;
+
+/// A round of scoring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Round {
+    /// How often missing seats were drawn again.
+    pub number: u8,
+    /// Whether all evaluators are asked.
+    pub all: bool,
+}
+
+/// What a seat commits to, and later reveals.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Batch {
+    /// The round it is for.
+    pub round: Round,
+    /// The salt of the commitment.
+    pub salt: Digest,
+    /// A word on each submission at issue, in the order of commitment.
+    pub attestations: Vec<Attestation>,
+    /// The prediction leaves of all that are scored.
+    pub leaves: Option<BlobRef>,
+}
+
+impl Batch {
+    /// What reveals it, part by part.
+    pub fn reveals(&self) -> Vec<RevealAttestations> {
+        RevealAttestations::batch(self.salt, &self.attestations, self.leaves)
+    }
+
+    /// The commitment to it; none for a batch without attestations.
+    pub fn commitment(&self, bounty: ItemId, author: Address) -> Option<Digest> {
+        let reveals = self.reveals();
+        let first = reveals.first()?;
+        Some(attestation_commitment(bounty, author, first))
+    }
+}
 
 /// The work on one bounty.
 pub struct Desk {
@@ -135,14 +177,14 @@ impl Desk {
     ///
     /// # Errors
     /// It cannot be read.
-    pub fn batch(&self) -> Result<Option<RevealAttestations>, Failure> {
+    pub fn batch(&self) -> Result<Option<Batch>, Failure> {
         let path = self.batch_path();
         let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(Failure::io(&path, &error)),
         };
-        let batch = protocol::json::from_slice(&bytes, RECORD_BYTES_MAX);
+        let batch = protocol::json::from_slice(&bytes, BATCH_BYTES_MAX);
         batch.map(Some).map_err(|error| {
             Failure::new(
                 "batch_file",
@@ -156,7 +198,7 @@ impl Desk {
     ///
     /// # Errors
     /// The system's refusal.
-    pub fn keep_batch(&self, batch: &RevealAttestations) -> Result<(), Failure> {
+    pub fn keep_batch(&self, batch: &Batch) -> Result<(), Failure> {
         keep(&self.batch_path(), &protocol::json::to_vec(batch))
     }
 }
@@ -183,8 +225,6 @@ pub fn tidy(home: &Path, account: Address, is_over: impl Fn(ItemId) -> bool) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use protocol::Digest;
-    use protocol::record::Attestation;
     use protocol::report::Outcome;
 
     const ME: Address = Address([1; 32]);
@@ -216,7 +256,11 @@ mod tests {
         assert_eq!(desk.report(submission), None);
         assert!(!desk.has_report(submission));
 
-        let batch = RevealAttestations {
+        let batch = Batch {
+            round: Round {
+                number: 1,
+                all: false,
+            },
             salt: Digest([5; 32]),
             attestations: vec![Attestation {
                 submission,

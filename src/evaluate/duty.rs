@@ -1,9 +1,11 @@
 //! What a seat owes now. No clock, no disk: a bounty as the node shows it, and a time.
 
-use protocol::api::{BountyView, SeatView, SubmissionView};
+use protocol::api::{BountyView, CheckView, SeatView, SubmissionView};
 use protocol::id::Address;
 use protocol::receipt::Phase;
-use protocol::record::{Attestation, Schedule};
+use protocol::record::{ATTESTATIONS_PER_PART, Schedule};
+
+use super::desk::{Batch, Round};
 
 /// The longest time before a phase's end in which a machine's own failure becomes 'unavailable'.
 const URGENT_MS_MAX: u64 = 10 * 60_000;
@@ -16,7 +18,7 @@ const LAST_CALL_MS_MAX: u64 = 2 * 60_000;
 pub enum Duty {
     /// Say whether the test set opens and is well formed.
     TestSet,
-    /// Score every revealed submission and commit to the batch.
+    /// Score every submission at issue and commit to the batch.
     Commit,
     /// Reveal the batch.
     Reveal,
@@ -36,27 +38,47 @@ impl Duty {
     pub const fn text(self) -> &'static str {
         match self {
             Self::TestSet => "a word on the test set",
-            Self::Commit => "scores of all revealed submissions, and a commitment to them",
+            Self::Commit => "scores of all submissions at issue, and a commitment to them",
             Self::Reveal => "the reveal of the committed batch",
         }
     }
 }
 
-/// The seat of an account, if it has one.
+/// The seat of an account that scores, if it has one.
 pub fn seat_of(bounty: &BountyView, me: Address) -> Option<&SeatView> {
     bounty.seats.iter().find(|seat| seat.evaluator == me)
 }
 
-/// What this account's seat owes now.
-pub fn duty(bounty: &BountyView, me: Address) -> Option<Duty> {
-    of_seat(&bounty.summary.phase, seat_of(bounty, me)?)
+/// Whether an account has a seat of either kind.
+pub fn has_seat(bounty: &BountyView, me: Address) -> bool {
+    let checks = bounty.checks.iter().any(|check| check.evaluator == me);
+    checks || seat_of(bounty, me).is_some()
 }
 
-fn of_seat(phase: &Phase, seat: &SeatView) -> Option<Duty> {
-    match phase {
-        Phase::TestCheck if seat.test_set.is_none() => Some(Duty::TestSet),
-        Phase::Score if seat.commitment.is_none() => Some(Duty::Commit),
-        Phase::ScoreReveal if seat.commitment.is_some() && seat.attestations.is_none() => {
+/// What this account's seats owe now.
+pub fn duty(bounty: &BountyView, me: Address) -> Option<Duty> {
+    let check = bounty.checks.iter().find(|check| check.evaluator == me);
+    let parts = undecided(bounty).count().div_ceil(ATTESTATIONS_PER_PART);
+    owed(&bounty.summary.phase, check, seat_of(bounty, me), parts)
+}
+
+/// What the seats owe, of which the second reveals so many parts.
+fn owed(
+    phase: &Phase,
+    check: Option<&CheckView>,
+    seat: Option<&SeatView>,
+    parts: usize,
+) -> Option<Duty> {
+    match (phase, check, seat) {
+        (Phase::TestCheck, Some(check), _) if check.word.is_none() && !check.failed => {
+            Some(Duty::TestSet)
+        }
+        (Phase::Score, _, Some(seat)) if seat.asked && seat.commitment.is_none() => {
+            Some(Duty::Commit)
+        }
+        (Phase::ScoreReveal, _, Some(seat))
+            if seat.asked && seat.commitment.is_some() && (seat.parts as usize) < parts =>
+        {
             Some(Duty::Reveal)
         }
         _ => None,
@@ -65,7 +87,8 @@ fn of_seat(phase: &Phase, seat: &SeatView) -> Option<Duty> {
 
 /// Whether this account's seat has committed and its time to reveal has not come.
 pub fn is_waiting(bounty: &BountyView, me: Address) -> bool {
-    let is_committed = seat_of(bounty, me).is_some_and(|seat| seat.commitment.is_some());
+    let is_committed =
+        seat_of(bounty, me).is_some_and(|seat| seat.asked && seat.commitment.is_some());
     is_committed && bounty.summary.phase == Phase::Score
 }
 
@@ -93,16 +116,25 @@ pub fn is_last_call(now_ms: u64, until_ms: u64, length_ms: u64) -> bool {
     until_ms.saturating_sub(now_ms) <= LAST_CALL_MS_MAX.min(length_ms / 10)
 }
 
-/// The submissions that a batch speaks of, in the order of commitment.
-pub fn revealed(bounty: &BountyView) -> impl Iterator<Item = &SubmissionView> {
+/// The submissions that a batch speaks of: revealed and undecided, in the order of commitment.
+pub fn undecided(bounty: &BountyView) -> impl Iterator<Item = &SubmissionView> {
     let submissions = bounty.submissions.iter();
-    submissions.filter(|submission| submission.key.is_some())
+    submissions.filter(|submission| submission.key.is_some() && submission.verdict.is_none())
 }
 
-/// Whether a batch speaks of exactly the revealed submissions, in their order.
-pub fn is_complete(bounty: &BountyView, batch: &[Attestation]) -> bool {
-    let named = batch.iter().map(|attestation| attestation.submission);
-    revealed(bounty).map(|submission| submission.id).eq(named)
+/// The round that a batch is for.
+pub fn round(bounty: &BountyView) -> Round {
+    Round {
+        number: bounty.panel.round,
+        all: bounty.panel.all,
+    }
+}
+
+/// Whether a batch is for this round, and speaks of exactly the submissions at issue, in their order.
+pub fn is_complete(bounty: &BountyView, batch: &Batch) -> bool {
+    let named = batch.attestations.iter().map(|one| one.submission);
+    let asked = undecided(bounty).map(|submission| submission.id);
+    batch.round == round(bounty) && asked.eq(named)
 }
 
 #[cfg(test)]
@@ -113,13 +145,6 @@ mod tests {
 
     #[test]
     fn a_seat_owes_one_thing_a_phase_and_once() {
-        let mut seat = SeatView {
-            evaluator: Address([1; 32]),
-            test_set: None,
-            commitment: None,
-            attestations: None,
-            leaves: None,
-        };
         let phases = [
             Phase::Open,
             Phase::TestCheck,
@@ -128,16 +153,41 @@ mod tests {
             Phase::ScoreReveal,
             Phase::Settled,
         ];
-        let owed = |seat: &SeatView| phases.map(|phase| of_seat(&phase, seat));
-        let (test, commit) = (Some(Duty::TestSet), Some(Duty::Commit));
+        let mut check = CheckView {
+            evaluator: Address([1; 32]),
+            word: None,
+            failed: false,
+        };
+        let of_check = |check: &CheckView| phases.map(|phase| owed(&phase, Some(check), None, 2));
+        let test = Some(Duty::TestSet);
+        assert_eq!(of_check(&check), [None, test, None, None, None, None]);
+        check.failed = true;
+        assert_eq!(of_check(&check), [None; 6]);
+        check.failed = false;
+        check.word = Some(TestOutcome::Ok);
+        assert_eq!(of_check(&check), [None; 6]);
+
+        let mut seat = SeatView {
+            evaluator: Address([1; 32]),
+            asked: true,
+            commitment: None,
+            parts: 0,
+            given: false,
+            leaves: None,
+            failed: false,
+        };
+        let of_seat = |seat: &SeatView| phases.map(|phase| owed(&phase, None, Some(seat), 2));
+        let (commit, reveal) = (Some(Duty::Commit), Some(Duty::Reveal));
         // Without a commitment there is nothing to reveal.
-        assert_eq!(owed(&seat), [None, test, None, commit, None, None]);
-        seat.test_set = Some(TestOutcome::Ok);
+        assert_eq!(of_seat(&seat), [None, None, None, commit, None, None]);
         seat.commitment = Some(Digest([2; 32]));
-        let reveal = Some(Duty::Reveal);
-        assert_eq!(owed(&seat), [None, None, None, None, reveal, None]);
-        seat.attestations = Some(Vec::new());
-        assert_eq!(owed(&seat), [None; 6]);
+        assert_eq!(of_seat(&seat), [None, None, None, None, reveal, None]);
+        seat.parts = 1;
+        assert_eq!(of_seat(&seat), [None, None, None, None, reveal, None]);
+        seat.parts = 2;
+        assert_eq!(of_seat(&seat), [None; 6]);
+        (seat.parts, seat.commitment, seat.asked) = (0, None, false);
+        assert_eq!(of_seat(&seat), [None; 6], "not asked in this round");
     }
 
     #[test]

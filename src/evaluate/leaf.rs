@@ -1,11 +1,15 @@
 //! One prediction, recomputed, against what each evaluator published.
 
+use std::collections::BTreeMap;
 use std::io::Read;
 
+use client::Client;
 use evaluator::report::LEAVES_BYTES_MAX;
 use evaluator::{Job, TestSet, reproduce_example};
-use protocol::api::{BountyView, SeatView};
-use protocol::id::{Address, ItemId};
+use protocol::api::BountyView;
+use protocol::id::{Address, Digest, ItemId};
+use protocol::receipt::Cause;
+use protocol::record::{Action, Attestation, BlobRef, Transaction};
 use protocol::report::{Leaf, Outcome, predictions_root};
 use serde::Serialize;
 
@@ -66,9 +70,10 @@ pub fn reproduce(
             "choose an example of the test set and a submission that can be scored",
         )
     })?;
+    let batches = batches(client, &bounty)?;
     let mut published = Vec::new();
-    for seat in &bounty.seats {
-        published.push(compare(session, &bounty, seat, id, examples, &ours)?);
+    for (evaluator, batches) in &batches {
+        published.push(compare(session, *evaluator, batches, id, examples, &ours)?);
     }
     show(session, id, &ours, &published)?;
     match published
@@ -98,41 +103,88 @@ fn not_open(error: OpenError) -> Failure {
     }
 }
 
+/// What a seat has revealed in one round: its words, and where the leaves are.
+struct Revealed {
+    salt: Digest,
+    words: Vec<Attestation>,
+    leaves: Option<BlobRef>,
+}
+
+/// The batches of every seat, by address, as they are on the log: the state
+/// forgets them once the bounty is settled.
+fn batches(
+    client: &Client,
+    bounty: &BountyView,
+) -> Result<BTreeMap<Address, Vec<Revealed>>, Failure> {
+    let seats = bounty.seats.iter();
+    let mut batches: BTreeMap<Address, Vec<Revealed>> =
+        seats.map(|seat| (seat.evaluator, Vec::new())).collect();
+    let pages = client.bounty_history(bounty.summary.id);
+    for entry in pages.page_size(protocol::api::PAGE_MAX) {
+        let entry = entry?;
+        let is_reveal = entry.record_type.as_deref() == Some("reveal-attestations");
+        let (Cause::Record(record), None) = (entry.receipt.cause, &entry.receipt.rejected) else {
+            continue;
+        };
+        if !is_reveal {
+            continue;
+        }
+        let item = client.record_item(record)?;
+        let Ok(tx) = Transaction::read(&item) else {
+            continue;
+        };
+        let Action::RevealAttestations { body, .. } = tx.action else {
+            continue;
+        };
+        let own = batches.entry(tx.signer).or_default();
+        // Parts of one batch have its salt, and come in order.
+        match own.last_mut().filter(|last| last.salt == body.salt) {
+            Some(last) => last.words.extend(body.attestations),
+            None => own.push(Revealed {
+                salt: body.salt,
+                words: body.attestations,
+                leaves: body.leaves,
+            }),
+        }
+    }
+    Ok(batches)
+}
+
 fn compare(
     session: &Session,
-    bounty: &BountyView,
-    seat: &SeatView,
+    evaluator: Address,
+    batches: &[Revealed],
     submission: ItemId,
     examples: u32,
     ours: &Leaf,
 ) -> Result<Published, Failure> {
     let published = |finding, leaf: Option<&Leaf>| Published {
-        evaluator: seat.evaluator,
+        evaluator,
         finding,
         outputs: leaf.map(outputs),
     };
-    let (Some(batch), leaves) = (&seat.attestations, seat.leaves) else {
+    if batches.is_empty() {
         return Ok(published("not_published", None));
-    };
-    let mut before = 0;
-    let mut root = None;
-    for attestation in batch {
-        let Outcome::Scored {
-            predictions_root, ..
-        } = &attestation.outcome
-        else {
-            continue;
-        };
-        if attestation.submission == submission {
-            root = Some(*predictions_root);
-            break;
-        }
-        before += 1;
     }
-    let (Some(root), Some(blob)) = (root, leaves) else {
+    let found = batches.iter().find_map(|batch| {
+        let mut before = 0;
+        for word in &batch.words {
+            let Outcome::Scored {
+                predictions_root, ..
+            } = &word.outcome
+            else {
+                continue;
+            };
+            if word.submission == submission {
+                return Some((*predictions_root, before, batch.leaves?));
+            }
+            before += 1;
+        }
+        None
+    });
+    let Some((root, before, blob)) = found else {
         return Ok(published("not_scored", None));
     };
-    let _ = bounty;
     if blob.size_bytes > LEAVES_BYTES_MAX {
         return Ok(published("not_its_root", None));
     }

@@ -13,15 +13,12 @@ use evaluator::job::evaluate_model;
 use evaluator::{Options, Report, TestSet, check_test_set, load_model};
 use protocol::api::{BountyView, RecordView, SubmissionView};
 use protocol::id::{Address, Digest, ItemId};
-use protocol::record::{
-    Action, AttestTestSet, Attestation, BlobRef, CommitAttestations, RevealAttestations,
-    attestation_commitment,
-};
+use protocol::record::{Action, AttestTestSet, Attestation, BlobRef, CommitAttestations};
 use protocol::report::{Outcome, TestOutcome};
 use protocol::seal::SealKey;
 use wallet::Signer;
 
-use super::desk::Desk;
+use super::desk::{Batch, Desk};
 use super::duty::{self, Duty};
 use crate::failure::{Exit, Failure};
 use crate::sealing::{Store, open_folder};
@@ -159,7 +156,7 @@ impl Worker<'_> {
         let id = bounty.summary.id;
         let batch = match desk.batch()? {
             // The commitment to it may have been on its way when the process died.
-            Some(batch) if duty::is_complete(bounty, &batch.attestations) => batch,
+            Some(batch) if duty::is_complete(bounty, &batch) => batch,
             _ => {
                 if let Some(step) = self.score_next(bounty, desk)? {
                     return Ok(step);
@@ -171,7 +168,8 @@ impl Worker<'_> {
                 batch
             }
         };
-        let commitment = attestation_commitment(id, self.me, &batch);
+        let commitment = batch.commitment(id, self.me);
+        let commitment = commitment.ok_or_else(|| Failure::bug("a seat is asked for something"))?;
         let body = CommitAttestations { commitment };
         let view = self.send(&Action::CommitAttestations { bounty: id, body })?;
         let unavailable = batch.attestations.iter();
@@ -185,7 +183,7 @@ impl Worker<'_> {
 
     /// Scores the next submission that has no report; none if the batch can be made.
     fn score_next(&mut self, bounty: &BountyView, desk: &Desk) -> Result<Option<Step>, Failure> {
-        let mut left = duty::revealed(bounty).filter(|submission| !desk.has_report(submission.id));
+        let mut left = duty::undecided(bounty).filter(|submission| !desk.has_report(submission.id));
         let next = left.find(|submission| !self.failed.contains_key(&submission.id));
         let time = self.time(bounty)?;
         if let Some(submission) = next.filter(|_| !time.is_last_call) {
@@ -203,14 +201,14 @@ impl Worker<'_> {
         if time.is_urgent {
             return Ok(None);
         }
-        let failed = duty::revealed(bounty).find_map(|submission| {
+        let failed = duty::undecided(bounty).find_map(|submission| {
             let failure = self.failed.remove(&submission.id)?;
             Some((submission.id, failure))
         });
         let Some((submission, failure)) = failed else {
             return Ok(None);
         };
-        for submission in duty::revealed(bounty) {
+        for submission in duty::undecided(bounty) {
             self.failed.remove(&submission.id);
         }
         let message = format!(
@@ -259,14 +257,10 @@ impl Worker<'_> {
     }
 
     /// The batch, its leaves held by the node; none if a report has to be made again.
-    fn batch(
-        &self,
-        bounty: &BountyView,
-        desk: &Desk,
-    ) -> Result<Option<RevealAttestations>, Failure> {
+    fn batch(&self, bounty: &BountyView, desk: &Desk) -> Result<Option<Batch>, Failure> {
         let mut attestations = Vec::new();
         let mut scored = Vec::new();
-        for submission in duty::revealed(bounty) {
+        for submission in duty::undecided(bounty) {
             let outcome = match desk.has_report(submission.id) {
                 false => Outcome::Unavailable,
                 true => match desk.report(submission.id) {
@@ -286,7 +280,8 @@ impl Worker<'_> {
             true => None,
             false => Some(self.client.hold(&mut desk.write_leaves(&scored)?)?),
         };
-        Ok(Some(RevealAttestations {
+        Ok(Some(Batch {
+            round: duty::round(bounty),
             salt: Digest(*entropy()?),
             attestations,
             leaves,
@@ -294,16 +289,11 @@ impl Worker<'_> {
     }
 
     /// The batch that this seat has committed to.
-    fn committed_batch(
-        &self,
-        bounty: &BountyView,
-        desk: &Desk,
-    ) -> Result<RevealAttestations, Failure> {
+    fn committed_batch(&self, bounty: &BountyView, desk: &Desk) -> Result<Batch, Failure> {
         let id = bounty.summary.id;
         let committed = duty::seat_of(bounty, self.me).and_then(|seat| seat.commitment);
         let ours = desk.batch()?;
-        let ours =
-            ours.filter(|batch| Some(attestation_commitment(id, self.me, batch)) == committed);
+        let ours = ours.filter(|batch| batch.commitment(id, self.me) == committed);
         ours.ok_or_else(|| {
             Failure::new(
                 "other_commitment",
@@ -324,12 +314,14 @@ impl Worker<'_> {
         if let Some(leaves) = batch.leaves {
             self.hold_leaves(leaves, desk)?;
         }
-        let count = batch.attestations.len();
-        let view = self.send(&Action::RevealAttestations {
-            bounty: id,
-            body: batch,
-        })?;
-        Ok(Step::Revealed(count, view.id))
+        let next = duty::seat_of(bounty, self.me).map_or(0, |seat| seat.parts as usize);
+        let mut last = None;
+        for body in batch.reveals().into_iter().skip(next) {
+            let view = self.send(&Action::RevealAttestations { bounty: id, body })?;
+            last = Some(view.id);
+        }
+        let last = last.ok_or_else(|| Failure::bug("a part was left to reveal"))?;
+        Ok(Step::Revealed(batch.attestations.len(), last))
     }
 
     /// That the node holds the leaves which the batch names; it may have lost them since.

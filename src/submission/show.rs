@@ -223,7 +223,6 @@ fn why(rule: Rule) -> &'static str {
         Rule::Refund => "nobody had to score it, or nobody did",
         Rule::ForfeitBurned => "half of a forfeit, and what nobody was harmed by",
         Rule::ForfeitShared => "to who was harmed, at most what they put at risk",
-        Rule::Dust => "what a division left over",
         _ => "by the bounty's rules",
     }
 }

@@ -125,6 +125,7 @@ fn a_list_is_read_page_after_page() {
         let items = items.into_iter().map(|byte| protocol::api::EvaluatorView {
             address: Address([byte; 32]),
             stake: protocol::Amount::ZERO,
+            locked: protocol::Amount::ZERO,
             seats: 0,
         });
         let items = items.collect();

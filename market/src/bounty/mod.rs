@@ -312,6 +312,12 @@ impl State {
         Some((key.0, self.tables.submissions.get(key)?))
     }
 
+    /// A submission by its id, with its bounty and its place there.
+    pub fn submission_at(&self, id: ItemId) -> Option<(ItemId, u32, &Submission)> {
+        let key = self.tables.submission_index.get(&id)?;
+        Some((key.0, key.1, self.tables.submissions.get(key)?))
+    }
+
     /// The backers of a bounty, in the order of their stakes.
     pub fn backings(&self, bounty: ItemId) -> impl Iterator<Item = Backing> {
         self.tables

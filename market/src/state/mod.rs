@@ -245,9 +245,10 @@ impl State {
         self.clock().receipts_root
     }
 
-    /// When the clock next has work to do.
+    /// When the clock next has work to do; the time of the last block if the next
+    /// one has to go on with what it left.
     pub fn next_deadline_ms(&self) -> Option<u64> {
-        let drawn_next = self.tables.draws.iter().next().map(|_| self.time_ms() + 1);
+        let drawn_next = self.tables.draws.iter().next().map(|_| self.time_ms());
         let due = self.tables.due.iter().next();
         let due = due.map(|(&(time_ms, _), ())| time_ms);
         drawn_next.into_iter().chain(due).min()

@@ -44,7 +44,7 @@ pub(super) fn stamp(tip: &Tip) -> Stamp {
 /// Applies a whole block. After an error the state is of no more use.
 pub(crate) fn apply(state: &mut State, block: &Block) -> Result<Applied, ChainError> {
     let header = &block.header().header;
-    state.begin_block(header.height, header.time_ms);
+    state.begin_block(header.height, header.time_ms, header.parent);
     let mut rejected = Vec::new();
     for (place, record) in block.records().iter().enumerate() {
         let why = state

@@ -110,7 +110,7 @@ pub(super) async fn bounties(
             .bounties()
             .filter_map(|(id, bounty)| {
                 let (_, progress) = state.bounty(id)?;
-                Some(views::summary(state, id, bounty, progress))
+                Some(views::summary(id, bounty, progress))
             })
             .collect();
         all.sort_by_key(|one| std::cmp::Reverse((one.posted_ms, one.id)));
@@ -138,10 +138,7 @@ pub(super) async fn submission(
     Path(text): Path<String>,
 ) -> Answered<Json<SubmissionView>> {
     let id: ItemId = id(&text)?;
-    let view = read(&app, |state| {
-        let (bounty, row) = state.submission(id)?;
-        Some(views::submission(bounty, row))
-    });
+    let view = read(&app, |state| views::submission_with_words(state, id));
     view.await?
         .map(Json)
         .ok_or_else(|| missing("submission", id))

@@ -3,11 +3,12 @@
 use licensing::{Refusal, Terms};
 use market::State;
 use market::assets::Asset;
-use market::bounty::{Bounty, Progress, Submission};
+use market::bounty::{Bounty, Progress, Step, Submission};
+use market::evaluators::quorum;
 use protocol::Amount;
 use protocol::api::{
-    AccountView, AssetView, BackingView, BountySummary, BountyView, EvaluatorView, HolderView,
-    LicenseView, Offer, SeatView, SubmissionView,
+    AccountView, AssetView, BackingView, BountySummary, BountyView, CheckView, EvaluatorView,
+    HolderView, LicenseView, Offer, PanelView, SeatView, SubmissionView, WordView,
 };
 use protocol::id::{Address, ItemId};
 use protocol::receipt::Purse;
@@ -30,22 +31,16 @@ pub(super) fn evaluators(state: &State) -> impl Iterator<Item = EvaluatorView> {
         .evaluators()
         .map(|(address, evaluator)| EvaluatorView {
             address,
-            stake: state.balance(Purse::Seat(address)),
+            stake: state.balance(Purse::Stake(address)),
+            locked: state.locked(address),
             seats: evaluator.seats,
         })
 }
 
-pub(super) fn summary(
-    state: &State,
-    id: ItemId,
-    bounty: &Bounty,
-    progress: &Progress,
-) -> BountySummary {
+pub(super) fn summary(id: ItemId, bounty: &Bounty, progress: &Progress) -> BountySummary {
     // Once it has ended the purse is empty; what was put up is still known.
-    let stakes = state.backings(id).map(|backing| backing.amount);
-    let award = stakes.fold(bounty.posting.reward, |sum, stake| {
-        sum.checked_add(stake).unwrap_or(Amount::MAX)
-    });
+    let award = bounty.posting.reward.checked_add(progress.backed);
+    let award = award.unwrap_or(Amount::MAX);
     BountySummary {
         id,
         title: bounty.posting.title.clone(),
@@ -65,7 +60,7 @@ pub(super) fn bounty(state: &State, id: ItemId) -> Option<BountyView> {
     let (bounty, progress) = state.bounty(id)?;
     let posting = &bounty.posting;
     Some(BountyView {
-        summary: summary(state, id, bounty, progress),
+        summary: summary(id, bounty, progress),
         posting: posting.clone(),
         poster_nonce: bounty.poster_nonce,
         bond: bounty.bond,
@@ -78,7 +73,7 @@ pub(super) fn bounty(state: &State, id: ItemId) -> Option<BountyView> {
         test_key: progress.test_key.map(SealKey::from_bytes),
         submissions: state
             .submissions(id)
-            .map(|row| submission(id, row))
+            .map(|row| submission(id, row, Vec::new()))
             .collect(),
         backings: state
             .backings(id)
@@ -87,20 +82,49 @@ pub(super) fn bounty(state: &State, id: ItemId) -> Option<BountyView> {
                 amount: backing.amount,
             })
             .collect(),
+        seat_stake: state.seat_stake(id).unwrap_or(Amount::MAX),
+        panel: PanelView {
+            seats: progress.panel.seats,
+            quorum: quorum(progress.panel.seats),
+            round: progress.panel.round,
+            all: progress.panel.all,
+        },
+        checks: state
+            .checks(id)
+            .map(|(evaluator, check)| CheckView {
+                evaluator,
+                word: check.word.clone(),
+                failed: check.failed,
+            })
+            .collect(),
         seats: state
             .seats(id)
             .map(|(evaluator, seat)| SeatView {
                 evaluator,
-                test_set: seat.test_set.clone(),
+                asked: seat.asked,
                 commitment: seat.commitment,
-                attestations: seat.attestations.clone(),
+                parts: seat.parts,
+                given: seat.given,
                 leaves: seat.leaves,
+                failed: seat.failed,
             })
             .collect(),
+        at_work: !matches!(progress.step, Step::Wait | Step::Forget { .. }),
     })
 }
 
-pub(super) fn submission(bounty: ItemId, row: &Submission) -> SubmissionView {
+/// A submission with what the seats say of it.
+pub(super) fn submission_with_words(state: &State, id: ItemId) -> Option<SubmissionView> {
+    let (bounty, place, row) = state.submission_at(id)?;
+    let words = state.words(bounty, place);
+    let words = words.map(|(evaluator, outcome)| WordView {
+        evaluator,
+        outcome: outcome.clone(),
+    });
+    Some(submission(bounty, row, words.collect()))
+}
+
+fn submission(bounty: ItemId, row: &Submission, words: Vec<WordView>) -> SubmissionView {
     SubmissionView {
         id: row.id,
         bounty,
@@ -112,12 +136,13 @@ pub(super) fn submission(bounty: ItemId, row: &Submission) -> SubmissionView {
         key: row.key.map(SealKey::from_bytes),
         verdict: row.verdict.clone(),
         standing: row.standing,
+        prepaid: row.prepaid,
+        gain: row.gain,
+        words,
     }
 }
 
 pub(super) fn asset(state: &State, id: ItemId, asset: &Asset) -> AssetView {
-    // A bounty's model is the ciphertext that was committed, and its key is out.
-    let submission = asset.bounty.and_then(|_| state.submission(id));
     let tags = asset.terms.to_tags();
     AssetView {
         id,
@@ -125,7 +150,7 @@ pub(super) fn asset(state: &State, id: ItemId, asset: &Asset) -> AssetView {
         name: asset.name.clone(),
         maker: asset.maker,
         blob: asset.blob,
-        key: submission.and_then(|(_, row)| row.key.map(SealKey::from_bytes)),
+        key: asset.key.map(SealKey::from_bytes),
         weights_digest: asset.weights_digest,
         bounty: asset.bounty,
         parents: asset.parents.clone(),

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::amount::Amount;
 use crate::id::{Address, Digest, ItemId};
 use crate::receipt::{Phase, Standing};
-use crate::record::{AssetKind, Attestation, BlobRef, Grant, PostBounty, SealedFolder};
+use crate::record::{AssetKind, BlobRef, Grant, PostBounty, SealedFolder};
 use crate::report::{Outcome, TestOutcome};
 use crate::score::Score;
 use crate::seal::SealKey;
@@ -31,9 +31,11 @@ pub struct AccountView {
 pub struct EvaluatorView {
     /// Who.
     pub address: Address,
-    /// The stake.
+    /// The free stake, which a seat could lock.
     pub stake: Amount,
-    /// Bounties in which it has a seat that is not done.
+    /// What seats have locked.
+    pub locked: Amount,
+    /// How many seats that are.
     pub seats: u32,
 }
 
@@ -89,8 +91,40 @@ pub struct BountyView {
     pub submissions: Vec<SubmissionView>,
     /// The backers, in the order of their stakes.
     pub backings: Vec<BackingView>,
-    /// The committee, by address; empty before it is seated.
+    /// What each seat locks.
+    pub seat_stake: Amount,
+    /// The panel at work, or the last one.
+    pub panel: PanelView,
+    /// The seats that check the test set, by address; empty before they are drawn.
+    pub checks: Vec<CheckView>,
+    /// The seats that score, by address; empty before they are drawn.
     pub seats: Vec<SeatView>,
+    /// Whether the clock is at work on the bounty, which takes no records meanwhile.
+    pub at_work: bool,
+}
+
+/// How far a panel is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PanelView {
+    /// Its seats; 0 while none could be drawn.
+    pub seats: u32,
+    /// How many of them must agree.
+    pub quorum: u32,
+    /// How often missing seats were drawn again.
+    pub round: u8,
+    /// Whether all evaluators are asked.
+    pub all: bool,
+}
+
+/// A seat that checks the test set.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckView {
+    /// Whose.
+    pub evaluator: Address,
+    /// Its word.
+    pub word: Option<TestOutcome>,
+    /// Whether it stayed silent.
+    pub failed: bool,
 }
 
 /// A submission; also `GET /v1/submissions/{id}`.
@@ -116,6 +150,21 @@ pub struct SubmissionView {
     pub verdict: Option<Outcome>,
     /// How it stood when the bounty settled.
     pub standing: Option<Standing>,
+    /// Whether the sponsor has paid its evaluation fee.
+    pub prepaid: bool,
+    /// By how many billionths it improved on the best so far, in a bounty paid by steps.
+    pub gain: u64,
+    /// What the seats say of it, by address, until it is settled.
+    pub words: Vec<WordView>,
+}
+
+/// A seat's word on a submission.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WordView {
+    /// Whose seat.
+    pub evaluator: Address,
+    /// What it found.
+    pub outcome: Outcome,
 }
 
 /// A backer's stake.
@@ -127,19 +176,23 @@ pub struct BackingView {
     pub amount: Amount,
 }
 
-/// An evaluator's work in one bounty.
+/// A seat that scores.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SeatView {
     /// Whose seat.
     pub evaluator: Address,
-    /// Its word on the test set.
-    pub test_set: Option<TestOutcome>,
-    /// Its commitment to a batch.
+    /// Whether it is asked for a batch in this round.
+    pub asked: bool,
+    /// Its commitment to that batch.
     pub commitment: Option<Digest>,
-    /// The batch, once revealed.
-    pub attestations: Option<Vec<Attestation>>,
-    /// The published prediction leaves.
+    /// Parts of the batch that are revealed.
+    pub parts: u32,
+    /// Whether it has given a whole batch, in this round or before.
+    pub given: bool,
+    /// The published prediction leaves of its last batch.
     pub leaves: Option<BlobRef>,
+    /// Whether it stayed silent, or did not reveal.
+    pub failed: bool,
 }
 
 /// An entry of `GET /v1/assets`, newest first, and `GET /v1/assets/{id}`.

@@ -120,7 +120,7 @@ impl Play<'_> {
         self.world.applied_block()?;
         self.world.pass_deadline()?;
         self.story.say(
-            "Submissions are closed, so Sofia reveals her key. All four evaluators open the test set \
+            "Submissions are closed, so Sofia reveals her key. All five evaluators are drawn for the check; they open the test set \
              and find it well formed. Had she kept the key, or sealed rubbish, the bounty would be void \
              at the cost of her bond, with nobody's weights shown.",
         );
@@ -232,11 +232,9 @@ impl Play<'_> {
                 .put(&leaves[..])
                 .map_err(sealing::blob_failure)?;
             let salt: Digest = self.world.secrets.salt(who);
-            let body = RevealAttestations {
-                salt,
-                attestations,
-                leaves: Some(leaves),
-            };
+            let mut parts = RevealAttestations::batch(salt, &attestations, Some(leaves));
+            self.words.insert(who, attestations);
+            let body = parts.pop().expect("two submissions make one part");
             let commitment = attestation_commitment(self.bounty, self.world.address(who), &body);
             let commit = CommitAttestations { commitment };
             let action = Action::CommitAttestations {

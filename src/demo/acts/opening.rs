@@ -19,13 +19,14 @@ impl Play<'_> {
         self.story
             .table(&["name", "part", "begins with"], &[2], rows);
         for who in Who::HONEST.into_iter().chain([Who::Liar]) {
-            let body = JoinEvaluators { stake: lode(1_000) };
+            let body = JoinEvaluators { stake: lode(5_000) };
             self.world.send(who, &Action::JoinEvaluators { body })?;
         }
         self.world.applied_block()?;
         self.story.say(
-            "Ada, Emil, Ines and Loki join the evaluators with 1,000 LODE each at stake. A score counts \
-             when three of the four agree on it to the last bit: that is their quorum.",
+            "Ada, Emil, Ines, Otto and Loki join the evaluators with 5,000 LODE each at stake. A bounty \
+             draws five seats among the evaluators by stake, and each seat locks half of what the bounty \
+             pays. A score counts when four of the five agree on it to the last bit: that is their quorum.",
         );
         Ok(())
     }
@@ -123,7 +124,9 @@ impl Play<'_> {
             reward: lode(5_000),
             reserve: Score(900_000_000),
             margin: 2_000_000,
-            evaluation_fee: lode(3),
+            pay: Pay::WinnerTakesAll,
+            evaluation_fee: lode(5),
+            prepaid: 0,
             schedule: Schedule {
                 open_ms: PHASE_MS,
                 test_key_ms: PHASE_MS,
