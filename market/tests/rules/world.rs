@@ -149,6 +149,11 @@ pub fn benchmark() -> Benchmark {
     }
 }
 
+/// Makes the counted cost of a submission so many multiply-adds.
+pub fn costs(benchmark: &mut Benchmark, multiply_adds: u64) {
+    benchmark.limits.multiply_adds_max = multiply_adds;
+}
+
 /// The numbers of the test network: one unit a byte, small stakes, short phases.
 pub fn parameters() -> Parameters {
     Parameters {
