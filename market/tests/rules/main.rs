@@ -5,11 +5,16 @@
 
 mod accounts;
 mod bounties;
+mod clock;
 mod codes;
+mod deposits;
 mod evaluators;
 mod lineage;
+mod panels;
 mod random;
 mod royalties;
 mod settlement;
 mod state;
+mod steps;
+#[allow(dead_code, reason = "the attacks use more of it")]
 mod world;

@@ -181,3 +181,103 @@ fn a_payment_changes_as_many_entries_for_sixty_four_holders_as_for_one() {
     let many: Vec<(&str, u32)> = names.iter().map(|name| (name.as_str(), 15_625)).collect();
     assert_eq!(changes(&many), changes(&[]));
 }
+
+/// Each draw costs four rows, and draws take half of a block's budget.
+#[test]
+fn more_draws_than_fit_hold_up_no_deadline() {
+    let per_block = market::state::WORK_PER_BLOCK as usize / 8;
+    let mut world = World::new();
+    world.evaluators(1);
+    let bounty = world.post(|_| ());
+    let m = world.must("alice", model("m", drawn(&priced(5)), &[]));
+    let sales = vec![("buyer", world.buy(m, Grant::CommercialUse)); per_block + 1];
+    world.block(world.until(bounty) - 1, &sales);
+    let receipts = world.block(world.now() + 1, &[]);
+    assert_eq!(receipts.len(), per_block + 1);
+    assert!(matches!(
+        world.phase(bounty),
+        protocol::receipt::Phase::Void(_)
+    ));
+    // One income still waits.
+    world.row("alice", transfer_shares(m, "bob", 1), "ok");
+    assert_eq!(world.gain("alice"), 5 * (per_block as i128 + 1));
+}
+
+/// Incomes under random distribution: the asset's own, and its part of a child's.
+#[test]
+fn a_holder_is_drawn_by_shares_from_the_block_of_the_income() {
+    use sha2::Digest as _;
+    let mut world = World::new();
+    let holders = [("alice", 600_000), ("bob", 250_000), ("carol", 150_000)];
+    let mut action = model("parent", drawn(&sharing("10%", 1_000)), &[]);
+    if let Action::RegisterAsset { body, .. } = &mut action {
+        body.holders = holders
+            .iter()
+            .map(|(who, shares)| Holder {
+                account: address(who),
+                shares: *shares,
+            })
+            .collect();
+    }
+    let parent = world.must("alice", action);
+    let child = world.must("miner-1", model("child", sharing("1%", 500), &[parent]));
+    world.label(parent, "parent");
+    world.label(child, "child");
+    let own = world.buy(parent, Grant::CommercialUse);
+    let childs = world.buy(child, Grant::CommercialUse);
+    let records = [("buyer", own), ("buyer", childs)];
+    let receipts = world.block(world.now() + 1, &records);
+    let shown: Vec<String> = receipts.iter().map(|receipt| world.show(receipt)).collect();
+    assert_eq!(
+        shown,
+        [
+            "ok; license to buyer for 1000; buyer -1000, income:parent +1000",
+            "ok; license to buyer for 500; buyer -500, income:child +450, income:parent +50",
+        ]
+    );
+    let records: Vec<ItemId> = receipts.iter().map(id_of).collect();
+    // It is not in the pool: nobody can claim it.
+    assert_eq!(world.state.owed(parent, address("alice")), units(0));
+    let entries: Vec<_> = world.state.entries().collect();
+    let mut by_address: Vec<(protocol::Address, u128)> = holders
+        .iter()
+        .map(|&(who, shares)| (address(who), u128::from(shares)))
+        .collect();
+    by_address.sort_unstable();
+    let mut times = [0; 3];
+    for seed in 0..1_000 {
+        let before = block_id(4_000_000 + seed);
+        let mut state = market::State::load(entries.clone()).expect("good entries");
+        let (height, time_ms) = (state.height(), state.time_ms());
+        state.begin_block(height + 1, time_ms + 1, before);
+        let receipts = state.end_block().receipts;
+        assert_eq!(receipts.len(), 2);
+        let mut sorted = records.clone();
+        sorted.sort_unstable();
+        for (receipt, record) in receipts.iter().zip(sorted) {
+            let mut hasher = sha2::Sha256::new();
+            hasher.update(b"lode/holder/1");
+            hasher.update(before.0);
+            hasher.update(record.0);
+            hasher.update(parent.0);
+            let hash: [u8; 32] = hasher.finalize().into();
+            let number = ethnum::U256::from_be_bytes(hash) % ethnum::U256::new(1_000_000);
+            let mut sum = 0;
+            let holder = by_address.iter().find(|(_, shares)| {
+                sum += shares;
+                sum > number.as_u128()
+            });
+            let (holder, _) = holder.expect("below all shares");
+            let [step] = receipt.moves.as_slice() else {
+                panic!("one movement: {receipt:?}");
+            };
+            assert_eq!(step.to, protocol::receipt::Purse::Account(*holder));
+            let expected = if record == records[0] { 1_000 } else { 50 };
+            assert_eq!(step.amount, units(expected));
+            let place = holders.iter().position(|(who, _)| address(who) == *holder);
+            times[place.expect("one of them")] += 1;
+        }
+    }
+    // Of two thousand draws; 60 %, 25 % and 15 % of the shares.
+    assert_eq!(times, [1_164, 535, 301]);
+}

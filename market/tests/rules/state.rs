@@ -44,7 +44,7 @@ fn every_table_has_entries() {
     let tables: std::collections::BTreeSet<u8> = entries.iter().map(|(key, _)| key[0]).collect();
     assert_eq!(
         tables.into_iter().collect::<Vec<_>>(),
-        (0..21).collect::<Vec<_>>()
+        (0..22).collect::<Vec<_>>()
     );
 }
 
@@ -60,6 +60,9 @@ fn a_loaded_state_has_the_same_root_and_lives_on_alike() {
     assert_eq!(loaded.next_deadline_ms(), world.state.next_deadline_ms());
     assert!(loaded.audit().is_some());
     let before = world.log.len();
+    let open = world.state.next_deadline_ms().expect("a bounty is open");
+    assert_eq!(open, world.now(), "the next block has a holder to draw");
+    world.block(open + 1, &[("alice", transfer("bob", 1))]);
     let open = world.state.next_deadline_ms().expect("a bounty is open");
     world.block(open, &[("alice", transfer("bob", 1))]);
     for (time_ms, records) in &world.log[before..] {

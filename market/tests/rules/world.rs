@@ -149,6 +149,11 @@ pub fn benchmark() -> Benchmark {
     }
 }
 
+/// Makes the counted cost of a submission so many multiply-adds.
+pub fn costs(benchmark: &mut Benchmark, multiply_adds: u64) {
+    benchmark.limits.multiply_adds_max = multiply_adds;
+}
+
 /// The numbers of the test network: one unit a byte, small stakes, short phases.
 pub fn parameters() -> Parameters {
     Parameters {
@@ -547,13 +552,11 @@ impl World {
     }
 
     /// The byte fees that somebody has paid.
-    #[allow(dead_code)] // Only the attacks ask.
     pub fn bytes_paid(&self, who: &str) -> u128 {
         self.bytes.get(&address(who)).copied().unwrap_or(0)
     }
 
     /// What somebody's records have locked in deposits.
-    #[allow(dead_code)] // Only the attacks ask.
     pub fn deposits(&self, who: &str) -> u128 {
         let records = self.depositors.iter();
         let theirs = records.filter(|(_, signer)| **signer == address(who));

@@ -1,0 +1,318 @@
+//! Evaluators who lie, sleep, copy, or will not say.
+
+use protocol::ItemId;
+use protocol::receipt::{Phase, Standing, VoidReason};
+use protocol::record::Parameters;
+use protocol::report::Outcome;
+
+use crate::world::*;
+use crate::{gains, pool, pool_with};
+
+const PARTIES: [&str; 3] = ["sponsor", "miner-1", "miner-2"];
+
+/// A bounty whose panel of five is drawn: the better model is the second miner's.
+fn scoring(evaluators: usize) -> (World, ItemId, Vec<String>) {
+    let mut world = pool(evaluators);
+    let bounty = world.post(|_| ());
+    world.commit("miner-1", bounty, "a");
+    world.commit("miner-2", bounty, "b");
+    world.bring_to_score(bounty);
+    let seats = world.asked(bounty);
+    assert_eq!(seats.len(), 5);
+    (world, bounty, seats)
+}
+
+fn truth(label: &str) -> Outcome {
+    scored(if label == "a" { 600 } else { 700 }, label)
+}
+
+/// A word for the worse model.
+fn lie(label: &str) -> Outcome {
+    scored(if label == "a" { 900 } else { 100 }, label)
+}
+
+/// Rounds until scoring is over, in which these evaluators say what `word` gives.
+fn score(
+    world: &mut World,
+    bounty: ItemId,
+    bad: &[String],
+    word: impl Fn(&str) -> Option<Outcome>,
+) -> usize {
+    let mut rounds = 0;
+    while world.phase(bounty) == Phase::Score {
+        world.round(bounty, |who, label| {
+            match bad.iter().any(|name| name == who) {
+                true => word(label),
+                false => Some(truth(label)),
+            }
+        });
+        rounds += 1;
+    }
+    if world.phase(bounty) == Phase::Challenge {
+        world.skip(bounty);
+    }
+    rounds
+}
+
+/// Each fee of 30 among the four who were right: 8, 8, 7, 7, by address.
+fn paid(world: &World, seats: &[String]) -> Vec<i128> {
+    let mut gains: Vec<i128> = seats.iter().map(|who| world.gain(who)).collect();
+    gains.sort_unstable();
+    gains
+}
+
+const HONEST: [i128; 3] = [-10_000, -30, 9_970];
+
+#[test]
+fn five_who_are_honest_share_the_fees() {
+    let (mut world, bounty, seats) = scoring(5);
+    assert_eq!(score(&mut world, bounty, &[], |_| None), 1);
+    assert_eq!(gains(&world, PARTIES), HONEST);
+    assert_eq!(paid(&world, &seats), [12; 5]);
+}
+
+#[test]
+fn who_lies_alone_is_outvoted_and_not_paid() {
+    let (mut world, bounty, seats) = scoring(5);
+    let bad = &seats[..1];
+    assert_eq!(score(&mut world, bounty, bad, |label| Some(lie(label))), 1);
+    assert_eq!(gains(&world, PARTIES), HONEST);
+    assert_eq!(paid(&world, &seats), [0, 14, 14, 16, 16]);
+}
+
+/// Four of five are a quorum of the panel, but one word that differs is enough to
+/// ask every evaluator: seven more say what the honest one said, eight of twelve.
+#[test]
+fn four_of_five_who_lie_are_outvoted_by_all() {
+    let (mut world, bounty, seats) = scoring(12);
+    let bad = &seats[..4];
+    assert_eq!(score(&mut world, bounty, bad, |label| Some(lie(label))), 2);
+    assert_eq!(gains(&world, PARTIES), HONEST);
+    assert_eq!(bad.iter().map(|who| world.gain(who)).sum::<i128>(), 0);
+    let everybody = (1..=12).map(|number| world.gain(&format!("eve-{number}")));
+    assert_eq!(everybody.sum::<i128>(), 60);
+}
+
+/// Not prevented: where four are too many of all evaluators, their lie does not
+/// stand, but neither does the truth. Everybody gets back what they put up.
+#[test]
+fn four_of_seven_who_lie_leave_no_verdict() {
+    let (mut world, bounty, seats) = scoring(7);
+    let bad = &seats[..4];
+    assert_eq!(score(&mut world, bounty, bad, |label| Some(lie(label))), 2);
+    assert_eq!(world.phase(bounty), Phase::Settled);
+    assert_eq!(gains(&world, PARTIES), [0, 0, 0]);
+    assert_eq!(paid(&world, &seats), [0; 5]);
+}
+
+/// Not prevented until there are challenges: all five seats, or two thirds of all
+/// evaluators, say what they like, and nobody can show it to the ledger.
+#[test]
+fn a_whole_panel_and_two_thirds_of_all_can_lie() {
+    for (evaluators, liars, rounds) in [(12, 5, 1), (6, 4, 2)] {
+        let (mut world, bounty, seats) = scoring(evaluators);
+        let bad = &seats[..liars];
+        let taken = score(&mut world, bounty, bad, |label| Some(lie(label)));
+        assert_eq!(taken, rounds);
+        assert_eq!(gains(&world, PARTIES), [-10_000, 9_970, -30]);
+    }
+}
+
+/// Not prevented: one who differs makes all others work, at no cost but the fee it
+/// would have earned.
+#[test]
+fn one_liar_makes_every_evaluator_score() {
+    let (mut world, bounty, seats) = scoring(12);
+    let bad = &seats[..1];
+    assert_eq!(score(&mut world, bounty, bad, |label| Some(lie(label))), 2);
+    assert_eq!(world.state.seats(bounty).count(), 12);
+    assert_eq!(gains(&world, PARTIES), HONEST);
+    assert_eq!(world.gain(&seats[0]), 0);
+    // Two fees of 30 for eleven instead of five.
+    let everybody = (1..=12).map(|number| world.gain(&format!("eve-{number}")));
+    assert_eq!(everybody.sum::<i128>(), 60);
+}
+
+#[test]
+fn who_stays_silent_pays_and_the_quorum_holds() {
+    let (mut world, bounty, seats) = scoring(5);
+    assert_eq!(score(&mut world, bounty, &seats[..1], |_| None), 1);
+    // One percent of the seat; half of it to the two miners.
+    assert_eq!(gains(&world, PARTIES), [-10_000, -30 + 12, 9_970 + 12]);
+    assert_eq!(paid(&world, &seats), [-50, 14, 14, 16, 16]);
+}
+
+#[test]
+fn seats_that_stay_silent_are_drawn_again_and_each_one_pays() {
+    let (mut world, bounty, seats) = scoring(12);
+    // Two of the five, and nobody of those who come after.
+    let bad = &seats[..2];
+    assert_eq!(score(&mut world, bounty, bad, |_| None), 2);
+    assert_eq!(gains(&world, PARTIES), [-10_000, -30 + 25, 9_970 + 25]);
+    assert_eq!(gains(&world, [&bad[0], &bad[1]]), [-50, -50]);
+    let everybody = (1..=12).map(|number| world.gain(&format!("eve-{number}")));
+    assert_eq!(everybody.sum::<i128>(), 60 - 100);
+}
+
+/// A bounty can be voided by who is drawn into it again and again: two seats of the
+/// panel and every one that is drawn for them.
+#[test]
+fn a_bounty_whose_seats_all_sleep_is_void_and_the_sleepers_pay() {
+    let (mut world, bounty, _) = scoring(12);
+    let everybody: Vec<String> = (1..=12).map(|number| format!("eve-{number}")).collect();
+    assert_eq!(score(&mut world, bounty, &everybody, |_| None), 4);
+    assert_eq!(world.phase(bounty), Phase::Void(VoidReason::NoQuorum));
+    // Twelve have failed: 25 each for the miners, at most the 130 they had at risk.
+    assert_eq!(gains(&world, PARTIES), [0, 130, 130]);
+    assert_eq!(paid(&world, &everybody), [-50; 12]);
+}
+
+#[test]
+fn who_commits_and_does_not_reveal_pays_ten_times_as_much() {
+    let (mut world, bounty, seats) = scoring(5);
+    let words = [truth("a"), truth("b")];
+    for who in &seats {
+        world.commit_batch(who, bounty, &words);
+    }
+    world.skip(bounty);
+    for who in &seats[1..] {
+        world.reveal_batch(who, bounty);
+    }
+    world.skip(bounty);
+    world.skip(bounty);
+    assert_eq!(gains(&world, PARTIES), [-10_000, -30 + 125, 9_970 + 125]);
+    assert_eq!(paid(&world, &seats), [-500, 14, 14, 16, 16]);
+}
+
+#[test]
+fn who_copies_a_commitment_cannot_open_it() {
+    let (mut world, bounty, seats) = scoring(5);
+    let words = [truth("a"), truth("b")];
+    for who in &seats[1..] {
+        world.commit_batch(who, bounty, &words);
+    }
+    let other = world.batch(&seats[1], bounty, &words);
+    let copied = world.commitment(&seats[1], bounty, &other);
+    world.must(&seats[0], copied);
+    world.skip(bounty);
+    for who in &seats[1..] {
+        world.reveal_batch(who, bounty);
+    }
+    // The batch is public now; the commitment is to another author's.
+    for action in world.batch_actions(&seats[1], bounty) {
+        world.row(&seats[0], action, "commitment_mismatch");
+    }
+    world.skip(bounty);
+    world.skip(bounty);
+    assert_eq!(gains(&world, PARTIES), [-10_000, -30 + 125, 9_970 + 125]);
+    assert_eq!(paid(&world, &seats), [-500, 14, 14, 16, 16]);
+}
+
+#[test]
+fn who_always_says_unavailable_is_not_paid() {
+    let (mut world, bounty, seats) = scoring(5);
+    let word = |_: &str| Some(Outcome::Unavailable);
+    assert_eq!(score(&mut world, bounty, &seats[..1], word), 1);
+    assert_eq!(gains(&world, PARTIES), HONEST);
+    assert_eq!(paid(&world, &seats), [0, 14, 14, 16, 16]);
+}
+
+/// Not prevented: it is no word, so it is never punished; and those who say it are
+/// not replaced. Two of five can keep a verdict from a submission, for nothing but
+/// the fee that they do not earn; here the better one, so that the worse one wins.
+#[test]
+fn two_of_five_who_say_unavailable_can_keep_a_model_from_its_award() {
+    let (mut world, bounty, seats) = scoring(12);
+    let word = |label: &str| match label {
+        "b" => Some(Outcome::Unavailable),
+        _ => Some(truth(label)),
+    };
+    assert_eq!(score(&mut world, bounty, &seats[..2], word), 4);
+    assert_eq!(gains(&world, PARTIES), [-10_000, 9_970, 0]);
+    assert_eq!(paid(&world, &seats), [6; 5]);
+}
+
+/// Not prevented: the words of a first round are public in the next.
+#[test]
+fn a_seat_that_is_drawn_again_can_copy_what_was_said() {
+    let (mut world, bounty, seats) = scoring(6);
+    let bad = &seats[..2];
+    world.round(bounty, |who, label| {
+        (!bad.iter().any(|name| name == who)).then(|| truth(label))
+    });
+    let drawn = world.asked(bounty);
+    assert_eq!(drawn.len(), 1);
+    // It has evaluated nothing, and reads from the log what the others said.
+    let said: Vec<Outcome> = (0..2)
+        .map(|place| {
+            let mut words = world.state.words(bounty, place);
+            words.next().expect("three have spoken").1.clone()
+        })
+        .collect();
+    world.commit_batch(&drawn[0], bounty, &said);
+    world.skip(bounty);
+    world.reveal_batch(&drawn[0], bounty);
+    world.skip(bounty);
+    world.skip(bounty);
+    assert_eq!(gains(&world, PARTIES), [-10_000, -30 + 25, 9_970 + 25]);
+    assert!([14, 16].contains(&world.gain(&drawn[0])));
+}
+
+/// Not prevented: in a small pool an evaluator that hands in a model of its own takes
+/// itself out of the panel, and what is left is too few.
+#[test]
+fn an_evaluator_of_a_small_pool_can_void_a_bounty_by_taking_part() {
+    let strict = Parameters {
+        committee_min: 3,
+        ..parameters()
+    };
+    let mut world = pool_with(strict, 3);
+    let bounty = world.post(|_| ());
+    // As a backer it is refused.
+    world.row("eve-3", back(bounty, 1), "pool_too_small");
+    let a = world.commit("miner-1", bounty, "a");
+    world.commit("eve-3", bounty, "spoiler");
+    world.bring_to_check(bounty);
+    while world.phase(bounty) == Phase::TestCheck {
+        world.skip(bounty);
+    }
+    assert_eq!(world.phase(bounty), Phase::Void(VoidReason::NoQuorum));
+    assert_eq!(world.standing(a), Some(Standing::NoVerdict));
+    assert_eq!(gains(&world, ["sponsor", "miner-1", "eve-3"]), [0, 0, 0]);
+}
+
+/// The test check: one who differs has all asked; a quorum of all stands.
+#[test]
+fn a_seat_that_lies_about_the_test_set_is_outvoted() {
+    for (liars, phase) in [(1, Phase::Reveal), (4, Phase::Reveal)] {
+        let mut world = pool(12);
+        let bounty = world.post(|_| ());
+        world.commit("miner-1", bounty, "a");
+        world.bring_to_check(bounty);
+        let seats = world.checks(bounty);
+        for (place, who) in seats.iter().enumerate() {
+            let word = match place < liars {
+                true => bad_test_set(),
+                false => protocol::report::TestOutcome::Ok,
+            };
+            world.must(who, found(bounty, word));
+        }
+        world.skip(bounty);
+        assert_eq!(world.phase(bounty), Phase::TestCheck);
+        assert_eq!(world.checks(bounty).len(), 12);
+        for who in world.checks(bounty) {
+            if !seats.contains(&who) {
+                let word = protocol::report::TestOutcome::Ok;
+                world.must(&who, found(bounty, word));
+            }
+        }
+        world.skip(bounty);
+        assert_eq!(world.phase(bounty), phase);
+        assert_eq!(
+            world.gain("sponsor"),
+            -12_000,
+            "reward and bond are still up"
+        );
+        assert_eq!(world.gain(&seats[0]), 0, "reported, not punished");
+    }
+}
