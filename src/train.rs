@@ -74,6 +74,7 @@ struct Begun {
 ///
 /// # Errors
 /// Recipe, data or base do not fit, or the output cannot be written.
+#[allow(clippy::disallowed_methods)] // Checkpoints are written by the clock; no bit depends on when.
 pub fn run(args: &Args, session: &Session) -> Result<(), Failure> {
     let bounty = session.client()?.bounty(session.bounty_id(&args.bounty)?)?;
     let bytes = fs::read(&args.recipe).map_err(|error| Failure::io(&args.recipe, &error))?;
