@@ -13,7 +13,7 @@
 as() { # who, then a command of theirs
     local who=$1
     shift
-    LODE_HOME=$work/$who LODE_NODE=$node "$lode" "$@"
+    LODE_HOME=$work/$who LODE_KEY=$who LODE_NODE=$node "$lode" "$@"
 }
 
 play() {
@@ -23,7 +23,7 @@ play() {
     export LODE_PASSPHRASE_FILE=$work/passphrase
     trap 'kill $(jobs -p) 2>/dev/null; wait' EXIT
     "$lode" node --dev --dir "$work/node" --listen "127.0.0.1:$port" >"$work/node.log" 2>&1 &
-    until as sponsor account faucet --help >/dev/null && as sponsor bounty list >/dev/null 2>&1; do sleep 0.2; done
+    until as sponsor bounty list >/dev/null 2>&1; do sleep 0.2; done
     for who in sponsor miner ada emil ines; do
         as $who key new $who --low-work-factor --hide-words >/dev/null
         as $who account faucet --yes >/dev/null

@@ -7,9 +7,9 @@
 # FOLDER has train-images-idx3-ubyte.gz and its kin. About fifteen minutes.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-from=$1 recipe=${2:-examples/fashion/mlp.toml}
-lode=$PWD/target/release/lode
-cargo build --release --bin lode
+from=$1 recipe=${2:-examples/fashion/cnn.toml}
+lode=${LODE_BIN:-$PWD/target/release/lode}
+[ -n "${LODE_BIN:-}" ] || cargo build --release --bin lode
 work=$(mktemp -d)
 . examples/play.sh
 
@@ -21,5 +21,5 @@ for part in train t10k; do
 done
 title="Clothes" metric=accuracy margin=0.002 reserve=0.8
 parameters_max=1000000 file_bytes_max=4194304 multiply_adds_max=10000000
-train=$work/training test=$work/test open=${OPEN:-10m} score=3m
+train=$work/training test=$work/test open=${OPEN:-10m} score=${SCORE:-3m}
 play

@@ -131,12 +131,16 @@ impl Metric {
 
     /// Whether it measures that task.
     pub const fn fits(self, task: Task) -> bool {
-        match (self, task) {
-            (Self::Accuracy | Self::LogLoss | Self::MacroF1, Task::Classification { .. })
-            | (Self::RocAuc | Self::AveragePrecision, Task::Classification { classes: 2 })
-            | (Self::Rmse | Self::Mae | Self::R2, Task::Regression) => true,
-            _ => false,
-        }
+        matches!(
+            (self, task),
+            (
+                Self::Accuracy | Self::LogLoss | Self::MacroF1,
+                Task::Classification { .. }
+            ) | (
+                Self::RocAuc | Self::AveragePrecision,
+                Task::Classification { classes: 2 }
+            ) | (Self::Rmse | Self::Mae | Self::R2, Task::Regression)
+        )
     }
 
     /// The margin, in billionths, by which a newcomer must be better unless the
