@@ -2,17 +2,17 @@
 
 use std::io::Read;
 
-use evaluator::report::LEAVES_BYTES_MAX;
-use evaluator::{Job, TestSet, reproduce_example};
+use evaluator::report::{LEAVES_BYTES_MAX, leaves_bytes};
 use protocol::api::{BountyView, SeatView};
 use protocol::id::{Address, ItemId};
 use protocol::report::{Leaf, Outcome, predictions_root};
 use serde::Serialize;
 
-use super::seat::no_verdict;
+use super::RunOptions;
+use super::boxed::Enclosure;
 use crate::failure::{Exit, Failure};
 use crate::out;
-use crate::sealing::{OpenError, Store, open_folder};
+use crate::sealing::Store;
 use crate::session::Session;
 
 /// What an evaluator published for the example.
@@ -33,6 +33,7 @@ pub fn reproduce(
     bounty: &str,
     submission: &str,
     example: u32,
+    options: RunOptions,
 ) -> Result<(), Failure> {
     let client = session.client()?;
     let bounty = client.bounty(session.bounty_id(bounty)?)?;
@@ -49,23 +50,13 @@ pub fn reproduce(
         return Err(Failure::new("sealed", message, next).exit(Exit::Later));
     };
     let temp = tempfile::tempdir().map_err(|error| Failure::io(&std::env::temp_dir(), &error))?;
-    let (test, model) = (temp.path().join("test"), temp.path().join("model"));
-    open_folder(&bounty.posting.test_set, test_key, client, &test).map_err(not_open)?;
-    open_folder(&found.sealed, key, client, &model).map_err(not_open)?;
-    let benchmark = &bounty.posting.benchmark;
-    let job = Job {
-        benchmark,
-        model_dir: &model,
-        test_dir: &test,
-    };
-    let examples = TestSet::load(benchmark, &test).map_err(no_verdict)?.len();
-    let ours = reproduce_example(&job, example).map_err(|error| {
-        Failure::new(
-            "no_leaf",
-            error,
-            "choose an example of the test set and a submission that can be scored",
-        )
-    })?;
+    let made = Enclosure::new(temp.path(), &bounty.posting.benchmark, options)?;
+    let (ours, examples) = made.example(
+        (&bounty.posting.test_set, test_key),
+        (&found.sealed, key),
+        client,
+        example,
+    )?;
     let mut published = Vec::new();
     for seat in &bounty.seats {
         published.push(compare(session, &bounty, seat, id, examples, &ours)?);
@@ -87,17 +78,6 @@ pub fn reproduce(
     }
 }
 
-fn not_open(error: OpenError) -> Failure {
-    let next = "a folder that does not open has no predictions";
-    match error {
-        OpenError::Machine(failure) => failure,
-        OpenError::Chunk(chunk) => {
-            Failure::new("bad_seal", format!("chunk {chunk} does not open"), next)
-        }
-        OpenError::Archive(what) => Failure::new("archive", what, next),
-    }
-}
-
 fn compare(
     session: &Session,
     bounty: &BountyView,
@@ -114,8 +94,8 @@ fn compare(
     let (Some(batch), leaves) = (&seat.attestations, seat.leaves) else {
         return Ok(published("not_published", None));
     };
-    let mut before = 0;
-    let mut root = None;
+    let mut scored = 0;
+    let mut found = None;
     for attestation in batch {
         let Outcome::Scored {
             predictions_root, ..
@@ -124,16 +104,16 @@ fn compare(
             continue;
         };
         if attestation.submission == submission {
-            root = Some(*predictions_root);
-            break;
+            found = Some((scored, *predictions_root));
         }
-        before += 1;
+        scored += 1;
     }
-    let (Some(root), Some(blob)) = (root, leaves) else {
+    let (Some((before, root)), Some(blob)) = (found, leaves) else {
         return Ok(published("not_scored", None));
     };
-    let _ = bounty;
-    if blob.size_bytes > LEAVES_BYTES_MAX {
+    // Leaves that everyone has are of one length: another is not fetched.
+    let one = leaves_bytes(examples, bounty.posting.benchmark.classes);
+    if Some(blob.size_bytes) != one.checked_mul(scored) || one > LEAVES_BYTES_MAX {
         return Ok(published("not_its_root", None));
     }
     let mut bytes = Vec::new();
@@ -153,7 +133,7 @@ fn compare(
 }
 
 /// The leaves of the submission that has `before` scored ones before it.
-fn leaves_of(bytes: &[u8], before: usize, examples: u32) -> Option<Vec<Leaf>> {
+fn leaves_of(bytes: &[u8], before: u64, examples: u32) -> Option<Vec<Leaf>> {
     let mut rest = bytes;
     for _ in 0..before {
         for _ in 0..examples {
