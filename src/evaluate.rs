@@ -6,8 +6,10 @@
 //! | `desk` | what of a seat's work is on the disk, and in which order it gets there |
 //! | `seat` | the work itself: check, score, commit, reveal |
 //! | `daemon` | all seats of this account, for as long as the process lives |
+//! | `boxed` | a child process under limits, in which what a stranger made is opened and scored |
 //! | `leaf` | one prediction of anyone, recomputed |
 
+mod boxed;
 mod daemon;
 mod desk;
 mod duty;
@@ -64,7 +66,12 @@ pub enum Command {
         submission: String,
         /// The example of the test set, counted from 0.
         example: u32,
+        #[command(flatten)]
+        options: RunOptions,
     },
+    /// What the others start for each thing that a stranger made; it is told by stdin.
+    #[command(hide = true)]
+    InBox,
 }
 
 /// How scoring is carried out; none of it changes a bit.
@@ -73,6 +80,12 @@ pub struct RunOptions {
     /// Threads of a product [default: LODE_THREADS, or the machine's].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
+    /// Let an evaluation have at least so much memory [default: what the bounty's limits need].
+    #[arg(long, value_name = "MIB")]
+    memory_max: Option<u64>,
+    /// Let an evaluation take at least so long [default: what the bounty's limits need, at least 300].
+    #[arg(long, value_name = "SECONDS")]
+    time_max: Option<u64>,
 }
 
 impl RunOptions {
@@ -83,6 +96,11 @@ impl RunOptions {
             ..evaluator::Options::default()
         }
     }
+}
+
+/// Runs `lode evaluate in-box`, which has no session: no home, no key, no node.
+pub fn in_box() -> std::process::ExitCode {
+    boxed::child()
 }
 
 /// Runs `lode evaluate …`.
@@ -107,12 +125,14 @@ pub fn run(command: &Command, session: &Session) -> Result<(), Failure> {
             let acted = session.act(&Action::LeaveEvaluators, Some(warning))?;
             session.report(&acted, "left; the stake is back")
         }
-        Command::Run { options, once } => daemon::run(session, options.options(), *once),
-        Command::Once { bounty, options } => daemon::once(session, options.options(), bounty),
+        Command::Run { options, once } => daemon::run(session, *options, *once),
+        Command::Once { bounty, options } => daemon::once(session, *options, bounty),
         Command::Reproduce {
             bounty,
             submission,
             example,
-        } => leaf::reproduce(session, bounty, submission, *example),
+            options,
+        } => leaf::reproduce(session, bounty, submission, *example, *options),
+        Command::InBox => Err(Failure::bug("main runs it before there is a session")),
     }
 }

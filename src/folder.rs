@@ -1,6 +1,7 @@
 //! Folders and their canonical archives: the walk on disk that `protocol` leaves to others.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
@@ -17,11 +18,28 @@ pub const LIMITS: Limits = Limits {
     total_bytes_max: 64 << 30,
 };
 
+/// What is wrong with an archive: the same for everyone who reads it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ArchiveFault {
+    /// The stable code.
+    pub code: &'static str,
+    /// Where: bytes from the beginning of the archive.
+    pub offset: u64,
+    /// A sentence for people.
+    pub message: String,
+}
+
+impl fmt::Display for ArchiveFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
 /// Why an archive was not unpacked.
 #[derive(Debug)]
 pub enum UnpackError {
     /// The archive is not canonical, or beyond the limits: the maker's fault.
-    Archive(String),
+    Archive(ArchiveFault),
     /// The system would not read or write: nobody's fault.
     Io(Failure),
 }
@@ -117,14 +135,14 @@ fn list(
 ///
 /// # Errors
 /// [`UnpackError`], which keeps the maker's faults and the machine's apart.
-pub fn unpack(source: impl Read, dir: &Path) -> Result<(), UnpackError> {
+pub fn unpack(source: impl Read, limits: Limits, dir: &Path) -> Result<(), UnpackError> {
     let io = |path: &Path, error: &io::Error| UnpackError::Io(Failure::io(path, error));
     let mut partial = dir.as_os_str().to_owned();
     partial.push(".partial");
     let partial = PathBuf::from(partial);
     let _ = fs::remove_dir_all(&partial);
     fs::create_dir_all(&partial).map_err(|error| io(&partial, &error))?;
-    let unpacked = unpack_into(source, &partial)
+    let unpacked = unpack_into(source, limits, &partial)
         .and_then(|()| fs::rename(&partial, dir).map_err(|error| io(dir, &error)));
     if unpacked.is_err() {
         let _ = fs::remove_dir_all(&partial);
@@ -132,12 +150,16 @@ pub fn unpack(source: impl Read, dir: &Path) -> Result<(), UnpackError> {
     unpacked
 }
 
-fn unpack_into(source: impl Read, dir: &Path) -> Result<(), UnpackError> {
+fn unpack_into(source: impl Read, limits: Limits, dir: &Path) -> Result<(), UnpackError> {
     let fault = |error: ArchiveError| match error {
         ArchiveError::Io(error) => UnpackError::Io(Failure::io(dir, &error)),
-        fault => UnpackError::Archive(fault.to_string()),
+        fault => UnpackError::Archive(ArchiveFault {
+            code: fault.code().unwrap_or("archive"),
+            offset: fault.offset(),
+            message: fault.to_string(),
+        }),
     };
-    let mut archive = Reader::new(source, LIMITS).map_err(fault)?;
+    let mut archive = Reader::new(source, limits).map_err(fault)?;
     while let Some(mut entry) = archive.next_entry().map_err(fault)? {
         let path = dir.join(entry.path().as_str());
         let io = |error: io::Error| match error.downcast::<ArchiveError>() {
@@ -167,7 +189,7 @@ mod tests {
         fs::write(from.join("b/c/d"), b"").unwrap();
         let bytes = pack(&from, Vec::new()).unwrap();
         let to = temp.path().join("to");
-        unpack(&bytes[..], &to).unwrap();
+        unpack(&bytes[..], LIMITS, &to).unwrap();
         assert_eq!(fs::read(to.join("a.txt")).unwrap(), b"one");
         assert_eq!(pack(&to, Vec::new()).unwrap(), bytes);
     }
@@ -182,7 +204,10 @@ mod tests {
         for cut in [0, 3, 20, 100, bytes.len() - 1] {
             let to = temp.path().join("to");
             assert!(
-                matches!(unpack(&bytes[..cut], &to), Err(UnpackError::Archive(_))),
+                matches!(
+                    unpack(&bytes[..cut], LIMITS, &to),
+                    Err(UnpackError::Archive(_))
+                ),
                 "{cut}"
             );
             assert_eq!(fs::read_dir(temp.path()).unwrap().count(), 1);

@@ -161,6 +161,9 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
+    if matches!(cli.command, Command::Evaluate(evaluate::Command::InBox)) {
+        return evaluate::in_box();
+    }
     let json = cli.global.json;
     match Session::new(cli.global).and_then(|session| run(&cli.command, &session)) {
         Ok(()) => ExitCode::SUCCESS,

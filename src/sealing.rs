@@ -1,18 +1,19 @@
 //! Sealed folders: archive, encrypt, hold; and the way back.
 
 use std::fs::File;
-use std::io::{Seek, SeekFrom};
+use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use client::Client;
 use node::blobs::{BlobError, Blobs};
+use protocol::archive::Limits;
 use protocol::record::{BlobRef, SealedFolder};
 use protocol::report::{Outcome, TestOutcome};
 use protocol::seal::{NONCE_LEN, Opener, SealError, SealKey, SealScope, encrypt, seal_digest};
 use protocol::text::Code;
 
 use crate::failure::Failure;
-use crate::folder::{self, UnpackError};
+use crate::folder::{self, ArchiveFault, UnpackError};
 use crate::out;
 
 /// Why a sealed folder was not opened.
@@ -21,7 +22,7 @@ pub enum OpenError {
     /// The key does not open this chunk: the owner's fault, and the chunk is the proof.
     Chunk(u64),
     /// It opens, but holds no canonical archive: the owner's fault.
-    Archive(String),
+    Archive(ArchiveFault),
     /// The machine's fault.
     Machine(Failure),
 }
@@ -34,9 +35,9 @@ impl OpenError {
     pub fn submission_outcome(self) -> Result<Outcome, Failure> {
         match self {
             Self::Chunk(chunk) => Ok(Outcome::BadSeal { chunk }),
-            Self::Archive(what) => Ok(Outcome::Invalid {
-                code: Code::lossy("archive"),
-                place: Code::lossy(&what),
+            Self::Archive(fault) => Ok(Outcome::Invalid {
+                code: Code::lossy(fault.code),
+                place: Code::lossy(&place(&fault)),
             }),
             Self::Machine(failure) => Err(failure),
         }
@@ -49,7 +50,7 @@ impl OpenError {
     pub fn test_outcome(self) -> Result<TestOutcome, Failure> {
         let (code, place) = match self {
             Self::Chunk(chunk) => ("chunk", chunk.to_string()),
-            Self::Archive(what) => ("archive", what),
+            Self::Archive(fault) => (fault.code, place(&fault)),
             Self::Machine(failure) => return Err(failure),
         };
         Ok(TestOutcome::BadSeal {
@@ -57,6 +58,11 @@ impl OpenError {
             place: Code::lossy(&place),
         })
     }
+}
+
+/// Where an archive is wrong, as it is attested.
+fn place(fault: &ArchiveFault) -> String {
+    format!("byte {}", fault.offset)
 }
 
 pub(crate) fn blob_failure(error: BlobError) -> Failure {
@@ -142,7 +148,7 @@ pub fn hold_folder(dir: &Path, store: &impl Store) -> Result<BlobRef, Failure> {
 /// [`OpenError`], which keeps the maker's faults and the machine's apart.
 pub fn fetch_folder(archive: BlobRef, store: &impl Store, dir: &Path) -> Result<(), OpenError> {
     let archive = store.fetch(archive).map_err(OpenError::Machine)?;
-    unpack(archive, dir)
+    unpack(BufReader::new(archive), folder::LIMITS, dir)
 }
 
 /// Seals a folder under a fresh key, into a temporary file that still has to be held.
@@ -183,21 +189,37 @@ pub fn open_folder(
     store: &impl Store,
     dir: &Path,
 ) -> Result<(), OpenError> {
-    let machine = |error: std::io::Error| OpenError::Machine(Failure::io(dir, &error));
     // The whole blob was checked against its name: a chunk that fails is the
     // owner's fault only if the bytes are those that were committed.
     let ciphertext = store.fetch(sealed.ciphertext).map_err(OpenError::Machine)?;
-    let mut archive = temp().map_err(OpenError::Machine)?;
-    let mut opener = Opener::new(key, std::io::BufReader::new(ciphertext)).map_err(seal_fault)?;
-    while let Some(chunk) = opener.next_chunk().map_err(seal_fault)? {
-        std::io::Write::write_all(&mut archive, chunk).map_err(machine)?;
-    }
-    unpack(rewind(archive).map_err(OpenError::Machine)?, dir)
+    open_ciphertext(ciphertext, key, folder::LIMITS, dir)
 }
 
-fn unpack(archive: File, dir: &Path) -> Result<(), OpenError> {
-    folder::unpack(std::io::BufReader::new(archive), dir).map_err(|error| match error {
-        UnpackError::Archive(what) => OpenError::Archive(what),
+/// Opens a ciphertext, whose bytes were checked, into `dir`, which must not exist yet.
+///
+/// It is read twice: a chunk that does not open counts before anything that is
+/// wrong with the archive in the chunks before it.
+///
+/// # Errors
+/// As [`open_folder`].
+pub fn open_ciphertext(
+    mut ciphertext: File,
+    key: &SealKey,
+    limits: Limits,
+    dir: &Path,
+) -> Result<(), OpenError> {
+    let mut opener = Opener::new(key, BufReader::new(&ciphertext)).map_err(seal_fault)?;
+    while opener.next_chunk().map_err(seal_fault)?.is_some() {}
+    ciphertext
+        .rewind()
+        .map_err(|error| OpenError::Machine(Failure::io(dir, &error)))?;
+    let opener = Opener::new(key, BufReader::new(ciphertext)).map_err(seal_fault)?;
+    unpack(opener, limits, dir)
+}
+
+fn unpack(archive: impl Read, limits: Limits, dir: &Path) -> Result<(), OpenError> {
+    folder::unpack(archive, limits, dir).map_err(|error| match error {
+        UnpackError::Archive(fault) => OpenError::Archive(fault),
         UnpackError::Io(failure) => OpenError::Machine(failure),
     })
 }

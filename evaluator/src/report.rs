@@ -37,6 +37,11 @@ pub const REPORT_BYTES_MAX: u64 = 64 << 10;
 /// The most bytes of a `leaves.bin` that is read.
 pub const LEAVES_BYTES_MAX: u64 = 1 << 30;
 
+/// The bytes of so many leaves of so many outputs each.
+pub const fn leaves_bytes(examples: u32, outputs: u32) -> u64 {
+    (examples as u64).saturating_mul(8 + 4 * outputs as u64)
+}
+
 /// What an evaluation found.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Report {
@@ -238,14 +243,23 @@ impl Report {
         write_whole(&dir.join(REPORT_FILE), &self.to_json())
     }
 
-    /// Reads a folder that [`Report::write`] made, perhaps on another machine.
+    /// Reads a folder that [`Report::write`] made, perhaps on another machine, of
+    /// a model with so many outputs. Of the leaves no more is read than the
+    /// examples that the report names can have.
     ///
     /// # Errors
     /// [`ReportError`] for anything that `write` would not have written.
-    pub fn read(dir: &Path) -> Result<Self, ReportError> {
+    pub fn read(dir: &Path, outputs: u32) -> Result<Self, ReportError> {
         let json = read_bounded(dir, REPORT_FILE, REPORT_BYTES_MAX)?;
-        let leaves = read_bounded(dir, LEAVES_FILE, LEAVES_BYTES_MAX)?;
-        Self::from_bytes(&json, &leaves)
+        let file: ReportFile = json::from_slice(&json, REPORT_BYTES_MAX as usize)?;
+        let limit_bytes = leaves_bytes(file.examples, outputs).min(LEAVES_BYTES_MAX);
+        let leaves = read_bounded(dir, LEAVES_FILE, limit_bytes)?;
+        let report = Self::from_bytes(&json, &leaves)?;
+        let is_other = |leaf: &&Leaf| leaf.output_bits.len() as u64 != u64::from(outputs);
+        match report.leaves.iter().find(is_other) {
+            Some(leaf) => Err(ReportError::Leaf(leaf.index)),
+            None => Ok(report),
+        }
     }
 
     /// Reads the bytes of both files.
@@ -348,7 +362,14 @@ fn split_leaves(bytes: &[u8]) -> Result<Vec<Leaf>, ReportError> {
 fn read_bounded(dir: &Path, file: &'static str, limit_bytes: u64) -> Result<Vec<u8>, ReportError> {
     let path = dir.join(file);
     let mut bytes = Vec::new();
-    let read = File::open(&path).and_then(|f| f.take(limit_bytes + 1).read_to_end(&mut bytes));
+    // A link leads elsewhere, and a pipe would never end.
+    let is_file = path.symlink_metadata().map(|metadata| metadata.is_file());
+    let read = is_file
+        .and_then(|is_file| match is_file {
+            true => File::open(&path),
+            false => Err(io::Error::other("it is not a regular file")),
+        })
+        .and_then(|f| f.take(limit_bytes + 1).read_to_end(&mut bytes));
     read.map_err(|error| ReportError::Io { path, error })?;
     if bytes.len() as u64 > limit_bytes {
         return Err(ReportError::TooLong { file, limit_bytes });

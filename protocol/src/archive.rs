@@ -81,6 +81,8 @@ pub enum ArchiveError {
     /// A path is not greater than the one before it.
     #[error("{path} does not come after {previous}")]
     Order {
+        /// Where the path begins.
+        offset: u64,
         /// The path before it.
         previous: ArchivePath,
         /// The path.
@@ -89,6 +91,8 @@ pub enum ArchiveError {
     /// Two paths, or folders of theirs, differ only by the case of ASCII letters.
     #[error("{path} and {previous} are one place where case is not told apart")]
     Case {
+        /// Where the path begins.
+        offset: u64,
         /// The path before it.
         previous: ArchivePath,
         /// The path.
@@ -97,6 +101,8 @@ pub enum ArchiveError {
     /// A file is also the folder of another.
     #[error("{previous} is a file and the folder of {path}")]
     FileIsFolder {
+        /// Where the path begins.
+        offset: u64,
         /// The file.
         previous: ArchivePath,
         /// The path below it.
@@ -105,12 +111,16 @@ pub enum ArchiveError {
     /// There are more files than the limit.
     #[error("more than {files_max} files")]
     TooManyFiles {
+        /// Where the path begins.
+        offset: u64,
         /// The limit.
         files_max: u64,
     },
     /// A file is longer than the limit.
     #[error("{path} has {size_bytes} bytes, and a file has at most {file_bytes_max}")]
     FileTooLong {
+        /// Where the path begins.
+        offset: u64,
         /// The file.
         path: ArchivePath,
         /// Its declared length.
@@ -121,6 +131,8 @@ pub enum ArchiveError {
     /// All files together are longer than the limit.
     #[error("with {path} the files have more than {total_bytes_max} bytes together")]
     TotalTooLong {
+        /// Where the path begins.
+        offset: u64,
         /// The file that broke the limit.
         path: ArchivePath,
         /// The limit.
@@ -138,25 +150,74 @@ pub enum ArchiveError {
     },
 }
 
-fn check_order(previous: Option<&ArchivePath>, path: &ArchivePath) -> Result<(), ArchiveError> {
+impl ArchiveError {
+    /// The stable code of a fault of the bytes, in snake case; none where
+    /// reading or writing failed, which is nobody's fault.
+    pub const fn code(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Io(_) | Self::WrittenLength { .. } => return None,
+            Self::Magic => "archive_magic",
+            Self::Truncated { .. } => "archive_truncated",
+            Self::Trailing { .. } => "archive_trailing",
+            Self::PathNotUtf8 { .. } => "archive_path_utf8",
+            Self::Path { .. } => "archive_path",
+            Self::Order { .. } => "archive_order",
+            Self::Case { .. } => "archive_case",
+            Self::FileIsFolder { .. } => "archive_file_is_folder",
+            Self::TooManyFiles { .. } => "archive_files",
+            Self::FileTooLong { .. } => "archive_file_too_long",
+            Self::TotalTooLong { .. } => "archive_too_long",
+        })
+    }
+
+    /// Where the fault is, in bytes from the beginning of the archive: the end
+    /// that came too early, what follows the end, or where a path begins.
+    pub const fn offset(&self) -> u64 {
+        match self {
+            Self::Io(_) | Self::WrittenLength { .. } | Self::Magic => 0,
+            Self::Truncated { offset }
+            | Self::Trailing { offset }
+            | Self::PathNotUtf8 { offset }
+            | Self::Path { offset, .. }
+            | Self::Order { offset, .. }
+            | Self::Case { offset, .. }
+            | Self::FileIsFolder { offset, .. }
+            | Self::TooManyFiles { offset, .. }
+            | Self::FileTooLong { offset, .. }
+            | Self::TotalTooLong { offset, .. } => *offset,
+        }
+    }
+}
+
+/// Checks that `path`, which begins at byte `offset`, may follow `previous`.
+fn check_order(
+    previous: Option<&ArchivePath>,
+    path: &ArchivePath,
+    offset: u64,
+) -> Result<(), ArchiveError> {
     let Some(previous) = previous else {
         return Ok(());
     };
-    let pair = || (previous.clone(), path.clone());
+    let (previous, path) = (previous.clone(), path.clone());
     if previous >= path {
-        let (previous, path) = pair();
-        return Err(ArchiveError::Order { previous, path });
+        return Err(ArchiveError::Order {
+            offset,
+            previous,
+            path,
+        });
     }
-    match previous.conflict(path) {
+    match previous.conflict(&path) {
         None => Ok(()),
-        Some(Conflict::Case) => {
-            let (previous, path) = pair();
-            Err(ArchiveError::Case { previous, path })
-        }
-        Some(Conflict::FileIsFolder) => {
-            let (previous, path) = pair();
-            Err(ArchiveError::FileIsFolder { previous, path })
-        }
+        Some(Conflict::Case) => Err(ArchiveError::Case {
+            offset,
+            previous,
+            path,
+        }),
+        Some(Conflict::FileIsFolder) => Err(ArchiveError::FileIsFolder {
+            offset,
+            previous,
+            path,
+        }),
     }
 }
 
@@ -164,6 +225,7 @@ fn check_order(previous: Option<&ArchivePath>, path: &ArchivePath) -> Result<(),
 #[derive(Debug)]
 pub struct Writer<W> {
     out: W,
+    offset: u64,
     previous: Option<ArchivePath>,
 }
 
@@ -177,6 +239,7 @@ impl<W: Write> Writer<W> {
         out.write_all(MAGIC)?;
         Ok(Self {
             out,
+            offset: MAGIC.len() as u64,
             previous: None,
         })
     }
@@ -194,7 +257,7 @@ impl<W: Write> Writer<W> {
         size_bytes: u64,
         mut content: impl Read,
     ) -> Result<(), ArchiveError> {
-        check_order(self.previous.as_ref(), path)?;
+        check_order(self.previous.as_ref(), path, self.offset + 2)?;
         // A path has at most 1,024 bytes.
         let path_len = path.as_str().len() as u16;
         self.out.write_all(&path_len.to_le_bytes())?;
@@ -211,6 +274,7 @@ impl<W: Write> Writer<W> {
                 found,
             });
         }
+        self.offset += 2 + u64::from(path_len) + 8 + size_bytes;
         self.previous = Some(path.clone());
         Ok(())
     }
@@ -315,10 +379,11 @@ impl<R: Read> Reader<R> {
             self.end()?;
             return Ok(None);
         }
+        let offset = self.offset;
         let path = self.path(usize::from(path_len))?;
-        check_order(self.previous.as_ref(), &path)?;
+        check_order(self.previous.as_ref(), &path, offset)?;
         let size_bytes = u64::from_le_bytes(self.array()?);
-        self.count(&path, size_bytes)?;
+        self.count(&path, offset, size_bytes)?;
         self.left = size_bytes;
         self.done = false;
         Ok(Some(Entry {
@@ -344,7 +409,12 @@ impl<R: Read> Reader<R> {
         ArchivePath::parse(text).map_err(|error| ArchiveError::Path { offset, error })
     }
 
-    fn count(&mut self, path: &ArchivePath, size_bytes: u64) -> Result<(), ArchiveError> {
+    fn count(
+        &mut self,
+        path: &ArchivePath,
+        offset: u64,
+        size_bytes: u64,
+    ) -> Result<(), ArchiveError> {
         let Limits {
             files_max,
             file_bytes_max,
@@ -352,10 +422,11 @@ impl<R: Read> Reader<R> {
         } = self.limits;
         self.files += 1;
         if self.files > files_max {
-            return Err(ArchiveError::TooManyFiles { files_max });
+            return Err(ArchiveError::TooManyFiles { offset, files_max });
         }
         if size_bytes > file_bytes_max {
             return Err(ArchiveError::FileTooLong {
+                offset,
                 path: path.clone(),
                 size_bytes,
                 file_bytes_max,
@@ -364,6 +435,7 @@ impl<R: Read> Reader<R> {
         self.total_bytes = self.total_bytes.saturating_add(size_bytes);
         if self.total_bytes > total_bytes_max {
             return Err(ArchiveError::TotalTooLong {
+                offset,
                 path: path.clone(),
                 total_bytes_max,
             });

@@ -184,7 +184,7 @@ fn fetch(client: &Client, parent: &AssetView) -> Result<Table, String> {
     let dir = temp.path().join("parent");
     fetch_folder(parent.blob, client, &dir).map_err(|error| match error {
         OpenError::Machine(failure) => failure.message,
-        OpenError::Archive(what) => what,
+        OpenError::Archive(fault) => fault.message,
         OpenError::Chunk(chunk) => format!("chunk {chunk} does not open"),
     })?;
     datasets::load_table(&dir).map_err(|error| error.to_string())

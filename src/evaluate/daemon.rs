@@ -8,7 +8,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use client::PhaseFilter;
-use evaluator::Options;
 use protocol::Amount;
 use protocol::api::BountyView;
 use protocol::id::{Address, ItemId};
@@ -16,6 +15,7 @@ use protocol::receipt::{Move, Phase, Purse, Rule};
 use protocol::report::Outcome;
 use serde_json::json;
 
+use super::RunOptions;
 use super::desk::{KEPT_AFTER_END_MS, room, tidy};
 use super::duty;
 use super::seat::{Step, Worker, test_text};
@@ -44,7 +44,7 @@ struct Trouble {
     said: String,
 }
 
-fn worker(session: &Session, options: Options) -> Result<Worker<'_>, Failure> {
+fn worker(session: &Session, options: RunOptions) -> Result<Worker<'_>, Failure> {
     let client = session.client()?;
     let path = room(session.home(), session.address()?).join("lock");
     let lock = lock(&path)?.ok_or_else(|| {
@@ -68,7 +68,7 @@ fn worker(session: &Session, options: Options) -> Result<Worker<'_>, Failure> {
 ///
 /// # Errors
 /// There is no seat, or something went wrong.
-pub fn once(session: &Session, options: Options, bounty: &str) -> Result<(), Failure> {
+pub fn once(session: &Session, options: RunOptions, bounty: &str) -> Result<(), Failure> {
     let id = session.bounty_id(bounty)?;
     let client = session.client()?;
     let me = session.address()?;
@@ -124,7 +124,7 @@ fn say_idle(session: &Session, view: &BountyView) -> Result<(), Failure> {
 ///
 /// # Errors
 /// There is no key, or the node is of another version; with `once`, whatever went wrong.
-pub fn run(session: &Session, options: Options, once: bool) -> Result<(), Failure> {
+pub fn run(session: &Session, options: RunOptions, once: bool) -> Result<(), Failure> {
     if session.global.dry_run {
         let next = "for one bounty there is 'lode evaluate once BOUNTY --dry-run'";
         return Err(Failure::new("usage", "a daemon has no dry run", next).exit(Exit::Usage));

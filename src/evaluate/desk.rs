@@ -4,7 +4,7 @@
 //! $LODE_HOME/evaluator/<account>/lock   held by the one process that works for the account
 //! $LODE_HOME/evaluator/<account>/<bounty>/
 //!   test/                   the test set, opened
-//!   models/<submission>/    a model while it is scored
+//!   box-<…>/                a model or a test set while it is opened and scored
 //!   reports/<submission>/   report.json, leaves.bin (crate `evaluator`): what was found
 //!   leaves.bin              all leaves of the batch, end to end: the blob that it names
 //!   batch.json              salt and batch: what is committed to
@@ -94,9 +94,9 @@ impl Desk {
         self.dir.join("test")
     }
 
-    /// Where a model is opened.
-    pub fn model_dir(&self, submission: ItemId) -> PathBuf {
-        self.dir.join("models").join(submission.to_string())
+    /// Where an evaluation has its folder while it runs.
+    pub fn dir(&self) -> &Path {
+        &self.dir
     }
 
     fn report_dir(&self, submission: ItemId) -> PathBuf {
@@ -116,7 +116,15 @@ impl Desk {
     /// # Errors
     /// The system's refusal.
     pub fn open(&self) -> Result<(), Failure> {
-        fs::create_dir_all(&self.dir).map_err(|error| Failure::io(&self.dir, &error))
+        let made = fs::create_dir_all(&self.dir);
+        made.map_err(|error| Failure::io(&self.dir, &error))?;
+        // What a process that died had open: only one works for the account.
+        for entry in fs::read_dir(&self.dir).into_iter().flatten().flatten() {
+            if entry.file_name().to_string_lossy().starts_with("box-") {
+                let _ = fs::remove_dir_all(entry.path());
+            }
+        }
+        Ok(())
     }
 
     /// Whether there is a report on this submission.
@@ -124,10 +132,10 @@ impl Desk {
         self.report_dir(submission).join(REPORT_FILE).exists()
     }
 
-    /// The report on this submission; none if there is none that can be read: then it is made again.
-    pub fn report(&self, submission: ItemId) -> Option<Report> {
+    /// The report on this submission, of a model with so many outputs; none if there is none that can be read: then it is made again.
+    pub fn report(&self, submission: ItemId, outputs: u32) -> Option<Report> {
         let dir = self.report_dir(submission);
-        let report = Report::read(&dir).ok();
+        let report = Report::read(&dir, outputs).ok();
         if report.is_none() {
             let _ = fs::remove_dir_all(&dir);
         }
@@ -250,10 +258,10 @@ mod tests {
         assert!(!desk.has_report(submission));
         let found = report(Outcome::BadSeal { chunk: 4 });
         desk.keep_report(submission, &found).unwrap();
-        assert_eq!(desk.report(submission), Some(found));
+        assert_eq!(desk.report(submission, 10), Some(found));
         let path = desk.report_dir(submission).join(REPORT_FILE);
         fs::write(path, "{").unwrap();
-        assert_eq!(desk.report(submission), None);
+        assert_eq!(desk.report(submission, 10), None);
         assert!(!desk.has_report(submission));
 
         let batch = Batch {

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 
 use client::Client;
-use evaluator::report::LEAVES_BYTES_MAX;
-use evaluator::{Job, TestSet, reproduce_example};
+use evaluator::report::{LEAVES_BYTES_MAX, leaves_bytes};
 use protocol::api::BountyView;
 use protocol::id::{Address, Digest, ItemId};
 use protocol::receipt::Cause;
@@ -13,10 +12,11 @@ use protocol::record::{Action, Attestation, BlobRef, Transaction};
 use protocol::report::{Leaf, Outcome, predictions_root};
 use serde::Serialize;
 
-use super::seat::no_verdict;
+use super::RunOptions;
+use super::boxed::Enclosure;
 use crate::failure::{Exit, Failure};
 use crate::out;
-use crate::sealing::{OpenError, Store, open_folder};
+use crate::sealing::Store;
 use crate::session::Session;
 
 /// What an evaluator published for the example.
@@ -37,6 +37,7 @@ pub fn reproduce(
     bounty: &str,
     submission: &str,
     example: u32,
+    options: RunOptions,
 ) -> Result<(), Failure> {
     let client = session.client()?;
     let bounty = client.bounty(session.bounty_id(bounty)?)?;
@@ -53,27 +54,25 @@ pub fn reproduce(
         return Err(Failure::new("sealed", message, next).exit(Exit::Later));
     };
     let temp = tempfile::tempdir().map_err(|error| Failure::io(&std::env::temp_dir(), &error))?;
-    let (test, model) = (temp.path().join("test"), temp.path().join("model"));
-    open_folder(&bounty.posting.test_set, test_key, client, &test).map_err(not_open)?;
-    open_folder(&found.sealed, key, client, &model).map_err(not_open)?;
-    let benchmark = &bounty.posting.benchmark;
-    let job = Job {
-        benchmark,
-        model_dir: &model,
-        test_dir: &test,
-    };
-    let examples = TestSet::load(benchmark, &test).map_err(no_verdict)?.len();
-    let ours = reproduce_example(&job, example).map_err(|error| {
-        Failure::new(
-            "no_leaf",
-            error,
-            "choose an example of the test set and a submission that can be scored",
-        )
-    })?;
+    let made = Enclosure::new(temp.path(), &bounty.posting.benchmark, options)?;
+    let (ours, examples) = made.example(
+        (&bounty.posting.test_set, test_key),
+        (&found.sealed, key),
+        client,
+        example,
+    )?;
     let batches = batches(client, &bounty)?;
+    let outputs = bounty.posting.benchmark.task.outputs();
     let mut published = Vec::new();
     for (evaluator, batches) in &batches {
-        published.push(compare(session, *evaluator, batches, id, examples, &ours)?);
+        published.push(compare(
+            session,
+            *evaluator,
+            batches,
+            id,
+            (examples, outputs),
+            &ours,
+        )?);
     }
     show(session, id, &ours, &published)?;
     match published
@@ -89,17 +88,6 @@ pub fn reproduce(
             ),
             "compute it on another machine too; the bits of an honest evaluator are the same everywhere",
         )),
-    }
-}
-
-fn not_open(error: OpenError) -> Failure {
-    let next = "a folder that does not open has no predictions";
-    match error {
-        OpenError::Machine(failure) => failure,
-        OpenError::Chunk(chunk) => {
-            Failure::new("bad_seal", format!("chunk {chunk} does not open"), next)
-        }
-        OpenError::Archive(what) => Failure::new("archive", what, next),
     }
 }
 
@@ -155,7 +143,7 @@ fn compare(
     evaluator: Address,
     batches: &[Revealed],
     submission: ItemId,
-    examples: u32,
+    (examples, width): (u32, u32),
     ours: &Leaf,
 ) -> Result<Published, Failure> {
     let published = |finding, leaf: Option<&Leaf>| Published {
@@ -167,25 +155,30 @@ fn compare(
         return Ok(published("not_published", None));
     }
     let found = batches.iter().find_map(|batch| {
-        let mut before = 0;
-        for word in &batch.words {
-            let Outcome::Scored {
-                predictions_root, ..
-            } = &word.outcome
-            else {
-                continue;
-            };
-            if word.submission == submission {
-                return Some((*predictions_root, before, batch.leaves?));
-            }
-            before += 1;
-        }
-        None
+        let is_scored = |word: &&Attestation| matches!(word.outcome, Outcome::Scored { .. });
+        let scored = batch.words.iter().filter(is_scored);
+        let before = scored
+            .clone()
+            .position(|word| word.submission == submission)?;
+        let Outcome::Scored {
+            predictions_root, ..
+        } = scored.clone().nth(before)?.outcome
+        else {
+            return None;
+        };
+        Some((
+            predictions_root,
+            before,
+            scored.count() as u64,
+            batch.leaves?,
+        ))
     });
-    let Some((root, before, blob)) = found else {
+    let Some((root, before, scored, blob)) = found else {
         return Ok(published("not_scored", None));
     };
-    if blob.size_bytes > LEAVES_BYTES_MAX {
+    // Leaves that everyone has are of one length: another is not fetched.
+    let one = leaves_bytes(examples, width);
+    if Some(blob.size_bytes) != one.checked_mul(scored) || one > LEAVES_BYTES_MAX {
         return Ok(published("not_its_root", None));
     }
     let mut bytes = Vec::new();
@@ -193,7 +186,7 @@ fn compare(
     let mut file = session.client()?.fetch(blob)?;
     file.read_to_end(&mut bytes)
         .map_err(|error| Failure::io(path, &error))?;
-    let leaves = leaves_of(&bytes, before, examples);
+    let leaves = leaves_of(&bytes, before as u64, examples);
     match leaves {
         Some(leaves) if predictions_root(&leaves) == root => {
             let theirs = &leaves[ours.index as usize];
@@ -205,7 +198,7 @@ fn compare(
 }
 
 /// The leaves of the submission that has `before` scored ones before it.
-fn leaves_of(bytes: &[u8], before: usize, examples: u32) -> Option<Vec<Leaf>> {
+fn leaves_of(bytes: &[u8], before: u64, examples: u32) -> Option<Vec<Leaf>> {
     let mut rest = bytes;
     for _ in 0..before {
         for _ in 0..examples {

@@ -1,16 +1,15 @@
 //! A seat at work: one step at a time, so that a long scoring keeps no other bounty waiting.
 //!
+//! What a stranger made is opened and scored in a box, never in this process.
 //! A machine's own failure is no verdict: it is tried again, and only when the
 //! phase is about to end does it become `unavailable`.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 
 use client::Client;
-use evaluator::fault::Failure as Verdict;
-use evaluator::job::evaluate_model;
-use evaluator::{Options, Report, TestSet, check_test_set, load_model};
+use evaluator::Report;
 use protocol::api::{BountyView, RecordView, SubmissionView};
 use protocol::id::{Address, Digest, ItemId};
 use protocol::record::{Action, AttestTestSet, Attestation, BlobRef, CommitAttestations};
@@ -18,10 +17,12 @@ use protocol::report::{Outcome, TestOutcome};
 use protocol::seal::SealKey;
 use wallet::Signer;
 
+use super::RunOptions;
+use super::boxed::Enclosure;
 use super::desk::{Batch, Desk};
 use super::duty::{self, Duty};
 use crate::failure::{Exit, Failure};
-use crate::sealing::{Store, open_folder};
+use crate::sealing::Store;
 use crate::session::{Session, entropy};
 
 /// What one step came to.
@@ -50,9 +51,9 @@ pub struct Worker<'a> {
     pub client: &'a Client,
     pub signer: Box<dyn Signer>,
     pub me: Address,
-    pub options: Options,
-    /// The test set that was read last.
-    pub test_set: Option<(ItemId, TestSet)>,
+    pub options: RunOptions,
+    /// The bounty whose test set was found sound last.
+    pub test_set: Option<ItemId>,
     /// Submissions that this machine could not score, since the last wait.
     pub failed: BTreeMap<ItemId, Failure>,
     /// Nobody else works for this account here.
@@ -118,26 +119,24 @@ impl Worker<'_> {
 
     fn test_outcome(&self, bounty: &BountyView, desk: &Desk) -> Result<TestOutcome, Failure> {
         let dir = desk.test_dir();
+        let new = || Enclosure::new(desk.dir(), &bounty.posting.benchmark, self.options);
         if dir.exists() {
             // It may have been torn by a power cut: only a good word counts without a second look.
-            if let Ok((TestOutcome::Ok, _)) = check_test_set(&bounty.posting.benchmark, &dir) {
+            if let Ok(TestOutcome::Ok) = new()?.opened_test_set(&dir) {
                 return Ok(TestOutcome::Ok);
             }
             fs::remove_dir_all(&dir).map_err(|error| Failure::io(&dir, &error))?;
         }
         let sealed = &bounty.posting.test_set;
-        if let Err(error) = open_folder(sealed, test_key(bounty)?, self.client, &dir) {
-            return error.test_outcome();
-        }
-        let checked = check_test_set(&bounty.posting.benchmark, &dir);
-        checked.map(|(outcome, _)| outcome).map_err(no_verdict)
+        new()?.test_set(sealed, test_key(bounty)?, self.client, &dir)
     }
 
-    /// The test set, read once for all submissions.
-    fn load_test_set(&mut self, bounty: &BountyView, desk: &Desk) -> Result<(), Failure> {
+    /// The test set, opened on the disk: looked at once for all submissions.
+    fn open_test_set(&mut self, bounty: &BountyView, desk: &Desk) -> Result<PathBuf, Failure> {
         let id = bounty.summary.id;
-        if self.test_set.as_ref().is_some_and(|(of, _)| *of == id) {
-            return Ok(());
+        let dir = desk.test_dir();
+        if self.test_set == Some(id) && dir.exists() {
+            return Ok(dir);
         }
         match self.test_outcome(bounty, desk)? {
             TestOutcome::Ok => {}
@@ -147,9 +146,8 @@ impl Worker<'_> {
                 return Err(Failure::new("test_set", message, next));
             }
         }
-        let test_set = TestSet::load(&bounty.posting.benchmark, &desk.test_dir());
-        self.test_set = Some((id, test_set.map_err(no_verdict)?));
-        Ok(())
+        self.test_set = Some(id);
+        Ok(dir)
     }
 
     fn commit(&mut self, bounty: &BountyView, desk: &Desk) -> Result<Step, Failure> {
@@ -225,35 +223,11 @@ impl Worker<'_> {
         desk: &Desk,
         submission: &SubmissionView,
     ) -> Result<Report, Failure> {
-        self.load_test_set(bounty, desk)?;
-        let Some((_, test_set)) = &self.test_set else {
-            return Err(Failure::bug("the test set was just read"));
-        };
-        let benchmark = &bounty.posting.benchmark;
-        let found = |outcome: Outcome, message: Option<String>| Report {
-            arithmetic: benchmark.arithmetic,
-            outcome,
-            examples: test_set.len(),
-            weights_digest: None,
-            metrics: None,
-            message,
-            leaves: Vec::new(),
-        };
+        let test = self.open_test_set(bounty, desk)?;
         let key = submission.key.as_ref();
         let key = key.ok_or_else(|| Failure::bug("a submission without a key is not scored"))?;
-        let dir = desk.model_dir(submission.id);
-        // A process that died may have left it.
-        let _ = fs::remove_dir_all(&dir);
-        if let Err(error) = open_folder(&submission.sealed, key, self.client, &dir) {
-            return Ok(found(error.submission_outcome()?, None));
-        }
-        let scored = catch_unwind(AssertUnwindSafe(|| match load_model(&dir, benchmark) {
-            Ok(model) => Ok(evaluate_model(benchmark, &model, test_set, self.options)),
-            Err(Verdict::Fault(fault)) => Ok(found(fault.outcome(), Some(fault.message))),
-            Err(Verdict::NoVerdict(reason)) => Err(no_verdict(reason)),
-        }));
-        let _ = fs::remove_dir_all(&dir);
-        scored.unwrap_or_else(|_| Err(Failure::bug("the evaluation ended in a panic")))
+        let made = Enclosure::new(desk.dir(), &bounty.posting.benchmark, self.options)?;
+        made.score(&submission.sealed, key, self.client, &test)
     }
 
     /// The batch, its leaves held by the node; none if a report has to be made again.
@@ -263,7 +237,7 @@ impl Worker<'_> {
         for submission in duty::undecided(bounty) {
             let outcome = match desk.has_report(submission.id) {
                 false => Outcome::Unavailable,
-                true => match desk.report(submission.id) {
+                true => match desk.report(submission.id, bounty.posting.benchmark.task.outputs()) {
                     Some(report) => report.outcome,
                     None => return Ok(None),
                 },

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // Everything here is a test.
 
+mod boxed;
 mod demo;
 mod license;
 mod log;

@@ -22,6 +22,7 @@ fn arrows() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("market", &["protocol", "licensing"]),
         ("datasets", &["protocol"]),
         ("repro", &[]),
+        ("sandbox", &[]),
         ("models", &[]),
         ("evaluator", SCORING),
         ("miner", TRAINING),

@@ -2,5 +2,6 @@
 
 mod evaluation;
 mod folders;
+mod limits;
 mod reports;
 mod support;

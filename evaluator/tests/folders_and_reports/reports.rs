@@ -21,7 +21,7 @@ fn a_report_is_read_back_to_the_bit() {
     let root = tempfile::tempdir().unwrap();
     let dir = root.path().join("new/report");
     report.write(&dir).unwrap();
-    assert_eq!(Report::read(&dir).unwrap(), report);
+    assert_eq!(Report::read(&dir, 5).unwrap(), report);
     let mut names: Vec<_> = fs::read_dir(&dir)
         .unwrap()
         .map(|entry| entry.unwrap().file_name())
@@ -30,7 +30,7 @@ fn a_report_is_read_back_to_the_bit() {
     assert_eq!(names, [LEAVES_FILE, REPORT_FILE]);
     // Writing again replaces it whole.
     report.write(&dir).unwrap();
-    assert_eq!(Report::read(&dir).unwrap(), report);
+    assert_eq!(Report::read(&dir, 5).unwrap(), report);
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn the_report_of_an_invalid_model_is_read_back_too() {
     let report = evaluate(&bench.job(), Options::default()).unwrap();
     let root = tempfile::tempdir().unwrap();
     report.write(root.path()).unwrap();
-    assert_eq!(Report::read(root.path()).unwrap(), report);
+    assert_eq!(Report::read(root.path(), 5).unwrap(), report);
     let json: serde_json::Value = serde_json::from_slice(&report.to_json()).unwrap();
     assert_eq!(json["outcome"]["invalid"]["code"], "file_missing");
     assert!(json["metrics"].is_null());

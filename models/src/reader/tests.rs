@@ -191,6 +191,16 @@ fn other_tensors_dtypes_and_shapes_are_refused() {
         "tensor_shape",
         bias,
     );
+    // Tensors of no value at all, with no bytes or with all of them.
+    check(&changed("[3]", "[0]"), "tensor_shape", bias);
+    check(&changed("[3]", "[]"), "tensor_shape", bias);
+    check(
+        &changed("[3]", "[0,18446744073709551615]"),
+        "tensor_shape",
+        bias,
+    );
+    let empty = HEADER.replace("[3]", "[0]").replace("[0,12]", "[0,0]");
+    check(&file(&empty, &[0; 68]), "tensor_shape", bias);
     check(
         &changed("[3,2]", "[2,3]"),
         "tensor_shape",

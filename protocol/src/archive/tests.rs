@@ -196,7 +196,7 @@ fn limits_hold_exactly() {
             files_max: 1,
             ..exact
         }),
-        ArchiveError::TooManyFiles { files_max: 1 }
+        ArchiveError::TooManyFiles { files_max: 1, .. }
     ));
     assert!(matches!(
         refused(Limits {
@@ -246,4 +246,76 @@ fn a_writer_keeps_its_word_about_lengths_and_order() {
     assert!(matches!(error, ArchiveError::Order { .. }));
     let error = writer.file(&path("b/c"), 1, &b"1"[..]).unwrap_err();
     assert!(matches!(error, ArchiveError::FileIsFolder { .. }));
+}
+
+#[test]
+fn every_fault_has_its_code_and_the_byte_where_it_is() {
+    let good = raw(&[(b"a", "xy"), (b"b", "")]);
+    let cut = |len: usize| good[..len].to_vec();
+    let mut long = good.clone();
+    long.push(0);
+    let mut length_lies = good.clone();
+    length_lies[17..25].copy_from_slice(&u64::MAX.to_le_bytes());
+    let mut path_lies = good.clone();
+    path_lies[14..16].copy_from_slice(&u16::MAX.to_le_bytes());
+    let tight = Limits {
+        files_max: 2,
+        file_bytes_max: 3,
+        total_bytes_max: 4,
+    };
+    let three: [(&[u8], &str); 3] = [(b"a", ""), (b"b", ""), (b"c", "")];
+    for (bytes, code, offset) in [
+        (Vec::new(), "archive_magic", 0),
+        (b"lode/archive/2\0\0".to_vec(), "archive_magic", 0),
+        (cut(14), "archive_truncated", 14),
+        (cut(15), "archive_truncated", 15),
+        (cut(20), "archive_truncated", 20),
+        (cut(39), "archive_truncated", 39),
+        (long, "archive_trailing", 40),
+        (raw(&[(b"\xff", "")]), "archive_path_utf8", 16),
+        (raw(&[(b"../a", "")]), "archive_path", 16),
+        (raw(&[(b"/etc/passwd", "")]), "archive_path", 16),
+        (path_lies, "archive_path", 16),
+        (raw(&[(b"b", ""), (b"a", "")]), "archive_order", 27),
+        (raw(&[(b"a", ""), (b"a", "")]), "archive_order", 27),
+        (raw(&[(b"A", ""), (b"a", "")]), "archive_case", 27),
+        (
+            raw(&[(b"a", ""), (b"a/b", "")]),
+            "archive_file_is_folder",
+            27,
+        ),
+        (raw(&three), "archive_files", 38),
+        (raw(&[(b"a", "four")]), "archive_file_too_long", 16),
+        (length_lies, "archive_file_too_long", 16),
+        (raw(&[(b"a", "12"), (b"b", "345")]), "archive_too_long", 29),
+    ] {
+        let error = decode(&bytes, tight).expect_err(code);
+        let error = match error {
+            // The content ends too early, which only reading it shows.
+            ArchiveError::Io(error) => error.downcast().expect("a fault of the archive"),
+            error => error,
+        };
+        assert_eq!(
+            (error.code(), error.offset()),
+            (Some(code), offset),
+            "{error}"
+        );
+    }
+    decode(&good, tight).unwrap();
+}
+
+#[test]
+fn a_claimed_length_allocates_nothing() {
+    let limits = Limits {
+        files_max: u64::MAX,
+        file_bytes_max: u64::MAX,
+        total_bytes_max: u64::MAX,
+    };
+    let mut bytes = raw(&[(b"a", "")]);
+    bytes[17..25].copy_from_slice(&u64::MAX.to_le_bytes());
+    assert!(decode(&bytes, limits).is_err());
+    let mut reader = Reader::new(&bytes[..], limits).unwrap();
+    assert_eq!(reader.next_entry().unwrap().unwrap().size_bytes(), u64::MAX);
+    let error = reader.next_entry().unwrap_err();
+    assert_eq!(error.code(), Some("archive_truncated"));
 }

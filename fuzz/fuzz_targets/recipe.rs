@@ -1,0 +1,14 @@
+//! `recipe.toml`: what is read is written in its one form and read again as the same.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use miner::Recipe;
+
+fuzz_target!(|data: &[u8]| {
+    if let Ok(recipe) = Recipe::from_toml(data) {
+        let written = recipe.to_toml();
+        let again = Recipe::parse(&written).expect("its one form");
+        assert_eq!(again, recipe);
+        assert_eq!(again.to_toml(), written);
+    }
+});

@@ -1,0 +1,38 @@
+//! A configuration and its weights: what is read is written in its one form and
+//! read again as the same tensors, under the same digest.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use models::reader::check_file_size;
+use models::{Limits, MlpConfig, Weights};
+
+fuzz_target!(|data: &[u8]| {
+    let Some((json, file)) = lode_fuzz::two(data) else {
+        return;
+    };
+    let Ok(config) = MlpConfig::from_json(json) else {
+        return;
+    };
+    let limits = Limits {
+        parameters_max: 1 << 14,
+        multiply_adds_max: 1 << 14,
+    };
+    if config.check_limits(&limits).is_err() || check_file_size(&config, file.len() as u64).is_err()
+    {
+        return;
+    }
+    match Weights::from_safetensors(&config, file) {
+        Ok(weights) => {
+            weights.check(&config).expect("what is read is sound");
+            let written = weights.to_safetensors();
+            let again = Weights::from_safetensors(&config, &written).expect("its one form");
+            assert_eq!(again, weights);
+            assert_eq!(again.digest(), weights.digest());
+        }
+        Err(error) => {
+            assert!(!error.code().is_empty() && !error.place().is_empty());
+            let again = Weights::from_safetensors(&config, file);
+            assert_eq!(again, Err(error), "everyone finds the same fault");
+        }
+    }
+});

@@ -1,0 +1,36 @@
+//! Licence tags: the canonical tags of what is read are read as the same terms,
+//! under the same id. The input has a tag a line, as `Name: value`.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use licensing::Terms;
+use protocol::Amount;
+use protocol::ans104::Tag;
+use protocol::record::Grant;
+
+fuzz_target!(|data: &[u8]| {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    let tags: Vec<Tag> = text
+        .lines()
+        .take(128)
+        .filter_map(|line| line.split_once(": "))
+        .map(|(name, value)| Tag::new(name, value))
+        .collect();
+    let Ok(terms) = Terms::parse(&tags) else {
+        return;
+    };
+    let canonical = terms.to_tags();
+    let again = Terms::parse(&canonical).expect("canonical tags are read");
+    assert_eq!(again, terms);
+    assert_eq!(again.id(), terms.id());
+    let bytes = borsh::to_vec(&terms).expect("memory takes every write");
+    assert_eq!(borsh::from_slice::<Terms>(&bytes).ok(), Some(terms.clone()));
+    assert!(!terms.sentences().is_empty());
+    for grant in Grant::ALL {
+        if let Ok(quote) = terms.quote(grant) {
+            assert!(quote.price >= Amount::ZERO);
+        }
+    }
+});

@@ -1,0 +1,241 @@
+//! The child in which a stranger's folders are opened and scored, for real.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use models::{MlpConfig, Weights};
+use protocol::archive::{self, ArchivePath};
+use protocol::seal::{NONCE_LEN, SealKey, encrypt};
+use serde_json::{Value, json};
+
+use crate::{Demo, stderr};
+
+const KEY: [u8; 32] = [7; 32];
+
+/// The folder of one evaluation, and what it is to be told.
+struct Own {
+    dir: tempfile::TempDir,
+    orders: Value,
+}
+
+impl Own {
+    fn new(test: &Path) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let limits = json!({
+            "parameters_max": 4_000_000, "file_bytes_max": 16_000_000, "multiply_adds_max": 4_000_000,
+        });
+        let orders = json!({
+            "own": dir.path().canonicalize().unwrap(),
+            "memory_bytes": 4u64 << 30,
+            "seconds": 60,
+            "file_bytes": 64 << 20,
+            "batch_size": 256,
+            "threads": 2,
+            "benchmark": {
+                "arithmetic": 1, "task": "classification", "inputs": 64, "classes": 10,
+                "metric": "accuracy", "limits": limits,
+            },
+            "test": { "open": { "dir": test.canonicalize().unwrap() } },
+            "ask": "test_set",
+        });
+        Self { dir, orders }
+    }
+
+    /// Puts a ciphertext of these bytes into the folder and asks for a score.
+    fn score(&mut self, archive: &[u8], change: impl FnOnce(&mut Vec<u8>)) -> &mut Self {
+        let file = self.dir.path().join("model.sealed");
+        let mut sealed = Vec::new();
+        let key = SealKey::from_bytes(KEY);
+        encrypt(&key, [1; NONCE_LEN], archive, &mut sealed).unwrap();
+        change(&mut sealed);
+        fs::write(&file, sealed).unwrap();
+        let file = file.canonicalize().unwrap();
+        let model = json!({ "sealed": { "file": file, "key": key.to_text() } });
+        self.orders["ask"] = json!({ "score": { "model": model } });
+        self
+    }
+
+    fn run(&self) -> Output {
+        // Each child has a folder to itself; here they share one.
+        for left in ["model", "report"] {
+            let _ = fs::remove_dir_all(self.dir.path().join(left));
+        }
+        let _ = fs::remove_file(self.dir.path().join("answer.json"));
+        let mut child = Command::new(env!("CARGO_BIN_EXE_lode"))
+            .args(["evaluate", "in-box"])
+            .env_clear()
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        stdin.write_all(self.orders.to_string().as_bytes()).unwrap();
+        drop(stdin);
+        child.wait_with_output().unwrap()
+    }
+
+    fn file(&self, name: &str) -> Vec<u8> {
+        let path = self.dir.path().join(name);
+        fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    }
+
+    fn outcome(&self) -> Value {
+        let output = self.run();
+        assert!(output.status.success(), "{}", stderr(&output));
+        let report: Value = serde_json::from_slice(&self.file("report/report.json")).unwrap();
+        report["outcome"].clone()
+    }
+
+    /// Runs it under a limit that it breaks: it dies without an answer, or it
+    /// noticed (a list that could not grow) and answers that it has no verdict.
+    fn has_no_verdict(&mut self, limit: &str, value: u64) {
+        let before = self.orders[limit].take();
+        self.orders[limit] = json!(value);
+        let output = self.run();
+        self.orders[limit] = before;
+        assert!(!self.dir.path().join("report").exists(), "{limit}");
+        if output.status.success() {
+            let answer: Value = serde_json::from_slice(&self.file("answer.json")).unwrap();
+            assert!(answer["no_verdict"].is_object(), "{limit}: {answer}");
+        } else {
+            let left = fs::read(self.dir.path().join("answer.json")).unwrap_or_default();
+            assert_eq!(left, b"", "{limit}");
+        }
+    }
+}
+
+fn archived(dir: &Path) -> Vec<u8> {
+    let files: BTreeMap<ArchivePath, Vec<u8>> = fs::read_dir(dir)
+        .unwrap()
+        .map(|entry| {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap();
+            (ArchivePath::parse(name).unwrap(), fs::read(&path).unwrap())
+        })
+        .collect();
+    archive::encode(&files).unwrap()
+}
+
+fn people(demo: &Demo, what: &str) -> PathBuf {
+    demo.dir().join("people").join(what)
+}
+
+#[test]
+fn a_report_has_the_same_bytes_inside_the_box_and_outside() {
+    let demo = Demo::play();
+    // The demo scores in its own process.
+    for (model, report) in [
+        ("Milo/model", "Ada/reports/Milo"),
+        ("Mira/model", "Ada/reports/Mira"),
+    ] {
+        let mut own = Own::new(&people(&demo, "Ada/test-set"));
+        own.score(&archived(&people(&demo, model)), |_| ());
+        let output = own.run();
+        assert!(output.status.success(), "{}", stderr(&output));
+        #[cfg(target_os = "linux")]
+        assert_eq!(stderr(&output), "", "every limit is there");
+        for file in ["report.json", "leaves.bin"] {
+            let outside = fs::read(people(&demo, report).join(file)).unwrap();
+            assert_eq!(
+                own.file(&format!("report/{file}")),
+                outside,
+                "{model}, {file}"
+            );
+        }
+    }
+    what_a_miner_did_wrong_is_an_outcome(&demo);
+    a_limit_that_is_broken_leaves_no_answer(&demo);
+}
+
+/// As its name; it shares the demo's seconds.
+fn what_a_miner_did_wrong_is_an_outcome(demo: &Demo) {
+    let mut own = Own::new(&people(demo, "Ada/test-set"));
+    let good = archived(&people(demo, "Milo/model"));
+    let invalid = |code: &str, place: &str| json!({ "invalid": { "code": code, "place": place } });
+    let bad_seal = |chunk: u64| json!({ "bad_seal": { "chunk": chunk } });
+
+    let flip = |at: usize| move |sealed: &mut Vec<u8>| sealed[at] ^= 1;
+    assert_eq!(own.score(&good, flip(0)).outcome(), bad_seal(0));
+    assert_eq!(own.score(&good, flip(100)).outcome(), bad_seal(0));
+    let cut = |sealed: &mut Vec<u8>| sealed.truncate(sealed.len() - 1);
+    assert_eq!(own.score(&good, cut).outcome(), bad_seal(0));
+    assert_eq!(own.score(&good, Vec::clear).outcome(), bad_seal(0));
+    // A chunk that does not open counts before what is wrong with the archive in front of it.
+    let far = [&[0; 70_000][..], &good].concat();
+    assert_eq!(
+        own.score(&far, |_| ()).outcome(),
+        invalid("archive_magic", "byte 0")
+    );
+    assert_eq!(own.score(&far, flip(70_000)).outcome(), bad_seal(1));
+
+    let escape = [b"lode/archive/1\x04\0../a".as_slice(), &[0; 10]].concat();
+    assert_eq!(
+        own.score(&escape, |_| ()).outcome(),
+        invalid("archive_path", "byte 16")
+    );
+    let short = &good[..good.len() - 100];
+    let place = format!("byte {}", short.len());
+    assert_eq!(
+        own.score(short, |_| ()).outcome(),
+        invalid("archive_truncated", &place)
+    );
+    let lies = [b"lode/archive/1\x01\0a".as_slice(), &[0xff; 8], &[0; 2]].concat();
+    assert_eq!(
+        own.score(&lies, |_| ()).outcome(),
+        invalid("archive_file_too_long", "byte 16")
+    );
+
+    let one = |name: &str, content: &[u8]| {
+        let path = ArchivePath::parse(name).unwrap();
+        archive::encode(&BTreeMap::from([(path, content.to_vec())])).unwrap()
+    };
+    let stranger = one("a.py", b"import os");
+    assert_eq!(
+        own.score(&stranger, |_| ()).outcome(),
+        invalid("file_unexpected", "a.py")
+    );
+    let lonely = one("config.json", b"{}");
+    let missing = invalid("file_missing", "model.safetensors");
+    assert_eq!(own.score(&lonely, |_| ()).outcome(), missing);
+}
+
+/// The archive of a model of 3 MB.
+fn large() -> Vec<u8> {
+    let config = MlpConfig::new(64, &[10_000], 10).unwrap();
+    let weights = Weights::generate(&config, |spec| vec![0.25; spec.len()]).unwrap();
+    let path = |name: &str| ArchivePath::parse(name).unwrap();
+    let files = BTreeMap::from([
+        (path("config.json"), config.to_json()),
+        (path("model.safetensors"), weights.to_safetensors()),
+    ]);
+    archive::encode(&files).unwrap()
+}
+
+/// As its name; it shares the demo's seconds.
+fn a_limit_that_is_broken_leaves_no_answer(demo: &Demo) {
+    let mut own = Own::new(&people(demo, "Ada/test-set"));
+    own.score(&large(), |_| ());
+    if cfg!(target_os = "linux") {
+        own.has_no_verdict("memory_bytes", 32 << 20);
+        own.has_no_verdict("file_bytes", 4_096);
+        own.has_no_verdict("seconds", 0);
+    }
+    // The same folder once more, under limits that suffice.
+    let scored = own.outcome();
+    assert!(scored["scored"].is_object(), "{scored}");
+}
+
+#[test]
+fn what_is_no_job_is_refused() {
+    let output = Command::new(env!("CARGO_BIN_EXE_lode"))
+        .args(["evaluate", "in-box"])
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("no job"), "{}", stderr(&output));
+}
