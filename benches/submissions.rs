@@ -145,9 +145,9 @@ fn posting(scope: &SealScope) -> (PostBounty, SealKey) {
         title: name("bench"),
         benchmark: Benchmark {
             arithmetic: ARITHMETIC_VERSION,
-            task: Task::Classification,
+            task: Task::Classification { classes: 10 },
             inputs: 64,
-            classes: 10,
+            examples_max: 360,
             metric: Metric::Accuracy,
             limits: ModelLimits {
                 parameters_max: 100_000,

@@ -154,12 +154,16 @@ pub fn load_any(dir: &Path) -> Result<LoadedModel, Failure> {
         )
     })?;
     let width = |width: usize| u32::try_from(width).unwrap_or(u32::MAX);
+    let (task, metric) = match width(config.num_labels()) {
+        1 => (Task::Regression, Metric::Rmse),
+        classes => (Task::Classification { classes }, Metric::Accuracy),
+    };
     let benchmark = Benchmark {
         arithmetic: ARITHMETIC_VERSION,
-        task: Task::Classification,
+        task,
         inputs: width(config.input_size()),
-        classes: width(config.num_labels()),
-        metric: Metric::Accuracy,
+        metric,
+        examples_max: u32::MAX,
         limits: ModelLimits {
             parameters_max: u64::MAX,
             file_bytes_max: u64::MAX,

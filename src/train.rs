@@ -74,6 +74,7 @@ struct Begun {
 ///
 /// # Errors
 /// Recipe, data or base do not fit, or the output cannot be written.
+#[allow(clippy::disallowed_methods)] // Checkpoints are written by the clock; no bit depends on when.
 pub fn run(args: &Args, session: &Session) -> Result<(), Failure> {
     let bounty = session.client()?.bounty(session.bounty_id(&args.bounty)?)?;
     let bytes = fs::read(&args.recipe).map_err(|error| Failure::io(&args.recipe, &error))?;
@@ -211,12 +212,13 @@ fn bar() -> Result<ProgressBar, Failure> {
 /// That what the recipe makes is allowed: worth knowing before hours of training.
 fn check_limits(recipe: &Recipe, bounty: &BountyView) -> Result<(), Failure> {
     let benchmark = &bounty.posting.benchmark;
-    let (inputs, classes) = (u64::from(benchmark.inputs), u64::from(benchmark.classes));
+    let inputs = u64::from(benchmark.inputs);
+    let outputs = u64::from(benchmark.task.outputs());
     let limits = Limits {
         parameters_max: benchmark.limits.parameters_max,
         multiply_adds_max: benchmark.limits.multiply_adds_max,
     };
-    let config = recipe.model.config(inputs, classes);
+    let config = recipe.model.config(inputs, outputs);
     config
         .and_then(|config| config.check_limits(&limits))
         .map_err(|error| {

@@ -6,8 +6,8 @@ use protocol::BlobId;
 use protocol::archive::PathError;
 use protocol::json::JsonError;
 
-use crate::CsvError;
 use crate::manifest::{MANIFEST_FILE, MANIFEST_VERSION};
+use crate::{CsvError, IdxError};
 
 /// Why a folder is not a data set, or not the one that its manifest describes.
 #[derive(Debug, thiserror::Error)]
@@ -113,6 +113,18 @@ pub enum DatasetError {
         #[source]
         error: CsvError,
     },
+    /// A file is not the IDX that the manifest describes.
+    #[error("'{path}': {error}")]
+    Idx {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        #[source]
+        error: IdxError,
+    },
+    /// A file that the format names is not in the list of files.
+    #[error("{MANIFEST_FILE}: the format names {0:?}, which 'files' does not list")]
+    NotListed(String),
     /// A folder to be written has something in it.
     #[error("{0} is not empty: name a new folder")]
     NotEmpty(String),
@@ -138,6 +150,8 @@ impl DatasetError {
             Self::Digest { .. } => "file_digest",
             Self::Rows { .. } => "row_count",
             Self::Csv { error, .. } => error.code(),
+            Self::Idx { error, .. } => error.code(),
+            Self::NotListed(_) => "not_listed",
             Self::NotEmpty(_) => "folder_not_empty",
         }
     }

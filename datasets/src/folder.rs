@@ -14,15 +14,22 @@ use std::path::{Path, PathBuf};
 use protocol::BlobId;
 use protocol::archive::ArchivePath;
 
+use crate::idx::{self, IdxArray, IdxKind, is_gzip};
 use crate::manifest::{
-    About, CsvSpec, DATA_BYTES_MAX, FILES_MAX, FileEntry, Format, MANIFEST_BYTES_MAX,
-    MANIFEST_FILE, MANIFEST_VERSION, Manifest,
+    About, CELLS_MAX, CsvSpec, DATA_BYTES_MAX, FILES_MAX, FileEntry, Format, IdxSpec,
+    MANIFEST_BYTES_MAX, MANIFEST_FILE, MANIFEST_VERSION, Manifest,
 };
 use crate::table::TableBuilder;
-use crate::{CsvText, DatasetError, Table};
+use crate::{CsvText, DatasetError, IdxError, Table};
 
 /// The name of the one file of rows in a folder that [`write_folder`] makes.
 pub const DATA_FILE: &str = "data.csv";
+
+/// The name of the images in a folder that [`write_idx_folder`] makes; `.gz` follows if they are gzip.
+pub const IMAGES_FILE: &str = "images.idx";
+
+/// The name of the labels in such a folder; `.gz` follows if they are gzip.
+pub const LABELS_FILE: &str = "labels.idx";
 
 /// The most files and folders that are looked at to find what is not listed.
 pub const ENTRIES_MAX: usize = 4 * FILES_MAX;
@@ -35,14 +42,53 @@ pub const ENTRIES_MAX: usize = 4 * FILES_MAX;
 pub fn load(dir: &Path) -> Result<(Manifest, Table), DatasetError> {
     let manifest = Manifest::load(dir)?;
     check_listed(dir, &manifest)?;
-    let mut builder = TableBuilder::new(*manifest.csv());
+    let table = match &manifest.format {
+        Format::Csv(spec) => load_csv(dir, &manifest, spec)?,
+        Format::Idx(spec) => load_idx(dir, &manifest, spec)?,
+    };
+    check_rows(&manifest, table.rows(), true)?;
+    Ok((manifest, table))
+}
+
+fn load_csv(dir: &Path, manifest: &Manifest, spec: &CsvSpec) -> Result<Table, DatasetError> {
+    let mut builder = TableBuilder::new(*spec);
     for file in &manifest.files {
         let bytes = read_listed(dir, file)?;
         add_csv(&mut builder, &file.path, &bytes)?;
-        check_rows(&manifest, builder.rows(), false)?;
+        check_rows(manifest, builder.rows(), false)?;
     }
-    check_rows(&manifest, builder.rows(), true)?;
-    Ok((manifest, builder.finish()))
+    Ok(builder.finish())
+}
+
+fn load_idx(dir: &Path, manifest: &Manifest, spec: &IdxSpec) -> Result<Table, DatasetError> {
+    let read = |path: &str, kind, cells_max| {
+        let file = manifest.files.iter().find(|file| file.path == path);
+        let file = file.expect("a checked manifest lists the files that its format names");
+        IdxArray::read(&read_listed(dir, file)?, kind, cells_max).map_err(idx_at(path))
+    };
+    // The labels first: they are small. No more is unpacked than the manifest says.
+    let labels = read(&spec.labels, IdxKind::Labels, manifest.rows)?;
+    let images_max = manifest.rows.saturating_mul(spec.inputs.into());
+    let images = read(&spec.images, IdxKind::Images, images_max)?;
+    table_of(&images, &labels, spec)
+}
+
+/// The table of two arrays; a fault is of the file that it is in.
+fn table_of(images: &IdxArray, labels: &IdxArray, spec: &IdxSpec) -> Result<Table, DatasetError> {
+    idx::to_table(images, labels, spec).map_err(|error| {
+        let path = match error {
+            IdxError::Label { .. } | IdxError::Rows { .. } => &spec.labels,
+            _ => &spec.images,
+        };
+        idx_at(path)(error)
+    })
+}
+
+fn idx_at(path: &str) -> impl FnOnce(IdxError) -> DatasetError {
+    move |error| DatasetError::Idx {
+        path: path.to_owned(),
+        error,
+    }
 }
 
 /// The rows of a data-set folder: [`load`] without the manifest.
@@ -70,18 +116,76 @@ pub fn write_folder(
     let mut builder = TableBuilder::new(*spec);
     spec.check()?;
     add_csv(&mut builder, DATA_FILE, &bytes)?;
-    let file = FileEntry {
-        path: DATA_FILE.into(),
-        size_bytes: bytes.len() as u64,
-        blake3: BlobId(*blake3::hash(&bytes).as_bytes()),
+    write_files(
+        dir,
+        about,
+        Format::Csv(*spec),
+        builder.rows(),
+        &[(DATA_FILE, &bytes)],
+    )
+}
+
+/// Makes a data-set folder of two IDX files, plain or gzip, with these bytes
+/// exactly as they are; otherwise as [`write_folder`]. Labels are classes.
+///
+/// # Errors
+/// As [`write_folder`].
+pub fn write_idx_folder(
+    dir: &Path,
+    about: &About,
+    classes: u32,
+    divide_inputs_by: u32,
+    images: &[u8],
+    labels: &[u8],
+) -> Result<Manifest, DatasetError> {
+    let name = |name: &str, bytes| match is_gzip(bytes) {
+        true => format!("{name}.gz"),
+        false => name.to_owned(),
     };
-    let manifest = manifest(about, spec, builder.rows(), vec![file])?;
+    let mut spec = IdxSpec {
+        images: name(IMAGES_FILE, images),
+        labels: name(LABELS_FILE, labels),
+        inputs: 1,
+        classes,
+        divide_inputs_by,
+    };
+    let read =
+        |path: &str, bytes, kind| IdxArray::read(bytes, kind, CELLS_MAX).map_err(idx_at(path));
+    let image_array = read(&spec.images, images, IdxKind::Images)?;
+    let label_array = read(&spec.labels, labels, IdxKind::Labels)?;
+    // One too wide for 32 bits is too wide for the manifest, which says so.
+    spec.inputs = u32::try_from(image_array.row_bytes()).unwrap_or(u32::MAX);
+    spec.check()?;
+    let rows = table_of(&image_array, &label_array, &spec)?.rows();
+    let files = [(spec.images.clone(), images), (spec.labels.clone(), labels)];
+    let files = files
+        .each_ref()
+        .map(|(path, bytes)| (path.as_str(), *bytes));
+    write_files(dir, about, Format::Idx(spec), rows, &files)
+}
+
+/// Writes the files of a folder that is not there, or is empty, and then its manifest.
+fn write_files(
+    dir: &Path,
+    about: &About,
+    format: Format,
+    rows: usize,
+    files: &[(&str, &[u8])],
+) -> Result<Manifest, DatasetError> {
+    let entry = |&(path, bytes): &(&str, &[u8])| FileEntry {
+        path: path.into(),
+        size_bytes: bytes.len() as u64,
+        blake3: BlobId(*blake3::hash(bytes).as_bytes()),
+    };
+    let manifest = manifest(about, format, rows, files.iter().map(entry).collect())?;
     fs::create_dir_all(dir).map_err(io_at(dir))?;
     if fs::read_dir(dir).map_err(io_at(dir))?.next().is_some() {
         return Err(DatasetError::NotEmpty(dir.display().to_string()));
     }
-    let data = dir.join(DATA_FILE);
-    fs::write(&data, &bytes).map_err(io_at(&data))?;
+    for (path, bytes) in files {
+        let place = dir.join(path);
+        fs::write(&place, bytes).map_err(io_at(&place))?;
+    }
     manifest.write(dir)?;
     Ok(manifest)
 }
@@ -138,7 +242,7 @@ impl Manifest {
                 blake3: BlobId(*blake3::hash(&bytes).as_bytes()),
             });
         }
-        manifest(about, spec, builder.rows(), files)
+        manifest(about, Format::Csv(*spec), builder.rows(), files)
     }
 
     /// Writes the manifest into its folder, over an older one.
@@ -173,7 +277,7 @@ impl Manifest {
 
 fn manifest(
     about: &About,
-    spec: &CsvSpec,
+    format: Format,
     rows: usize,
     files: Vec<FileEntry>,
 ) -> Result<Manifest, DatasetError> {
@@ -187,7 +291,7 @@ fn manifest(
         name,
         attribution,
         license,
-        format: Format::Csv(*spec),
+        format,
         rows: rows as u64,
         files,
     };

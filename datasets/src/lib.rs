@@ -12,19 +12,25 @@
 //! | [`folder`] | safe reading of listed files; verify, describe, load, write |
 //! | [`csv_text`] | CSV as text: strict lines, kept as they are for splitting |
 //! | [`table`] | CSV as numbers: inputs and labels |
+//! | [`labels`] | what is to be told: classes, or numbers |
+//! | [`idx`] | IDX: images and labels as MNIST is published, plain or gzip |
 //! | [`split`] | deterministic train and test parts |
 //! | [`error`] | everything that can be wrong with a folder, with stable codes |
 
 pub mod csv_text;
 pub mod error;
 pub mod folder;
+pub mod idx;
+pub mod labels;
 pub mod manifest;
 pub mod split;
 pub mod table;
 
 pub use csv_text::{CsvError, CsvText};
 pub use error::DatasetError;
-pub use folder::{DATA_FILE, load, load_table, write_folder};
-pub use manifest::{About, CsvSpec, FileEntry, Format, MANIFEST_FILE, Manifest};
+pub use folder::{DATA_FILE, load, load_table, write_folder, write_idx_folder};
+pub use idx::{IdxArray, IdxError, IdxKind};
+pub use labels::{LabelKind, Labels};
+pub use manifest::{About, CsvSpec, FileEntry, Format, IdxSpec, MANIFEST_FILE, Manifest};
 pub use split::{Parts, Split, SplitError};
 pub use table::{Table, read_csv};

@@ -7,11 +7,22 @@
 //!   "attribution": "E. Alpaydin, C. Kaynak, CC BY 4.0",
 //!   "license": [{"name": "License", "value": "…"}],
 //!   "format": {"csv": {
-//!     "header": false, "label_column": 64, "inputs": 64, "classes": 10, "divide_inputs_by": 16
+//!     "header": false, "label_column": 64, "inputs": 64, "labels": {"classes": 10},
+//!     "divide_inputs_by": 16
 //!   }},
 //!   "rows": 1437,
 //!   "files": [{"path": "data.csv", "size_bytes": 210432, "blake3": "…"}]
 //! }
+//! ```
+//!
+//! `"labels": "numbers"` makes it a regression. A folder of two IDX files
+//! ([`crate::idx`]) has instead:
+//!
+//! ```json
+//! "format": {"idx": {
+//!   "images": "images.idx.gz", "labels": "labels.idx.gz", "inputs": 784, "classes": 10,
+//!   "divide_inputs_by": 255
+//! }}
 //! ```
 //!
 //! Strict JSON: unknown and repeated fields are refused. The rows of the data
@@ -29,6 +40,7 @@ use protocol::text::{Name, Text};
 use serde::{Deserialize, Serialize};
 
 use crate::DatasetError;
+use crate::labels::LabelKind;
 
 /// The name of the manifest in its folder.
 pub const MANIFEST_FILE: &str = "dataset.json";
@@ -53,6 +65,9 @@ pub const LICENSE_TAGS_MAX: usize = 128;
 
 /// The largest divisor of inputs: up to here every whole number is a binary32.
 pub const DIVISOR_MAX: u32 = 1 << 24;
+
+/// The most classes that an IDX file of labels, which are bytes, can have.
+pub const IDX_CLASSES_MAX: u32 = 256;
 
 /// Where data come from and whom to credit.
 pub type Attribution = Text<2000>;
@@ -89,11 +104,71 @@ pub struct Manifest {
 }
 
 /// How the files of a data set are read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Format {
-    /// Comma-separated numbers with one column of class labels.
+    /// Comma-separated numbers with one column of labels.
     Csv(CsvSpec),
+    /// A file of images and a file of their labels, as MNIST is published.
+    Idx(IdxSpec),
+}
+
+impl Format {
+    /// Numbers in one example's input.
+    pub const fn inputs(&self) -> u32 {
+        match self {
+            Self::Csv(spec) => spec.inputs,
+            Self::Idx(spec) => spec.inputs,
+        }
+    }
+
+    /// What the labels are.
+    pub const fn labels(&self) -> LabelKind {
+        match self {
+            Self::Csv(spec) => spec.labels,
+            Self::Idx(spec) => LabelKind::Classes(spec.classes),
+        }
+    }
+
+    fn check(&self) -> Result<(), DatasetError> {
+        match self {
+            Self::Csv(spec) => spec.check(),
+            Self::Idx(spec) => spec.check(),
+        }
+    }
+}
+
+/// Two IDX files: which, and their meaning.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IdxSpec {
+    /// The listed file of images, plain or gzip.
+    pub images: String,
+    /// The listed file of labels, plain or gzip.
+    pub labels: String,
+    /// Bytes of one image, 1 to 2^20: the product of all sizes but the first.
+    pub inputs: u32,
+    /// Classes, 2 to 256; labels are 0 to `classes − 1`.
+    pub classes: u32,
+    /// What every input is divided by, as of [`CsvSpec`].
+    pub divide_inputs_by: u32,
+}
+
+impl IdxSpec {
+    /// Checks the numbers against their limits.
+    ///
+    /// # Errors
+    /// [`DatasetError::Field`] with the field at fault.
+    pub fn check(&self) -> Result<(), DatasetError> {
+        let fields = [
+            ("inputs", self.inputs, 1u32, WIDTH_MAX),
+            ("classes", self.classes, 2, IDX_CLASSES_MAX),
+            ("divide_inputs_by", self.divide_inputs_by, 1, DIVISOR_MAX),
+        ];
+        fields.into_iter().try_for_each(|(field, value, min, max)| {
+            check_field(field, value.into(), min.into(), max.into())
+        })
+    }
 }
 
 /// The shape and meaning of CSV files.
@@ -108,8 +183,8 @@ pub struct CsvSpec {
     pub label_column: u32,
     /// Numbers in one example's input, 1 to 2^20.
     pub inputs: u32,
-    /// Classes, 2 to 2^20; labels are 0 to `classes − 1`.
-    pub classes: u32,
+    /// What the labels are: classes, or numbers.
+    pub labels: LabelKind,
     /// What every input is divided by, 1 to 2^24: a whole number, so that it is
     /// exact in binary32 and the division rounds once.
     pub divide_inputs_by: u32,
@@ -140,7 +215,7 @@ impl CsvSpec {
     pub fn check(&self) -> Result<(), DatasetError> {
         let fields = [
             ("inputs", self.inputs, 1u32, WIDTH_MAX),
-            ("classes", self.classes, 2, WIDTH_MAX),
+            ("classes", self.labels.classes().unwrap_or(2), 2, WIDTH_MAX),
             ("label_column", self.label_column, 0, self.inputs),
             ("divide_inputs_by", self.divide_inputs_by, 1, DIVISOR_MAX),
         ];
@@ -183,10 +258,14 @@ impl Manifest {
         bytes
     }
 
-    /// How its CSV files are read.
-    pub const fn csv(&self) -> &CsvSpec {
-        let Format::Csv(spec) = &self.format;
-        spec
+    /// Numbers in one example's input.
+    pub const fn inputs(&self) -> u32 {
+        self.format.inputs()
+    }
+
+    /// What the labels are.
+    pub const fn labels(&self) -> LabelKind {
+        self.format.labels()
     }
 
     /// Checks what the types do not say: version, ranges, counts, sizes, paths.
@@ -197,8 +276,8 @@ impl Manifest {
         if self.version != MANIFEST_VERSION {
             return Err(DatasetError::Version(self.version));
         }
-        self.csv().check()?;
-        let rows_max = CELLS_MAX / u64::from(self.csv().inputs);
+        self.format.check()?;
+        let rows_max = CELLS_MAX / u64::from(self.inputs());
         check_field("rows", self.rows, 1, rows_max)?;
         check_field(
             "license",
@@ -224,7 +303,26 @@ impl Manifest {
                 });
             }
         }
-        Ok(())
+        match &self.format {
+            Format::Csv(_) => Ok(()),
+            Format::Idx(spec) => self.check_idx(spec),
+        }
+    }
+
+    /// The two files that the format names are the two that are listed.
+    fn check_idx(&self, spec: &IdxSpec) -> Result<(), DatasetError> {
+        check_field("files", self.files.len() as u64, 2, 2)?;
+        if spec.images == spec.labels {
+            return Err(DatasetError::ListedTwice(spec.images.clone()));
+        }
+        let listed = |path: &str| self.files.iter().any(|file| file.path == path);
+        match [&spec.images, &spec.labels]
+            .into_iter()
+            .find(|path| !listed(path))
+        {
+            Some(path) => Err(DatasetError::NotListed(path.chars().take(80).collect())),
+            None => Ok(()),
+        }
     }
 }
 

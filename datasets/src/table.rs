@@ -2,12 +2,15 @@
 //!
 //! Rounding: a cell's decimal text becomes the nearest binary32, ties to even
 //! (one rounding, whatever the number of digits), which is then divided by
-//! `divide_inputs_by` (one IEEE rounding; division by 1 changes nothing).
+//! `divide_inputs_by` (one IEEE rounding; division by 1 changes nothing). A
+//! label that is a number becomes the nearest binary64, ties to even, and is not
+//! divided; it must lie in the range of binary32, since no model says more.
 //! A number is written as in JSON: `-?(0|[1-9][0-9]*)(.[0-9]+)?([eE][+-]?[0-9]+)?`.
 
 use ndarray::{Array2, Axis};
 
 use crate::csv_text::{CELL_BYTES_MAX, CsvError, CsvText, excerpt};
+use crate::labels::{LabelKind, Labels};
 use crate::manifest::CsvSpec;
 
 /// Examples: one row of inputs and one label each.
@@ -15,8 +18,8 @@ use crate::manifest::CsvSpec;
 pub struct Table {
     /// The inputs. Shape: rows × inputs; all finite; row-major.
     pub inputs: Array2<f32>,
-    /// The labels, one a row, each below the number of classes.
-    pub labels: Vec<u32>,
+    /// The labels, one a row.
+    pub labels: Labels,
 }
 
 impl Table {
@@ -32,7 +35,7 @@ impl Table {
     pub fn select(&self, indices: &[usize]) -> Self {
         Self {
             inputs: self.inputs.select(Axis(0), indices),
-            labels: indices.iter().map(|&index| self.labels[index]).collect(),
+            labels: self.labels.select(indices),
         }
     }
 }
@@ -52,7 +55,7 @@ pub(crate) struct TableBuilder {
     spec: CsvSpec,
     divisor: f32,
     inputs: Vec<f32>,
-    labels: Vec<u32>,
+    labels: Labels,
 }
 
 impl TableBuilder {
@@ -63,7 +66,7 @@ impl TableBuilder {
             spec,
             divisor,
             inputs: Vec::new(),
-            labels: Vec::new(),
+            labels: Labels::new(spec.labels),
         }
     }
 
@@ -112,46 +115,34 @@ impl TableBuilder {
                 });
             }
             if column == self.spec.label_column as usize + 1 {
-                self.labels.push(self.label(line, column, cell)?);
+                self.add_label(line, column, cell)?;
                 continue;
             }
-            if !is_number(cell) {
-                return Err(CsvError::Number {
-                    line,
-                    column,
-                    value: excerpt(cell),
-                });
-            }
+            check_number(line, column, cell)?;
             // The standard library's parse is correctly rounded.
             match cell.parse::<f32>() {
                 Ok(value) if value.is_finite() => self.inputs.push(value / self.divisor),
-                _ => {
-                    return Err(CsvError::Infinite {
-                        line,
-                        column,
-                        value: excerpt(cell),
-                    });
-                }
+                _ => return Err(infinite(line, column, cell)),
             }
         }
         Ok(())
     }
 
-    fn label(&self, line: u64, column: usize, cell: &str) -> Result<u32, CsvError> {
-        let digits = cell.bytes().all(|byte| byte.is_ascii_digit());
-        let canonical = digits && (cell.len() == 1 || !cell.starts_with('0'));
-        match cell.parse::<u32>() {
-            Ok(label) if canonical && label < self.spec.classes => Ok(label),
-            _ => {
-                let label_max = self.spec.classes.saturating_sub(1);
-                Err(CsvError::Label {
-                    line,
-                    column,
-                    value: excerpt(cell),
-                    label_max,
-                })
+    fn add_label(&mut self, line: u64, column: usize, cell: &str) -> Result<(), CsvError> {
+        match (&mut self.labels, self.spec.labels) {
+            (Labels::Classes(labels), LabelKind::Classes(classes)) => {
+                labels.push(class(line, column, cell, classes)?);
             }
+            (Labels::Numbers(labels), LabelKind::Numbers) => {
+                check_number(line, column, cell)?;
+                match cell.parse::<f64>() {
+                    Ok(value) if value.abs() <= f64::from(f32::MAX) => labels.push(value),
+                    _ => return Err(infinite(line, column, cell)),
+                }
+            }
+            _ => unreachable!("a table begins with the labels of its description"),
         }
+        Ok(())
     }
 
     pub(crate) fn finish(self) -> Table {
@@ -161,6 +152,41 @@ impl TableBuilder {
             inputs: inputs.expect("every row has all its inputs"),
             labels: self.labels,
         }
+    }
+}
+
+fn check_number(line: u64, column: usize, cell: &str) -> Result<(), CsvError> {
+    if is_number(cell) {
+        return Ok(());
+    }
+    let value = excerpt(cell);
+    Err(CsvError::Number {
+        line,
+        column,
+        value,
+    })
+}
+
+fn infinite(line: u64, column: usize, cell: &str) -> CsvError {
+    let value = excerpt(cell);
+    CsvError::Infinite {
+        line,
+        column,
+        value,
+    }
+}
+
+fn class(line: u64, column: usize, cell: &str, classes: u32) -> Result<u32, CsvError> {
+    let digits = cell.bytes().all(|byte| byte.is_ascii_digit());
+    let canonical = digits && (cell.len() == 1 || !cell.starts_with('0'));
+    match cell.parse::<u32>() {
+        Ok(label) if canonical && label < classes => Ok(label),
+        _ => Err(CsvError::Label {
+            line,
+            column,
+            value: excerpt(cell),
+            label_max: classes.saturating_sub(1),
+        }),
     }
 }
 

@@ -11,6 +11,7 @@
 use std::error::Error;
 use std::path::PathBuf;
 
+use datasets::LabelKind;
 use evaluator::{Job, Options, evaluate};
 use protocol::benchmark::{ARITHMETIC_VERSION, Benchmark, Metric, ModelLimits, Task};
 
@@ -19,13 +20,18 @@ fn main() -> Result<(), Box<dyn Error>> {
     let [model_dir, test_dir, report_dir] = folders.as_slice() else {
         return Err("three folders are needed: model, test, report".into());
     };
-    let spec = *datasets::Manifest::load(test_dir)?.csv();
+    let manifest = datasets::Manifest::load(test_dir)?;
+    // Every metric is in the report, whichever is the score.
+    let (task, metric) = match manifest.labels() {
+        LabelKind::Classes(classes) => (Task::Classification { classes }, Metric::Accuracy),
+        LabelKind::Numbers => (Task::Regression, Metric::Rmse),
+    };
     let benchmark = Benchmark {
         arithmetic: ARITHMETIC_VERSION,
-        task: Task::Classification,
-        inputs: spec.inputs,
-        classes: spec.classes,
-        metric: Metric::Accuracy,
+        task,
+        inputs: manifest.inputs(),
+        metric,
+        examples_max: u32::MAX,
         limits: ModelLimits {
             parameters_max: 1 << 24,
             file_bytes_max: 1 << 27,

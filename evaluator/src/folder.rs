@@ -20,7 +20,7 @@ use models::config::CONFIG_BYTES_MAX;
 use models::error::{CONFIG_FILE, WEIGHTS_FILE};
 use models::reader::check_file_size;
 use models::{Architecture, Limits, ModelConfig, ModelError, Weights};
-use protocol::benchmark::Benchmark;
+use protocol::benchmark::{Benchmark, Task};
 use protocol::id::Digest;
 
 use crate::fault::{Failure, Fault, NoVerdict};
@@ -129,6 +129,10 @@ fn list(dir: &Path) -> Result<BTreeMap<String, u64>, Failure> {
 }
 
 fn check_widths(config: &ModelConfig, benchmark: &Benchmark) -> Result<(), Fault> {
+    let outputs = match benchmark.task {
+        Task::Classification { .. } => "classes",
+        Task::Regression => "outputs",
+    };
     let widths = [
         (
             match config {
@@ -141,9 +145,9 @@ fn check_widths(config: &ModelConfig, benchmark: &Benchmark) -> Result<(), Fault
         ),
         (
             "num_labels",
-            "classes",
+            outputs,
             config.num_labels(),
-            benchmark.classes,
+            benchmark.task.outputs(),
         ),
     ];
     for (field, what, found, expected) in widths {

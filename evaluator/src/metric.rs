@@ -1,165 +1,145 @@
-//! Accuracy and log loss, from leaves and labels.
+//! Every metric, from leaves and labels, each with its one order of operations.
 //!
-//! **Accuracy.** An example is right if its largest logit (ties: the lowest
-//! class; +0 and −0 are equal) is the label's. The score is the number of right
-//! ones over the number of examples, rounded once from the integers.
+//! Every operation is IEEE binary64, rounded to nearest even, none fused; `exp`
+//! and `ln` are `repro`'s. A *chain* is `t = t + term`, from +0.0, in the order
+//! given. A count becomes binary64 by one rounding. Outputs are binary32,
+//! widened, which is exact. A metric becomes the score by one rounding to
+//! billionths, half to even ([`protocol::Score`]); an error is negated. A
+//! score that does not fit (beyond about 9.2 × 10^9) makes the submission
+//! invalid, `score_out_of_range`.
 //!
-//! **Log loss**, in nats, in binary64. For an example with logits `z` (binary32,
-//! widened, which is exact) and label `y`: `m = max z`; `s` is the chain
-//! `s = s + exp(z_k − m)` over classes `k` ascending from +0.0; the loss is
-//! `ln(s) − (z_y − m)`, with `repro`'s `exp` and `ln`. The mean is the chain
-//! `t = t + loss_i` over examples ascending from +0.0, divided by their number.
-//! The score is its negative. Every operation is IEEE binary64, rounded to
-//! nearest even, none fused.
+//! **Classification**, with logits `z` and label `y` of an example:
+//!
+//! - *accuracy*: an example is right if its largest logit (ties: the lowest
+//!   class; +0 and −0 are equal) is the label's. The score is the number of
+//!   right ones over the number of examples, rounded once from the integers.
+//! - *log loss*, in nats: `m = max z`; `s` is the chain of `exp(z_k − m)` over
+//!   classes ascending; the loss is `ln(s) − (z_y − m)`. The chain of losses
+//!   over examples ascending, divided by their number. An error.
+//! - *macro-F1*: of class `c` let `h` be the examples that are right and have
+//!   the label `c`, `l` those with the label, `p` those whose largest logit
+//!   is its. The chain of `2h / (l + p)` over classes ascending, divided by how
+//!   many classes are in it. A class with neither label nor prediction
+//!   (`l + p = 0`) is left out of both.
+//!
+//! **Two classes.** Examples are ordered by the margin `d = z_1 − z_0`, one
+//! binary64 subtraction; +0 and −0 are equal. `P` examples have the label 1,
+//! `N` the label 0, and both numbers are above zero: a test set without one of
+//! the classes is malformed (`labels_one_class`) for these two metrics.
+//!
+//! - *ROC-AUC*: over all `P · N` pairs of one example of each class, 2 for a
+//!   pair in which class 1's margin is larger, 1 for a tie, counted in integers
+//!   (mid-ranks, in other words). The score is the count over `2 · P · N`,
+//!   rounded once from the integers.
+//! - *average precision*: thresholds are the different margins, descending;
+//!   examples with the same margin pass theirs together. At each let `g` be the
+//!   examples of class 1 that pass there, `t` those that have passed so far, `a`
+//!   the examples of either class that have. The chain of `(g · t) / a` over
+//!   thresholds with `g > 0`, the product being of integers; divided by `P`.
+//!
+//! **Regression**, with output `o` and label `y` (binary64) of an example, and
+//! `e = o − y`:
+//!
+//! - *RMSE*: the square root of (the chain of `e · e` over examples ascending,
+//!   divided by their number). An error, in the label's unit.
+//! - *MAE*: the chain of `|e|` over examples ascending, divided by their number. Likewise.
+//! - *R²*: `1 − S / T`, where `S` is the chain of RMSE, `m` the chain of `y`
+//!   divided by the number of examples, and `T` the chain of `(y − m) · (y − m)`.
+//!   Where all labels are equal, or `T` is zero because they differ by less than
+//!   binary64 can square, there is no R²: a test set with such labels is
+//!   malformed (`labels_constant`) for it.
 
+mod classification;
+mod regression;
+
+use datasets::Labels;
 use protocol::Score;
 use protocol::benchmark::Metric;
 use protocol::report::Leaf;
-use repro::f64fn::{exp, ln};
+
+pub use classification::{ClassMetrics, TwoClassMetrics, argmax, example_loss};
+pub use regression::NumberMetrics;
+pub(crate) use regression::squares_about_mean;
 
 use crate::fault::Fault;
 
 /// Every metric of one evaluation, whichever becomes the score.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Metrics {
-    /// Examples whose largest logit is the label's.
-    pub correct: u64,
-    /// Examples in all; at least 1.
-    pub examples: u64,
-    /// Mean negative log-likelihood in nats.
-    pub log_loss: f64,
+pub enum Metrics {
+    /// Of a classification.
+    Classes(ClassMetrics),
+    /// Of a regression.
+    Numbers(NumberMetrics),
 }
 
 impl Metrics {
-    /// Computes both metrics.
+    /// Computes every metric that there is for such labels.
     ///
     /// # Panics
-    /// If there is no example, not one label a leaf, or a label that is no class.
-    pub fn of(leaves: &[Leaf], labels: &[u32]) -> Self {
+    /// If there is no example, not one label a leaf, a label that is no class,
+    /// or, for numbers, a leaf with more or fewer outputs than one.
+    pub fn of(leaves: &[Leaf], labels: &Labels) -> Self {
         assert_eq!(leaves.len(), labels.len(), "every leaf has a label");
         assert!(!leaves.is_empty(), "a test set has examples");
-        let mut correct = 0;
-        let mut total = 0.0;
-        for (leaf, &label) in leaves.iter().zip(labels) {
-            let logits: Vec<f32> = leaf
-                .output_bits
-                .iter()
-                .map(|&b| f32::from_bits(b))
-                .collect();
-            correct += u64::from(argmax(&logits) == label as usize);
-            total += example_loss(&logits, label as usize);
-        }
-        let examples = leaves.len() as u64;
-        Self {
-            correct,
-            examples,
-            log_loss: total / examples as f64,
+        match labels {
+            Labels::Classes(labels) => Self::Classes(ClassMetrics::of(leaves, labels)),
+            Labels::Numbers(labels) => Self::Numbers(NumberMetrics::of(leaves, labels)),
         }
     }
 
-    /// The part of the examples that is right, 0 to 1.
-    pub fn accuracy(&self) -> f64 {
-        self.correct as f64 / self.examples as f64
+    /// How many examples there were; at least 1.
+    pub const fn examples(&self) -> u64 {
+        match self {
+            Self::Classes(metrics) => metrics.examples,
+            Self::Numbers(metrics) => metrics.examples,
+        }
     }
 
-    /// The metric as a number: what `name` of the benchmark is.
-    pub fn value(&self, metric: Metric) -> f64 {
-        match metric {
-            Metric::Accuracy => self.accuracy(),
-            Metric::LogLoss => self.log_loss,
+    /// The metric as a number, an error not negated; `None` where the task or
+    /// the labels leave it undefined.
+    pub fn value(&self, metric: Metric) -> Option<f64> {
+        match self {
+            Self::Classes(metrics) => metrics.value(metric),
+            Self::Numbers(metrics) => metrics.value(metric),
         }
+    }
+
+    /// Every metric that is defined here, in the order of [`Metric::ALL`].
+    pub fn values(&self) -> Vec<(Metric, f64)> {
+        let value = |metric| Some((metric, self.value(metric)?));
+        Metric::ALL.into_iter().filter_map(value).collect()
     }
 
     /// The metric as a score, higher being better.
     ///
     /// # Errors
-    /// `score_out_of_range` for a log loss that no score can hold (above about 9.2 × 10^9 nats).
+    /// `score_out_of_range` for a value that no score can hold: beyond about
+    /// 9.2 × 10^9, an R² beyond binary64, or none at all, which a
+    /// [`TestSet`](crate::TestSet) of a benchmark with this metric rules out.
     pub fn score(&self, metric: Metric) -> Result<Score, Fault> {
-        let score = match metric {
-            Metric::Accuracy => Score::from_ratio(self.correct, self.examples),
-            Metric::LogLoss => Score::from_f64(-self.log_loss),
+        let value = self.value(metric);
+        let score = match (self, metric) {
+            (Self::Classes(metrics), Metric::Accuracy) => {
+                Score::from_ratio(metrics.correct, metrics.examples)
+            }
+            (Self::Classes(metrics), Metric::RocAuc) => metrics
+                .two_classes
+                .and_then(|two| Score::from_ratio(two.halves_won, two.halves(metrics.examples))),
+            _ => value
+                .and_then(|value| Score::from_f64(if metric.is_error() { -value } else { value })),
         };
         score.ok_or_else(|| {
-            let value = self.value(metric);
+            let value = value.map_or("beyond every number".to_owned(), |value| value.to_string());
             let message = format!("{} is {value}, which no score can hold", metric.name());
             Fault::new("score_out_of_range", metric.name(), message)
         })
     }
 }
 
-/// The class of the largest logit; ties go to the lowest class.
-pub fn argmax(logits: &[f32]) -> usize {
-    let mut best = 0;
-    for (class, logit) in logits.iter().enumerate() {
-        if *logit > logits[best] {
-            best = class;
-        }
-    }
-    best
-}
-
-/// The negative log-likelihood of a label, in nats.
-///
-/// **Order.** As in the module's head.
-pub fn example_loss(logits: &[f32], label: usize) -> f64 {
-    let max = f64::from(logits[argmax(logits)]);
-    let mut sum = 0.0;
-    for &logit in logits {
-        sum += exp(f64::from(logit) - max);
-    }
-    ln(sum) - (f64::from(logits[label]) - max)
+/// The outputs of a leaf.
+fn outputs(leaf: &Leaf) -> impl Iterator<Item = f32> {
+    leaf.output_bits.iter().map(|&bits| f32::from_bits(bits))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn metrics(rows: &[(&[f32], u32)]) -> Metrics {
-        let leaves: Vec<Leaf> = rows
-            .iter()
-            .enumerate()
-            .map(|(i, (row, _))| Leaf::new(i as u32, row))
-            .collect();
-        let labels: Vec<u32> = rows.iter().map(|(_, label)| *label).collect();
-        Metrics::of(&leaves, &labels)
-    }
-
-    #[test]
-    fn ties_go_to_the_lowest_class() {
-        assert_eq!(argmax(&[1.0, 1.0, 0.0]), 0);
-        assert_eq!(argmax(&[-0.0, 0.0]), 0);
-        assert_eq!(argmax(&[0.0, -0.0]), 0);
-        assert_eq!(argmax(&[-3.0, -2.0, -2.0]), 1);
-    }
-
-    #[test]
-    fn accuracy_counts_and_rounds_once() {
-        let metrics = metrics(&[(&[1.0, 0.0], 0), (&[1.0, 0.0], 1), (&[0.0, 1.0], 1)]);
-        assert_eq!((metrics.correct, metrics.examples), (2, 3));
-        assert_eq!(metrics.score(Metric::Accuracy), Ok(Score(666_666_667)));
-    }
-
-    #[test]
-    fn equal_logits_cost_the_logarithm_of_the_classes() {
-        let metrics = metrics(&[(&[0.0, 0.0], 0), (&[7.5, 7.5], 1)]);
-        assert_eq!(metrics.log_loss, std::f64::consts::LN_2);
-        assert_eq!(metrics.score(Metric::LogLoss), Ok(Score(-693_147_181)));
-    }
-
-    #[test]
-    fn the_largest_logits_do_not_overflow() {
-        let metrics = metrics(&[(&[f32::MAX, -f32::MAX], 0), (&[f32::MAX, 0.0], 0)]);
-        assert_eq!(metrics.log_loss, 0.0);
-        assert_eq!(metrics.score(Metric::LogLoss), Ok(Score(0)));
-    }
-
-    #[test]
-    fn a_loss_that_no_score_can_hold_is_a_fault() {
-        let metrics = metrics(&[(&[f32::MAX, -f32::MAX], 1)]);
-        assert_eq!(
-            metrics.score(Metric::LogLoss).unwrap_err().code.as_str(),
-            "score_out_of_range"
-        );
-        assert_eq!(metrics.score(Metric::Accuracy), Ok(Score(0)));
-    }
-}
+mod tests;

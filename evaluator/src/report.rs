@@ -1,7 +1,11 @@
 //! The report of an evaluation, as a folder of two files.
 //!
 //! `report.json`: one JSON object of at most 64 KiB; metrics are numbers, scores
-//! whole billionths, digests strings, what is not there is `null`.
+//! whole billionths, digests strings, what is not there is `null`. `metrics` has
+//! every metric of the task: of a classification `correct`, `accuracy`,
+//! `log_loss`, `macro_f1` and `two_classes` (`positives`, `halves_won`, `roc_auc`,
+//! `average_precision`; `null` unless there are two classes with examples of
+//! both); of a regression `rmse`, `mae` and `r2` (`null` where it is not defined).
 //!
 //! `leaves.bin`: the bytes of every leaf ([`protocol::report`]), end to end, by
 //! ascending example; empty when nothing was scored. Reading checks that they
@@ -12,14 +16,14 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use protocol::benchmark::Benchmark;
+use protocol::benchmark::{Benchmark, Metric};
 use protocol::id::Digest;
 use protocol::json;
 use protocol::report::{Leaf, Outcome, predictions_root};
 use serde::{Deserialize, Serialize};
 
 use crate::fault::Fault;
-use crate::metric::Metrics;
+use crate::metric::{ClassMetrics, Metrics, NumberMetrics, TwoClassMetrics};
 
 /// Name of the file with the report.
 pub const REPORT_FILE: &str = "report.json";
@@ -96,11 +100,88 @@ struct ReportFile {
 
 /// The metrics in `report.json`.
 #[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum MetricsFile {
+    Classes(ClassMetricsFile),
+    Numbers(NumberMetricsFile),
+}
+
+/// The metrics of a classification.
+#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct MetricsFile {
+struct ClassMetricsFile {
     correct: u64,
     accuracy: f64,
     log_loss: f64,
+    macro_f1: f64,
+    two_classes: Option<TwoClassMetricsFile>,
+}
+
+/// The metrics of two classes.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TwoClassMetricsFile {
+    positives: u64,
+    halves_won: u64,
+    roc_auc: f64,
+    average_precision: f64,
+}
+
+/// The metrics of a regression.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NumberMetricsFile {
+    rmse: f64,
+    mae: f64,
+    r2: Option<f64>,
+}
+
+impl MetricsFile {
+    fn of(all: &Metrics) -> Self {
+        let value = |metric| all.value(metric).unwrap_or_default();
+        match all {
+            Metrics::Classes(metrics) => Self::Classes(ClassMetricsFile {
+                correct: metrics.correct,
+                accuracy: value(Metric::Accuracy),
+                log_loss: metrics.log_loss,
+                macro_f1: metrics.macro_f1,
+                two_classes: metrics.two_classes.map(|two| TwoClassMetricsFile {
+                    positives: two.positives,
+                    halves_won: two.halves_won,
+                    roc_auc: value(Metric::RocAuc),
+                    average_precision: two.average_precision,
+                }),
+            }),
+            Metrics::Numbers(metrics) => Self::Numbers(NumberMetricsFile {
+                rmse: metrics.rmse,
+                mae: metrics.mae,
+                r2: metrics.r2,
+            }),
+        }
+    }
+
+    /// The metrics; what follows from others is not looked at.
+    fn metrics(self, examples: u64) -> Metrics {
+        match self {
+            Self::Classes(file) => Metrics::Classes(ClassMetrics {
+                correct: file.correct,
+                examples,
+                log_loss: file.log_loss,
+                macro_f1: file.macro_f1,
+                two_classes: file.two_classes.map(|two| TwoClassMetrics {
+                    positives: two.positives,
+                    halves_won: two.halves_won,
+                    average_precision: two.average_precision,
+                }),
+            }),
+            Self::Numbers(file) => Metrics::Numbers(NumberMetrics {
+                examples,
+                rmse: file.rmse,
+                mae: file.mae,
+                r2: file.r2,
+            }),
+        }
+    }
 }
 
 impl Report {
@@ -128,11 +209,7 @@ impl Report {
             outcome: self.outcome.clone(),
             examples: self.examples,
             weights_digest: self.weights_digest,
-            metrics: self.metrics.map(|metrics| MetricsFile {
-                correct: metrics.correct,
-                accuracy: metrics.accuracy(),
-                log_loss: metrics.log_loss,
-            }),
+            metrics: self.metrics.as_ref().map(MetricsFile::of),
             message: self.message.clone(),
         })
         .expect("strings and finite numbers are JSON");
@@ -178,11 +255,8 @@ impl Report {
     pub fn from_bytes(json: &[u8], leaves: &[u8]) -> Result<Self, ReportError> {
         let file: ReportFile = json::from_slice(json, REPORT_BYTES_MAX as usize)?;
         let leaves = split_leaves(leaves)?;
-        let metrics = file.metrics.map(|metrics| Metrics {
-            correct: metrics.correct,
-            examples: u64::from(file.examples),
-            log_loss: metrics.log_loss,
-        });
+        let examples = u64::from(file.examples);
+        let metrics = file.metrics.map(|metrics| metrics.metrics(examples));
         let report = Self {
             arithmetic: file.arithmetic,
             outcome: file.outcome,
@@ -225,12 +299,31 @@ impl Report {
             ));
         }
         match &self.metrics {
-            Some(metrics) if metrics.examples > 0 && metrics.correct <= metrics.examples => Ok(()),
+            Some(metrics) if are_in_range(metrics) => Ok(()),
             _ => Err(ReportError::Inconsistent(
                 "a scored model has metrics, within their range",
             )),
         }
     }
+}
+
+/// What a reader of metrics relies on: that ratios can be formed.
+fn are_in_range(metrics: &Metrics) -> bool {
+    let examples = metrics.examples();
+    examples > 0
+        && match metrics {
+            Metrics::Classes(ClassMetrics {
+                correct,
+                two_classes,
+                ..
+            }) => {
+                let is_sound = |two: &TwoClassMetrics| {
+                    (1..examples).contains(&two.positives) && two.halves_won <= two.halves(examples)
+                };
+                *correct <= examples && two_classes.as_ref().is_none_or(is_sound)
+            }
+            Metrics::Numbers(_) => true,
+        }
 }
 
 /// Leaves that lie end to end, by ascending example from 0, all of one width.

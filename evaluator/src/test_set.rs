@@ -1,21 +1,30 @@
 //! The test folder against the benchmark.
 //!
 //! A test set is a data-set folder ([`datasets`]) whose manifest has the
-//! benchmark's inputs and classes. Order of the checks: the folder's, as
-//! `datasets` documents them, then inputs, then classes.
+//! benchmark's inputs, and its classes or, for a regression, numbers as labels.
+//! Order of the checks: the folder's, as `datasets` documents them, then inputs,
+//! then labels, then that there are no more examples than the benchmark allows
+//! (`examples`), then that the metric is defined for these labels:
+//!
+//! | metric | code, if it is not | the labels are |
+//! |---|---|---|
+//! | ROC-AUC, average precision | `labels_one_class` | all of one class |
+//! | R² | `labels_constant` | all equal, or too close together to square |
 
 use std::fs;
 use std::path::Path;
 
-use datasets::{CsvError, DatasetError, MANIFEST_FILE, Table};
+use datasets::{CsvError, DatasetError, LabelKind, Labels, MANIFEST_FILE, Table};
 use ndarray::ArrayView2;
-use protocol::benchmark::Benchmark;
+use protocol::benchmark::{Benchmark, Metric, Task};
 use protocol::report::TestOutcome;
 
 use crate::fault::{Failure, Fault, NoVerdict};
+use crate::metric::squares_about_mean;
 
-/// A test set that fits its benchmark: at least one example, every input
-/// finite, every label a class.
+/// A test set that fits its benchmark: at least one example and not too many,
+/// every input finite, every label a class or a finite number, and its metric
+/// defined.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TestSet {
     table: Table,
@@ -39,8 +48,9 @@ impl TestSet {
     /// Takes a table that is in memory already.
     ///
     /// # Errors
-    /// [`Fault`] for no or too many examples, an input that is not finite, and
-    /// rows or labels that do not fit the benchmark.
+    /// [`Fault`] for no or too many examples, an input that is not finite, rows
+    /// or labels that do not fit the benchmark, and labels that leave its metric
+    /// undefined.
     pub fn from_table(benchmark: &Benchmark, table: Table) -> Result<Self, Fault> {
         let Table { inputs, labels } = &table;
         if labels.is_empty()
@@ -64,11 +74,13 @@ impl TestSet {
                 message,
             ));
         }
-        if let Some(row) = labels.iter().position(|&label| label >= benchmark.classes) {
-            let (label, classes) = (labels[row], benchmark.classes);
-            let message = format!("the label of example {row} is {label} of {classes} classes");
-            return Err(Fault::new("label", &format!("example/{row}"), message));
+        check_labels(benchmark.task, labels)?;
+        let (found, limit) = (labels.len() as u64, u64::from(benchmark.examples_max));
+        if found > limit {
+            let message = format!("there are {found} examples, the benchmark allows {limit}");
+            return Err(Fault::new("examples", "rows", message));
         }
+        check_metric(benchmark.metric, labels)?;
         Ok(Self { table })
     }
 
@@ -78,7 +90,7 @@ impl TestSet {
     }
 
     /// The labels, one an example.
-    pub fn labels(&self) -> &[u32] {
+    pub const fn labels(&self) -> &Labels {
         &self.table.labels
     }
 
@@ -117,10 +129,70 @@ fn load(benchmark: &Benchmark, dir: &Path) -> Result<Table, Failure> {
     // A folder that is not there is the disk's doing; one without a manifest is the sponsor's.
     fs::read_dir(dir).map_err(|error| NoVerdict::io(dir, error))?;
     let (manifest, table) = datasets::load(dir).map_err(|error| failure(dir, error))?;
-    let spec = manifest.csv();
-    check_width("inputs", u64::from(spec.inputs), benchmark.inputs)?;
-    check_width("classes", u64::from(spec.classes), benchmark.classes)?;
+    check_width("inputs", u64::from(manifest.inputs()), benchmark.inputs)?;
+    match (manifest.labels(), benchmark.task) {
+        (LabelKind::Classes(found), Task::Classification { classes }) => {
+            check_width("classes", u64::from(found), classes)?;
+        }
+        (LabelKind::Numbers, Task::Regression) => {}
+        (_, task) => return Err(other_labels(task, &format!("{MANIFEST_FILE}/labels")).into()),
+    }
     Ok(TestSet::from_table(benchmark, table)?.table)
+}
+
+fn check_labels(task: Task, labels: &Labels) -> Result<(), Fault> {
+    let fault = |row: usize, message| Err(Fault::new("label", &format!("example/{row}"), message));
+    match (labels, task) {
+        (Labels::Classes(labels), Task::Classification { classes }) => {
+            match labels.iter().position(|&label| label >= classes) {
+                Some(row) => {
+                    let label = labels[row];
+                    fault(
+                        row,
+                        format!("the label of example {row} is {label} of {classes} classes"),
+                    )
+                }
+                None => Ok(()),
+            }
+        }
+        (Labels::Numbers(labels), Task::Regression) => {
+            // A NaN is in no range.
+            let is_fit = |label: &f64| label.abs() <= f64::from(f32::MAX);
+            match labels.iter().position(|label| !is_fit(label)) {
+                Some(row) => fault(
+                    row,
+                    format!("the label of example {row} is beyond binary32"),
+                ),
+                None => Ok(()),
+            }
+        }
+        _ => Err(other_labels(task, "labels")),
+    }
+}
+
+fn other_labels(task: Task, place: &str) -> Fault {
+    let message = match task {
+        Task::Classification { .. } => "the labels are numbers, the benchmark asks for classes",
+        Task::Regression => "the labels are classes, the benchmark asks for numbers",
+    };
+    Fault::new("labels_mismatch", place, message)
+}
+
+/// That the metric is defined for the labels.
+fn check_metric(metric: Metric, labels: &Labels) -> Result<(), Fault> {
+    let (code, why) = match (metric, labels) {
+        (Metric::RocAuc | Metric::AveragePrecision, Labels::Classes(labels))
+            if labels.iter().all(|&label| label == labels[0]) =>
+        {
+            ("labels_one_class", "all examples are of one class")
+        }
+        (Metric::R2, Labels::Numbers(labels)) if squares_about_mean(labels).is_none() => {
+            ("labels_constant", "the labels do not differ")
+        }
+        _ => return Ok(()),
+    };
+    let message = format!("{why}, so {} is not defined", metric.name());
+    Err(Fault::new(code, "labels", message))
 }
 
 fn check_width(what: &str, found: u64, expected: u32) -> Result<(), Fault> {
@@ -155,6 +227,7 @@ fn place(error: &DatasetError) -> String {
         | DatasetError::Missing(path)
         | DatasetError::NotAFile(path)
         | DatasetError::Unlisted(path) => path.clone(),
+        DatasetError::Idx { path, .. } => path.clone(),
         DatasetError::Csv { path, error } => match line(error) {
             Some(line) => format!("{path}/line {line}"),
             None => path.clone(),
@@ -164,6 +237,7 @@ fn place(error: &DatasetError) -> String {
         | DatasetError::NoManifest(_)
         | DatasetError::ManifestJson(_)
         | DatasetError::Version(_)
+        | DatasetError::NotListed(_)
         | DatasetError::Rows { .. } => MANIFEST_FILE.to_owned(),
     }
 }

@@ -14,9 +14,9 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use datasets::{CsvSpec, Split, Table, read_csv};
+use datasets::{CsvSpec, LabelKind, Split, Table, read_csv};
 use evaluator::job::evaluate_model;
-use evaluator::{LoadedModel, Options, Report, TestSet};
+use evaluator::{LoadedModel, Metrics, Options, Report, TestSet};
 use miner::recipe::EXAMPLE;
 use miner::{Recipe, Targets, fit};
 use protocol::Digest;
@@ -27,16 +27,16 @@ const SPEC: CsvSpec = CsvSpec {
     header: false,
     label_column: 64,
     inputs: 64,
-    classes: 10,
+    labels: LabelKind::Classes(10),
     divide_inputs_by: 16,
 };
 
 const BENCHMARK: Benchmark = Benchmark {
     arithmetic: ARITHMETIC_VERSION,
-    task: Task::Classification,
+    task: Task::Classification { classes: 10 },
     inputs: 64,
-    classes: 10,
     metric: Metric::Accuracy,
+    examples_max: 1_000,
     limits: ModelLimits {
         parameters_max: 1 << 20,
         file_bytes_max: 1 << 22,
@@ -71,7 +71,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     for seed in 1..=5 {
         let (report, seconds) = run(&recipe, seed, &train, &test)?;
         let metrics = report.metrics.ok_or("the model is invalid")?;
-        let (accuracy, loss) = (metrics.accuracy(), metrics.log_loss);
+        let Metrics::Classes(metrics) = metrics else {
+            return Err("digits are classes".into());
+        };
+        let accuracy = metrics.correct as f64 / metrics.examples as f64;
+        let loss = metrics.log_loss;
         println!("seed {seed}: accuracy {accuracy:.4}, log loss {loss:.4}, {seconds:.1} s");
         if let Outcome::Scored {
             weights_digest,
@@ -109,7 +113,7 @@ fn run(
         &recipe,
         train.inputs.view(),
         Targets::Classes {
-            labels: &train.labels,
+            labels: train.labels.classes().expect("labels are classes"),
             classes: 10,
         },
         None,
@@ -136,8 +140,11 @@ fn cross_validate(recipe: &Recipe, train: &Table) -> Result<(), Box<dyn Error>> 
         let parts = Split::EveryNth { n: 4, offset: fold }.parts(train.rows())?;
         let (inside, outside) = (train.select(&parts.train), train.select(&parts.test));
         let (report, _) = run(recipe, 100 + u64::from(fold), &inside, &outside)?;
-        let metrics = report.metrics.ok_or("the model is invalid")?;
-        println!("fold {fold}: accuracy {:.4}", metrics.accuracy());
+        let Some(Metrics::Classes(metrics)) = report.metrics else {
+            return Err("the model is invalid".into());
+        };
+        let accuracy = metrics.correct as f64 / metrics.examples as f64;
+        println!("fold {fold}: accuracy {accuracy:.4}");
         correct += metrics.correct;
         rows += metrics.examples;
     }

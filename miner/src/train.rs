@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use datasets::{DatasetError, Table};
+use datasets::{DatasetError, LabelKind, Labels, Table};
 use evaluator::fault::Failure;
 use evaluator::{LoadedModel, load_model};
 use models::ModelConfig;
@@ -132,8 +132,7 @@ pub fn train(
 ) -> Result<Trained, TrainError> {
     check_free(out_dir)?;
     let (manifest, table) = datasets::load(data_dir)?;
-    let classes = manifest.csv().classes;
-    train_rows(recipe, &table, classes, base, out_dir, progress)
+    train_rows(recipe, &table, manifest.labels(), base, out_dir, progress)
 }
 
 /// As [`train`], with checkpoints: a training that was stopped or killed goes on from the last one, to the same bits.
@@ -149,10 +148,8 @@ pub fn train_resumable(
 ) -> Result<Trained, TrainError> {
     check_free(out_dir)?;
     let (manifest, table) = datasets::load(data_dir)?;
-    let targets = Targets::Classes {
-        labels: &table.labels,
-        classes: manifest.csv().classes,
-    };
+    let values = values(&table.labels);
+    let targets = targets(&table.labels, manifest.labels(), &values);
     let inputs = table.inputs.view();
     train_targets(recipe, inputs, targets, base, out_dir, Some(checkpoints))
 }
@@ -161,21 +158,22 @@ pub fn train_resumable(
 ///
 /// # Errors
 /// As [`train`].
+///
+/// # Panics
+/// If the labels are classes and `kind` is not.
 pub fn train_rows(
     recipe: &Recipe,
     table: &Table,
-    classes: u32,
+    kind: LabelKind,
     base: Option<&Path>,
     out_dir: &Path,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Trained, TrainError> {
-    let targets = Targets::Classes {
-        labels: &table.labels,
-        classes,
-    };
+    let values = values(&table.labels);
+    let targets = targets(&table.labels, kind, &values);
     check_free(out_dir)?;
     let inputs = table.inputs.view();
-    let base = load_base(recipe, base, inputs.ncols(), classes)?;
+    let base = load_base(recipe, base, inputs.ncols(), targets)?;
     let weights = base.as_ref().map(|base| &base.weights);
     let fitted = crate::fit::fit(recipe, inputs, targets, weights, progress)?;
     write_trained(recipe, fitted, base, targets.len(), out_dir)
@@ -194,7 +192,7 @@ pub fn train_targets(
     checkpoints: Option<Checkpoints<'_>>,
 ) -> Result<Trained, TrainError> {
     check_free(out_dir)?;
-    let base = load_base(recipe, base, inputs.ncols(), targets.outputs())?;
+    let base = load_base(recipe, base, inputs.ncols(), targets)?;
     let weights = base.as_ref().map(|base| &base.weights);
     let mut trainer = Trainer::new(recipe, inputs, targets, weights)?;
     let Some(checkpoints) = checkpoints else {
@@ -258,6 +256,24 @@ fn write_trained(
     })
 }
 
+/// Labels that are numbers in binary32, rounded once: what a model is trained
+/// to say. They are scored as they were written.
+fn values(labels: &Labels) -> Vec<f32> {
+    let numbers = labels.numbers().unwrap_or_default();
+    numbers.iter().map(|&number| number as f32).collect()
+}
+
+/// Labels as targets; `values` are those of [`values`].
+fn targets<'a>(labels: &'a Labels, kind: LabelKind, values: &'a [f32]) -> Targets<'a> {
+    match labels {
+        Labels::Classes(labels) => Targets::Classes {
+            labels,
+            classes: kind.classes().expect("the kind is that of the labels"),
+        },
+        Labels::Numbers(_) => Targets::Values(values),
+    }
+}
+
 /// Writes a model folder whole, or not at all.
 ///
 /// # Errors
@@ -278,7 +294,7 @@ fn load_base(
     recipe: &Recipe,
     dir: Option<&Path>,
     inputs: usize,
-    classes: u32,
+    targets: Targets<'_>,
 ) -> Result<Option<LoadedModel>, TrainError> {
     let Some(dir) = dir else { return Ok(None) };
     // No bounty limits what one trains from; only this crate's own limit on memory holds.
@@ -287,18 +303,22 @@ fn load_base(
         file_bytes_max: u64::MAX,
         multiply_adds_max: u64::MAX,
     };
+    let (task, metric) = match targets {
+        Targets::Classes { classes, .. } => (Task::Classification { classes }, Metric::Accuracy),
+        Targets::Values(_) => (Task::Regression, Metric::Rmse),
+    };
     let benchmark = Benchmark {
         arithmetic: ARITHMETIC_VERSION,
-        task: Task::Classification,
+        task,
         inputs: u32::try_from(inputs).unwrap_or(u32::MAX),
-        classes,
-        metric: Metric::Accuracy,
+        metric,
+        examples_max: u32::MAX,
         limits,
     };
     let base = load_model(dir, &benchmark).map_err(TrainError::Base)?;
     let expected = recipe
         .model
-        .config(inputs as u64, u64::from(classes))
+        .config(inputs as u64, u64::from(targets.outputs()))
         .map_err(FitError::Model)?;
     if base.config != expected {
         let (found, expected) = (layers(&base.config), layers(&expected));

@@ -6,10 +6,13 @@
 use std::path::Path;
 
 use client::Client;
+use datasets::{LabelKind, Manifest};
 use licensing::Terms;
 use protocol::Amount;
 use protocol::api::Status;
-use protocol::benchmark::{ARITHMETIC_VERSION, Benchmark, Metric, ModelLimits, Task};
+use protocol::benchmark::{
+    ARITHMETIC_VERSION, Benchmark, BenchmarkError, Metric, ModelLimits, Task,
+};
 use protocol::id::{BlobId, Digest};
 use protocol::record::{BlobRef, NamedParent, PostBounty, SealedFolder};
 use protocol::report::TestOutcome;
@@ -18,7 +21,7 @@ use protocol::seal::ciphertext_len;
 use super::cost::Cost;
 use super::offer::Parent;
 use super::plan::{Finding, Plan, Weight, load};
-use super::values::duration_text;
+use super::values::{TaskKind, duration_text};
 use crate::failure::{Exit, Failure};
 use crate::folder;
 use crate::out;
@@ -255,14 +258,24 @@ impl Check {
                 return None;
             }
         };
-        let (inputs, classes) = (manifest.csv().inputs, manifest.csv().classes);
-        self.widths(plan, inputs, classes);
+        self.widths(plan, &manifest);
+        self.task(plan, manifest.labels());
+        let (inputs, rows) = (manifest.inputs(), manifest.rows);
+        // No more than a data set has cells, so it fits.
+        let rows = u32::try_from(rows).unwrap_or(u32::MAX);
+        let (task, metric) = match manifest.labels() {
+            LabelKind::Classes(classes) => (Task::Classification { classes }, Metric::Accuracy),
+            LabelKind::Numbers => (Task::Regression, Metric::Rmse),
+        };
         let sound = Benchmark {
             arithmetic: ARITHMETIC_VERSION,
-            task: Task::Classification,
+            task,
             inputs,
-            classes,
-            metric: Metric::Accuracy,
+            metric: plan
+                .metric
+                .filter(|metric| metric.fits(task))
+                .unwrap_or(metric),
+            examples_max: plan.examples_max.filter(|&most| most > 0).unwrap_or(rows),
             limits: ModelLimits {
                 parameters_max: 1,
                 file_bytes_max: 1,
@@ -271,10 +284,15 @@ impl Check {
         };
         self.test_set(&sound, folder);
         let benchmark = Benchmark {
-            task: plan.task?,
+            task: match plan.task? {
+                TaskKind::Classification => Task::Classification {
+                    classes: plan.classes.or(task.classes())?,
+                },
+                TaskKind::Regression => Task::Regression,
+            },
             inputs: plan.inputs.unwrap_or(inputs),
-            classes: plan.classes.unwrap_or(classes),
             metric: plan.metric?,
+            examples_max: plan.examples_max.unwrap_or(rows),
             limits: plan.limits?,
             ..sound
         };
@@ -283,39 +301,67 @@ impl Check {
         if let Err(error) = benchmark.check()
             && !self.findings.iter().any(is_named)
         {
-            let next = "change the number that is named";
+            let next = match &error {
+                BenchmarkError::Metric { .. } => "choose a metric of that task",
+                _ => "change the number that is named",
+            };
             self.ledger("benchmark", "benchmark", error, next);
         }
         Some(benchmark)
     }
 
     /// The file's numbers against the test set's and against their limits, one by one.
-    fn widths(&mut self, plan: &Plan, inputs: u32, classes: u32) {
+    fn widths(&mut self, plan: &Plan, manifest: &Manifest) {
         let next = "leave it out of the file: then it is what the test set has";
         for (name, given, found) in [
-            ("inputs", plan.inputs, inputs),
-            ("classes", plan.classes, classes),
+            ("inputs", plan.inputs, Some(manifest.inputs())),
+            ("classes", plan.classes, manifest.labels().classes()),
         ] {
-            if let Some(given) = given.filter(|&given| given != found) {
+            if let Some(given) = given.filter(|&given| Some(given) != found) {
+                let found = found.map_or("none".to_owned(), |found| found.to_string());
                 let message = format!("{given}; the test set has {found}");
                 let (code, field) = (format!("{name}_mismatch"), format!("benchmark.{name}"));
                 self.put(Weight::File, &code, &field, message, next);
             }
         }
-        let Some(limits) = plan.limits else {
-            return;
-        };
+        let limits = plan.limits;
         for (name, limit) in [
-            ("parameters_max", limits.parameters_max),
-            ("file_bytes_max", limits.file_bytes_max),
-            ("multiply_adds_max", limits.multiply_adds_max),
+            ("examples_max", plan.examples_max.map(u64::from)),
+            ("parameters_max", limits.map(|limits| limits.parameters_max)),
+            ("file_bytes_max", limits.map(|limits| limits.file_bytes_max)),
+            (
+                "multiply_adds_max",
+                limits.map(|limits| limits.multiply_adds_max),
+            ),
         ] {
-            if limit == 0 {
+            if limit == Some(0) {
                 let field = format!("benchmark.{name}");
                 let message = "a limit of zero lets no model pass";
                 self.ledger("benchmark", &field, message, "write a number above zero");
             }
         }
+    }
+
+    /// The file's task against the test set's labels.
+    fn task(&mut self, plan: &Plan, labels: LabelKind) {
+        let message = match (plan.task, labels) {
+            (Some(TaskKind::Classification), LabelKind::Numbers) => {
+                "classification; the labels of the test set are numbers"
+            }
+            (Some(TaskKind::Regression), LabelKind::Classes(_)) => {
+                "regression; the labels of the test set are classes"
+            }
+            _ => return,
+        };
+        let next = "write the other task, or make the test set again: 'lode dataset init \
+                    --regression' takes numbers as labels";
+        self.put(
+            Weight::File,
+            "labels_mismatch",
+            "benchmark.task",
+            message,
+            next,
+        );
     }
 
     fn test_set(&mut self, benchmark: &Benchmark, folder: &Path) {
@@ -344,7 +390,7 @@ impl Check {
             }
         }
         if let Ok(table) = datasets::load_table(folder) {
-            self.size(&table, benchmark.classes);
+            self.size(&table, benchmark.task.classes());
         }
     }
 

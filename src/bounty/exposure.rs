@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use client::{AssetFilter, Client};
-use datasets::Table;
+use datasets::{Labels, Table};
 use protocol::api::{AssetView, BountyView};
 use protocol::receipt::{Phase, VoidReason};
 use protocol::record::{AssetKind, BlobRef};
@@ -29,14 +29,17 @@ const FIELD: &str = "test_set";
 
 impl Check {
     /// Notes on a test set that measures little.
-    pub(super) fn size(&mut self, table: &Table, classes: u32) {
+    pub(super) fn size(&mut self, table: &Table, classes: Option<u32>) {
         let rows = table.rows();
         if rows < ROWS_FEW {
             let message = format!("{rows} rows: chance decides much with fewer than {ROWS_FEW}");
             let next = "put more rows into the test set, if you have them";
             self.put(Weight::Note, "test_set_small", FIELD, message, next);
         }
-        let absent = absent_classes(&table.labels, classes);
+        let (Some(classes), Some(labels)) = (classes, table.labels.classes()) else {
+            return;
+        };
+        let absent = absent_classes(labels, classes);
         if !absent.is_empty() {
             let named: Vec<String> = absent.iter().take(8).map(u32::to_string).collect();
             let more = if absent.len() > named.len() {
@@ -209,17 +212,24 @@ fn shared_rows(test: &Table, public: &Table) -> usize {
 
 /// Every row as numbers that compare: the bits of its inputs, then its label.
 fn rows(table: &Table) -> impl Iterator<Item = Vec<u32>> {
-    let inputs = table.inputs.rows().into_iter();
-    inputs.zip(&table.labels).map(|(inputs, &label)| {
+    let inputs = table.inputs.rows().into_iter().enumerate();
+    inputs.map(|(row, inputs)| {
         // Minus nothing is nothing.
         let bits = inputs.into_iter().map(|&input| (input + 0.0).to_bits());
-        bits.chain([label]).collect()
+        let label = match &table.labels {
+            Labels::Classes(labels) => [labels[row], 0],
+            Labels::Numbers(labels) => {
+                let bits = (labels[row] + 0.0).to_bits();
+                [(bits >> 32) as u32, bits as u32]
+            }
+        };
+        bits.chain(label).collect()
     })
 }
 
 #[cfg(test)]
 mod tests {
-    use datasets::{CsvSpec, read_csv};
+    use datasets::{CsvSpec, LabelKind, read_csv};
 
     use super::*;
 
@@ -228,7 +238,7 @@ mod tests {
             header: false,
             label_column: 2,
             inputs: 2,
-            classes: 4,
+            labels: LabelKind::Classes(4),
             divide_inputs_by: 1,
         };
         read_csv(text.as_bytes(), &spec).unwrap()

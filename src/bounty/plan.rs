@@ -5,14 +5,16 @@ use std::path::{Path, PathBuf};
 
 use licensing::Terms;
 use protocol::ans104::Tag;
-use protocol::benchmark::{Metric, ModelLimits, Task};
+use protocol::benchmark::{Metric, ModelLimits};
 use protocol::record::{Pay, RoyaltySplit, SHARES_PER_ASSET, Schedule};
 use protocol::text::Name;
 use protocol::{Amount, Score};
 use serde::{Deserialize, Serialize};
 use toml::Value;
 
-use super::values::{duration_ms, folder, lode, metric, number, pay, score, shares, task};
+use super::values::{
+    TaskKind, duration_ms, folder, lode, metric, number, pay, score, shares, task,
+};
 use crate::failure::{Exit, Failure};
 use crate::terms;
 
@@ -85,11 +87,12 @@ impl Finding {
 pub struct Plan {
     pub title: Option<Name>,
     pub test_set: Option<PathBuf>,
-    pub task: Option<Task>,
+    pub task: Option<TaskKind>,
     pub metric: Option<Metric>,
     /// As the test set has them, if not given.
     pub inputs: Option<u32>,
     pub classes: Option<u32>,
+    pub examples_max: Option<u32>,
     pub limits: Option<ModelLimits>,
     pub reward: Option<Amount>,
     pub pay: Option<Pay>,
@@ -127,6 +130,7 @@ struct BenchmarkText {
     metric: Option<Value>,
     inputs: Option<Value>,
     classes: Option<Value>,
+    examples_max: Option<Value>,
     parameters_max: Option<Value>,
     file_bytes_max: Option<Value>,
     multiply_adds_max: Option<Value>,
@@ -234,6 +238,12 @@ impl Reader {
             metric,
             inputs: self.optional("benchmark.inputs", &benchmark.inputs, NUMBER_NEXT, number),
             classes: self.optional("benchmark.classes", &benchmark.classes, NUMBER_NEXT, number),
+            examples_max: self.optional(
+                "benchmark.examples_max",
+                &benchmark.examples_max,
+                NUMBER_NEXT,
+                number,
+            ),
             limits,
             reward: self.read("money.reward", &money.reward, AMOUNT_NEXT, lode),
             pay: match money.pay {
@@ -414,8 +424,9 @@ impl Reader {
     }
 }
 
-const METRIC_NEXT: &str = "write \"accuracy\" or \"log_loss\"";
-const TASK_NEXT: &str = "write \"classification\"";
+const METRIC_NEXT: &str = "write \"accuracy\", \"macro_f1\", \"log_loss\", \"roc_auc\" or \
+    \"average_precision\" for classes, \"rmse\", \"mae\" or \"r2\" for numbers";
+const TASK_NEXT: &str = "write \"classification\" or \"regression\"";
 const PAY_NEXT: &str = "write \"winner_takes_all\" or \"steps\"";
 const NUMBER_NEXT: &str = "write a whole number, as 100000";
 const AMOUNT_NEXT: &str = "write LODE in quotes, as \"100\" or \"0.5\"";
@@ -479,6 +490,15 @@ mod tests {
     fn a_split_must_make_a_whole() {
         let found = codes("[split]\nminer = \"60%\"\nsponsor = \"20%\"\nbackers = \"10%\"");
         assert!(found.contains(&("split".to_owned(), "shares".to_owned())));
+    }
+
+    #[test]
+    fn a_margin_may_be_left_out_where_one_bounds_the_metric() {
+        for metric in Metric::ALL {
+            let text = format!("[benchmark]\nmetric = \"{}\"", metric.name());
+            let lacks = codes(&text).contains(&("money.margin".into(), "missing".into()));
+            assert_eq!(lacks, metric.is_error(), "{metric:?}");
+        }
     }
 
     #[test]

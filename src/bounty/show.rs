@@ -1,6 +1,7 @@
 //! `lode bounty list` and `lode bounty show`.
 
 use protocol::api::{BountyView, CheckView, SeatView, SubmissionView};
+use protocol::benchmark::Task;
 use protocol::receipt::{Phase, Standing};
 use protocol::report::{Outcome, TestOutcome};
 
@@ -184,10 +185,16 @@ fn facts(view: &BountyView, clock_ms: u64) -> Vec<Vec<String>> {
         ("metric", posting.benchmark.metric.name().to_owned()),
         (
             "shape",
-            format!(
-                "{} inputs, {} classes",
-                posting.benchmark.inputs, posting.benchmark.classes
-            ),
+            match posting.benchmark.task {
+                Task::Classification { classes } => {
+                    format!("{} inputs, {classes} classes", posting.benchmark.inputs)
+                }
+                Task::Regression => format!("{} inputs, one number", posting.benchmark.inputs),
+            },
+        ),
+        (
+            "examples",
+            format!("at most {}", posting.benchmark.examples_max),
         ),
         (
             "a model has at most",

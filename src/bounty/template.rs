@@ -4,9 +4,10 @@ use std::io::Write;
 use std::path::Path;
 
 use protocol::Amount;
+use protocol::benchmark::{Metric, Task};
 use protocol::record::{Parameters, Schedule};
 
-use super::values::{duration_ms, duration_text};
+use super::values::{duration_ms, duration_text, metric};
 use crate::failure::{Exit, Failure};
 use crate::out;
 use crate::outfile::OutFile;
@@ -49,9 +50,15 @@ pub struct Fill {
     /// What the winner gets, in LODE.
     #[arg(long, value_name = "LODE")]
     reward: Option<String>,
-    /// A score below this wins nothing.
-    #[arg(long, value_name = "SCORE")]
+    /// What is measured: accuracy, macro_f1, log_loss, roc_auc, average_precision, rmse, mae, r2.
+    #[arg(long, value_name = "METRIC")]
+    metric: Option<String>,
+    /// A score below this wins nothing; negative for log_loss, rmse and mae.
+    #[arg(long, value_name = "SCORE", allow_hyphen_values = true)]
     reserve: Option<String>,
+    /// By how much more than this a later model must be better.
+    #[arg(long, value_name = "SCORE")]
+    margin: Option<String>,
     /// The terms of every model: open, credit, credit=5% or paid=LODE.
     #[arg(long)]
     terms: Option<String>,
@@ -69,6 +76,7 @@ impl Fill {
         if let Some(terms) = &self.terms {
             crate::terms::preset(terms)?;
         }
+        self.metric()?;
         if let Some(text) = &self.phases {
             let wrong = |why: &str, next: &str| {
                 let message = format_args!("--phases '{text:.60}': {why}");
@@ -84,6 +92,30 @@ impl Fill {
             }
         }
         Ok(())
+    }
+
+    /// The metric, if one is given.
+    fn metric(&self) -> Result<Option<Metric>, Failure> {
+        let Some(text) = &self.metric else {
+            return Ok(None);
+        };
+        metric(text).map(Some).map_err(|why| {
+            let message = format_args!("--metric '{text:.60}': {why}");
+            let names = Metric::ALL.map(Metric::name).join(", ");
+            Failure::new("metric", message, format!("write one of {names}")).exit(Exit::Usage)
+        })
+    }
+
+    /// The task that the metric measures: any of two classes is a classification.
+    fn task(&self) -> Option<String> {
+        let metric = self.metric().ok().flatten()?;
+        let two = Task::Classification { classes: 2 };
+        let task = if metric.fits(two) {
+            two
+        } else {
+            Task::Regression
+        };
+        Some(task.name().to_owned())
     }
 
     /// What is left to be filled in.
@@ -119,7 +151,10 @@ impl Fill {
         set("title", self.title.as_ref());
         set("test_set", self.test_set.as_ref());
         set("reward", self.reward.as_ref());
+        set("task", self.task().as_ref());
+        set("metric", self.metric.as_ref());
         set("reserve", self.reserve.as_ref());
+        set("margin", self.margin.as_ref());
         set("preset", self.terms.as_ref());
         for phase in [
             "open",
@@ -216,14 +251,27 @@ title = "My bounty"
 test_set = "FOLDER"
 
 [benchmark]
-# What a model does. There is one task so far: to tell which of some classes a row of numbers is.
+# What a model does: "classification" tells which of some classes a row of numbers is,
+# "regression" tells a number.
 task = "classification"
-# What is measured: "accuracy" (the part of the rows that is right, 0 to 1), or "log_loss" (how
-# sure the model is of what is right; written as a negative number, 0 is the best).
+# What is measured. Of a classification:
+#   "accuracy"           the part of the rows that is right, 0 to 1
+#   "macro_f1"           the mean of the classes' F1, so that rare ones count as much; 0 to 1
+#   "log_loss"           how sure the model is of what is right
+#   "roc_auc"            of two classes: how well it orders them, 0.5 is chance, 1 is perfect
+#   "average_precision"  of two classes: the precision of those ranked first, 0 to 1
+# of a regression:
+#   "rmse", "mae"        the size of the errors, in the unit of your labels
+#   "r2"                 the part of the labels' variance that the model tells, at most 1
+# Scores are higher for better models, so log_loss, rmse and mae count as negative numbers: a
+# reserve of "-55000" asks for an rmse of at most 55000.
 metric = "accuracy"
 # Numbers in a row, and classes. Left out, they are what your test set has.
 # inputs = 64
 # classes = 10
+# The most rows that the test set may have: what an evaluation costs depends on it. Left out, it
+# is how many yours has.
+# examples_max = 1000
 # What a model may weigh at most. Smaller models cost less to run for you later.
 parameters_max = 100_000
 file_bytes_max = 1_048_576
@@ -246,7 +294,8 @@ evaluation_fee = "{fee}"
 prepaid = 0
 # A score below this one wins nothing: if nobody reaches it, the reward returns to you.
 reserve = "0.9"
-# A later model must be better by more than this to be counted as better.
+# A later model must be better by more than this to be counted as better. For log_loss, rmse and
+# mae you must say it; for the others it is 0.002 if left out.
 margin = "0.002"
 
 [schedule]
@@ -296,6 +345,8 @@ backers = "20%"
 mod tests {
     use super::*;
     use crate::bounty::plan;
+    use crate::bounty::values::TaskKind;
+    use protocol::Score;
 
     #[test]
     fn what_is_filled_in_is_what_the_file_says() {
@@ -304,7 +355,9 @@ mod tests {
             title: some("It's \"mine\""),
             test_set: some("a folder"),
             reward: some("7.5"),
-            reserve: some("0.25"),
+            metric: some("rmse"),
+            reserve: some("-0.25"),
+            margin: some("0.01"),
             terms: some("open"),
             parent: vec!["One".to_owned(), "Two".to_owned()],
             phases: some("90s"),
@@ -321,6 +374,12 @@ mod tests {
         assert_eq!(plan.title.unwrap().as_str(), "It's \"mine\"");
         assert!(plan.test_set.unwrap().ends_with("a folder"));
         assert_eq!(plan.schedule.unwrap().challenge_ms, 90_000);
+        assert_eq!(plan.metric, Some(Metric::Rmse));
+        assert_eq!(plan.task, Some(TaskKind::Regression));
+        assert_eq!(
+            (plan.reserve, plan.margin),
+            (Some(Score(-250_000_000)), Some(10_000_000))
+        );
         let parents = [("One".to_owned(), true), ("Two".to_owned(), true)];
         assert_eq!(plan.parents, parents);
         assert_eq!(plan.terms, Some(licensing::presets::open()));
@@ -333,7 +392,9 @@ mod tests {
             title: None,
             test_set: some("a"),
             reward: None,
+            metric: None,
             reserve: None,
+            margin: None,
             terms,
             parent: Vec::new(),
             phases,
@@ -358,6 +419,11 @@ mod tests {
                 .code,
             "phases"
         );
+        let other = Fill {
+            metric: some("f1"),
+            ..fill(None, None)
+        };
+        assert_eq!(other.check(&parameters).unwrap_err().code, "metric");
         let short = fill(None, some("1ms")).check(&parameters);
         assert_eq!(short.unwrap_err().code, "phases");
         let hint = fill(None, None).hint();

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use protocol::Amount;
-use protocol::benchmark::{Metric, Task};
+use protocol::benchmark::Metric;
 use protocol::record::{Pay, SHARES_PER_ASSET};
 
 /// A folder that was filled in.
@@ -17,17 +17,23 @@ pub fn folder(text: &str) -> Result<PathBuf, &'static str> {
 
 /// A metric by its name.
 pub fn metric(text: &str) -> Result<Metric, &'static str> {
-    match text {
-        "accuracy" => Ok(Metric::Accuracy),
-        "log_loss" => Ok(Metric::LogLoss),
-        _ => Err("there is no such metric"),
-    }
+    let named = |metric: &Metric| metric.name() == text;
+    let found = Metric::ALL.into_iter().find(named);
+    found.ok_or("there is no such metric")
+}
+
+/// What a model does, before it is known of how many classes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TaskKind {
+    Classification,
+    Regression,
 }
 
 /// A task by its name.
-pub fn task(text: &str) -> Result<Task, &'static str> {
+pub fn task(text: &str) -> Result<TaskKind, &'static str> {
     match text {
-        "classification" => Ok(Task::Classification),
+        "classification" => Ok(TaskKind::Classification),
+        "regression" => Ok(TaskKind::Regression),
         _ => Err("there is no such task"),
     }
 }

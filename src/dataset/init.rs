@@ -1,20 +1,22 @@
-//! `lode dataset init`: a data-set folder from a CSV file.
+//! `lode dataset init`: a data-set folder from a CSV file, or from two IDX files.
 
-use std::collections::BTreeMap;
+mod source;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use datasets::{About, CsvSpec, CsvText, DatasetError, Manifest, Split, write_folder};
+use datasets::{LabelKind, Labels, Manifest, Split};
 use protocol::text::{Name, Text};
 
+use self::source::{CsvSource, IdxSource, Source};
 use super::{data_failure, usage};
 use crate::failure::Failure;
 use crate::out;
 use crate::session::Session;
 use crate::terms;
 
-/// The largest CSV file that is taken.
-const CSV_BYTES_MAX: u64 = 1 << 30;
+/// The largest file that is taken.
+const FILE_BYTES_MAX: u64 = 1 << 30;
 
 /// Of how many classes the rows are counted on the screen.
 const CLASSES_SHOWN: usize = 32;
@@ -25,11 +27,22 @@ pub struct InitArgs {
     /// The folder to make; with --split-test, FOLDER-train and FOLDER-test.
     folder: PathBuf,
     /// The CSV file: numbers with commas between.
-    #[arg(long, value_name = "FILE")]
-    csv: PathBuf,
-    /// The column that holds the class: its place counted from 0, or its name with --header.
-    #[arg(long, value_name = "COLUMN")]
-    label: String,
+    #[arg(long, value_name = "FILE", required_unless_present = "images")]
+    csv: Option<PathBuf>,
+    /// The column that holds the label: its place counted from 0, or its name with --header.
+    #[arg(
+        long,
+        value_name = "COLUMN",
+        requires = "csv",
+        required_unless_present = "images"
+    )]
+    label: Option<String>,
+    /// Instead of a CSV file: an IDX file of images, as of MNIST, plain or gzip.
+    #[arg(long, value_name = "FILE", conflicts_with = "csv", requires = "labels")]
+    images: Option<PathBuf>,
+    /// The IDX file of their labels.
+    #[arg(long, value_name = "FILE", requires = "images")]
+    labels: Option<PathBuf>,
     /// What people will call it.
     #[arg(long)]
     name: String,
@@ -37,12 +50,15 @@ pub struct InitArgs {
     #[arg(long)]
     attribution: String,
     /// The first line names the columns.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "images")]
     header: bool,
     /// How many classes there are; labels are 0 to one less [default: as the labels show].
     #[arg(long)]
     classes: Option<u32>,
-    /// A whole number that every input is divided by.
+    /// The labels are numbers, for a regression.
+    #[arg(long, conflicts_with_all = ["classes", "images"])]
+    regression: bool,
+    /// A whole number that every input is divided by; labels are not.
     #[arg(long, value_name = "N", default_value_t = 1)]
     divide_by: u32,
     /// Make two folders, with every Nth row in the test part.
@@ -56,44 +72,19 @@ pub struct InitArgs {
 /// Makes the folder, or the two of them.
 ///
 /// # Errors
-/// The file is not what the options say, or a folder cannot be made.
+/// The files are not what the options say, or a folder cannot be made.
 pub fn run(session: &Session, args: &InitArgs) -> Result<(), Failure> {
-    let bytes = read_csv(&args.csv)?;
-    let spec = spec(args, &bytes)?;
-    let terms = args.terms.as_deref().map(terms::named).transpose()?;
-    let license = terms.map(|terms| terms.to_tags()).unwrap_or_default();
-    let attribution = Text::new(args.attribution.clone())
-        .map_err(|error| usage("attribution", error, "say it in one line"))?;
-    let about = |suffix: &str| {
-        let name = Name::new(format!("{}{suffix}", args.name));
-        name.map(|name| About {
-            name,
-            attribution: attribution.clone(),
-            license: license.clone(),
-        })
-        .map_err(|error| usage("name", error, "give it a name of one short line"))
-    };
-    let path = args.csv.display().to_string();
-    let text = CsvText::read(&bytes, &spec)
-        .map_err(|error| data_failure(DatasetError::Csv { path, error }))?;
-    let mut made = Vec::new();
-    let mut write = |dir: PathBuf, suffix: &str, text: &CsvText<'_>| {
-        let manifest = write_folder(&dir, &about(suffix)?, &spec, text).map_err(data_failure)?;
-        made.push((dir, manifest));
-        Ok::<_, Failure>(())
-    };
-    match args.split_test {
-        None => write(args.folder.clone(), "", &text)?,
-        Some(n) => {
-            let parts = Split::EveryNth { n, offset: 0 }.parts(text.rows().len());
-            let parts = parts.map_err(|error| {
-                usage(error.code(), error, "choose --split-test 2 or more, as 5")
-            })?;
-            let (train, test) = (text.select(&parts.train), text.select(&parts.test));
-            write(beside(&args.folder, "-train"), ", training rows", &train)?;
-            write(beside(&args.folder, "-test"), ", test rows", &test)?;
+    let made = match (&args.csv, &args.images, &args.labels) {
+        (Some(csv), _, _) => {
+            let bytes = read(csv)?;
+            make(args, &CsvSource::new(args, csv, &bytes)?)?
         }
-    }
+        (None, Some(images), Some(labels)) => make(args, &IdxSource::new(args, images, labels)?)?,
+        _ => {
+            let next = "give --csv and --label, or --images and --labels";
+            return Err(usage("no_source", "there is nothing to make it from", next));
+        }
+    };
     if session.json() {
         let folders = made.iter().map(|(dir, manifest)| {
             serde_json::json!({ "folder": dir.display().to_string(), "manifest": manifest })
@@ -101,18 +92,47 @@ pub fn run(session: &Session, args: &InitArgs) -> Result<(), Failure> {
         return out::json("dataset.init", &folders.collect::<Vec<_>>());
     }
     for (dir, manifest) in &made {
+        let table = datasets::load_table(dir).map_err(data_failure)?;
+        let (labels, counted) = labels_text(&table.labels, manifest.labels());
         out::line(&format!(
-            "wrote {}: {} rows of {} inputs, {} classes",
+            "wrote {}: {} rows of {} inputs, {labels}",
             dir.display(),
             manifest.rows,
-            spec.inputs,
-            spec.classes
+            manifest.inputs(),
         ))?;
-        let table = datasets::load_table(dir).map_err(data_failure)?;
-        let counted = classes_text(&table.labels, spec.classes);
-        out::line(&format!("  rows of each class: {counted}"))?;
+        out::line(&format!("  {counted}"))?;
     }
     next(args, &made)
+}
+
+/// The folder of all rows, or those of training and test rows.
+fn make(args: &InitArgs, source: &impl Source) -> Result<Vec<(PathBuf, Manifest)>, Failure> {
+    let terms = args.terms.as_deref().map(terms::named).transpose()?;
+    let license = terms.map(|terms| terms.to_tags()).unwrap_or_default();
+    let attribution = Text::new(args.attribution.clone())
+        .map_err(|error| usage("attribution", error, "say it in one line"))?;
+    let write = |dir: PathBuf, suffix: &str, rows: Option<&[usize]>| {
+        let name = Name::new(format!("{}{suffix}", args.name))
+            .map_err(|error| usage("name", error, "give it a name of one short line"))?;
+        let about = datasets::About {
+            name,
+            attribution: attribution.clone(),
+            license: license.clone(),
+        };
+        let manifest = source.write(&dir, &about, rows).map_err(data_failure)?;
+        Ok::<_, Failure>((dir, manifest))
+    };
+    let Some(n) = args.split_test else {
+        return Ok(vec![write(args.folder.clone(), "", None)?]);
+    };
+    let parts = Split::EveryNth { n, offset: 0 }.parts(source.rows());
+    let parts =
+        parts.map_err(|error| usage(error.code(), error, "choose --split-test 2 or more, as 5"))?;
+    let (train, test) = (Some(&parts.train[..]), Some(&parts.test[..]));
+    Ok(vec![
+        write(beside(&args.folder, "-train"), ", training rows", train)?,
+        write(beside(&args.folder, "-test"), ", test rows", test)?,
+    ])
 }
 
 /// What comes next: the training set goes out, the test set never.
@@ -139,12 +159,12 @@ fn beside(folder: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(path)
 }
 
-fn read_csv(path: &Path) -> Result<Vec<u8>, Failure> {
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     let io = |error: std::io::Error| Failure::io(path, &error);
-    if fs::metadata(path).map_err(io)?.len() > CSV_BYTES_MAX {
+    if fs::metadata(path).map_err(io)?.len() > FILE_BYTES_MAX {
         let message = format_args!("{} is larger than 1 GiB", path.display());
         return Err(usage(
-            "csv_too_large",
+            "file_too_large",
             message,
             "divide it into several data sets",
         ));
@@ -152,95 +172,36 @@ fn read_csv(path: &Path) -> Result<Vec<u8>, Failure> {
     fs::read(path).map_err(io)
 }
 
-/// The shape of a CSV file, as its first line and its labels show it.
-fn spec(args: &InitArgs, bytes: &[u8]) -> Result<CsvSpec, Failure> {
-    let text = String::from_utf8_lossy(bytes);
-    let first = text.lines().next().unwrap_or_default();
-    let columns: Vec<&str> = first.split(',').collect();
-    let label = label_column(args, &columns)?;
-    let inputs = u32::try_from(columns.len() - 1).unwrap_or(u32::MAX);
-    let rows = || text.lines().skip(usize::from(args.header));
-    same_width(rows(), columns.len(), args.header)?;
-    let classes = match args.classes {
-        Some(classes) => classes,
-        None => classes(rows(), label)?,
-    };
-    Ok(CsvSpec {
-        header: args.header,
-        label_column: u32::try_from(label).unwrap_or(u32::MAX),
-        inputs,
-        classes,
-        divide_inputs_by: args.divide_by,
-    })
-}
-
-fn label_column(args: &InitArgs, columns: &[&str]) -> Result<usize, Failure> {
-    let text = args.label.as_str();
-    let named = columns.iter().position(|name| args.header && *name == text);
-    let place = named.or_else(|| text.parse().ok());
-    place.filter(|&place| place < columns.len()).ok_or_else(|| {
-        let last = columns.len() - 1;
-        let message = format_args!("there is no column '{text:.60}'");
-        let next = format!("give its place from 0 to {last}, or, with --header, its name");
-        usage("label", message, &next)
-    })
-}
-
-/// Whether every row has as many columns as the first line. An empty line is another fault.
-fn same_width<'a>(
-    rows: impl Iterator<Item = &'a str>,
-    columns: usize,
-    header: bool,
-) -> Result<(), Failure> {
-    let first = if header { "the header" } else { "the first" };
-    for (place, row) in rows.enumerate() {
-        let found = row.split(',').count();
-        if found != columns && !row.is_empty() {
-            let message = format_args!(
-                "row {} has {found} columns, {first} has {columns}",
-                place + 1
-            );
-            let next = "give every row the same columns: numbers with one comma between";
-            return Err(usage("csv_width", message, next));
+/// What the labels are, and how they are spread: rows of each class, the first
+/// of them if there are many; or the least and the largest number.
+fn labels_text(labels: &Labels, kind: LabelKind) -> (String, String) {
+    match labels {
+        Labels::Numbers(labels) => {
+            let (mut least, mut most) = (f64::INFINITY, f64::NEG_INFINITY);
+            for &label in labels {
+                (least, most) = (least.min(label), most.max(label));
+            }
+            let spread = format!("labels from {least} to {most}");
+            ("numbers as labels".to_owned(), spread)
+        }
+        Labels::Classes(labels) => {
+            let classes = kind.classes().unwrap_or_default();
+            let counts: Vec<String> = (0..classes)
+                .take(CLASSES_SHOWN)
+                .map(|class| {
+                    let count = labels.iter().filter(|&&label| label == class).count();
+                    format!("{class}: {count}")
+                })
+                .collect();
+            let more = if classes as usize > CLASSES_SHOWN {
+                ", …"
+            } else {
+                ""
+            };
+            let counts = format!("rows of each class: {}{more}", counts.join(", "));
+            (format!("{classes} classes"), counts)
         }
     }
-    Ok(())
-}
-
-/// How many rows each class has: as "0: 12, 1: 9", the first of them if there are many.
-fn classes_text(labels: &[u32], classes: u32) -> String {
-    let mut counts: BTreeMap<u32, usize> = BTreeMap::new();
-    for &label in labels {
-        *counts.entry(label).or_default() += 1;
-    }
-    let shown = (0..classes).take(CLASSES_SHOWN).map(|class| {
-        let count = counts.get(&class).copied().unwrap_or(0);
-        format!("{class}: {count}")
-    });
-    let mut text = shown.collect::<Vec<_>>().join(", ");
-    if classes as usize > CLASSES_SHOWN {
-        text.push_str(", …");
-    }
-    text
-}
-
-/// One more than the largest label, at least two.
-fn classes<'a>(rows: impl Iterator<Item = &'a str>, label: usize) -> Result<u32, Failure> {
-    let mut largest: u32 = 1;
-    for (place, row) in rows.enumerate() {
-        let cell = row.split(',').nth(label).unwrap_or_default();
-        let class: u32 = cell.parse().map_err(|_| {
-            let message = format_args!(
-                "row {} has the label '{cell:.40}': labels are whole numbers from 0",
-                place + 1
-            );
-            let next =
-                "number the classes 0, 1, 2 …; if the first line names the columns, add --header";
-            usage("csv_label", message, next)
-        })?;
-        largest = largest.max(class);
-    }
-    Ok(largest.saturating_add(1))
 }
 
 #[cfg(test)]
@@ -248,19 +209,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_row_of_another_width_is_named() {
-        let check = |text: &str| same_width(text.lines(), 3, false);
-        assert!(check("1,2,0\n3,4,1\n").is_ok());
-        let failure = check("1,2,0\n3,4\n").unwrap_err();
-        assert_eq!(failure.code, "csv_width");
-        assert_eq!(failure.message, "row 2 has 2 columns, the first has 3");
-        let header = same_width("1,2,0,4".lines(), 3, true).unwrap_err();
-        assert_eq!(header.message, "row 1 has 4 columns, the header has 3");
-    }
-
-    #[test]
-    fn rows_are_counted_by_class() {
-        assert_eq!(classes_text(&[0, 2, 2], 3), "0: 1, 1: 0, 2: 2");
-        assert!(classes_text(&[], 1_000).ends_with(", …"));
+    fn labels_are_counted_by_class_or_bounded() {
+        let classes = |labels: &[u32], classes| {
+            labels_text(
+                &Labels::Classes(labels.to_vec()),
+                LabelKind::Classes(classes),
+            )
+        };
+        let (what, counted) = classes(&[0, 2, 2], 3);
+        assert_eq!(what, "3 classes");
+        assert_eq!(counted, "rows of each class: 0: 1, 1: 0, 2: 2");
+        assert!(classes(&[], 1_000).1.ends_with(", …"));
+        let numbers = Labels::Numbers(vec![2.5, -1.0]);
+        let (_, spread) = labels_text(&numbers, LabelKind::Numbers);
+        assert_eq!(spread, "labels from -1 to 2.5");
     }
 }

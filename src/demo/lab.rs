@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use datasets::{About, CsvSpec, CsvText, Split, write_folder};
+use datasets::{About, CsvSpec, CsvText, LabelKind, Split, write_folder};
 use evaluator::{Job, Metrics, Options, Report, reproduce_example};
 use indicatif::{ProgressBar, ProgressStyle};
 use licensing::Terms;
@@ -15,11 +15,13 @@ use protocol::text::{Name, Text};
 use crate::failure::Failure;
 
 const DIGITS: &[u8] = include_bytes!("../../examples/digits/digits.csv");
+/// The digits.
+const CLASSES: u32 = 10;
 const SPEC: CsvSpec = CsvSpec {
     header: false,
     label_column: 64,
     inputs: 64,
-    classes: 10,
+    labels: LabelKind::Classes(CLASSES),
     divide_inputs_by: 16,
 };
 
@@ -30,10 +32,10 @@ const TEST_EVERY: u32 = 5;
 pub fn benchmark() -> Benchmark {
     Benchmark {
         arithmetic: ARITHMETIC_VERSION,
-        task: Task::Classification,
+        task: Task::Classification { classes: CLASSES },
         inputs: SPEC.inputs,
-        classes: SPEC.classes,
         metric: Metric::Accuracy,
+        examples_max: 360,
         limits: ModelLimits {
             parameters_max: 100_000,
             file_bytes_max: 1 << 20,
@@ -136,7 +138,8 @@ pub fn evaluate(model: &Path, test: &Path, options: Options) -> Result<Report, F
 pub fn falsify(honest: &Report, test: &Path) -> Result<Report, Failure> {
     let table = datasets::load_table(test).map_err(data_failure)?;
     let mut report = honest.clone();
-    for (leaf, &label) in report.leaves.iter_mut().zip(&table.labels) {
+    let labels = table.labels.classes().expect("digits are classes");
+    for (leaf, &label) in report.leaves.iter_mut().zip(labels) {
         let outputs: Vec<f32> = leaf
             .output_bits
             .iter()

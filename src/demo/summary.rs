@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 
+use protocol::benchmark::Metric;
 use protocol::receipt::{Cause, Purse, Rule, Standing};
 use protocol::record::Grant;
 use protocol::report::Outcome;
@@ -171,7 +172,7 @@ fn submissions(play: &Play<'_>) -> Vec<SubmissionRow> {
             score,
             accuracy: report
                 .and_then(|report| report.metrics)
-                .map(|metrics| metrics.accuracy()),
+                .and_then(|metrics| metrics.value(Metric::Accuracy)),
             predictions_root,
             outcome: match (verdict, submission.key) {
                 (Some(outcome), _) => outcome.name(),

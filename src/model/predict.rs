@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
+use datasets::Labels;
 use evaluator::metric::argmax;
 use evaluator::{ModelRunner, Options};
+use protocol::report::Leaf;
 use serde::Serialize;
 
 use super::{get, load_any};
@@ -11,12 +13,21 @@ use crate::failure::{Exit, Failure};
 use crate::out;
 use crate::session::Session;
 
+/// What a model says of a row, and what the data say.
 #[derive(Serialize)]
-struct Prediction {
-    row: u32,
-    predicted: usize,
-    label: u32,
-    logits: Vec<f32>,
+#[serde(untagged)]
+enum Prediction {
+    Class {
+        row: u32,
+        predicted: usize,
+        label: u32,
+        logits: Vec<f32>,
+    },
+    Number {
+        row: u32,
+        predicted: f32,
+        label: f64,
+    },
 }
 
 /// `lode model run`.
@@ -58,33 +69,83 @@ pub fn run(session: &Session, model: &str, data: &Path) -> Result<(), Failure> {
                 "the model cannot be used on these data",
             )
         })?;
-    let predictions = leaves.iter().zip(&table.labels).map(|(leaf, &label)| {
-        let bits = leaf.output_bits.iter();
-        let logits: Vec<f32> = bits.map(|&bits| f32::from_bits(bits)).collect();
-        Prediction {
-            row: leaf.index,
-            predicted: argmax(&logits),
-            label,
-            logits,
-        }
-    });
+    let outputs = loaded.config.num_labels();
+    let predictions = predictions(&leaves, &table.labels, outputs)?;
     if session.json() {
-        return out::json("model.run", &predictions.collect::<Vec<_>>());
+        return out::json("model.run", &predictions);
     }
-    out::bytes(csv(predictions, loaded.config.num_labels()).as_bytes())
+    out::bytes(csv(&predictions, outputs).as_bytes())
 }
 
-/// One line a row; logits as short as they can be read back exactly.
-fn csv(predictions: impl Iterator<Item = Prediction>, classes: usize) -> String {
+/// One output is a number, more are logits of classes; the labels must be of the same kind.
+fn predictions(
+    leaves: &[Leaf],
+    labels: &Labels,
+    outputs: usize,
+) -> Result<Vec<Prediction>, Failure> {
+    let values = |leaf: &Leaf| -> Vec<f32> {
+        let bits = leaf.output_bits.iter();
+        bits.map(|&bits| f32::from_bits(bits)).collect()
+    };
+    match labels {
+        Labels::Classes(labels) if outputs > 1 => {
+            let one = |(leaf, &label): (&Leaf, &u32)| {
+                let logits = values(leaf);
+                Prediction::Class {
+                    row: leaf.index,
+                    predicted: argmax(&logits),
+                    label,
+                    logits,
+                }
+            };
+            Ok(leaves.iter().zip(labels).map(one).collect())
+        }
+        Labels::Numbers(labels) if outputs == 1 => {
+            let one = |(leaf, &label): (&Leaf, &f64)| Prediction::Number {
+                row: leaf.index,
+                predicted: values(leaf)[0],
+                label,
+            };
+            Ok(leaves.iter().zip(labels).map(one).collect())
+        }
+        _ => {
+            let message = match outputs {
+                1 => "the model says numbers, the labels of the data are classes",
+                _ => "the model tells classes, the labels of the data are numbers",
+            };
+            let next = "choose data that the model was made for";
+            Err(Failure::new("labels_mismatch", message, next).exit(Exit::Usage))
+        }
+    }
+}
+
+/// One line a row; outputs as short as they can be read back exactly.
+fn csv(predictions: &[Prediction], outputs: usize) -> String {
     let mut text = "row,predicted,label".to_owned();
-    for class in 0..classes {
-        text += &format!(",logit_{class}");
+    if outputs > 1 {
+        for class in 0..outputs {
+            text += &format!(",logit_{class}");
+        }
     }
     text.push('\n');
     for one in predictions {
-        text += &format!("{},{},{}", one.row, one.predicted, one.label);
-        for logit in &one.logits {
-            text += &format!(",{logit:?}");
+        match one {
+            Prediction::Class {
+                row,
+                predicted,
+                label,
+                logits,
+            } => {
+                text += &format!("{row},{predicted},{label}");
+                for logit in logits {
+                    text += &format!(",{logit:?}");
+                }
+            }
+            Prediction::Number {
+                row,
+                predicted,
+                label,
+            } => text += &format!("{row},{predicted:?},{label:?}"),
         }
         text.push('\n');
     }
@@ -97,15 +158,27 @@ mod tests {
 
     #[test]
     fn predictions_are_lines() {
-        let one = Prediction {
+        let one = Prediction::Class {
             row: 3,
             predicted: 1,
             label: 0,
             logits: vec![-0.5, 1e-7],
         };
         assert_eq!(
-            csv([one].into_iter(), 2),
+            csv(&[one], 2),
             "row,predicted,label,logit_0,logit_1\n3,1,0,-0.5,1e-7\n"
         );
+    }
+
+    #[test]
+    fn numbers_are_predicted_for_numbers_and_classes_for_classes() {
+        let leaves = [Leaf::new(0, &[2.5])];
+        let numbers = Labels::Numbers(vec![2.0]);
+        let of_numbers = predictions(&leaves, &numbers, 1).unwrap();
+        assert_eq!(csv(&of_numbers, 1), "row,predicted,label\n0,2.5,2.0\n");
+        for (labels, outputs) in [(Labels::Classes(vec![0]), 1), (numbers, 2)] {
+            let failure = predictions(&leaves, &labels, outputs).err().unwrap();
+            assert_eq!(failure.code, "labels_mismatch");
+        }
     }
 }

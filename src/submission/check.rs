@@ -1,11 +1,12 @@
 //! A model folder, read and run exactly as an evaluator will.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use evaluator::fault::{Failure as Verdict, Fault};
 use evaluator::job::evaluate_model;
 use evaluator::{LoadedModel, Metrics, Options, TestSet, load_model};
-use protocol::benchmark::Benchmark;
+use protocol::benchmark::{Benchmark, Metric};
 use protocol::report::Outcome;
 use protocol::{Digest, Score};
 use serde::Serialize;
@@ -34,9 +35,12 @@ pub struct Checked {
 #[derive(Serialize)]
 pub struct Scored {
     pub examples: u64,
-    pub accuracy: f64,
-    pub log_loss: f64,
+    /// The one that becomes the score.
+    pub metric: Metric,
     pub score: Score,
+    /// Every metric that there is for the task and these data, by its name.
+    #[serde(flatten)]
+    pub metrics: BTreeMap<&'static str, f64>,
 }
 
 /// Checks a folder against a benchmark; with `data` it is scored on that too.
@@ -71,7 +75,9 @@ fn score(model: &LoadedModel, benchmark: &Benchmark, data: &Path) -> Result<Scor
     let data = TestSet::load(benchmark, data).map_err(unreadable)?;
     let report = evaluate_model(benchmark, model, &data, Options::default());
     match (&report.outcome, report.metrics) {
-        (Outcome::Scored { score, .. }, Some(metrics)) => Ok(scored(*score, &metrics)),
+        (Outcome::Scored { score, .. }, Some(metrics)) => {
+            Ok(scored(benchmark.metric, *score, &metrics))
+        }
         (Outcome::Invalid { code, place }, _) => {
             let message = report.message.clone().unwrap_or_default();
             Err(invalid(&Fault::new(code.as_str(), place.as_str(), message)))
@@ -80,12 +86,15 @@ fn score(model: &LoadedModel, benchmark: &Benchmark, data: &Path) -> Result<Scor
     }
 }
 
-fn scored(score: Score, metrics: &Metrics) -> Scored {
+fn scored(metric: Metric, score: Score, metrics: &Metrics) -> Scored {
+    let values = metrics.values().into_iter();
     Scored {
-        examples: metrics.examples,
-        accuracy: metrics.accuracy(),
-        log_loss: metrics.log_loss,
+        examples: metrics.examples(),
+        metric,
         score,
+        metrics: values
+            .map(|(metric, value)| (metric.name(), value))
+            .collect(),
     }
 }
 
@@ -124,21 +133,17 @@ impl Checked {
             ),
         ];
         if let Some(scored) = &self.scored {
-            let examples = format!("of {} examples", scored.examples);
-            rows.push(vec![
-                "accuracy".into(),
-                format!("{:.6}", scored.accuracy),
-                examples,
-            ]);
-            rows.push(vec![
-                "log loss".into(),
-                format!("{:.6}", scored.log_loss),
-                "nats".into(),
-            ]);
+            for (name, value) in &scored.metrics {
+                let note = match *name == scored.metric.name() {
+                    true => "what the bounty measures",
+                    false => "",
+                };
+                rows.push(vec![(*name).into(), format!("{value:.6}"), note.into()]);
+            }
             rows.push(vec![
                 "score".into(),
                 scored.score.to_string(),
-                "on these data".into(),
+                format!("on these {} examples", scored.examples),
             ]);
         }
         let table = out::table(&[], &[1], rows);
@@ -152,16 +157,16 @@ impl Checked {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use protocol::benchmark::{ARITHMETIC_VERSION, Metric, ModelLimits, Task};
+    use protocol::benchmark::{ARITHMETIC_VERSION, ModelLimits, Task};
 
     #[test]
     fn a_fault_has_the_evaluators_code_and_place() {
         let benchmark = Benchmark {
             arithmetic: ARITHMETIC_VERSION,
-            task: Task::Classification,
+            task: Task::Classification { classes: 2 },
             inputs: 2,
-            classes: 2,
             metric: Metric::Accuracy,
+            examples_max: 1,
             limits: ModelLimits {
                 parameters_max: 100,
                 file_bytes_max: 1 << 20,

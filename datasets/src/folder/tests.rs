@@ -1,5 +1,5 @@
 use super::*;
-use crate::{Split, read_csv};
+use crate::{LabelKind, Labels, Split, read_csv};
 use protocol::ans104::Tag;
 use protocol::text::{Name, Text};
 use tempfile::TempDir;
@@ -19,7 +19,7 @@ fn spec() -> CsvSpec {
         header: false,
         label_column: 2,
         inputs: 2,
-        classes: 3,
+        labels: LabelKind::Classes(3),
         divide_inputs_by: 2,
     }
 }
@@ -79,7 +79,7 @@ fn describing_a_folder_lists_its_files_in_path_order() {
     let (loaded, table) = load(dir.path()).expect("loads");
     assert_eq!(
         (loaded, table.labels),
-        (manifest.clone(), vec![0, 1, 2, 1, 2])
+        (manifest.clone(), Labels::Classes(vec![0, 1, 2, 1, 2]))
     );
     // Described again with its manifest in place, it is the same.
     let again = Manifest::describe(dir.path(), &about(), &spec()).expect("described");
@@ -211,7 +211,7 @@ fn what_cannot_be_read_is_not_written() {
     let parent = TempDir::new().expect("a folder");
     let dir = parent.path().join("new");
     let wrong = CsvSpec {
-        classes: 2,
+        labels: LabelKind::Classes(2),
         ..spec()
     };
     let text = CsvText::read(ROWS, &wrong).expect("lines");
@@ -313,14 +313,14 @@ fn the_digits_are_read_split_and_written() {
         header: false,
         label_column: 64,
         inputs: 64,
-        classes: 10,
+        labels: LabelKind::Classes(10),
         divide_inputs_by: 16,
     };
     let text = CsvText::read(&bytes, &spec).expect("lines");
     let whole = read_csv(&bytes, &spec).expect("a valid file");
     assert_eq!(whole.inputs.dim(), (1797, 64));
     assert!(whole.inputs.iter().all(|value| (0.0..=1.0).contains(value)));
-    assert!((0..10).all(|class| whole.labels.contains(&class)));
+    assert!((0..10).all(|class| whole.labels.classes().expect("classes").contains(&class)));
     let parts = Split::EveryNth { n: 5, offset: 0 }
         .parts(1797)
         .expect("a proper split");
@@ -331,4 +331,85 @@ fn the_digits_are_read_split_and_written() {
         load_table(dir.path()).expect("loads"),
         whole.select(&parts.test)
     );
+}
+
+/// Three images of 2 × 2, and their labels.
+fn idx() -> (Vec<u8>, Vec<u8>) {
+    let images = [
+        &[0, 0, 8, 3, 0, 0, 0, 3, 0, 0, 0, 2, 0, 0, 0, 2][..],
+        &[7; 12],
+    ]
+    .concat();
+    (images, vec![0, 0, 8, 1, 0, 0, 0, 3, 2, 0, 1])
+}
+
+#[test]
+fn a_folder_of_idx_files_verifies_and_loads() {
+    let dir = TempDir::new().expect("a folder");
+    let (images, labels) = idx();
+    let manifest = write_idx_folder(dir.path(), &about(), 3, 7, &images, &labels).expect("written");
+    manifest.verify(dir.path()).expect("verifies");
+    let (loaded, table) = load(dir.path()).expect("loads");
+    assert_eq!(loaded, manifest);
+    assert_eq!((manifest.rows, manifest.inputs()), (3, 4));
+    assert_eq!(table.labels, Labels::Classes(vec![2, 0, 1]));
+    assert_eq!(table.inputs, ndarray::Array2::<f32>::ones((3, 4)));
+    let text = String::from_utf8(manifest.to_json()).expect("UTF-8");
+    assert!(text.contains("\"images\": \"images.idx\""), "{text}");
+    let error = write_idx_folder(dir.path(), &about(), 3, 7, &images, &labels);
+    assert_eq!(
+        error.expect_err("it is not empty").code(),
+        "folder_not_empty"
+    );
+}
+
+#[test]
+fn a_folder_of_idx_files_that_is_not_as_described_is_refused() {
+    let check = |change: fn(&mut Manifest), expected: &str| {
+        let dir = TempDir::new().expect("a folder");
+        let (images, labels) = idx();
+        let mut manifest =
+            write_idx_folder(dir.path(), &about(), 3, 7, &images, &labels).expect("written");
+        change(&mut manifest);
+        fs::write(dir.path().join(MANIFEST_FILE), manifest.to_json()).expect("written");
+        let error = load(dir.path()).expect_err(expected);
+        assert_eq!(error.code(), expected, "{error}");
+    };
+    fn spec(manifest: &mut Manifest) -> &mut IdxSpec {
+        match &mut manifest.format {
+            Format::Idx(spec) => spec,
+            Format::Csv(_) => panic!("a folder of IDX files"),
+        }
+    }
+    check(|m| m.rows = 4, "row_count");
+    check(|m| m.rows = 2, "idx_too_large");
+    check(|m| spec(m).inputs = 3, "idx_too_large");
+    check(|m| spec(m).inputs = 5, "idx_inputs");
+    check(|m| spec(m).inputs = 0, "manifest_field");
+    check(|m| spec(m).classes = 2, "idx_label");
+    check(|m| spec(m).classes = 257, "manifest_field");
+    check(|m| spec(m).divide_inputs_by = 0, "manifest_field");
+    check(|m| spec(m).images = "other".into(), "not_listed");
+    check(|m| spec(m).images = "labels.idx".into(), "listed_twice");
+    check(|m| m.files.truncate(1), "manifest_field");
+    check(|m| spec(m).labels = "images.idx".into(), "listed_twice");
+    check(
+        |m| {
+            let spec = spec(m);
+            std::mem::swap(&mut spec.images, &mut spec.labels);
+        },
+        "idx_dimensions",
+    );
+}
+
+#[test]
+fn idx_files_that_make_no_table_are_not_written() {
+    let dir = TempDir::new().expect("a folder");
+    let target = dir.path().join("new");
+    let (images, labels) = idx();
+    let error = write_idx_folder(&target, &about(), 2, 7, &images, &labels);
+    assert_eq!(error.expect_err("a label of 2").code(), "idx_label");
+    let error = write_idx_folder(&target, &about(), 3, 7, &images[1..], &labels);
+    assert_eq!(error.expect_err("cut in front").code(), "idx_magic");
+    assert!(!target.exists());
 }

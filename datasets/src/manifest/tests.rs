@@ -16,7 +16,9 @@ pub(crate) const GOOD: &str = r#"{
       "header": false,
       "label_column": 2,
       "inputs": 2,
-      "classes": 3,
+      "labels": {
+        "classes": 3
+      },
       "divide_inputs_by": 16
     }
   },
@@ -35,7 +37,10 @@ pub(crate) const GOOD: &str = r#"{
 fn a_manifest_reads_back_byte_for_byte() {
     let manifest = Manifest::from_json(GOOD.as_bytes()).expect("a valid manifest");
     assert_eq!(String::from_utf8(manifest.to_json()).expect("UTF-8"), GOOD);
-    assert_eq!((manifest.rows, manifest.csv().width()), (3, 3));
+    assert_eq!(
+        (manifest.rows, manifest.inputs(), manifest.labels()),
+        (3, 2, LabelKind::Classes(3))
+    );
 }
 
 #[test]

@@ -8,14 +8,14 @@ fn spec() -> CsvSpec {
         header: false,
         label_column: 2,
         inputs: 2,
-        classes: 3,
+        labels: LabelKind::Classes(3),
         divide_inputs_by: 1,
     }
 }
 
 fn check(text: &str, spec: CsvSpec, inputs: Array2<f32>, labels: &[u32]) {
     let table = read_csv(text.as_bytes(), &spec).expect("a valid file");
-    assert_eq!(table.labels, labels, "{text:?}");
+    assert_eq!(table.labels.classes(), Some(labels), "{text:?}");
     let bits = |inputs: &Array2<f32>| inputs.map(|value| value.to_bits());
     assert_eq!(bits(&table.inputs), bits(&inputs), "{text:?}");
 }
@@ -217,7 +217,7 @@ fn a_million_columns_are_read_where_a_million_are_described() {
     let table = read_csv(("1,".repeat(1_000_000) + "2\n").as_bytes(), &spec).expect("as described");
     assert_eq!(
         (table.inputs.dim(), table.labels),
-        ((1, 1_000_000), vec![2])
+        ((1, 1_000_000), Labels::Classes(vec![2]))
     );
 }
 
@@ -227,7 +227,7 @@ fn a_selection_keeps_inputs_and_labels_together() {
     let some = table.select(&[2, 0]);
     assert_eq!(some.inputs, array![[5.0, 6.0], [1.0, 2.0]]);
     assert!(table.inputs.is_standard_layout() && some.inputs.is_standard_layout());
-    assert_eq!((some.rows(), some.labels), (2, vec![2, 0]));
+    assert_eq!((some.rows(), some.labels), (2, Labels::Classes(vec![2, 0])));
     assert_eq!(table.select(&[]).inputs.dim(), (0, 2));
 }
 
@@ -275,7 +275,7 @@ proptest! {
             if let Ok(table) = read_csv(&bytes, &spec) {
                 prop_assert_eq!(table.inputs.dim(), (table.rows(), 2));
                 prop_assert!(table.inputs.iter().all(|value| value.is_finite()));
-                prop_assert!(table.labels.iter().all(|&label| label < 3));
+                prop_assert!(table.labels.classes().expect("classes").iter().all(|&label| label < 3));
                 // Written back, the lines give the same numbers.
                 let text = CsvText::read(&bytes, &spec).expect("the table was read from it");
                 let again = read_csv(&text.to_bytes(), &spec).expect("the same lines");
@@ -305,5 +305,40 @@ proptest! {
         let text = CsvText::read(&bytes, &spec()).expect("lines").select(&picks);
         let table = read_csv(&bytes, &spec()).expect("a valid file").select(&picks);
         prop_assert_eq!(read_csv(&text.to_bytes(), &spec()).expect("a valid file"), table);
+    }
+}
+
+#[test]
+fn labels_that_are_numbers_are_rounded_once_and_not_divided() {
+    let spec = CsvSpec {
+        labels: LabelKind::Numbers,
+        divide_inputs_by: 2,
+        ..spec()
+    };
+    let text = b"1,2,452600.0\n3,4,-0.1\n5,6,3.4028234663852886e38\n7,8,9007199254740993\n";
+    let table = read_csv(text, &spec).expect("a valid file");
+    // A tenth is the nearest binary64; 2^53 + 1 lies between two and goes to the even one.
+    let numbers = [
+        452_600.0,
+        -0.1,
+        f64::from(f32::MAX),
+        9_007_199_254_740_992.0,
+    ];
+    assert_eq!(table.labels.numbers(), Some(&numbers[..]));
+    assert_eq!(table.labels.classes(), None);
+    assert_eq!(table.inputs[[0, 0]], 0.5);
+    assert_eq!(table.select(&[1]).labels, Labels::Numbers(vec![-0.1]));
+    for (cell, code) in [
+        ("", "csv_number"),
+        ("NaN", "csv_number"),
+        ("inf", "csv_number"),
+        ("1.", "csv_number"),
+        ("0x1", "csv_number"),
+        ("3.4028236e38", "csv_infinite"),
+        ("1e400", "csv_infinite"),
+    ] {
+        let text = format!("1,2,{cell}\n");
+        let error = read_csv(text.as_bytes(), &spec).expect_err(cell);
+        assert_eq!(error.code(), code, "{cell}: {error}");
     }
 }

@@ -98,7 +98,44 @@ fn a_known_job_has_the_known_roots_and_scores() {
 }
 
 #[test]
-fn both_metrics_are_reported_whichever_is_the_score() {
+fn a_known_regression_has_the_known_root_and_scores() {
+    let mut bench = support::regression();
+    let mut scores = Vec::new();
+    for metric in [Metric::Rmse, Metric::Mae, Metric::R2] {
+        bench.benchmark.metric = metric;
+        let report = evaluate(&bench.job(), Options::default()).unwrap();
+        let Outcome::Scored {
+            score,
+            predictions_root: root,
+            ..
+        } = report.outcome
+        else {
+            panic!("the model is valid");
+        };
+        assert_eq!(
+            root.to_string(),
+            "lGnIJKZnRzDg19W_K6q_zUeKT49Yc_a6gjc4-s4ikMU"
+        );
+        scores.push(score.0);
+    }
+    assert_eq!(scores, [-11_510_562_524, -11_043_838_985, -66_509_462_247]);
+}
+
+#[test]
+fn a_regression_of_two_outputs_is_no_model_for_it() {
+    let bench = support::regression();
+    let config = MlpConfig::new(20, &[3], 2).unwrap();
+    support::write_model(&bench.model, &config, &support::weights(&config, 1));
+    let report = evaluate(&bench.job(), Options::default()).unwrap();
+    let Outcome::Invalid { code, place } = report.outcome else {
+        panic!("the model has too many outputs");
+    };
+    let found = (code.as_str(), place.as_str());
+    assert_eq!(found, ("outputs_mismatch", "config.json/num_labels"));
+}
+
+#[test]
+fn every_metric_is_reported_whichever_is_the_score() {
     let bench = Bench::new();
     let report = evaluate(&bench.job(), Options::default()).unwrap();
     let metrics = report.metrics.unwrap();
@@ -106,10 +143,16 @@ fn both_metrics_are_reported_whichever_is_the_score() {
         panic!("the model is valid");
     };
     assert_eq!(
-        Score::from_ratio(metrics.correct, u64::from(EXAMPLES)),
-        Some(score)
+        (metrics.score(Metric::Accuracy), metrics.examples()),
+        (Ok(score), u64::from(EXAMPLES))
     );
-    assert!(metrics.log_loss > 0.0);
+    let named: Vec<&str> = metrics
+        .values()
+        .iter()
+        .map(|(metric, _)| metric.name())
+        .collect();
+    assert_eq!(named, ["accuracy", "log_loss", "macro_f1"]);
+    assert!(metrics.values().iter().all(|(_, value)| *value > 0.0));
 }
 
 #[test]

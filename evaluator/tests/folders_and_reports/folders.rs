@@ -3,11 +3,13 @@
 use std::fs;
 
 use crate::support;
-use crate::support::{Bench, SPEC};
+use crate::support::{Bench, CLASSES, SPEC};
 use evaluator::{NoVerdict, Options, check_test_set, evaluate};
 use models::{MlpConfig, Weights};
 use proptest::prelude::*;
+use protocol::benchmark::{Benchmark, Metric, Task};
 use protocol::report::{Outcome, TestOutcome};
+use protocol::text::Code;
 
 /// Breaks a sound model folder and says what the report must be.
 fn check(code: &str, place: &str, damage: impl FnOnce(&Bench)) {
@@ -190,13 +192,106 @@ fn every_broken_test_set_has_its_code_and_place() {
     });
 }
 
+#[test]
+fn a_test_set_that_does_not_fit_its_benchmark_has_its_code_and_place() {
+    let check = |code: &str, place: &str, change: fn(&mut Benchmark), rows: Option<&str>| {
+        let mut bench = Bench::new();
+        change(&mut bench.benchmark);
+        if let Some(rows) = rows {
+            fs::remove_dir_all(&bench.test).expect("it was there");
+            bench.benchmark.inputs = 2;
+            support::write_csv(&bench.test, rows, bench.benchmark.task);
+        }
+        let (outcome, message) = check_test_set(&bench.benchmark, &bench.test).expect("a verdict");
+        let expected = match code {
+            "" => TestOutcome::Ok,
+            code => TestOutcome::BadSeal {
+                code: Code::new(code).expect("a code"),
+                place: Code::new(place).expect("a place"),
+            },
+        };
+        assert_eq!(outcome, expected, "{message:?}");
+    };
+    check("examples", "rows", |b| b.examples_max -= 1, None);
+    fn regression(b: &mut Benchmark) {
+        (b.task, b.metric) = (Task::Regression, Metric::R2);
+    }
+    fn two_classes(b: &mut Benchmark) {
+        (b.task, b.metric) = (Task::Classification { classes: 2 }, Metric::RocAuc);
+    }
+    check("labels_mismatch", "dataset.json/labels", regression, None);
+    check("", "", regression, Some("1,2,0.5\n3,4,1.5\n"));
+    check(
+        "labels_constant",
+        "labels",
+        regression,
+        Some("1,2,0.5\n3,4,0.5\n"),
+    );
+    check(
+        "csv_number",
+        "data.csv/line 2",
+        regression,
+        Some("1,2,0.5\n3,4,x\n"),
+    );
+    check("", "", two_classes, Some("1,2,0\n3,4,1\n"));
+    check(
+        "labels_one_class",
+        "labels",
+        two_classes,
+        Some("1,2,1\n3,4,1\n"),
+    );
+    check(
+        "labels_one_class",
+        "labels",
+        |b| {
+            (b.task, b.metric) = (
+                Task::Classification { classes: 2 },
+                Metric::AveragePrecision,
+            )
+        },
+        Some("1,2,0\n"),
+    );
+}
+
+#[test]
+fn damaged_idx_files_have_their_code_and_place() {
+    let mut bench = Bench::new();
+    fs::remove_dir_all(&bench.test).expect("it was there");
+    bench.benchmark.inputs = 4;
+    let images = [
+        &[0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 2][..],
+        &[9; 8],
+    ]
+    .concat();
+    let labels = [0, 0, 8, 1, 0, 0, 0, 2, 4, 0];
+    let about = support::about();
+    let manifest = datasets::write_idx_folder(&bench.test, &about, CLASSES, 9, &images, &labels);
+    let checked = || {
+        check_test_set(&bench.benchmark, &bench.test)
+            .expect("a verdict")
+            .0
+    };
+    assert_eq!(checked(), TestOutcome::Ok);
+    let mut manifest = manifest.expect("a data set");
+    let damaged = &images[..images.len() - 1];
+    fs::write(bench.test.join("images.idx"), damaged).expect("a file");
+    manifest.files[0].size_bytes -= 1;
+    manifest.files[0].blake3 = protocol::BlobId(*blake3::hash(damaged).as_bytes());
+    manifest.write(&bench.test).expect("a manifest");
+    let expected = TestOutcome::BadSeal {
+        code: Code::new("idx_cut").expect("a code"),
+        place: Code::new("images.idx").expect("a place"),
+    };
+    assert_eq!(checked(), expected);
+}
+
 /// A test set that is sound but of other widths.
 fn rewrite(bench: &Bench, inputs: u32, classes: u32) {
     fs::remove_dir_all(&bench.test).expect("it was there");
     let spec = datasets::CsvSpec {
         label_column: 0,
         inputs,
-        classes,
+        labels: datasets::LabelKind::Classes(classes),
         ..SPEC
     };
     let rows = format!("1{}\n", ",2".repeat(inputs as usize));

@@ -2,10 +2,13 @@
 
 use std::fs;
 
+use crate::support;
 use crate::support::Bench;
 use evaluator::report::{LEAVES_FILE, REPORT_FILE};
 use evaluator::{Options, Report, ReportError, evaluate};
+use models::MlpConfig;
 use proptest::prelude::*;
+use protocol::benchmark::Task;
 
 fn report() -> Report {
     let bench = Bench::new();
@@ -28,6 +31,36 @@ fn a_report_is_read_back_to_the_bit() {
     // Writing again replaces it whole.
     report.write(&dir).unwrap();
     assert_eq!(Report::read(&dir).unwrap(), report);
+}
+
+#[test]
+fn reports_of_every_task_are_read_back_to_the_bit() {
+    let mut two = Bench::new();
+    two.benchmark.task = Task::Classification { classes: 2 };
+    two.benchmark.inputs = 2;
+    let config = MlpConfig::new(2, &[3], 2).unwrap();
+    support::write_model(&two.model, &config, &support::weights(&config, 2));
+    fs::remove_dir_all(&two.test).unwrap();
+    support::write_csv(&two.test, "1,2,0\n3,4,1\n5,1,1\n", two.benchmark.task);
+    for (bench, key) in [(two, "two_classes"), (support::regression(), "rmse")] {
+        let report = evaluate(&bench.job(), Options::default()).unwrap();
+        let (json, leaves) = (report.to_json(), report.leaves_bytes());
+        assert_eq!(Report::from_bytes(&json, &leaves).unwrap(), report);
+        let text = String::from_utf8(json).unwrap();
+        assert!(text.contains(&format!("\"{key}\": ")), "{text}");
+        // Metrics of both tasks, or of neither, are those of no report.
+        for changed in [
+            text.replace("\"metrics\": {", "\"metrics\": {\"rmse\": 1.0,"),
+            text.replace("\"metrics\": {", "\"metrics\": {\"correct\": 1,"),
+            text.replace("\"halves_won\": ", "\"halves_won\": 9")
+                .replace("\"mae\"", "\"mea\""),
+        ] {
+            assert!(
+                Report::from_bytes(changed.as_bytes(), &leaves).is_err(),
+                "{changed}"
+            );
+        }
+    }
 }
 
 #[test]

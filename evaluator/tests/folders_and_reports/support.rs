@@ -3,9 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use datasets::{About, CsvSpec, CsvText, write_folder};
+use datasets::{About, CsvSpec, CsvText, LabelKind, write_folder};
 use evaluator::Job;
 use models::{MlpConfig, Weights};
+use protocol::BlobId;
 use protocol::benchmark::{ARITHMETIC_VERSION, Benchmark, Metric, ModelLimits, Task};
 use protocol::text::{Name, Text};
 use repro::kernels::random::{Distribution, Draw};
@@ -21,16 +22,16 @@ pub const SPEC: CsvSpec = CsvSpec {
     header: false,
     label_column: INPUTS,
     inputs: INPUTS,
-    classes: CLASSES,
+    labels: LabelKind::Classes(CLASSES),
     divide_inputs_by: 16,
 };
 
 pub const BENCHMARK: Benchmark = Benchmark {
     arithmetic: ARITHMETIC_VERSION,
-    task: Task::Classification,
+    task: Task::Classification { classes: CLASSES },
     inputs: INPUTS,
-    classes: CLASSES,
     metric: Metric::Accuracy,
+    examples_max: EXAMPLES,
     limits: ModelLimits {
         parameters_max: 10_000,
         file_bytes_max: 100_000,
@@ -109,12 +110,53 @@ pub fn rows() -> String {
         .collect()
 }
 
-pub fn write_rows(dir: &Path, rows: &str) {
-    let about = About {
+pub fn about() -> About {
+    About {
         name: Name::new("rows").expect("a name"),
         attribution: Text::new("made by a generator").expect("a text"),
         license: Vec::new(),
-    };
+    }
+}
+
+pub fn write_rows(dir: &Path, rows: &str) {
     let text = CsvText::read(rows.as_bytes(), &SPEC).expect("lines");
-    write_folder(dir, &about, &SPEC, &text).expect("a data set");
+    write_folder(dir, &about(), &SPEC, &text).expect("a data set");
+}
+
+/// Rows of two inputs and a label of the task, which may be none that the task has.
+pub fn write_csv(dir: &Path, rows: &str, task: Task) {
+    let spec = CsvSpec {
+        header: false,
+        label_column: 2,
+        inputs: 2,
+        labels: match task {
+            Task::Classification { classes } => LabelKind::Classes(classes),
+            Task::Regression => LabelKind::Numbers,
+        },
+        divide_inputs_by: 1,
+    };
+    let sound = "1,2,0\n".repeat(rows.lines().count());
+    let text = CsvText::read(sound.as_bytes(), &spec).expect("lines");
+    let mut manifest = write_folder(dir, &about(), &spec, &text).expect("a data set");
+    fs::write(dir.join("data.csv"), rows).expect("a file");
+    manifest.files[0].size_bytes = rows.len() as u64;
+    manifest.files[0].blake3 = BlobId(*blake3::hash(rows.as_bytes()).as_bytes());
+    manifest.write(dir).expect("a manifest");
+}
+
+/// A job of numbers: the rows of the other, a half more than the class being the label.
+pub fn regression() -> Bench {
+    let mut bench = Bench::new();
+    (bench.benchmark.task, bench.benchmark.metric) = (Task::Regression, Metric::Rmse);
+    let config = MlpConfig::new(u64::from(INPUTS), &[33, 17], 1).expect("sound widths");
+    write_model(&bench.model, &config, &weights(&config, 1));
+    fs::remove_dir_all(&bench.test).expect("it was there");
+    let rows: String = rows().lines().map(|row| format!("{row}.5\n")).collect();
+    let spec = CsvSpec {
+        labels: LabelKind::Numbers,
+        ..SPEC
+    };
+    let text = CsvText::read(rows.as_bytes(), &spec).expect("lines");
+    write_folder(&bench.test, &about(), &spec, &text).expect("a data set");
+    bench
 }

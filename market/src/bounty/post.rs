@@ -104,16 +104,12 @@ impl State {
 fn evaluation_fee_min(state: &State, posting: &PostBounty, seats: u32) -> Option<Amount> {
     let parameters = state.parameters();
     let billion = U256::new(1_000_000_000);
-    let cost =
-        U256::from(counted_cost(posting)) * U256::from(parameters.evaluation_price.base_units());
+    let cost = U256::from(posting.benchmark.counted_cost())
+        * U256::from(parameters.evaluation_price.base_units());
     let each = (cost + billion - U256::ONE) / billion;
     let each = Amount::from_base_units(u128::try_from(each).ok()?);
     let all = each.checked_mul(u128::from(seats))?;
     Some(all.max(parameters.evaluation_fee_min))
-}
-
-fn counted_cost(posting: &PostBounty) -> u128 {
-    u128::from(posting.benchmark.limits.multiply_adds_max)
 }
 
 /// `amount × millionths`, rounded down.

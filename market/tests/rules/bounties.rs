@@ -30,7 +30,7 @@ fn posting_puts_up_reward_and_bond() {
 fn a_posting_is_refused_at_its_first_fault() {
     type Change = fn(&mut PostBounty);
     let cases: [(&str, Change); 19] = [
-        ("benchmark", |p| p.benchmark.arithmetic = 0),
+        ("benchmark", |p| p.benchmark.inputs = 0),
         ("schedule", |p| p.schedule.open_ms = 999),
         ("schedule", |p| p.schedule.test_key_ms = 100_001),
         ("schedule", |p| p.schedule.test_check_ms = 0),

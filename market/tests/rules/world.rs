@@ -137,10 +137,10 @@ pub fn bad_test_set() -> TestOutcome {
 pub fn benchmark() -> Benchmark {
     Benchmark {
         arithmetic: ARITHMETIC_VERSION,
-        task: Task::Classification,
+        task: Task::Classification { classes: 10 },
         inputs: 64,
-        classes: 10,
         metric: Metric::Accuracy,
+        examples_max: 1,
         limits: ModelLimits {
             parameters_max: 100_000,
             file_bytes_max: 1 << 20,

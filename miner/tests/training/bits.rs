@@ -10,7 +10,7 @@ fn train(recipe: &Recipe) -> Fitted {
         recipe,
         table.inputs.view(),
         Targets::Classes {
-            labels: &table.labels,
+            labels: table.labels.classes().expect("labels are classes"),
             classes: 3,
         },
         None,
@@ -101,7 +101,7 @@ fn a_training_learns() {
         &recipe,
         table.inputs.view(),
         Targets::Classes {
-            labels: &table.labels,
+            labels: table.labels.classes().expect("labels are classes"),
             classes: 3,
         },
         None,

@@ -1,7 +1,7 @@
 use std::fs;
 use std::path::Path;
 
-use datasets::Table;
+use datasets::{LabelKind, Table};
 use evaluator::{Job, Options};
 use miner::{Progress, Recipe, TrainError, Trained, score, train, train_rows};
 use protocol::benchmark::{ARITHMETIC_VERSION, Benchmark, Metric, ModelLimits, Task};
@@ -45,10 +45,10 @@ fn names(dir: &Path) -> Vec<String> {
 
 const BENCHMARK: Benchmark = Benchmark {
     arithmetic: ARITHMETIC_VERSION,
-    task: Task::Classification,
+    task: Task::Classification { classes: 3 },
     inputs: SPEC.inputs,
-    classes: SPEC.classes,
     metric: Metric::Accuracy,
+    examples_max: 1_000,
     limits: ModelLimits {
         parameters_max: 10_000,
         file_bytes_max: 100_000,
@@ -80,7 +80,7 @@ fn a_trained_folder_is_a_submission_that_scores() {
     };
     let report = score(&job, Options::default()).unwrap();
     assert_eq!(report.weights_digest, Some(trained.weights_digest));
-    assert!(report.metrics.unwrap().accuracy() > 0.9);
+    assert!(report.metrics.unwrap().value(Metric::Accuracy).unwrap() > 0.9);
 }
 
 #[test]
@@ -193,7 +193,14 @@ fn a_training_that_diverges_is_stopped_and_leaves_nothing() {
     let mut table = table();
     table.inputs.fill(3e38);
     let out = root.path().join("model");
-    let result = train_rows(&recipe(), &table, 3, None, &out, &mut |_| ());
+    let result = train_rows(
+        &recipe(),
+        &table,
+        LabelKind::Classes(3),
+        None,
+        &out,
+        &mut |_| (),
+    );
     check_failure(root.path(), "train_diverged", result);
 }
 
@@ -202,13 +209,20 @@ fn rows_and_labels_that_do_not_fit_are_refused() {
     let root = place();
     let out = root.path().join("model");
     let code = |table: &Table, classes| {
-        let result = train_rows(&recipe(), table, classes, None, &out, &mut |_| ());
+        let result = train_rows(
+            &recipe(),
+            table,
+            LabelKind::Classes(classes),
+            None,
+            &out,
+            &mut |_| (),
+        );
         result.expect_err("it must fail").code().to_owned()
     };
     assert_eq!(code(&table(), 2), "train_label");
     assert_eq!(code(&table().select(&[]), 3), "train_rows");
     let mut short = table();
-    short.labels.pop();
+    short.labels = short.labels.select(&(0..99).collect::<Vec<_>>());
     assert_eq!(code(&short, 3), "train_rows");
     assert_eq!(names(root.path()), ["data"]);
 }

@@ -19,7 +19,7 @@ fn run(
 ) -> Result<Trained, TrainError> {
     let table = table();
     let targets = Targets::Classes {
-        labels: &table.labels,
+        labels: table.labels.classes().expect("labels are classes"),
         classes: 3,
     };
     let checkpoints = Checkpoints {
@@ -127,15 +127,15 @@ fn check(change: impl FnOnce(&Path), recipe: &Recipe, code: &str, says: &str) {
             Next::Go
         }
     };
-    run(root.path(), &crate::support::recipe(), false, &mut stop).unwrap_err();
+    run(root.path(), &crate::support::recipe(), false, &mut stop).expect_err("it was stopped");
     change(&root.path().join("state"));
-    let error = run(root.path(), recipe, false, &mut |_| Next::Go).unwrap_err();
+    let error = run(root.path(), recipe, false, &mut |_| Next::Go).expect_err("it must be refused");
     assert_eq!(error.code(), code, "{error}");
     assert!(error.to_string().contains(says), "{error}");
     // Begun anew it comes to what it always comes to.
-    let fresh = run(root.path(), recipe, true, &mut |_| Next::Go).unwrap();
+    let fresh = run(root.path(), recipe, true, &mut |_| Next::Go).expect("it begins anew");
     let whole = place();
-    let expected = run(whole.path(), recipe, false, &mut |_| Next::Go).unwrap();
+    let expected = run(whole.path(), recipe, false, &mut |_| Next::Go).expect("it trains");
     assert_eq!(fresh, expected);
 }
 
@@ -154,7 +154,7 @@ fn the_state_of_other_rows_is_refused() {
     let mut table = table();
     table.inputs[[7, 3]] += 0.125;
     let targets = Targets::Classes {
-        labels: &table.labels,
+        labels: table.labels.classes().expect("labels are classes"),
         classes: 3,
     };
     let checkpoints = Checkpoints {

@@ -11,7 +11,7 @@ pub const SPEC: CsvSpec = CsvSpec {
     header: false,
     label_column: 6,
     inputs: 6,
-    classes: 3,
+    labels: datasets::LabelKind::Classes(3),
     divide_inputs_by: 8,
 };
 

@@ -12,7 +12,7 @@ use crate::support::{CNN, recipe, table};
 fn train(recipe: &Recipe) -> Fitted {
     let table = table();
     let targets = Targets::Classes {
-        labels: &table.labels,
+        labels: table.labels.classes().expect("labels are classes"),
         classes: 3,
     };
     fit(recipe, table.inputs.view(), targets, None, &mut |_| ()).expect("it trains")
@@ -49,7 +49,7 @@ fn an_image_of_another_size_than_a_row_is_refused() {
     recipe.model.image = Some([1, 3, 3]);
     let table = table();
     let targets = Targets::Classes {
-        labels: &table.labels,
+        labels: table.labels.classes().expect("labels are classes"),
         classes: 3,
     };
     let error = fit(&recipe, table.inputs.view(), targets, None, &mut |_| ()).unwrap_err();
@@ -140,7 +140,7 @@ fn holding_all_rows_out_is_refused() {
     recipe.train.held_out = 0.5;
     let table = table().select(&[0]);
     let targets = Targets::Classes {
-        labels: &table.labels,
+        labels: table.labels.classes().expect("labels are classes"),
         classes: 3,
     };
     let error = fit(&recipe, table.inputs.view(), targets, None, &mut |_| ()).unwrap_err();

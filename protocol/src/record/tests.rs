@@ -47,10 +47,10 @@ fn every_action() -> Vec<Action> {
         title: name.clone(),
         benchmark: crate::benchmark::Benchmark {
             arithmetic: 1,
-            task: crate::benchmark::Task::Classification,
+            task: crate::benchmark::Task::Classification { classes: 10 },
             inputs: 64,
-            classes: 10,
             metric: crate::benchmark::Metric::LogLoss,
+            examples_max: 1_000,
             limits: crate::benchmark::ModelLimits {
                 parameters_max: 1,
                 file_bytes_max: 2,

@@ -1,0 +1,212 @@
+//! What a data-set folder is made from: rows that can be chosen and written.
+
+use std::path::Path;
+
+use datasets::{
+    About, CsvSpec, CsvText, DatasetError, IdxArray, IdxKind, LabelKind, Manifest, write_folder,
+    write_idx_folder,
+};
+
+use super::super::{data_failure, usage};
+use super::{InitArgs, read};
+use crate::failure::Failure;
+
+/// Rows of a file, or of two.
+pub(super) trait Source {
+    /// How many.
+    fn rows(&self) -> usize;
+
+    /// Makes a folder of these rows, or of all.
+    fn write(
+        &self,
+        dir: &Path,
+        about: &About,
+        rows: Option<&[usize]>,
+    ) -> Result<Manifest, DatasetError>;
+}
+
+/// The lines of a CSV file.
+pub(super) struct CsvSource<'a> {
+    spec: CsvSpec,
+    text: CsvText<'a>,
+}
+
+impl<'a> CsvSource<'a> {
+    pub(super) fn new(args: &InitArgs, path: &Path, bytes: &'a [u8]) -> Result<Self, Failure> {
+        let spec = spec(args, bytes)?;
+        let text = CsvText::read(bytes, &spec).map_err(|error| {
+            let path = path.display().to_string();
+            data_failure(DatasetError::Csv { path, error })
+        })?;
+        Ok(Self { spec, text })
+    }
+}
+
+impl Source for CsvSource<'_> {
+    fn rows(&self) -> usize {
+        self.text.rows().len()
+    }
+
+    fn write(
+        &self,
+        dir: &Path,
+        about: &About,
+        rows: Option<&[usize]>,
+    ) -> Result<Manifest, DatasetError> {
+        match rows {
+            Some(rows) => write_folder(dir, about, &self.spec, &self.text.select(rows)),
+            None => write_folder(dir, about, &self.spec, &self.text),
+        }
+    }
+}
+
+/// Images and their labels, and the files that they are from.
+pub(super) struct IdxSource {
+    files: [Vec<u8>; 2],
+    arrays: [IdxArray; 2],
+    classes: u32,
+    divide_by: u32,
+}
+
+impl IdxSource {
+    pub(super) fn new(args: &InitArgs, images: &Path, labels: &Path) -> Result<Self, Failure> {
+        let array = |path: &Path, file: &[u8], kind| {
+            IdxArray::read(file, kind, u64::MAX).map_err(|error| {
+                let path = path.display().to_string();
+                data_failure(DatasetError::Idx { path, error })
+            })
+        };
+        let files = [read(images)?, read(labels)?];
+        let arrays = [
+            array(images, &files[0], IdxKind::Images)?,
+            array(labels, &files[1], IdxKind::Labels)?,
+        ];
+        let (found, labels) = (arrays[0].rows(), arrays[1].rows());
+        if found != labels {
+            let message = format_args!("there are {found} images and {labels} labels");
+            let next = "give the images and the labels of the same examples";
+            return Err(usage("idx_rows", message, next));
+        }
+        let largest = arrays[1].bytes().iter().copied().max().unwrap_or_default();
+        Ok(Self {
+            classes: args.classes.unwrap_or(u32::from(largest.max(1)) + 1),
+            divide_by: args.divide_by,
+            files,
+            arrays,
+        })
+    }
+}
+
+impl Source for IdxSource {
+    fn rows(&self) -> usize {
+        self.arrays[0].rows()
+    }
+
+    /// All rows are the files as they are; chosen ones are plain files.
+    fn write(
+        &self,
+        dir: &Path,
+        about: &About,
+        rows: Option<&[usize]>,
+    ) -> Result<Manifest, DatasetError> {
+        let chosen = |rows| {
+            self.arrays
+                .each_ref()
+                .map(|array| array.select(rows).to_bytes())
+        };
+        let chosen = rows.map(chosen);
+        let [images, labels] = chosen.as_ref().unwrap_or(&self.files);
+        write_idx_folder(dir, about, self.classes, self.divide_by, images, labels)
+    }
+}
+
+/// The shape of a CSV file, as its first line and its labels show it.
+fn spec(args: &InitArgs, bytes: &[u8]) -> Result<CsvSpec, Failure> {
+    let text = String::from_utf8_lossy(bytes);
+    let first = text.lines().next().unwrap_or_default();
+    let columns: Vec<&str> = first.split(',').collect();
+    let label = label_column(args, &columns)?;
+    let inputs = u32::try_from(columns.len() - 1).unwrap_or(u32::MAX);
+    let rows = || text.lines().skip(usize::from(args.header));
+    same_width(rows(), columns.len(), args.header)?;
+    let labels = match args.classes {
+        _ if args.regression => LabelKind::Numbers,
+        Some(classes) => LabelKind::Classes(classes),
+        None => LabelKind::Classes(classes(rows(), label)?),
+    };
+    Ok(CsvSpec {
+        header: args.header,
+        label_column: u32::try_from(label).unwrap_or(u32::MAX),
+        inputs,
+        labels,
+        divide_inputs_by: args.divide_by,
+    })
+}
+
+fn label_column(args: &InitArgs, columns: &[&str]) -> Result<usize, Failure> {
+    let text = args.label.as_deref().unwrap_or_default();
+    let named = columns.iter().position(|name| args.header && *name == text);
+    let place = named.or_else(|| text.parse().ok());
+    place.filter(|&place| place < columns.len()).ok_or_else(|| {
+        let last = columns.len() - 1;
+        let message = format_args!("there is no column '{text:.60}'");
+        let next = format!("give its place from 0 to {last}, or, with --header, its name");
+        usage("label", message, &next)
+    })
+}
+
+/// Whether every row has as many columns as the first line. An empty line is another fault.
+fn same_width<'a>(
+    rows: impl Iterator<Item = &'a str>,
+    columns: usize,
+    header: bool,
+) -> Result<(), Failure> {
+    let first = if header { "the header" } else { "the first" };
+    for (place, row) in rows.enumerate() {
+        let found = row.split(',').count();
+        if found != columns && !row.is_empty() {
+            let message = format_args!(
+                "row {} has {found} columns, {first} has {columns}",
+                place + 1
+            );
+            let next = "give every row the same columns: numbers with one comma between";
+            return Err(usage("csv_width", message, next));
+        }
+    }
+    Ok(())
+}
+
+/// One more than the largest label, at least two.
+fn classes<'a>(rows: impl Iterator<Item = &'a str>, label: usize) -> Result<u32, Failure> {
+    let mut largest: u32 = 1;
+    for (place, row) in rows.enumerate() {
+        let cell = row.split(',').nth(label).unwrap_or_default();
+        let class: u32 = cell.parse().map_err(|_| {
+            let message = format_args!(
+                "row {} has the label '{cell:.40}': labels are whole numbers from 0",
+                place + 1
+            );
+            let next = "number the classes 0, 1, 2 …; if the first line names the columns, add \
+                        --header; if the labels are numbers to be told, add --regression";
+            usage("csv_label", message, next)
+        })?;
+        largest = largest.max(class);
+    }
+    Ok(largest.saturating_add(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_of_another_width_is_named() {
+        let check = |text: &str| same_width(text.lines(), 3, false);
+        assert!(check("1,2,0\n3,4,1\n").is_ok());
+        let failure = check("1,2,0\n3,4\n").unwrap_err();
+        assert_eq!(failure.code, "csv_width");
+        assert_eq!(failure.message, "row 2 has 2 columns, the first has 3");
+        let header = same_width("1,2,0,4".lines(), 3, true).unwrap_err();
+        assert_eq!(header.message, "row 1 has 4 columns, the header has 3");
+    }
+}
