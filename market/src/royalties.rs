@@ -153,17 +153,14 @@ pub(crate) fn draw_holder(state: &mut State, record: ItemId, asset: ItemId) {
             &asset.0,
         ],
     );
-    let mut passed = 0;
-    let mut looked_at = 0;
-    let holder = state.holdings(asset).find(|(_, holding)| {
-        passed += u128::from(holding.shares);
-        looked_at += 1;
-        passed > ticket
-    });
-    let (holder, _) = holder.expect("all shares of an asset are held");
+    let shares = |(_, holding): (Address, Holding)| u128::from(holding.shares);
+    let weights = state.holdings(asset).map(shares);
+    let place = draw::falls_on(ticket, weights.map(Amount::from_base_units));
+    let place = place.expect("all shares of an asset are held");
+    let (holder, _) = state.holdings(asset).nth(place).expect("it was counted");
     state.tables.draws.remove(&key);
     // Reading on is cheap beside writing.
-    state.spend(4 + looked_at / 64);
+    state.spend(4 + place / 64);
     let (from, to) = (Purse::Income(asset), Purse::Account(holder));
     state
         .pay(from, to, amount, Rule::RandomDistribution)

@@ -446,3 +446,123 @@ fn too_few_reveals_void_a_bounty_without_fault() {
     );
     assert_eq!(world.gain("eve-1"), 0, "its word brought no verdict");
 }
+
+/// The holders of a model that won under this split, whose parents ask for so much.
+fn held(split: [u32; 3], required: &[&str], unnamed: &[&str]) -> Vec<(protocol::Address, u32)> {
+    let mut world = World::new();
+    world.evaluators(3);
+    let mut register = |percents: &[&str]| -> Vec<ItemId> {
+        let parents = percents.iter();
+        let parents = parents.map(|it| world.must("carol", model(it, sharing(it, 9), &[])));
+        parents.collect()
+    };
+    let (required, unnamed) = (register(required), register(unnamed));
+    let bounty = world.post(|p| {
+        p.model_terms = pairs(&sharing("1%", 9));
+        p.parents = named(&required, &[]);
+        p.split = RoyaltySplit {
+            miner: split[0],
+            sponsor: split[1],
+            backers: split[2],
+        };
+    });
+    world.must("backer-1", back(bounty, 7));
+    let mut unnamed = unnamed;
+    unnamed.sort_unstable();
+    let action = world.commit_action("miner-1", bounty, "a", &unnamed);
+    let id = world.must("miner-1", action);
+    world.sealed(id, "a");
+    world.bring_to_reveal(bounty);
+    world.bring_to_challenge(bounty, &[scored(600, "a")]);
+    world.skip(bounty);
+    assert_eq!(world.standing(id), Some(Standing::Won));
+    let holdings = world.state.holdings(id);
+    holdings.map(|(who, held)| (who, held.shares)).collect()
+}
+
+#[test]
+fn who_has_no_part_in_the_split_holds_no_shares() {
+    let holders = |shares: [u32; 3]| {
+        let who = ["miner-1", "sponsor", "backer-1"].map(address);
+        let mut held: Vec<_> = who.into_iter().zip(shares).collect();
+        held.retain(|&(_, shares)| shares > 0);
+        held.sort_unstable();
+        held
+    };
+    for (split, required, unnamed, shares) in [
+        ([1_000_000, 0, 0], &[][..], &[][..], [1_000_000, 0, 0]),
+        ([0, 1_000_000, 0], &[], &[], [0, 1_000_000, 0]),
+        ([0, 0, 1_000_000], &[], &[], [0, 0, 1_000_000]),
+        ([400_000, 0, 600_000], &[], &[], [400_000, 0, 600_000]),
+        // Named parents that take all of the income leave the split as it is.
+        (
+            [600_000, 300_000, 100_000],
+            &["60%", "40%"],
+            &[],
+            [600_000, 300_000, 100_000],
+        ),
+        // Unnamed ones that do can only be paid where all shares are the miner's.
+        ([1_000_000, 0, 0], &[], &["60%", "40%"], [1_000_000, 0, 0]),
+        // A half of what the named one leaves: the others' shares double.
+        (
+            [600_000, 300_000, 100_000],
+            &["20%"],
+            &["40%"],
+            [200_000, 600_000, 200_000],
+        ),
+        ([600_000, 400_000, 0], &[], &["60%"], [0, 1_000_000, 0]),
+        // 0 stays 0.
+        ([600_000, 0, 400_000], &[], &["50%"], [200_000, 0, 800_000]),
+    ] {
+        assert_eq!(held(split, required, unnamed), holders(shares), "{split:?}");
+    }
+}
+
+/// A bounty whose miners had nothing at risk: nobody was harmed.
+#[test]
+fn a_forfeit_that_harmed_nobody_is_burned() {
+    use protocol::receipt::Purse;
+    let free = Parameters {
+        evaluation_fee_min: units(0),
+        evaluation_price: units(0),
+        ..parameters()
+    };
+    let mut world = World::with(free, &[]);
+    world.evaluators(1);
+    let bounty = world.post(|p| {
+        p.reward = units(10);
+        p.evaluation_fee = units(0);
+    });
+    world.commit("miner-1", bounty, "m");
+    world.skip(bounty);
+    let before = world.state.balance(Purse::Burned).base_units();
+    world.skip(bounty);
+    assert_eq!(world.phase(bounty), Phase::Void(VoidReason::KeyWithheld));
+    let burned = world.state.balance(Purse::Burned).base_units() - before;
+    assert_eq!(burned, 2, "the whole bond");
+    assert_eq!(["sponsor", "miner-1"].map(|who| world.gain(who)), [-2, 0]);
+}
+
+#[test]
+fn rewards_may_be_larger_than_thirty_two_bits() {
+    for pay in [Pay::WinnerTakesAll, Pay::Steps] {
+        let no_seats = Parameters {
+            seat_stake_ppm: 0,
+            ..parameters()
+        };
+        let mut world = World::with(no_seats, &[]);
+        world.evaluators(1);
+        for who in ["alice", "bob", "carol", "buyer", "miner-3", "miner-4"] {
+            world.must(who, transfer("sponsor", 900_000_000));
+        }
+        let bounty = world.post(|p| {
+            p.reward = units(5_000_000_000);
+            p.pay = pay;
+        });
+        world.commit("miner-1", bounty, "a");
+        world.bring_to_reveal(bounty);
+        world.bring_to_challenge(bounty, &[scored(600, "a")]);
+        world.skip(bounty);
+        assert_eq!(world.gain("miner-1"), 5_000_000_000 - 30);
+    }
+}

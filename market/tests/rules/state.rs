@@ -176,3 +176,85 @@ fn a_block_that_leaves_a_height_out_is_a_bug() {
     let mut world = World::new();
     world.state.begin_block(2, GENESIS_MS + 1, block_id(1));
 }
+
+#[test]
+fn a_trial_says_what_would_come_of_a_record_and_changes_nothing() {
+    let mut world = lived_in();
+    let before = entries(&world);
+    let now = world.now() + 1;
+    let (bounty, _) = world.state.bounties().next().expect("there are some");
+    for (who, action, rejected) in [
+        ("alice", transfer("bob", 7), None),
+        ("alice", transfer("bob", 0), Some("zero_amount")),
+        ("alice", cancel(bounty), Some("wrong_phase")),
+    ] {
+        let tx = World::sign(who, &world.envelope(who), &action);
+        let (receipt, why) = world.state.trial(&tx, now).expect("includable");
+        assert_eq!(why.map(|why| why.code()), rejected);
+        assert_eq!(receipt.rejected, rejected.map(code));
+        assert_eq!(entries(&world), before);
+    }
+    let mut envelope = world.envelope("alice");
+    envelope.nonce += 1;
+    let tx = World::sign("alice", &envelope, &transfer("bob", 7));
+    let refused = world
+        .state
+        .trial(&tx, now)
+        .expect_err("a gap in the nonces");
+    assert_eq!(refused.code(), "nonce");
+    assert_eq!(entries(&world), before);
+    // What was tried then happens.
+    world.row("alice", transfer("bob", 7), "ok; alice -7, bob +7");
+}
+
+/// What the shell lists.
+#[test]
+fn accounts_licences_and_places_can_be_listed() {
+    let world = lived_in();
+    let mut balances = world.state.accounts();
+    assert!(balances.any(|(who, account)| who == address("alice") && account.nonce == 2));
+    assert_eq!(world.state.licenses().count(), 2);
+    assert!(
+        world
+            .state
+            .licenses()
+            .all(|(_, it)| it.licensee == address("buyer"))
+    );
+    for (bounty, _) in world.state.bounties() {
+        for (place, submission) in world.state.submissions(bounty).enumerate() {
+            let found = world.state.submission_at(submission.id).expect("committed");
+            assert_eq!((found.0, found.1 as usize), (bounty, place));
+        }
+        // One of them is in the reveal of its scores, with three seats.
+        let seats = world.state.seats(bounty).count();
+        assert_eq!(seats, 3);
+    }
+    assert_eq!(world.state.locked(address("eve-1")), units(5_000));
+    assert_eq!(world.state.locked(address("alice")), units(0));
+    let posting = world.posting("sponsor");
+    let least = world.state.evaluation_fee_min(address("sponsor"), &posting);
+    assert_eq!(least, Some(units(30)));
+    let mut dear = posting;
+    dear.reward = units(FUNDS);
+    assert_eq!(
+        world.state.evaluation_fee_min(address("sponsor"), &dear),
+        None
+    );
+}
+
+#[test]
+fn where_bytes_cost_nothing_somebody_without_money_may_sign() {
+    let free = protocol::record::Parameters {
+        fee_per_byte: units(0),
+        ..parameters()
+    };
+    let mut world = World::with(free, &[]);
+    world.begin(world.now() + 1);
+    let tx = World::sign("nobody", &world.envelope("nobody"), &transfer("bob", 1));
+    let rejected = world.state.apply(&tx).expect("includable");
+    assert_eq!(rejected.expect("no money").code(), "insufficient_funds");
+    let outcome = world.state.end_block();
+    assert_eq!(outcome.receipts[0].moves, []);
+    assert_eq!(world.state.account(address("nobody")).nonce, 1);
+    assert!(world.state.audit().is_some());
+}
