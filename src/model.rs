@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use evaluator::fault::Failure as Verdict;
 use evaluator::{LoadedModel, load_model};
-use models::MlpConfig;
+use models::ModelConfig;
 use models::config::CONFIG_BYTES_MAX;
 use models::error::CONFIG_FILE;
 use protocol::Digest;
@@ -146,7 +146,7 @@ pub fn load_any(dir: &Path) -> Result<LoadedModel, Failure> {
         return Err(Failure::new("config_too_long", message, next));
     }
     let bytes = fs::read(&path).map_err(|error| Failure::io(&path, &error))?;
-    let config = MlpConfig::from_json(&bytes).map_err(|error| {
+    let config = ModelConfig::from_json(&bytes).map_err(|error| {
         Failure::new(
             error.code(),
             format_args!("{}: {error}", path.display()),

@@ -3,6 +3,7 @@
 //! ```text
 //! $LODE_HOME/data/<asset>/           data sets that were fetched, unpacked
 //! $LODE_HOME/training/<place>.json   what was begun where: Begun
+//! $LODE_HOME/training/<place>/       its checkpoint, while it is not finished
 //! ```
 //!
 //! A training is a function of recipe, rows and base. What was begun is noted
@@ -11,13 +12,14 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use datasets::MANIFEST_FILE;
 use indicatif::{ProgressBar, ProgressStyle};
 use miner::train::RECIPE_FILE;
-use miner::{Progress, Recipe};
+use miner::{Checkpoints, Next, Progress, Recipe};
 use models::error::WEIGHTS_FILE;
-use models::{Limits, MlpConfig};
+use models::{Architecture, Limits};
 use protocol::api::BountyView;
 use protocol::record::AssetKind;
 use serde::{Deserialize, Serialize};
@@ -29,6 +31,9 @@ use crate::sealing::{OpenError, fetch_folder};
 use crate::session::{Session, keep};
 
 const BEGUN_BYTES_MAX: usize = 64 * 1024;
+
+/// Time between two checkpoints: what a kill costs at most.
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(10);
 
 /// What `lode train` can be told.
 #[derive(clap::Args)]
@@ -47,6 +52,12 @@ pub struct Args {
     /// Where the model goes; nothing is overwritten.
     #[arg(long, value_name = "DIR", default_value = "model")]
     out: PathBuf,
+    /// Begin anew, even if a training of this output was stopped and could go on.
+    #[arg(long)]
+    fresh: bool,
+    /// Write a checkpoint after every so many steps, besides one every ten seconds.
+    #[arg(long, value_name = "STEPS")]
+    checkpoint_every: Option<std::num::NonZeroU64>,
 }
 
 /// What was begun in a folder.
@@ -90,7 +101,10 @@ pub fn run(args: &Args, session: &Session) -> Result<(), Failure> {
         return Ok(());
     }
     let was_ours = read_begun(&note);
+    let checkpoint = note.with_extension("");
     if was_ours.as_ref() == Some(&begun) && is_finished(&args.out, &begun) {
+        // A process that died right after it wrote the model leaves one.
+        let _ = miner::checkpoint::remove(&checkpoint);
         return say_finished(session, args, &bounty);
     }
     if was_ours.is_some() {
@@ -106,7 +120,13 @@ pub fn run(args: &Args, session: &Session) -> Result<(), Failure> {
     })?;
     keep(&note, &protocol::json::to_vec(&begun))?;
     let bar = bar()?;
-    let mut show = |progress: Progress| {
+    let (mut first, mut saved) = (None, Instant::now());
+    let mut next = |progress: Progress| {
+        let first = *first.get_or_insert(progress.step);
+        if first > 1 && progress.step == first {
+            bar.println(format!("going on after step {}", first - 1));
+            bar.reset_eta();
+        }
         bar.set_length(progress.steps);
         bar.set_position(progress.step);
         let Progress {
@@ -116,13 +136,37 @@ pub fn run(args: &Args, session: &Session) -> Result<(), Failure> {
             ..
         } = progress;
         if progress.step.is_multiple_of(32) {
-            bar.set_message(format!("epoch {epoch} of {epochs}, loss {loss:.4}"));
+            let held_out = progress
+                .held_out_loss
+                .map_or_else(String::new, |loss| format!(", best held out {loss:.4}"));
+            bar.set_message(format!(
+                "epoch {epoch} of {epochs}, loss {loss:.4}{held_out}"
+            ));
         }
+        let is_counted = args
+            .checkpoint_every
+            .is_some_and(|every| progress.step.is_multiple_of(every.get()));
+        if is_counted || saved.elapsed() >= CHECKPOINT_EVERY {
+            saved = Instant::now();
+            return Next::Save;
+        }
+        Next::Go
     };
-    let trained = miner::train(&recipe, &data, args.base.as_deref(), &args.out, &mut show);
+    let checkpoints = Checkpoints {
+        dir: &checkpoint,
+        is_fresh: args.fresh,
+        next: &mut next,
+    };
+    let base = args.base.as_deref();
+    let trained = miner::train_resumable(&recipe, &data, base, &args.out, checkpoints);
     bar.finish_and_clear();
     let trained = trained.map_err(|error| {
-        let next = "check recipe, data and base; nothing was left behind";
+        let next = match error.code() {
+            "checkpoint_other" | "checkpoint_damaged" => {
+                "go on with what it was begun with, or begin anew with --fresh"
+            }
+            _ => "check recipe, data and base; no model was left behind",
+        };
         Failure::new(error.code().to_owned(), &error, next)
     })?;
     if session.json() {
@@ -134,6 +178,8 @@ pub fn run(args: &Args, session: &Session) -> Result<(), Failure> {
             "epochs": trained.epochs,
             "steps": trained.steps,
             "loss": trained.loss,
+            "best_epoch": trained.best_epoch,
+            "held_out_loss": trained.held_out_loss,
             "was_finished": false,
         });
         return out::json("train", &value);
@@ -170,13 +216,17 @@ fn check_limits(recipe: &Recipe, bounty: &BountyView) -> Result<(), Failure> {
         parameters_max: benchmark.limits.parameters_max,
         multiply_adds_max: benchmark.limits.multiply_adds_max,
     };
-    let config = MlpConfig::new(inputs, &recipe.model.hidden, classes);
+    let config = recipe.model.config(inputs, classes);
     config
         .and_then(|config| config.check_limits(&limits))
         .map_err(|error| {
             let message = format!("the bounty would refuse what this recipe makes: {error}");
-            Failure::new(error.code(), message, "make the hidden layers smaller")
-                .exit(Exit::Rejected)
+            Failure::new(
+                error.code(),
+                message,
+                "make the layers smaller, or fit them to the inputs",
+            )
+            .exit(Exit::Rejected)
         })
 }
 

@@ -19,7 +19,7 @@ use std::path::Path;
 use models::config::CONFIG_BYTES_MAX;
 use models::error::{CONFIG_FILE, WEIGHTS_FILE};
 use models::reader::check_file_size;
-use models::{Limits, MlpConfig, ModelError, Weights};
+use models::{Architecture, Limits, ModelConfig, ModelError, Weights};
 use protocol::benchmark::Benchmark;
 use protocol::id::Digest;
 
@@ -35,7 +35,7 @@ pub const FILES_OPTIONAL: [&str; 3] = ["LICENSE", "README.md", "recipe.toml"];
 #[derive(Clone, Debug, PartialEq)]
 pub struct LoadedModel {
     /// Its shapes.
-    pub config: MlpConfig,
+    pub config: ModelConfig,
     /// Its weights, complete and finite.
     pub weights: Weights,
     /// The digest that names the weights.
@@ -66,7 +66,7 @@ pub fn load_model(dir: &Path, benchmark: &Benchmark) -> Result<LoadedModel, Fail
         }
         .into());
     }
-    let config = MlpConfig::from_json(&read(&dir.join(CONFIG_FILE), size_bytes)?)?;
+    let config = ModelConfig::from_json(&read(&dir.join(CONFIG_FILE), size_bytes)?)?;
     check_widths(&config, benchmark)?;
     config.check_limits(&Limits {
         parameters_max: benchmark.limits.parameters_max,
@@ -128,10 +128,13 @@ fn list(dir: &Path) -> Result<BTreeMap<String, u64>, Failure> {
     Ok(sizes)
 }
 
-fn check_widths(config: &MlpConfig, benchmark: &Benchmark) -> Result<(), Fault> {
+fn check_widths(config: &ModelConfig, benchmark: &Benchmark) -> Result<(), Fault> {
     let widths = [
         (
-            "input_size",
+            match config {
+                ModelConfig::Mlp(_) => "input_size",
+                ModelConfig::Cnn(_) => "input_channels",
+            },
             "inputs",
             config.input_size(),
             benchmark.inputs,

@@ -5,7 +5,7 @@
 //! leaf can be made alone.
 
 use burn::tensor::{Tensor, TensorData};
-use models::Mlp;
+use models::Model;
 use ndarray::{ArrayView2, Axis, s};
 use protocol::id::Digest;
 use protocol::report::Leaf;
@@ -14,12 +14,16 @@ use repro::{Repro, ReproDevice};
 use crate::fault::Fault;
 use crate::folder::LoadedModel;
 
+/// The most numbers that one layer gives for a whole batch (256 MiB of them): wide models run in smaller batches.
+const BATCH_NUMBERS_MAX: usize = 1 << 26;
+
 /// A model, ready to run on the inner backend.
 #[derive(Debug)]
 pub struct ModelRunner {
-    model: Mlp<Repro>,
+    model: Model<Repro>,
     inputs: usize,
     classes: usize,
+    batch_size_max: usize,
     weights_digest: Digest,
 }
 
@@ -34,6 +38,7 @@ impl ModelRunner {
             model,
             inputs: loaded.config.input_size(),
             classes: loaded.config.num_labels(),
+            batch_size_max: (BATCH_NUMBERS_MAX / loaded.config.widest()).max(1),
             weights_digest: loaded.weights_digest,
         }
     }
@@ -78,7 +83,7 @@ impl ModelRunner {
         output.into_vec().expect("logits are 32-bit floats")
     }
 
-    /// A leaf for every row, `batch_size` rows at a time; `first` is the index
+    /// A leaf for every row, `batch_size` rows at a time or fewer; `first` is the index
     /// of the first row in the test set.
     ///
     /// # Errors
@@ -94,7 +99,8 @@ impl ModelRunner {
     ) -> Result<Vec<Leaf>, Fault> {
         let mut leaves = Vec::with_capacity(rows.nrows());
         let mut index = first;
-        for batch in rows.axis_chunks_iter(Axis(0), batch_size.max(1)) {
+        let batch_size = batch_size.clamp(1, self.batch_size_max);
+        for batch in rows.axis_chunks_iter(Axis(0), batch_size) {
             for logits in self.logits(batch).chunks_exact(self.classes) {
                 check_finite(index, logits)?;
                 leaves.push(Leaf::new(index, logits));

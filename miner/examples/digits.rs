@@ -18,7 +18,7 @@ use datasets::{CsvSpec, Split, Table, read_csv};
 use evaluator::job::evaluate_model;
 use evaluator::{LoadedModel, Options, Report, TestSet};
 use miner::recipe::EXAMPLE;
-use miner::{Recipe, fit};
+use miner::{Recipe, Targets, fit};
 use protocol::Digest;
 use protocol::benchmark::{ARITHMETIC_VERSION, Benchmark, Metric, ModelLimits, Task};
 use protocol::report::Outcome;
@@ -108,8 +108,10 @@ fn run(
     let fitted = fit(
         &recipe,
         train.inputs.view(),
-        &train.labels,
-        10,
+        Targets::Classes {
+            labels: &train.labels,
+            classes: 10,
+        },
         None,
         &mut |_| (),
     )?;

@@ -8,15 +8,22 @@
 //! |---|---|
 //! | [`recipe`] | `recipe.toml`: the shapes, the optimiser, the seed |
 //! | [`mod@fit`] | the training loop: rows in, weights out |
+//! | [`optimizer`], [`scaling`] | its steps; standardising, and folding that into the weights |
+//! | [`checkpoint`] | the state of a training on disk, to go on from |
 //! | [`mod@train`] | the same from folder to folder |
 //! | [`output`] | a model folder, written whole or not at all |
 
+pub mod checkpoint;
 pub mod fit;
+pub mod optimizer;
 pub mod output;
 pub mod recipe;
+pub mod scaling;
 pub mod train;
 
 pub use evaluator::evaluate as score;
-pub use fit::{Fitted, Progress, fit};
+pub use fit::{Fitted, Progress, Targets, fit};
 pub use recipe::{Recipe, RecipeError};
-pub use train::{TrainError, Trained, train, train_rows};
+pub use train::{
+    Checkpoints, Next, TrainError, Trained, train, train_resumable, train_rows, train_targets,
+};

@@ -3,8 +3,11 @@
 //! Format: TOML of at most 64 KiB, two tables. Unknown keys are refused, every
 //! number has a range. What is left out has the value of [`EXAMPLE`], but for
 //! `[model] hidden`, `[train] epochs` and `[train] seed`, which must be said.
+//! A convolutional network says `image` and `conv` too: [`CNN_EXAMPLE`].
 
+use models::cnn::{CONV_LAYERS_MAX, CnnConfig};
 use models::config::{HIDDEN_LAYERS_MAX, WIDTH_MAX};
+use models::{ConvLayer, MlpConfig, ModelConfig, ModelError};
 use serde::Deserialize;
 
 /// The most bytes of a `recipe.toml`.
@@ -14,6 +17,7 @@ pub const RECIPE_BYTES_MAX: usize = 64 << 10;
 pub const EXAMPLE: &str = r#"# What to train. The same recipe on the same rows gives the same bits.
 
 [model]
+kind = "mlp"          # "mlp", or "cnn" with `image` and `conv`
 hidden = [128]        # widths of the hidden layers; [] is a linear model
 dropout = 0.1         # part of the hidden units left out at each step, 0 to below 1
 
@@ -21,14 +25,45 @@ dropout = 0.1         # part of the hidden units left out at each step, 0 to bel
 epochs = 100          # times that every row is seen
 batch_size = 32       # rows a step; the last batch of an epoch may be smaller
 learning_rate = 0.005
-schedule = "linear"   # "linear" falls to zero over the training, "constant" stays
-weight_decay = 0.01   # decoupled (AdamW), multiplied by the learning rate
-beta_1 = 0.9          # decay of the mean of the gradients
-beta_2 = 0.999        # decay of the mean of their squares
-epsilon = 1e-8
+schedule = "linear"   # "linear" and "cosine" fall to zero over the training, "constant" stays, "step" falls at times
+step_epochs = 10      # "step": epochs after which the rate is multiplied by step_factor, again and again
+step_factor = 0.1
+warm_up = 0           # steps over which the rate rises to what the schedule says
+optimizer = "adamw"   # "adamw" or "sgd"
+weight_decay = 0.01   # adamw: decoupled, multiplied by the learning rate; sgd: added to the gradient
+beta_1 = 0.9          # adamw: decay of the mean of the gradients
+beta_2 = 0.999        # adamw: decay of the mean of their squares
+epsilon = 1e-8        # adamw
+momentum = 0.9        # sgd: part of the last step in the next, 0 for none
+nesterov = false      # sgd: look ahead along the momentum
+clip_norm = 0.0       # gradients are scaled down to this norm over all weights, 0 for not at all
 label_smoothing = 0.1 # part of the target spread over all classes, 0 to below 1
 input_noise = 0.1     # standard deviation of normal noise on the inputs, 0 for none
+standardize = false   # inputs to mean 0 and deviation 1; folded into the first layer when the model is written
+held_out = 0.0        # part of the rows that are not trained on but choose the best epoch, 0 for none
+patience = 0          # epochs without a better one until training ends early, 0 for never; needs held_out
 seed = 1              # of initial weights, order, dropout and noise
+"#;
+
+/// A recipe for a convolutional network on images of 28 × 28 grey values.
+pub const CNN_EXAMPLE: &str = r#"[model]
+kind = "cnn"
+image = [1, 28, 28]   # channels, height, width: a row of inputs in this order
+conv = [              # convolution with stride 1, ReLU, then the greatest of squares of `pool`
+    { channels = 32, kernel = 3, padding = 1, pool = 2 },
+    { channels = 64, kernel = 3, padding = 1, pool = 2 },
+]
+hidden = [128]        # linear layers behind them
+dropout = 0.0         # of the hidden linear layers
+
+[train]
+epochs = 1
+batch_size = 128
+learning_rate = 0.002
+weight_decay = 0.0
+label_smoothing = 0.0
+input_noise = 0.0
+seed = 1
 "#;
 
 /// A recipe; every value was checked.
@@ -45,6 +80,15 @@ pub struct Recipe {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelRecipe {
+    /// The architecture.
+    #[serde(default)]
+    pub kind: Kind,
+    /// Channels, height and width of a row of inputs; of a CNN alone.
+    #[serde(default)]
+    pub image: Option<[u64; 3]>,
+    /// The convolutions of a CNN.
+    #[serde(default)]
+    pub conv: Vec<ConvLayer>,
     /// Widths of the hidden layers, from the input on.
     pub hidden: Vec<u64>,
     /// The part of hidden units left out at each step.
@@ -67,7 +111,19 @@ pub struct TrainRecipe {
     /// How the learning rate goes on.
     #[serde(default)]
     pub schedule: Schedule,
-    /// Decoupled weight decay.
+    /// Epochs between the drops of [`Schedule::Step`].
+    #[serde(default = "defaults::step_epochs")]
+    pub step_epochs: u64,
+    /// What the rate is multiplied by there.
+    #[serde(default = "defaults::step_factor")]
+    pub step_factor: f64,
+    /// Steps over which the rate rises linearly to the schedule's.
+    #[serde(default)]
+    pub warm_up: u64,
+    /// Who takes the steps.
+    #[serde(default)]
+    pub optimizer: OptimizerKind,
+    /// Weight decay: decoupled for AdamW, added to the gradient for SGD.
     #[serde(default = "defaults::weight_decay")]
     pub weight_decay: f64,
     /// Decay of the mean of the gradients.
@@ -79,12 +135,30 @@ pub struct TrainRecipe {
     /// Added to the root of that mean.
     #[serde(default = "defaults::epsilon")]
     pub epsilon: f64,
+    /// SGD's momentum.
+    #[serde(default = "defaults::momentum")]
+    pub momentum: f64,
+    /// Whether SGD looks ahead along its momentum.
+    #[serde(default)]
+    pub nesterov: bool,
+    /// The greatest norm of all gradients together; 0 for any.
+    #[serde(default)]
+    pub clip_norm: f64,
     /// The part of the target spread over all classes.
     #[serde(default = "defaults::label_smoothing")]
     pub label_smoothing: f64,
     /// Standard deviation of the noise on the inputs.
     #[serde(default = "defaults::input_noise")]
     pub input_noise: f64,
+    /// Whether inputs are standardised by the training rows.
+    #[serde(default)]
+    pub standardize: bool,
+    /// The part of the rows that are held out to choose the best epoch.
+    #[serde(default)]
+    pub held_out: f64,
+    /// Epochs without a better one until training ends; 0 for never.
+    #[serde(default)]
+    pub patience: u64,
     /// Seed of all that is random.
     pub seed: u64,
 }
@@ -98,6 +172,53 @@ pub enum Schedule {
     Linear,
     /// Stays.
     Constant,
+    /// Falls along half a cosine, from the learning rate to zero.
+    Cosine,
+    /// Falls by a factor after every so many epochs.
+    Step,
+}
+
+/// The architecture.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// A multi-layer perceptron.
+    #[default]
+    Mlp,
+    /// A convolutional network.
+    Cnn,
+}
+
+/// Who takes the steps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OptimizerKind {
+    /// [`repro::optim::AdamW`].
+    #[default]
+    AdamW,
+    /// [`repro::optim::Sgd`].
+    Sgd,
+}
+
+impl ModelRecipe {
+    /// The shapes for rows of `inputs` numbers and so many outputs.
+    ///
+    /// # Errors
+    /// [`ModelError`] if there is no such model: an image of another size than a row, pooling to nothing.
+    pub fn config(&self, inputs: u64, outputs: u64) -> Result<ModelConfig, ModelError> {
+        let Some(image) = self.image else {
+            return MlpConfig::new(inputs, &self.hidden, outputs).map(ModelConfig::Mlp);
+        };
+        let config = CnnConfig::new(image, &self.conv, &self.hidden, outputs)?;
+        if config.input_size() as u64 != inputs {
+            return Err(ModelError::ConfigValue {
+                field: "input_channels".to_owned(),
+                value: format!("part of {image:?}"),
+                allowed: format!("part of an image of {inputs} numbers, as a row has"),
+            });
+        }
+        Ok(ModelConfig::Cnn(config))
+    }
 }
 
 mod defaults {
@@ -109,6 +230,15 @@ mod defaults {
     }
     pub const fn learning_rate() -> f64 {
         0.005
+    }
+    pub const fn step_epochs() -> u64 {
+        10
+    }
+    pub const fn step_factor() -> f64 {
+        0.1
+    }
+    pub const fn momentum() -> f64 {
+        0.9
     }
     pub const fn weight_decay() -> f64 {
         0.01
@@ -201,29 +331,66 @@ impl Recipe {
         Ok(recipe)
     }
 
-    /// The canonical `recipe.toml`: every key, in the order of [`EXAMPLE`], no
+    /// The canonical `recipe.toml`: every key of its architecture, in the order of the examples, no
     /// comments, numbers as short as they can be read back exactly.
     pub fn to_toml(&self) -> String {
         let Self { model, train } = self;
         let schedule = match train.schedule {
             Schedule::Linear => "linear",
             Schedule::Constant => "constant",
+            Schedule::Cosine => "cosine",
+            Schedule::Step => "step",
         };
-        format!(
-            "[model]\nhidden = {:?}\ndropout = {:?}\n\n[train]\nepochs = {}\nbatch_size = {}\n\
-             learning_rate = {:?}\nschedule = \"{schedule}\"\nweight_decay = {:?}\nbeta_1 = {:?}\n\
-             beta_2 = {:?}\nepsilon = {:?}\nlabel_smoothing = {:?}\ninput_noise = {:?}\nseed = {}\n",
+        let optimizer = match train.optimizer {
+            OptimizerKind::AdamW => "adamw",
+            OptimizerKind::Sgd => "sgd",
+        };
+        let mut text = match model.kind {
+            Kind::Mlp => "[model]\nkind = \"mlp\"\n".to_owned(),
+            Kind::Cnn => "[model]\nkind = \"cnn\"\n".to_owned(),
+        };
+        if let Some(image) = model.image {
+            let layer = |layer: &ConvLayer| {
+                let ConvLayer {
+                    channels,
+                    kernel,
+                    padding,
+                    pool,
+                } = layer;
+                format!(
+                    "    {{ channels = {channels}, kernel = {kernel}, padding = {padding}, pool = {pool} }},\n"
+                )
+            };
+            let layers: String = model.conv.iter().map(layer).collect();
+            text += &format!("image = {image:?}\nconv = [\n{layers}]\n");
+        }
+        text + &format!(
+            "hidden = {:?}\ndropout = {:?}\n\n[train]\nepochs = {}\nbatch_size = {}\n\
+             learning_rate = {:?}\nschedule = \"{schedule}\"\nstep_epochs = {}\nstep_factor = {:?}\n\
+             warm_up = {}\noptimizer = \"{optimizer}\"\nweight_decay = {:?}\nbeta_1 = {:?}\n\
+             beta_2 = {:?}\nepsilon = {:?}\nmomentum = {:?}\nnesterov = {}\nclip_norm = {:?}\n\
+             label_smoothing = {:?}\ninput_noise = {:?}\nstandardize = {}\nheld_out = {:?}\n\
+             patience = {}\nseed = {}\n",
             model.hidden,
             model.dropout,
             train.epochs,
             train.batch_size,
             train.learning_rate,
+            train.step_epochs,
+            train.step_factor,
+            train.warm_up,
             train.weight_decay,
             train.beta_1,
             train.beta_2,
             train.epsilon,
+            train.momentum,
+            train.nesterov,
+            train.clip_norm,
             train.label_smoothing,
             train.input_noise,
+            train.standardize,
+            train.held_out,
+            train.patience,
             train.seed,
         )
     }
@@ -256,7 +423,69 @@ impl Recipe {
         number("train.beta_2", train.beta_2, 0.0, below_one)?;
         number("train.epsilon", train.epsilon, 1e-30, 1.0)?;
         number("train.label_smoothing", train.label_smoothing, 0.0, 0.95)?;
-        number("train.input_noise", train.input_noise, 0.0, 1e6)
+        number("train.input_noise", train.input_noise, 0.0, 1e6)?;
+        whole("train.step_epochs", train.step_epochs, 1, 100_000)?;
+        number("train.step_factor", train.step_factor, 0.0, 1.0)?;
+        whole("train.warm_up", train.warm_up, 0, 1 << 40)?;
+        number("train.momentum", train.momentum, 0.0, below_one)?;
+        number("train.clip_norm", train.clip_norm, 0.0, 1e6)?;
+        number("train.held_out", train.held_out, 0.0, 0.9)?;
+        whole("train.patience", train.patience, 0, 100_000)?;
+        self.check_combinations()
+    }
+
+    /// Keys that have a meaning only beside others.
+    fn check_combinations(&self) -> Result<(), RecipeError> {
+        let Self { model, train } = self;
+        let refuse = |key, value: String, allowed: &str| {
+            Err(RecipeError::Range {
+                key,
+                value,
+                allowed: allowed.to_owned(),
+            })
+        };
+        let count = model.conv.len();
+        match (model.kind, model.image) {
+            (Kind::Mlp, Some(image)) => {
+                return refuse(
+                    "model.image",
+                    format!("{image:?}"),
+                    "left out unless kind is \"cnn\"",
+                );
+            }
+            (Kind::Mlp, None) if count > 0 => {
+                return refuse(
+                    "model.conv",
+                    format!("a list of {count}"),
+                    "left out unless kind is \"cnn\"",
+                );
+            }
+            (Kind::Cnn, None) => {
+                return refuse("model.image", "left out".to_owned(), "said for a \"cnn\"");
+            }
+            (Kind::Cnn, Some(_)) => whole("model.conv", count as u64, 1, CONV_LAYERS_MAX as u64)?,
+            (Kind::Mlp, None) => {}
+        }
+        if train.patience > 0 && train.held_out == 0.0 {
+            let value = train.patience.to_string();
+            return refuse("train.patience", value, "0 unless held_out is above 0");
+        }
+        // Zeros around an image would not be its mean, so folding would change what the model says.
+        if train.standardize && model.kind == Kind::Cnn {
+            return refuse(
+                "train.standardize",
+                "true".to_owned(),
+                "false for a \"cnn\"",
+            );
+        }
+        if train.nesterov && train.momentum == 0.0 {
+            return refuse(
+                "train.nesterov",
+                "true".to_owned(),
+                "false without momentum",
+            );
+        }
+        Ok(())
     }
 }
 
@@ -309,7 +538,9 @@ mod tests {
         check("[train]", "[trainer]\n[train]", "recipe_form");
         check("seed = 1", "seed = 1\nseed = 2", "recipe_form");
         check("seed = 1", "", "recipe_form");
-        check("\"linear\"", "\"cosine\"", "recipe_form");
+        check("\"linear\"", "\"wavy\"", "recipe_form");
+        check("\"adamw\"", "\"adam\"", "recipe_form");
+        check("\"mlp\"", "\"bert\"", "recipe_form");
         check("epochs = 100", "epochs = 1.5", "recipe_form");
         check("epochs = 100", "epochs = \"100\"", "recipe_form");
         check("[128]", &"[".repeat(50_000), "recipe_form");
@@ -333,6 +564,56 @@ mod tests {
         check("[128]", "[0]", "recipe_range");
         check("[128]", "[1048577]", "recipe_range");
         check("[128]", &format!("[{}1]", "1,".repeat(64)), "recipe_range");
+    }
+
+    #[test]
+    fn keys_without_the_ones_they_need_are_refused() {
+        check("\"mlp\"", "\"cnn\"", "recipe_range");
+        check(
+            "hidden = [128]",
+            "hidden = [128]\nimage = [1, 8, 8]",
+            "recipe_range",
+        );
+        check("patience = 0", "patience = 3", "recipe_range");
+        check(
+            "momentum = 0.9        # sgd: part of the last step in the next, 0 for none\nnesterov = false",
+            "momentum = 0.0\nnesterov = true",
+            "recipe_range",
+        );
+        let cnn = |from, to| {
+            assert!(CNN_EXAMPLE.contains(from), "{from}");
+            let recipe = Recipe::parse(&CNN_EXAMPLE.replacen(from, to, 1));
+            recipe.map_err(|error| error.code())
+        };
+        assert!(cnn("seed = 1", "seed = 2").is_ok());
+        assert_eq!(
+            cnn("seed = 1", "seed = 1\nstandardize = true"),
+            Err("recipe_range")
+        );
+        assert_eq!(cnn("image = [1, 28, 28]", ""), Err("recipe_range"));
+        assert_eq!(
+            cnn("image = [1, 28, 28]", "image = [28, 28]"),
+            Err("recipe_form")
+        );
+        assert_eq!(cnn("pool = 2", "pool = 2, stride = 1"), Err("recipe_form"));
+    }
+
+    #[test]
+    fn a_canonical_recipe_reads_back() {
+        for text in [EXAMPLE, CNN_EXAMPLE] {
+            let recipe = Recipe::parse(text).unwrap();
+            assert_eq!(Recipe::parse(&recipe.to_toml()), Ok(recipe));
+        }
+    }
+
+    #[test]
+    fn an_image_has_as_many_numbers_as_a_row() {
+        let recipe = Recipe::parse(CNN_EXAMPLE).unwrap();
+        assert_eq!(recipe.model.config(784, 10).unwrap().parameters(), 421_642);
+        assert_eq!(
+            recipe.model.config(783, 10).unwrap_err().place(),
+            "config.json/input_channels"
+        );
     }
 
     #[test]

@@ -5,12 +5,14 @@ use std::path::Path;
 use datasets::{DatasetError, Table};
 use evaluator::fault::Failure;
 use evaluator::{LoadedModel, load_model};
+use models::ModelConfig;
 use models::error::{CONFIG_FILE, WEIGHTS_FILE};
-use models::{MlpConfig, Weights};
+use ndarray::ArrayView2;
 use protocol::benchmark::{ARITHMETIC_VERSION, Benchmark, Metric, ModelLimits, Task};
 use protocol::id::Digest;
 
-use crate::fit::{FitError, Fitted, Progress, fit};
+use crate::checkpoint::{self, CheckpointError, Origin};
+use crate::fit::{FitError, Fitted, Progress, Targets, Trainer};
 use crate::output::{OutputError, check_free, write_folder};
 use crate::recipe::Recipe;
 
@@ -21,7 +23,7 @@ pub const RECIPE_FILE: &str = "recipe.toml";
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trained {
     /// The shapes.
-    pub config: MlpConfig,
+    pub config: ModelConfig,
     /// The digest that names the weights.
     pub weights_digest: Digest,
     /// The digest of the weights it started from, if it had a base.
@@ -34,6 +36,31 @@ pub struct Trained {
     pub steps: u64,
     /// Mean loss over the last epoch, with dropout, noise and smoothing.
     pub loss: f64,
+    /// The best epoch, if rows were held out to choose it.
+    pub best_epoch: Option<u64>,
+    /// The loss of these rows after it.
+    pub held_out_loss: Option<f64>,
+}
+
+/// What a training does after a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Goes on.
+    Go,
+    /// Writes a checkpoint and goes on.
+    Save,
+    /// Writes a checkpoint and ends.
+    Stop,
+}
+
+/// Where a training keeps its state, and who says when.
+pub struct Checkpoints<'a> {
+    /// The folder of the checkpoint; it is removed when the training is finished.
+    pub dir: &'a Path,
+    /// Whether a checkpoint that is there is removed instead of gone on from.
+    pub is_fresh: bool,
+    /// Called after every step.
+    pub next: &'a mut dyn FnMut(Progress) -> Next,
 }
 
 /// Why nothing was trained; nothing is left behind.
@@ -45,13 +72,13 @@ pub enum TrainError {
     /// The base is not a valid model for these data, or could not be read.
     #[error("the base model: {0}")]
     Base(Failure),
-    /// The base has other hidden layers than the recipe.
-    #[error("the base has the hidden layers {found:?}, the recipe says {expected:?}")]
+    /// The base has other layers than the recipe.
+    #[error("the base is {found}, the recipe says {expected}")]
     BaseShape {
-        /// Hidden layers of the base.
-        found: Vec<usize>,
-        /// Hidden layers of the recipe.
-        expected: Vec<u64>,
+        /// Layers of the base.
+        found: String,
+        /// Layers of the recipe.
+        expected: String,
     },
     /// Recipe and data do not fit, or the training went wrong.
     #[error(transparent)]
@@ -59,6 +86,15 @@ pub enum TrainError {
     /// The model folder could not be written.
     #[error(transparent)]
     Output(#[from] OutputError),
+    /// The checkpoint could not be gone on from, or not written.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// The training was asked to end; its checkpoint is written.
+    #[error("the training was stopped after step {step}; it goes on from there")]
+    Stopped {
+        /// Steps taken.
+        step: u64,
+    },
 }
 
 impl TrainError {
@@ -72,6 +108,8 @@ impl TrainError {
             Self::Fit(error) => error.code(),
             Self::Output(OutputError::Exists(_)) => "output_exists",
             Self::Output(_) => "output_unwritable",
+            Self::Checkpoint(error) => error.code(),
+            Self::Stopped { .. } => "train_stopped",
         }
     }
 }
@@ -94,14 +132,29 @@ pub fn train(
 ) -> Result<Trained, TrainError> {
     check_free(out_dir)?;
     let (manifest, table) = datasets::load(data_dir)?;
-    train_rows(
-        recipe,
-        &table,
-        manifest.csv().classes,
-        base,
-        out_dir,
-        progress,
-    )
+    let classes = manifest.csv().classes;
+    train_rows(recipe, &table, classes, base, out_dir, progress)
+}
+
+/// As [`train`], with checkpoints: a training that was stopped or killed goes on from the last one, to the same bits.
+///
+/// # Errors
+/// [`TrainError`]; of a training that was stopped the checkpoint is there.
+pub fn train_resumable(
+    recipe: &Recipe,
+    data_dir: &Path,
+    base: Option<&Path>,
+    out_dir: &Path,
+    checkpoints: Checkpoints<'_>,
+) -> Result<Trained, TrainError> {
+    check_free(out_dir)?;
+    let (manifest, table) = datasets::load(data_dir)?;
+    let targets = Targets::Classes {
+        labels: &table.labels,
+        classes: manifest.csv().classes,
+    };
+    let inputs = table.inputs.view();
+    train_targets(recipe, inputs, targets, base, out_dir, Some(checkpoints))
 }
 
 /// As [`train`], on rows that are in memory.
@@ -116,21 +169,91 @@ pub fn train_rows(
     out_dir: &Path,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Trained, TrainError> {
+    let targets = Targets::Classes {
+        labels: &table.labels,
+        classes,
+    };
     check_free(out_dir)?;
     let inputs = table.inputs.view();
-    let base = base
-        .map(|dir| load_base(recipe, dir, inputs.ncols(), classes))
-        .transpose()?;
-    let weights: Option<&Weights> = base.as_ref().map(|base| &base.weights);
-    let fitted = fit(recipe, inputs, &table.labels, classes, weights, progress)?;
+    let base = load_base(recipe, base, inputs.ncols(), classes)?;
+    let weights = base.as_ref().map(|base| &base.weights);
+    let fitted = crate::fit::fit(recipe, inputs, targets, weights, progress)?;
+    write_trained(recipe, fitted, base, targets.len(), out_dir)
+}
+
+/// As [`train`], to any targets, with checkpoints if they are wanted.
+///
+/// # Errors
+/// As [`train_resumable`].
+pub fn train_targets(
+    recipe: &Recipe,
+    inputs: ArrayView2<'_, f32>,
+    targets: Targets<'_>,
+    base: Option<&Path>,
+    out_dir: &Path,
+    checkpoints: Option<Checkpoints<'_>>,
+) -> Result<Trained, TrainError> {
+    check_free(out_dir)?;
+    let base = load_base(recipe, base, inputs.ncols(), targets.outputs())?;
+    let weights = base.as_ref().map(|base| &base.weights);
+    let mut trainer = Trainer::new(recipe, inputs, targets, weights)?;
+    let Some(checkpoints) = checkpoints else {
+        while !trainer.is_finished() {
+            trainer.step()?;
+        }
+        return write_trained(recipe, trainer.finish()?, base, targets.len(), out_dir);
+    };
+    let dir = checkpoints.dir;
+    let origin = Origin::of(recipe, inputs, targets, weights);
+    let fitted = run_resumable(trainer, &origin, checkpoints)?;
+    let trained = write_trained(recipe, fitted, base, targets.len(), out_dir)?;
+    checkpoint::remove(dir)?;
+    Ok(trained)
+}
+
+fn run_resumable(
+    mut trainer: Trainer<'_>,
+    origin: &Origin,
+    checkpoints: Checkpoints<'_>,
+) -> Result<Fitted, TrainError> {
+    let dir = checkpoints.dir;
+    if checkpoints.is_fresh {
+        checkpoint::remove(dir)?;
+    }
+    if let Some(state) = checkpoint::read(dir, origin, &trainer)? {
+        trainer.restore(state)?;
+    }
+    while !trainer.is_finished() {
+        let progress = trainer.step()?;
+        let next = (checkpoints.next)(progress);
+        if next != Next::Go {
+            checkpoint::write(dir, origin, &trainer.state()?)?;
+        }
+        if next == Next::Stop {
+            let step = progress.step;
+            return Err(TrainError::Stopped { step });
+        }
+    }
+    Ok(trainer.finish()?)
+}
+
+fn write_trained(
+    recipe: &Recipe,
+    fitted: Fitted,
+    base: Option<LoadedModel>,
+    rows: usize,
+    out_dir: &Path,
+) -> Result<Trained, TrainError> {
     write_model(recipe, &fitted, out_dir)?;
     Ok(Trained {
         weights_digest: Digest(fitted.weights.digest()),
         base_digest: base.map(|base| base.weights_digest),
-        rows: table.labels.len() as u64,
+        rows: rows as u64,
         epochs: recipe.train.epochs,
         steps: fitted.steps,
         loss: fitted.loss,
+        best_epoch: fitted.best_epoch,
+        held_out_loss: fitted.held_out_loss,
         config: fitted.config,
     })
 }
@@ -150,13 +273,14 @@ pub fn write_model(recipe: &Recipe, fitted: &Fitted, dir: &Path) -> Result<(), O
     )
 }
 
-/// A base of the recipe's shapes, read as strictly as a submission.
+/// A base of the recipe's shapes, if there is one, read as strictly as a submission.
 fn load_base(
     recipe: &Recipe,
-    dir: &Path,
+    dir: Option<&Path>,
     inputs: usize,
     classes: u32,
-) -> Result<LoadedModel, TrainError> {
+) -> Result<Option<LoadedModel>, TrainError> {
+    let Some(dir) = dir else { return Ok(None) };
     // No bounty limits what one trains from; only this crate's own limit on memory holds.
     let limits = ModelLimits {
         parameters_max: crate::fit::PARAMETERS_MAX,
@@ -172,14 +296,32 @@ fn load_base(
         limits,
     };
     let base = load_model(dir, &benchmark).map_err(TrainError::Base)?;
-    let found = base.config.hidden_sizes();
-    if !found
-        .iter()
-        .map(|&width| width as u64)
-        .eq(recipe.model.hidden.iter().copied())
-    {
-        let (found, expected) = (found.to_vec(), recipe.model.hidden.clone());
+    let expected = recipe
+        .model
+        .config(inputs as u64, u64::from(classes))
+        .map_err(FitError::Model)?;
+    if base.config != expected {
+        let (found, expected) = (layers(&base.config), layers(&expected));
         return Err(TrainError::BaseShape { found, expected });
     }
-    Ok(base)
+    Ok(Some(base))
+}
+
+/// The layers of a model in words.
+fn layers(config: &ModelConfig) -> String {
+    let hidden = config.hidden_sizes();
+    match config {
+        ModelConfig::Mlp(_) => format!("an MLP with the hidden layers {hidden:?}"),
+        ModelConfig::Cnn(config) => {
+            let image = config.input();
+            let conv = config.conv_layers().iter();
+            let conv: Vec<_> = conv
+                .map(|l| [l.channels, l.kernel, l.padding, l.pool])
+                .collect();
+            format!(
+                "a CNN on {image:?} with the convolutions (channels, kernel, padding, pool) {conv:?} and the \
+                 hidden layers {hidden:?}"
+            )
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! `config.json` of an MLP: its shapes, and what is counted from them.
+//! `config.json` of an MLP: its shapes, and what is counted from them; and what every architecture is counted by.
 //!
 //! Format: one JSON object of at most 64 KiB with the fields `model_type`
 //! (`"mlp"`), `input_size`, `hidden_sizes` (a list, empty for a linear model),
@@ -21,7 +21,8 @@ pub const HIDDEN_LAYERS_MAX: usize = 64;
 /// The most inputs, hidden units of a layer, or labels.
 pub const WIDTH_MAX: u64 = 1 << 20;
 
-const MODEL_TYPE: &str = "mlp";
+/// The value of `model_type`.
+pub const MODEL_TYPE: &str = "mlp";
 const HIDDEN_ACT: &str = "relu";
 const TENSOR_NAMES: &str = "layers.{i}.weight [out,in], layers.{i}.bias";
 
@@ -65,146 +66,22 @@ impl TensorSpec {
     }
 }
 
-/// The fields as they stand in the file.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Fields {
-    model_type: String,
-    input_size: u64,
-    hidden_sizes: Vec<u64>,
-    num_labels: u64,
-    hidden_act: String,
-    tensor_names: Option<String>,
-}
-
-impl MlpConfig {
-    /// An MLP with these widths.
-    ///
-    /// # Errors
-    /// [`ModelError::ConfigValue`] for a width outside 1 to [`WIDTH_MAX`], fewer
-    /// than two labels, or more than [`HIDDEN_LAYERS_MAX`] hidden layers.
-    pub fn new(input_size: u64, hidden_sizes: &[u64], num_labels: u64) -> Result<Self, ModelError> {
-        if hidden_sizes.len() > HIDDEN_LAYERS_MAX {
-            return Err(ModelError::ConfigValue {
-                field: "hidden_sizes".to_owned(),
-                value: format!("a list of {}", hidden_sizes.len()),
-                allowed: format!("at most {HIDDEN_LAYERS_MAX} long"),
-            });
-        }
-        let hidden_sizes = hidden_sizes
-            .iter()
-            .enumerate()
-            .map(|(index, &size)| width(&format!("hidden_sizes/{index}"), size, 1))
-            .collect::<Result<_, _>>()?;
-        Ok(Self {
-            input_size: width("input_size", input_size, 1)?,
-            hidden_sizes,
-            num_labels: width("num_labels", num_labels, 2)?,
-        })
-    }
-
-    /// Reads a `config.json`.
-    ///
-    /// # Errors
-    /// [`ModelError`] for more than [`CONFIG_BYTES_MAX`] bytes, for anything but
-    /// the object that the module's head describes, and as [`MlpConfig::new`].
-    pub fn from_json(bytes: &[u8]) -> Result<Self, ModelError> {
-        let size_bytes = bytes.len() as u64;
-        if size_bytes > CONFIG_BYTES_MAX {
-            return Err(ModelError::ConfigTooLong {
-                size_bytes,
-                limit_bytes: CONFIG_BYTES_MAX,
-            });
-        }
-        // serde also reads a struct from a list; an object is what is meant.
-        if bytes.trim_ascii_start().first() != Some(&b'{') {
-            return Err(ModelError::ConfigForm("it is not a JSON object".to_owned()));
-        }
-        let fields: Fields = serde_json::from_slice(bytes)
-            .map_err(|error| ModelError::ConfigForm(excerpt(&error.to_string())))?;
-        word("model_type", &fields.model_type, MODEL_TYPE)?;
-        word("hidden_act", &fields.hidden_act, HIDDEN_ACT)?;
-        if let Some(names) = &fields.tensor_names {
-            word("tensor_names", names, TENSOR_NAMES)?;
-        }
-        Self::new(fields.input_size, &fields.hidden_sizes, fields.num_labels)
-    }
-
-    /// The canonical `config.json` of these shapes.
-    pub fn to_json(&self) -> Vec<u8> {
-        let fields = Fields {
-            model_type: MODEL_TYPE.to_owned(),
-            input_size: self.input_size as u64,
-            hidden_sizes: self.hidden_sizes.iter().map(|&size| size as u64).collect(),
-            num_labels: self.num_labels as u64,
-            hidden_act: HIDDEN_ACT.to_owned(),
-            tensor_names: Some(TENSOR_NAMES.to_owned()),
-        };
-        let mut json = serde_json::to_vec_pretty(&fields)
-            .expect("a struct of strings and whole numbers is JSON");
-        json.push(b'\n');
-        json
-    }
-
-    /// Numbers in one example's input.
-    pub const fn input_size(&self) -> usize {
-        self.input_size
-    }
-
-    /// Widths of the hidden layers, from the input on.
-    pub fn hidden_sizes(&self) -> &[usize] {
-        &self.hidden_sizes
-    }
-
-    /// Outputs: one logit a label.
-    pub const fn num_labels(&self) -> usize {
-        self.num_labels
-    }
-
-    /// `(in, out)` of every linear layer, from the input on.
-    pub fn layers(&self) -> Vec<(usize, usize)> {
-        let ins = std::iter::once(self.input_size).chain(self.hidden_sizes.iter().copied());
-        let outs = self.hidden_sizes.iter().copied().chain([self.num_labels]);
-        ins.zip(outs).collect()
-    }
-
-    /// Every tensor in the order of declaration: weight, bias, layer by layer.
-    pub fn tensors(&self) -> Vec<TensorSpec> {
-        self.layers()
-            .into_iter()
-            .enumerate()
-            .flat_map(|(layer, (fan_in, out))| {
-                let spec = |name: &str, shape| TensorSpec {
-                    name: format!("layers.{layer}.{name}"),
-                    shape,
-                    fan_in,
-                };
-                [spec("weight", vec![out, fan_in]), spec("bias", vec![out])]
-            })
-            .collect()
-    }
+/// What is counted and read by the shapes of a model, whatever they are.
+pub trait Architecture {
+    /// Every tensor in the order of declaration.
+    fn tensors(&self) -> Vec<TensorSpec>;
 
     /// The number of weights and biases.
-    pub fn parameters(&self) -> u64 {
-        self.layers()
-            .iter()
-            .map(|&(fan_in, out)| (fan_in as u64 + 1) * out as u64)
-            .sum()
-    }
+    fn parameters(&self) -> u64;
 
     /// Multiply-adds for one example: those of the products, biases not counted.
-    pub fn multiply_adds(&self) -> u64 {
-        self.layers()
-            .iter()
-            .map(|&(fan_in, out)| fan_in as u64 * out as u64)
-            .sum()
-    }
+    fn multiply_adds(&self) -> u64;
 
     /// Checks the counts before anything of that size is allocated.
     ///
     /// # Errors
     /// [`ModelError::TooManyParameters`], [`ModelError::TooManyMultiplyAdds`].
-    pub fn check_limits(&self, limits: &Limits) -> Result<(), ModelError> {
+    fn check_limits(&self, limits: &Limits) -> Result<(), ModelError> {
         let (parameters, multiply_adds) = (self.parameters(), self.multiply_adds());
         if parameters > limits.parameters_max {
             return Err(ModelError::TooManyParameters {
@@ -223,7 +100,158 @@ impl MlpConfig {
     }
 }
 
-fn width(field: &str, value: u64, min: u64) -> Result<usize, ModelError> {
+/// The fields as they stand in the file.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Fields {
+    model_type: String,
+    input_size: u64,
+    hidden_sizes: Vec<u64>,
+    num_labels: u64,
+    hidden_act: String,
+    tensor_names: Option<String>,
+}
+
+impl MlpConfig {
+    /// An MLP with these widths.
+    ///
+    /// # Errors
+    /// [`ModelError::ConfigValue`] for a width outside 1 to [`WIDTH_MAX`] or more
+    /// than [`HIDDEN_LAYERS_MAX`] hidden layers.
+    pub fn new(input_size: u64, hidden_sizes: &[u64], num_labels: u64) -> Result<Self, ModelError> {
+        if hidden_sizes.len() > HIDDEN_LAYERS_MAX {
+            return Err(ModelError::ConfigValue {
+                field: "hidden_sizes".to_owned(),
+                value: format!("a list of {}", hidden_sizes.len()),
+                allowed: format!("at most {HIDDEN_LAYERS_MAX} long"),
+            });
+        }
+        let hidden_sizes = hidden_sizes
+            .iter()
+            .enumerate()
+            .map(|(index, &size)| width(&format!("hidden_sizes/{index}"), size, 1))
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            input_size: width("input_size", input_size, 1)?,
+            hidden_sizes,
+            num_labels: width("num_labels", num_labels, 1)?,
+        })
+    }
+
+    /// Reads a `config.json`.
+    ///
+    /// # Errors
+    /// [`ModelError`] for more than [`CONFIG_BYTES_MAX`] bytes, for anything but
+    /// the object that the module's head describes, and as [`MlpConfig::new`].
+    pub fn from_json(bytes: &[u8]) -> Result<Self, ModelError> {
+        check_object(bytes)?;
+        let fields: Fields = fields(bytes)?;
+        word("model_type", &fields.model_type, MODEL_TYPE)?;
+        word("hidden_act", &fields.hidden_act, HIDDEN_ACT)?;
+        if let Some(names) = &fields.tensor_names {
+            word("tensor_names", names, TENSOR_NAMES)?;
+        }
+        Self::new(fields.input_size, &fields.hidden_sizes, fields.num_labels)
+    }
+
+    /// The canonical `config.json` of these shapes.
+    pub fn to_json(&self) -> Vec<u8> {
+        to_json(&Fields {
+            model_type: MODEL_TYPE.to_owned(),
+            input_size: self.input_size as u64,
+            hidden_sizes: self.hidden_sizes.iter().map(|&size| size as u64).collect(),
+            num_labels: self.num_labels as u64,
+            hidden_act: HIDDEN_ACT.to_owned(),
+            tensor_names: Some(TENSOR_NAMES.to_owned()),
+        })
+    }
+
+    /// Numbers in one example's input.
+    pub const fn input_size(&self) -> usize {
+        self.input_size
+    }
+
+    /// Widths of the hidden layers, from the input on.
+    pub fn hidden_sizes(&self) -> &[usize] {
+        &self.hidden_sizes
+    }
+
+    /// Outputs: one logit a label; a single one where a number is predicted.
+    pub const fn num_labels(&self) -> usize {
+        self.num_labels
+    }
+
+    /// `(in, out)` of every linear layer, from the input on.
+    pub fn layers(&self) -> Vec<(usize, usize)> {
+        let ins = std::iter::once(self.input_size).chain(self.hidden_sizes.iter().copied());
+        let outs = self.hidden_sizes.iter().copied().chain([self.num_labels]);
+        ins.zip(outs).collect()
+    }
+}
+
+impl Architecture for MlpConfig {
+    /// Weight, bias, layer by layer.
+    fn tensors(&self) -> Vec<TensorSpec> {
+        self.layers()
+            .into_iter()
+            .enumerate()
+            .flat_map(|(layer, (fan_in, out))| {
+                let spec = |name: &str, shape| TensorSpec {
+                    name: format!("layers.{layer}.{name}"),
+                    shape,
+                    fan_in,
+                };
+                [spec("weight", vec![out, fan_in]), spec("bias", vec![out])]
+            })
+            .collect()
+    }
+
+    fn parameters(&self) -> u64 {
+        self.layers()
+            .iter()
+            .map(|&(fan_in, out)| (fan_in as u64 + 1) * out as u64)
+            .sum()
+    }
+
+    fn multiply_adds(&self) -> u64 {
+        self.layers()
+            .iter()
+            .map(|&(fan_in, out)| fan_in as u64 * out as u64)
+            .sum()
+    }
+}
+
+/// A `config.json` is not longer than allowed, and an object: serde also reads a struct from a list.
+pub(crate) fn check_object(bytes: &[u8]) -> Result<(), ModelError> {
+    let size_bytes = bytes.len() as u64;
+    if size_bytes > CONFIG_BYTES_MAX {
+        return Err(ModelError::ConfigTooLong {
+            size_bytes,
+            limit_bytes: CONFIG_BYTES_MAX,
+        });
+    }
+    if bytes.trim_ascii_start().first() != Some(&b'{') {
+        return Err(ModelError::ConfigForm("it is not a JSON object".to_owned()));
+    }
+    Ok(())
+}
+
+/// The fields of a `config.json`.
+pub(crate) fn fields<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, ModelError> {
+    serde_json::from_slice(bytes)
+        .map_err(|error| ModelError::ConfigForm(excerpt(&error.to_string())))
+}
+
+/// The canonical JSON of these fields.
+pub(crate) fn to_json(fields: &impl Serialize) -> Vec<u8> {
+    let mut json =
+        serde_json::to_vec_pretty(fields).expect("a struct of strings and whole numbers is JSON");
+    json.push(b'\n');
+    json
+}
+
+/// A width that is in range.
+pub(crate) fn width(field: &str, value: u64, min: u64) -> Result<usize, ModelError> {
     if (min..=WIDTH_MAX).contains(&value) {
         return Ok(value as usize);
     }
@@ -234,7 +262,8 @@ fn width(field: &str, value: u64, min: u64) -> Result<usize, ModelError> {
     })
 }
 
-fn word(field: &str, value: &str, allowed: &str) -> Result<(), ModelError> {
+/// A field that can have one value only.
+pub(crate) fn word(field: &str, value: &str, allowed: &str) -> Result<(), ModelError> {
     if value == allowed {
         return Ok(());
     }
@@ -314,7 +343,7 @@ mod tests {
             Err(("config_value", "config.json/input_size")),
         );
         check(
-            &GOOD.replace(":3", ":1"),
+            &GOOD.replace(":3", ":0"),
             Err(("config_value", "config.json/num_labels")),
         );
         check(

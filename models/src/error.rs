@@ -4,7 +4,7 @@
 //! bytes alone: the checks run in a written order (see [`crate::reader`]) and
 //! the first fault is the one that is reported.
 
-/// Name of the file that [`crate::MlpConfig`] is read from.
+/// Name of the file that [`crate::ModelConfig`] is read from.
 pub const CONFIG_FILE: &str = "config.json";
 
 /// Name of the file that [`crate::Weights`] are read from.
@@ -22,7 +22,7 @@ pub enum ModelError {
         limit_bytes: u64,
     },
     /// The configuration is not the JSON object that was expected.
-    #[error("{CONFIG_FILE} is not a configuration of an MLP: {0}")]
+    #[error("{CONFIG_FILE} is not a configuration of a model: {0}")]
     ConfigForm(String),
     /// A field of the configuration has a value that is not supported.
     #[error("{CONFIG_FILE}: '{field}' is {value}, it must be {allowed}")]

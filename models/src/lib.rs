@@ -8,19 +8,25 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`config`] | `config.json` of a model: its shapes, its counts |
+//! | [`architecture`] | any of the architectures, as `config.json` names it |
+//! | [`config`] | `config.json` of an MLP; what every architecture is counted by |
 //! | [`mlp`] | the multi-layer perceptron |
+//! | [`cnn`] | the convolutional network and its `config.json` |
 //! | [`weights`] | named tensors, their digest, the canonical writer |
 //! | [`reader`] | strict reading of `model.safetensors` |
 //! | [`error`] | codes and places |
 
+pub mod architecture;
+pub mod cnn;
 pub mod config;
 pub mod error;
 pub mod mlp;
 pub mod reader;
 pub mod weights;
 
-pub use config::{Limits, MlpConfig, TensorSpec};
+pub use architecture::{Model, ModelConfig};
+pub use cnn::{Cnn, CnnConfig, ConvLayer};
+pub use config::{Architecture, Limits, MlpConfig, TensorSpec};
 pub use error::ModelError;
 pub use mlp::Mlp;
 pub use weights::{Tensor, Weights};

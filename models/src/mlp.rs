@@ -35,6 +35,11 @@ impl MlpConfig {
     ) -> Result<Mlp<B>, ModelError> {
         // Weights that were made for another configuration are found here, not in a kernel.
         weights.check(self)?;
+        Ok(self.init_from(weights, device))
+    }
+
+    /// The layers, from weights that were checked and may hold other tensors too.
+    pub(crate) fn init_from<B: Backend>(&self, weights: &Weights, device: &B::Device) -> Mlp<B> {
         let layers = self
             .layers()
             .into_iter()
@@ -50,7 +55,7 @@ impl MlpConfig {
                 }
             })
             .collect();
-        Ok(Mlp { layers })
+        Mlp { layers }
     }
 }
 
@@ -95,6 +100,11 @@ impl<B: Backend> Mlp<B> {
     /// # Errors
     /// [`ModelError`] if `config` is another architecture, or a weight is not finite.
     pub fn to_weights(&self, config: &MlpConfig) -> Result<Weights, ModelError> {
+        Weights::from_tensors(config, self.tensors())
+    }
+
+    /// The tensors in that layout.
+    pub(crate) fn tensors(&self) -> BTreeMap<String, weights::Tensor> {
         let mut tensors = BTreeMap::new();
         for (index, layer) in self.layers.iter().enumerate() {
             let [fan_in, out] = layer.weight.val().dims();
@@ -112,12 +122,12 @@ impl<B: Backend> Mlp<B> {
                 tensors.insert(format!("layers.{index}.bias"), bias);
             }
         }
-        Weights::from_tensors(config, tensors)
+        tensors
     }
 }
 
 /// The row-major values of a tensor.
-fn values<B: Backend, const D: usize>(tensor: Tensor<B, D>) -> Vec<f32> {
+pub(crate) fn values<B: Backend, const D: usize>(tensor: Tensor<B, D>) -> Vec<f32> {
     tensor
         .into_data()
         .into_vec()

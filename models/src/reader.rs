@@ -20,7 +20,7 @@ use safetensors::SafeTensors;
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 
-use crate::config::{MlpConfig, TensorSpec};
+use crate::config::{Architecture, TensorSpec};
 use crate::error::{ModelError, excerpt};
 use crate::weights::{Tensor, Weights, check_finite};
 
@@ -35,7 +35,7 @@ const METADATA_KEY: &str = "__metadata__";
 /// # Errors
 /// [`ModelError::FileTooLong`] for more than the longest header and the
 /// architecture's parameters take.
-pub fn check_file_size(config: &MlpConfig, size_bytes: u64) -> Result<(), ModelError> {
+pub fn check_file_size(config: &impl Architecture, size_bytes: u64) -> Result<(), ModelError> {
     let limit_bytes = LENGTH_BYTES + HEADER_BYTES_MAX + 4 * config.parameters();
     if size_bytes > limit_bytes {
         return Err(ModelError::FileTooLong {
@@ -54,7 +54,7 @@ impl Weights {
     ///
     /// # Errors
     /// [`ModelError`], in the order that the module's head gives.
-    pub fn from_safetensors(config: &MlpConfig, bytes: &[u8]) -> Result<Self, ModelError> {
+    pub fn from_safetensors(config: &impl Architecture, bytes: &[u8]) -> Result<Self, ModelError> {
         let (header, data) = split(bytes)?;
         let entries = parse_header(header)?;
         let mut specs = config.tensors();

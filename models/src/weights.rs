@@ -18,7 +18,7 @@ use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 use sha2::{Digest, Sha256};
 
-use crate::config::{MlpConfig, TensorSpec};
+use crate::config::{Architecture, TensorSpec};
 use crate::error::ModelError;
 
 const DIGEST_DOMAIN: &[u8] = b"lode/weights/1";
@@ -42,12 +42,12 @@ pub struct Weights {
 
 impl Weights {
     /// Draws every tensor of an architecture, eagerly, in the order of
-    /// declaration ([`MlpConfig::tensors`]); `draw` gives the row-major values.
+    /// declaration ([`Architecture::tensors`]); `draw` gives the row-major values.
     ///
     /// # Errors
     /// As [`Weights::from_tensors`].
     pub fn generate(
-        config: &MlpConfig,
+        config: &impl Architecture,
         mut draw: impl FnMut(&TensorSpec) -> Vec<f32>,
     ) -> Result<Self, ModelError> {
         let tensors = config.tensors().into_iter().map(|spec| {
@@ -69,7 +69,7 @@ impl Weights {
     /// [`ModelError`] for a tensor that is missing or unknown, has another
     /// shape or number of values, or a value that is not finite.
     pub fn from_tensors(
-        config: &MlpConfig,
+        config: &impl Architecture,
         tensors: BTreeMap<String, Tensor>,
     ) -> Result<Self, ModelError> {
         let weights = Self { tensors };
@@ -81,7 +81,7 @@ impl Weights {
     ///
     /// # Errors
     /// As [`Weights::from_tensors`].
-    pub fn check(&self, config: &MlpConfig) -> Result<(), ModelError> {
+    pub fn check(&self, config: &impl Architecture) -> Result<(), ModelError> {
         let mut specs = config.tensors();
         specs.sort_by(|a, b| a.name.cmp(&b.name));
         let is_known = |name: &str| {
@@ -176,6 +176,7 @@ fn to_bytes(values: &[f32]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::MlpConfig;
 
     fn small() -> (MlpConfig, Weights) {
         let config = MlpConfig::new(2, &[3], 2).unwrap();

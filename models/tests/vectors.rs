@@ -9,7 +9,7 @@ use burn::backend::Autodiff;
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Int, Tensor, TensorData};
 use burn_flex::Flex;
-use models::{Mlp, MlpConfig, Weights};
+use models::{Architecture, Mlp, MlpConfig, Weights};
 use safetensors::SafeTensors;
 
 /// "1e-4 absolute always suffices" (README of the vectors).

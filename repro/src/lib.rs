@@ -11,7 +11,7 @@
 //! | [`kernels`] | the definition: operations over slices, which know no burn type |
 //! | `backend` | burn's traits, thin over the kernels; only what cannot round goes to burn-flex |
 //! | [`random`] | the scope that gives a job its random numbers |
-//! | [`optim`] | AdamW, whose bias correction burn leaves to the platform |
+//! | [`optim`] | AdamW, whose bias correction burn leaves to the platform; SGD |
 //! | [`f64fn`] | `exp` and `ln` in binary64, for metrics |
 //!
 //! Which instructions and how many threads: [`kernels::paths`]. Neither changes a bit.

@@ -1,4 +1,4 @@
-//! AdamW with every step written down.
+//! AdamW and stochastic gradient descent with every step written down.
 //!
 //! burn's own AdamW computes its bias corrections with the platform's `f32::powi`, whose precision is
 //! unspecified; one bit there moves every weight. This is the same optimiser (Loshchilov and Hutter,
@@ -48,6 +48,53 @@ impl AdamW {
 
     fn correction(beta: f32, time: usize) -> f32 {
         (1.0 - power(f64::from(beta), time as u64)) as f32
+    }
+}
+
+/// Stochastic gradient descent, with momentum if it is not 0.
+///
+/// **Order.** With `g` the gradient, all in binary32, elementwise, in this order: `g = g + w·decay` (if decay is not
+/// 0); `v = v·μ + g` (`v = g` at the first step); `u = g + v·μ` with Nesterov's look-ahead, `u = v` without; `w = w − u·lr`.
+/// Without momentum `u = g` and there is no `v`. `lr` is rounded to binary32 once.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sgd {
+    /// Momentum μ, 0.9 as a rule; 0 for none.
+    pub momentum: f32,
+    /// Whether the step looks ahead along the momentum.
+    pub nesterov: bool,
+    /// Weight decay, added to the gradient.
+    pub weight_decay: f32,
+}
+
+impl Sgd {
+    /// The weights after a step, and the velocity `v` for the next one.
+    ///
+    /// **Shapes.** All of one shape.
+    pub fn step<B: Backend, const D: usize>(
+        &self,
+        lr: LearningRate,
+        tensor: Tensor<B, D>,
+        grad: Tensor<B, D>,
+        velocity: Option<Tensor<B, D>>,
+    ) -> (Tensor<B, D>, Option<Tensor<B, D>>) {
+        let grad = if self.weight_decay == 0.0 {
+            grad
+        } else {
+            grad + tensor.clone().mul_scalar(self.weight_decay)
+        };
+        if self.momentum == 0.0 {
+            return (tensor - grad.mul_scalar(lr as f32), None);
+        }
+        let velocity = match velocity {
+            None => grad.clone(),
+            Some(velocity) => velocity.mul_scalar(self.momentum) + grad.clone(),
+        };
+        let update = if self.nesterov {
+            grad + velocity.clone().mul_scalar(self.momentum)
+        } else {
+            velocity.clone()
+        };
+        (tensor - update.mul_scalar(lr as f32), Some(velocity))
     }
 }
 
@@ -175,6 +222,37 @@ mod tests {
             ..AdamW::default()
         };
         assert_eq!(run(3, &still)[2], 3.0);
+    }
+
+    #[test]
+    fn two_steps_of_descent_are_the_formula() {
+        for (momentum, nesterov, decay) in [
+            (0.0f32, false, 0.0f32),
+            (0.0, false, 0.1),
+            (0.9, false, 0.0),
+            (0.9, true, 0.1),
+        ] {
+            let sgd = Sgd {
+                momentum,
+                nesterov,
+                weight_decay: decay,
+            };
+            let (mut w, mut v) = (0.7f32, 0.0f32);
+            let (mut weight, mut velocity) = (tensor([0.7; 4]), None);
+            for (step, g) in [0.3f32, -0.2].into_iter().enumerate() {
+                (weight, velocity) = sgd.step(0.1, weight, tensor([g; 4]), velocity);
+                let g = if decay == 0.0 { g } else { g + w * decay };
+                v = if step == 0 { g } else { v * momentum + g };
+                let u = match (momentum == 0.0, nesterov) {
+                    (true, _) => g,
+                    (_, true) => g + v * momentum,
+                    (_, false) => v,
+                };
+                w -= u * 0.1f64 as f32;
+                assert_eq!(read(weight.clone())[1].to_bits(), w.to_bits(), "{sgd:?}");
+            }
+            assert_eq!(velocity.is_some(), momentum != 0.0);
+        }
     }
 
     #[test]

@@ -4,7 +4,8 @@ mod support;
 
 use burn::module::Param;
 use burn::tensor::backend::Backend;
-use burn::tensor::{DType, Distribution, Int, Tensor, TensorData};
+use burn::tensor::ops::ConvOptions;
+use burn::tensor::{DType, Distribution, Int, Tensor, TensorData, module};
 use repro::{Repro, ReproDevice, random};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -40,26 +41,73 @@ fn an_undefined_operation_names_itself_and_the_version() {
     );
     check(|| drop(x() % 2.0), &outside("float_remainder_scalar"));
     check(|| drop(x().cosh()), &outside("float_cosh"));
-    let image = || x().reshape([1, 1, 3, 4]);
-    check(
-        || {
-            drop(burn::tensor::module::max_pool2d(
-                image(),
-                [2, 2],
-                [1, 1],
-                [0, 0],
-                [1, 1],
-                false,
-            ))
-        },
-        &outside("max_pool2d"),
-    );
     let whole = || Tensor::<Repro, 1, Int>::from_ints([3, 1, 3], &ReproDevice);
     check(
         || drop(whole().powi_scalar(3)),
         &outside("int_powi_scalar_impl"),
     );
     check(|| drop(whole().argsort(0)), &outside("int_argsort"));
+}
+
+#[test]
+fn options_that_are_not_defined_are_refused_by_name() {
+    let image = || x().reshape([1, 2, 2, 3]);
+    let weight = |channels: usize| T::<4>::ones([2, channels, 1, 1], &ReproDevice);
+    let conv = |channels, dilation, groups| {
+        let options = ConvOptions::new([1, 1], [0, 0], dilation, groups);
+        drop(module::conv2d(image(), weight(channels), None, options));
+    };
+    conv(2, [1, 1], 1);
+    check(|| conv(1, [1, 1], 2), "conv2d with 2 groups is outside");
+    check(
+        || conv(2, [1, 2], 1),
+        "conv2d with dilation [1, 2] is outside",
+    );
+    let max = |dilation, rounds_up| {
+        drop(module::max_pool2d(
+            image(),
+            [2, 2],
+            [1, 1],
+            [0, 0],
+            dilation,
+            rounds_up,
+        ));
+    };
+    max([1, 1], false);
+    check(
+        || max([2, 1], false),
+        "max_pool2d with dilation [2, 1] is outside",
+    );
+    check(
+        || max([1, 1], true),
+        "max_pool2d with an output size rounded up is outside",
+    );
+    check(
+        || {
+            drop(module::avg_pool2d(
+                image(),
+                [2, 2],
+                [1, 1],
+                [0, 0],
+                false,
+                true,
+            ));
+        },
+        "avg_pool2d with an output size rounded up is outside",
+    );
+    check(
+        || {
+            drop(module::max_pool2d(
+                image(),
+                [2, 2],
+                [1, 1],
+                [2, 2],
+                [1, 1],
+                false,
+            ));
+        },
+        "pooling with padding [2, 2]",
+    );
 }
 
 #[test]

@@ -284,6 +284,7 @@ fn two_bounties_live_through_kills_in_every_phase_and_end_as_if_undisturbed() {
     let bounties = post(&world, &client);
     let first = bounties[0].to_string();
     world.json("backer", &["bounty", "back", &first, "50"]);
+    train_through_a_kill(&world, &first);
     submit(&world, &bounties);
 
     let mut daemons: Vec<Process> = bounties
@@ -393,6 +394,52 @@ fn post(world: &World, client: &Client) -> [ItemId; 2] {
             .unwrap()
             .id
     })
+}
+
+/// A training that dies goes on from its checkpoint, and comes to the bytes of one that did not.
+fn train_through_a_kill(world: &World, bounty: &str) {
+    fs::create_dir_all(world.path("mina")).unwrap();
+    let recipe = "[model]\nhidden = [16]\n\n[train]\nepochs = 40\nheld_out = 0.1\nseed = 5\n";
+    fs::write(world.path("mina").join("long.toml"), recipe).unwrap();
+    let train = |out: &str, more: &[&str]| -> Vec<String> {
+        let args = ["train", bounty, "--recipe", "long.toml", "--out", out];
+        args.iter()
+            .chain(more)
+            .map(|arg| (*arg).to_owned())
+            .collect()
+    };
+    let words = train("killed", &["--checkpoint-every", "3"]);
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let process = world.spawn("mina", &words);
+    let training = world.path("mina").join(".lode/training");
+    let has_checkpoint = || {
+        let entries = fs::read_dir(&training).into_iter().flatten().flatten();
+        entries
+            .into_iter()
+            .any(|entry| entry.path().join("checkpoint.json").exists())
+    };
+    wait_until("a checkpoint is written", has_checkpoint);
+    process.kill();
+    assert!(has_checkpoint(), "it was killed before its end");
+    assert!(!world.path("mina").join("killed").exists());
+    let resumed = world.json("mina", &words);
+    let words = train("whole", &[]);
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let whole = world.json("mina", &words);
+    for key in [
+        "weights_digest",
+        "steps",
+        "loss",
+        "best_epoch",
+        "held_out_loss",
+    ] {
+        assert_eq!(resumed[key], whole[key], "{key}");
+    }
+    let model = |out: &str| {
+        let path = world.path("mina").join(out).join("model.safetensors");
+        fs::read(path).unwrap()
+    };
+    assert!(model("killed") == model("whole"), "the same bytes");
 }
 
 /// Two miners train a model for each bounty: the same weights count once.

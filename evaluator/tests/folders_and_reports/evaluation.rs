@@ -7,7 +7,7 @@ use crate::support::{Bench, EXAMPLES};
 use evaluator::job::evaluate_model;
 use evaluator::{Difference, Fault, NoVerdict, Options, Report, TestSet};
 use evaluator::{evaluate, load_model, reproduce, reproduce_example};
-use models::{MlpConfig, Weights};
+use models::{Architecture, MlpConfig, Weights};
 use protocol::Score;
 use protocol::benchmark::{Metric, ModelLimits};
 use protocol::report::{Outcome, predictions_root};

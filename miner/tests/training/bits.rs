@@ -1,4 +1,4 @@
-use miner::{Fitted, Recipe, fit};
+use miner::{Fitted, Recipe, Targets, fit};
 use protocol::Digest;
 use repro::paths::{self, Path, Settings};
 
@@ -9,8 +9,10 @@ fn train(recipe: &Recipe) -> Fitted {
     fit(
         recipe,
         table.inputs.view(),
-        &table.labels,
-        3,
+        Targets::Classes {
+            labels: &table.labels,
+            classes: 3,
+        },
         None,
         &mut |_| (),
     )
@@ -98,8 +100,10 @@ fn a_training_learns() {
     fit(
         &recipe,
         table.inputs.view(),
-        &table.labels,
-        3,
+        Targets::Classes {
+            labels: &table.labels,
+            classes: 3,
+        },
         None,
         &mut |progress| {
             if progress.step % 7 == 0 {

@@ -4,7 +4,7 @@ use datasets::{CsvSpec, Split, read_csv};
 use evaluator::job::evaluate_model;
 use evaluator::{LoadedModel, Options, TestSet};
 use miner::recipe::EXAMPLE;
-use miner::{Recipe, fit};
+use miner::{Recipe, Targets, fit};
 use protocol::Digest;
 use protocol::benchmark::{ARITHMETIC_VERSION, Benchmark, Metric, ModelLimits, Task};
 
@@ -42,8 +42,10 @@ fn the_example_recipe_reaches_the_promised_accuracy_on_the_digits() {
     let fitted = fit(
         &recipe,
         train.inputs.view(),
-        &train.labels,
-        10,
+        Targets::Classes {
+            labels: &train.labels,
+            classes: 10,
+        },
         None,
         &mut |_| (),
     )

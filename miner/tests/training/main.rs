@@ -5,4 +5,6 @@ mod bits;
 mod digits;
 mod folders;
 mod reference;
+mod resume;
 mod support;
+mod ways;

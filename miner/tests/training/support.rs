@@ -83,3 +83,21 @@ pub fn shared(folder: &str) -> Option<PathBuf> {
     println!("skipped: {folder} is not there");
     None
 }
+
+/// The same rows as images of two rows and three columns.
+pub const CNN: &str = "
+[model]
+kind = \"cnn\"
+image = [1, 2, 3]
+conv = [
+    { channels = 5, kernel = 3, padding = 1, pool = 1 },
+    { channels = 4, kernel = 2, padding = 1, pool = 2 },
+]
+hidden = [12]
+dropout = 0.1
+
+[train]
+epochs = 3
+batch_size = 16
+seed = 7
+";

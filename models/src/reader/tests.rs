@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::config::MlpConfig;
 
 fn config() -> MlpConfig {
     MlpConfig::new(2, &[3], 2).expect("these widths are within the limits")

@@ -9,11 +9,13 @@
 //! by logical (row-major) index, never by memory layout. A NaN result is *a* NaN: its sign and
 //! payload are outside the definition, and no score is ever taken from one.
 
+pub mod convolution;
 pub mod elementary;
 pub mod elementwise;
 pub mod fma;
 pub mod order_free;
 pub mod paths;
+pub mod pooling;
 pub mod product;
 pub mod random;
 pub mod scatter;

@@ -53,7 +53,8 @@ pub fn extreme(x: &[f32], axis: Axis, which: Extreme) -> (Vec<f32>, Vec<i64>) {
     (values, indices)
 }
 
-fn beats(value: f32, best: f32, which: Extreme) -> bool {
+/// Whether an element takes the place of the best before it.
+pub(super) fn beats(value: f32, best: f32, which: Extreme) -> bool {
     if best.is_nan() {
         return false;
     }

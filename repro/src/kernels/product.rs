@@ -14,7 +14,7 @@ use super::view::View;
 use std::ops::Range;
 
 /// Columns of a tile: one strip of the right factor.
-const STRIP: usize = 16;
+pub(super) const STRIP: usize = 16;
 /// Rows of a tile.
 const ROWS: usize = 6;
 /// Stretch of `k` for which a strip stays in the first-level cache (16 × 256 × 4 bytes).
@@ -174,7 +174,7 @@ fn product_into(settings: Settings, a: Matrix, b: Matrix, out: &mut [f32]) {
         settings.threads
     };
     if threads.min(tiles) <= 1 {
-        rows_into(settings.path, a, &strips, 0..m, out);
+        rows_into(settings.path, a, &strips, 0..m, out, n);
         return;
     }
     let share = tiles.div_ceil(threads.min(tiles)) * ROWS;
@@ -186,23 +186,66 @@ fn product_into(settings: Settings, a: Matrix, b: Matrix, out: &mut [f32]) {
             let rows = index * share..(index * share + share).min(m);
             scope.spawn(move || {
                 assert_ieee_environment();
-                rows_into(settings.path, a, strips, rows, chunk);
+                rows_into(settings.path, a, strips, rows, chunk, n);
             });
         }
         if let Some((_, chunk)) = first {
-            rows_into(settings.path, a, &strips, 0..share.min(m), chunk);
+            rows_into(settings.path, a, &strips, 0..share.min(m), chunk, n);
         }
     });
 }
 
 /// The right factor as strips of sixteen columns, each row-major, the last padded with zeros.
-struct Strips {
+pub(super) struct Strips {
     data: Vec<f32>,
     rows: usize,
     columns: usize,
 }
 
 impl Strips {
+    /// Strips of nothing, to gather into.
+    pub(super) fn empty() -> Self {
+        Self {
+            data: Vec::new(),
+            rows: 0,
+            columns: 0,
+        }
+    }
+
+    /// Makes these the strips of the factor whose element (row, column) is `from[rows[row] + columns[column]]`.
+    ///
+    /// # Panics
+    ///
+    /// If that points outside `from`.
+    pub(super) fn gather(&mut self, from: &[f32], rows: &[usize], columns: &[usize]) {
+        (self.rows, self.columns) = (rows.len(), columns.len());
+        let len = columns.len().div_ceil(STRIP) * rows.len() * STRIP;
+        if !columns.len().is_multiple_of(STRIP) {
+            // The last strip keeps zeros where it has no columns.
+            self.data.clear();
+        }
+        self.data.resize(len, 0.0);
+        if rows.is_empty() {
+            return;
+        }
+        let strips = self.data.chunks_exact_mut(rows.len() * STRIP);
+        for (columns, out) in columns.chunks(STRIP).zip(strips) {
+            let first = columns[0];
+            let is_run =
+                columns.len() == STRIP && columns.iter().enumerate().all(|(i, &c)| c == first + i);
+            for (&row, out) in rows.iter().zip(out.chunks_exact_mut(STRIP)) {
+                if is_run {
+                    out.copy_from_slice(&from[row + first..][..STRIP]);
+                    continue;
+                }
+                let from = &from[row..];
+                for (out, &column) in out.iter_mut().zip(columns) {
+                    *out = from[column];
+                }
+            }
+        }
+    }
+
     fn of(b: Matrix) -> Self {
         let count = b.columns.div_ceil(STRIP);
         let mut data = vec![0.0; count * b.rows * STRIP];
@@ -232,15 +275,31 @@ impl Strips {
     }
 }
 
-/// Computes some rows of the output into `out`, which holds just those rows.
-fn rows_into(path: Path, a: Matrix, strips: &Strips, rows: Range<usize>, out: &mut [f32]) {
-    let (k, n) = (strips.rows, strips.columns);
+/// Continues the chains of some rows of the output in `out`, where row `r` of them starts at `r · n`.
+///
+/// # Panics
+///
+/// If the left factor reaches outside its storage, has other columns than the strips have rows, or `out` is too short.
+pub(super) fn rows_into(
+    path: Path,
+    a: Matrix,
+    strips: &Strips,
+    rows: Range<usize>,
+    out: &mut [f32],
+    n: usize,
+) {
+    let (k, columns) = (strips.rows, strips.columns);
+    a.assert_in_bounds();
+    assert!(
+        a.columns == k && rows.end <= a.rows,
+        "repro: the factors of a product do not fit"
+    );
     for start in (0..k).step_by(STRETCH) {
         let stretch = STRETCH.min(k - start);
         for (strip, data) in strips.data.chunks_exact(k * STRIP).enumerate() {
             let b = &data[start * STRIP..(start + stretch) * STRIP];
             let first = strip * STRIP;
-            let width = STRIP.min(n - first);
+            let width = STRIP.min(columns - first);
             for row in rows.clone().step_by(ROWS) {
                 let height = ROWS.min(rows.end - row);
                 let left = Matrix {
@@ -266,7 +325,7 @@ fn tile(path: Path, a: Matrix, b: &[f32], out: &mut [f32], n: usize, width: usiz
         #[cfg(target_arch = "x86_64")]
         Path::Avx2 => {
             // SAFETY: `Path::Avx2` is only in force where the processor has AVX2 and FMA, and
-            // `product_into` has asserted that every element of the left factor is in its storage.
+            // `rows_into` has asserted that every element of the left factor is in its storage.
             unsafe { avx2::chains(a, b, &mut acc) }
         }
         _ => chains::<Portable>(a, b, &mut acc),

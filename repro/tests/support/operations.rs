@@ -6,7 +6,8 @@ use crate::support::numbers;
 use burn::backend::Autodiff;
 use burn::tensor::activation as act;
 use burn::tensor::loss::cross_entropy_with_logits;
-use burn::tensor::module::{embedding, linear};
+use burn::tensor::module::{avg_pool2d, conv2d, embedding, linear, max_pool2d};
+use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Distribution, IndexingUpdateOp, Int, Tensor, TensorData};
 use repro::{Repro, ReproDevice, random};
 
@@ -83,6 +84,7 @@ pub fn all() -> Vec<(&'static str, Vec<f32>)> {
     activations(&mut out);
     randoms(&mut out);
     gradients(&mut out);
+    convolutions(&mut out);
     out
 }
 
@@ -307,4 +309,66 @@ fn gradients(out: &mut Results) {
     let a = tensor(numbers(28, 24), [4, 6]);
     let other = A::from_inner(tensor(numbers(29, 18), [6, 3]));
     out.push(("grad_matmul", gradient(a, |x| x.matmul(other).tanh().sum())));
+}
+
+/// Two convolutions, one with strides and uneven padding, and both poolings, each with its gradients.
+fn convolutions(out: &mut Results) {
+    type A<const D: usize> = Tensor<Autodiff<Repro>, D>;
+    let cases = [
+        (
+            [
+                "conv2d",
+                "grad_conv2d_x",
+                "grad_conv2d_weight",
+                "grad_conv2d_bias",
+            ],
+            [1, 1],
+            [1, 1],
+        ),
+        (
+            [
+                "conv2d_strided",
+                "grad_conv2d_strided_x",
+                "grad_conv2d_strided_weight",
+                "grad_conv2d_strided_bias",
+            ],
+            [2, 3],
+            [2, 0],
+        ),
+    ];
+    for (names, stride, padding) in cases {
+        let x = A::from_inner(tensor(numbers(30, 2 * 3 * 9 * 11), [2, 3, 9, 11])).require_grad();
+        let weight = A::from_inner(tensor(numbers(31, 7 * 3 * 3 * 3), [7, 3, 3, 3])).require_grad();
+        let bias = A::from_inner(tensor(numbers(32, 7), [7])).require_grad();
+        let options = ConvOptions::new(stride, padding, [1, 1], 1);
+        let y = conv2d(x.clone(), weight.clone(), Some(bias.clone()), options);
+        out.push((names[0], read(y.clone().inner())));
+        let grads = (y.clone() * y).sum().backward();
+        out.push((names[1], read(x.grad(&grads).expect("a gradient"))));
+        out.push((names[2], read(weight.grad(&grads).expect("a gradient"))));
+        out.push((names[3], read(bias.grad(&grads).expect("a gradient"))));
+    }
+    // Rounded, so that there are ties.
+    let image: Vec<f32> = numbers(33, 2 * 3 * 8 * 9)
+        .iter()
+        .map(|x| (x * 2.0).round())
+        .collect();
+    let x = || A::from_inner(tensor(image.clone(), [2, 3, 8, 9])).require_grad();
+    let mut push = |names: [&'static str; 2], pool: fn(A<4>) -> A<4>| {
+        let x = x();
+        let y = pool(x.clone());
+        out.push((names[0], read(y.clone().inner())));
+        let weights = A::from_inner(tensor(numbers(34, y.shape().num_elements()), y.dims()));
+        let grads = (y * weights).sum().backward();
+        out.push((names[1], read(x.grad(&grads).expect("a gradient"))));
+    };
+    push(["max_pool2d", "grad_max_pool2d"], |x| {
+        max_pool2d(x, [3, 2], [2, 1], [1, 0], [1, 1], false)
+    });
+    push(["avg_pool2d", "grad_avg_pool2d"], |x| {
+        avg_pool2d(x, [3, 2], [2, 1], [1, 1], true, false)
+    });
+    push(["avg_pool2d_inside", "grad_avg_pool2d_inside"], |x| {
+        avg_pool2d(x, [3, 3], [2, 2], [1, 1], false, false)
+    });
 }

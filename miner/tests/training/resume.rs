@@ -1,0 +1,280 @@
+//! Checkpoints: a training that was stopped anywhere comes to the same bytes.
+
+use std::fs;
+use std::path::Path;
+
+use miner::recipe::{OptimizerKind, Schedule};
+use miner::{Checkpoints, Next, Progress, Recipe, Targets, TrainError, Trained, train_targets};
+use ndarray::Array2;
+use tempfile::TempDir;
+
+use crate::support::{CNN, recipe, table};
+
+/// Trains on the small rows with checkpoints in `state`; `next` says what happens after each step.
+fn run(
+    root: &Path,
+    recipe: &Recipe,
+    is_fresh: bool,
+    next: &mut dyn FnMut(Progress) -> Next,
+) -> Result<Trained, TrainError> {
+    let table = table();
+    let targets = Targets::Classes {
+        labels: &table.labels,
+        classes: 3,
+    };
+    let checkpoints = Checkpoints {
+        dir: &root.join("state"),
+        is_fresh,
+        next,
+    };
+    let out = root.join("model");
+    train_targets(
+        recipe,
+        table.inputs.view(),
+        targets,
+        None,
+        &out,
+        Some(checkpoints),
+    )
+}
+
+fn weights(root: &Path) -> Vec<u8> {
+    fs::read(root.join("model/model.safetensors")).expect("a finished training")
+}
+
+fn place() -> TempDir {
+    TempDir::new().expect("a temporary folder")
+}
+
+/// Every way to train that a state has to carry.
+fn recipes() -> Vec<Recipe> {
+    let mut descent = recipe();
+    descent.train.optimizer = OptimizerKind::Sgd;
+    descent.train.learning_rate = 0.05;
+    descent.train.schedule = Schedule::Cosine;
+    descent.train.clip_norm = 0.5;
+    let mut plain = descent.clone();
+    plain.train.momentum = 0.0;
+    let mut stopping = recipe();
+    stopping.train.held_out = 0.2;
+    stopping.train.patience = 2;
+    stopping.train.epochs = 6;
+    stopping.train.standardize = true;
+    vec![
+        recipe(),
+        descent,
+        plain,
+        stopping,
+        Recipe::parse(CNN).expect("a sound recipe"),
+    ]
+}
+
+#[test]
+fn a_training_stopped_after_any_step_ends_with_the_same_bytes() {
+    for recipe in recipes() {
+        let whole = place();
+        let expected = run(whole.path(), &recipe, false, &mut |_| Next::Go).unwrap();
+        for stop in [1, 3, 7, 10, expected.steps] {
+            let root = place();
+            let stopped = run(root.path(), &recipe, false, &mut |progress| {
+                if progress.step == stop {
+                    Next::Stop
+                } else {
+                    Next::Go
+                }
+            });
+            let error = stopped.expect_err("it was stopped");
+            assert_eq!(error.code(), "train_stopped");
+            assert!(!root.path().join("model").exists());
+            let mut first = None;
+            let resumed = run(root.path(), &recipe, false, &mut |progress| {
+                first.get_or_insert(progress.step);
+                Next::Go
+            });
+            assert_eq!(resumed.unwrap(), expected, "stopped after {stop}");
+            assert_eq!(first, (stop < expected.steps).then_some(stop + 1));
+            assert_eq!(weights(root.path()), weights(whole.path()));
+            assert!(
+                !root.path().join("state").exists(),
+                "a finished training keeps no state"
+            );
+        }
+    }
+}
+
+#[test]
+fn saving_after_every_step_changes_nothing_and_keeps_one_state() {
+    let (saved, whole) = (place(), place());
+    let expected = run(whole.path(), &recipe(), false, &mut |_| Next::Go).unwrap();
+    let state = saved.path().join("state");
+    let found = run(saved.path(), &recipe(), false, &mut |progress| {
+        if progress.step > 1 {
+            let count = fs::read_dir(&state).unwrap().count();
+            assert_eq!(count, 2, "step {}", progress.step);
+        }
+        Next::Save
+    });
+    assert_eq!(found.unwrap(), expected);
+}
+
+/// Stops a training after five steps, does something to its state, and goes on with a recipe.
+fn check(change: impl FnOnce(&Path), recipe: &Recipe, code: &str, says: &str) {
+    let root = place();
+    let mut stop = |progress: Progress| {
+        if progress.step == 5 {
+            Next::Stop
+        } else {
+            Next::Go
+        }
+    };
+    run(root.path(), &crate::support::recipe(), false, &mut stop).unwrap_err();
+    change(&root.path().join("state"));
+    let error = run(root.path(), recipe, false, &mut |_| Next::Go).unwrap_err();
+    assert_eq!(error.code(), code, "{error}");
+    assert!(error.to_string().contains(says), "{error}");
+    // Begun anew it comes to what it always comes to.
+    let fresh = run(root.path(), recipe, true, &mut |_| Next::Go).unwrap();
+    let whole = place();
+    let expected = run(whole.path(), recipe, false, &mut |_| Next::Go).unwrap();
+    assert_eq!(fresh, expected);
+}
+
+#[test]
+fn the_state_of_another_recipe_is_refused_and_says_what_to_do() {
+    let mut other = recipe();
+    other.train.learning_rate *= 0.5;
+    check(|_| (), &other, "checkpoint_other", "its recipe differs");
+    check(|_| (), &other, "checkpoint_other", "begin anew");
+}
+
+#[test]
+fn the_state_of_other_rows_is_refused() {
+    let root = place();
+    run(root.path(), &recipe(), false, &mut |_| Next::Stop).unwrap_err();
+    let mut table = table();
+    table.inputs[[7, 3]] += 0.125;
+    let targets = Targets::Classes {
+        labels: &table.labels,
+        classes: 3,
+    };
+    let checkpoints = Checkpoints {
+        dir: &root.path().join("state"),
+        is_fresh: false,
+        next: &mut |_| Next::Go,
+    };
+    let out = root.path().join("model");
+    let inputs = table.inputs.view();
+    let error = train_targets(&recipe(), inputs, targets, None, &out, Some(checkpoints));
+    let error = error.unwrap_err();
+    assert_eq!(error.code(), "checkpoint_other");
+    assert!(error.to_string().contains("its training data differs"));
+}
+
+#[test]
+fn a_damaged_state_is_refused_wherever_a_byte_is_wrong() {
+    let flip = |name: &'static str, at: fn(usize) -> usize| {
+        move |dir: &Path| {
+            let path = dir.join(name);
+            let mut bytes = fs::read(&path).unwrap();
+            let at = at(bytes.len());
+            bytes[at] ^= 1;
+            fs::write(&path, bytes).unwrap();
+        }
+    };
+    const STATE: &str = "state-5.safetensors";
+    const NOTE: &str = "checkpoint.json";
+    let code = "checkpoint_damaged";
+    check(
+        flip(STATE, |len| len - 1),
+        &recipe(),
+        code,
+        "begin anew".replace('b', "B").as_str(),
+    );
+    check(flip(STATE, |_| 9), &recipe(), code, "other bytes");
+    check(flip(NOTE, |_| 0), &recipe(), code, "checkpoint.json");
+    check(
+        flip(NOTE, |len| len / 2),
+        &recipe(),
+        code,
+        "checkpoint.json",
+    );
+    check(
+        flip(NOTE, |len| len - 6),
+        &recipe(),
+        code,
+        "checkpoint.json",
+    );
+    let gone = |dir: &Path| fs::remove_file(dir.join(STATE)).unwrap();
+    check(gone, &recipe(), code, "not there");
+    let short = |dir: &Path| {
+        let bytes = fs::read(dir.join(STATE)).unwrap();
+        fs::write(dir.join(STATE), &bytes[..bytes.len() / 2]).unwrap();
+    };
+    check(short, &recipe(), code, "other bytes");
+    let long = |dir: &Path| fs::write(dir.join(NOTE), vec![b' '; 1 << 20]).unwrap();
+    check(long, &recipe(), code, "checkpoint.json");
+}
+
+#[test]
+fn what_a_process_left_while_it_wrote_is_in_nobodys_way() {
+    let root = place();
+    let mut stop = |progress: Progress| {
+        if progress.step == 5 {
+            Next::Stop
+        } else {
+            Next::Go
+        }
+    };
+    run(root.path(), &recipe(), false, &mut stop).unwrap_err();
+    let state = root.path().join("state");
+    fs::write(state.join(".state-6.safetensors.partial"), "half").unwrap();
+    fs::write(
+        state.join("state-6.safetensors"),
+        "whole, but not named yet",
+    )
+    .unwrap();
+    fs::write(state.join(".checkpoint.json.partial"), "{").unwrap();
+    let mut first = None;
+    run(root.path(), &recipe(), false, &mut |progress| {
+        first.get_or_insert(progress.step);
+        Next::Save
+    })
+    .unwrap();
+    assert_eq!(first, Some(6));
+    assert!(!state.exists());
+}
+
+#[test]
+fn a_regression_goes_on_to_the_same_bytes_too() {
+    let inputs = Array2::from_shape_fn((60, 4), |(row, column)| {
+        ((row * 7 + column * 3) % 11) as f32
+    });
+    let values: Vec<f32> = inputs
+        .rows()
+        .into_iter()
+        .map(|row| 40.0 * row[0] - row[2])
+        .collect();
+    let mut recipe = recipe();
+    recipe.train.standardize = true;
+    let run = |root: &Path, next: &mut dyn FnMut(Progress) -> Next| {
+        let checkpoints = Checkpoints {
+            dir: &root.join("state"),
+            is_fresh: false,
+            next,
+        };
+        let (targets, out) = (Targets::Values(&values), root.join("model"));
+        train_targets(
+            &recipe,
+            inputs.view(),
+            targets,
+            None,
+            &out,
+            Some(checkpoints),
+        )
+    };
+    let (whole, parts) = (place(), place());
+    let expected = run(whole.path(), &mut |_| Next::Go).unwrap();
+    run(parts.path(), &mut |_| Next::Stop).unwrap_err();
+    assert_eq!(run(parts.path(), &mut |_| Next::Go).unwrap(), expected);
+    assert_eq!(weights(parts.path()), weights(whole.path()));
+}
