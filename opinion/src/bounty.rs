@@ -740,12 +740,6 @@ impl Model {
         let all = Units::from(SHARES_PER_ASSET);
         let shares = &bounty.body.split;
         let staked: Vec<Units> = bounty.backings.iter().map(|b| b.amount.clone()).collect();
-        let mut sponsor = Units::from(shares.sponsor);
-        if staked.is_empty() {
-            sponsor += shares.backers;
-        }
-        let mut weights = vec![sponsor];
-        weights.extend(split(&Units::from(shares.backers), &staked));
         let (named, left) = self
             .left_of(bounty, &submission.body.parents)
             .expect("checked at commitment");
@@ -758,7 +752,13 @@ impl Model {
             self.coverage
                 .saw("settled: an unnamed parent diluted the miner");
         }
-        let parts = split(&enlarged, &weights);
+        let between = [Units::from(shares.sponsor), Units::from(shares.backers)];
+        let two = split(&enlarged, &between);
+        let mut parts = vec![two[0].clone()];
+        if staked.is_empty() {
+            parts[0] += &two[1];
+        }
+        parts.extend(split(&two[1], &staked));
         let given: Units = parts.iter().sum();
         let mut held: BTreeMap<Address, Units> = BTreeMap::new();
         *held.entry(submission.miner).or_default() += all - given;
