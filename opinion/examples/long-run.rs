@@ -17,7 +17,6 @@ use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use opinion::step::Numbers;
 use opinion::{Coverage, Setup, Step};
 
 struct Done {
@@ -25,10 +24,6 @@ struct Done {
     records: u64,
     histories: u64,
     differing: Option<u64>,
-}
-
-fn setup(seed: u64) -> Setup {
-    Setup::from_number(Numbers(seed ^ 0x5eed).next_number() as u16)
 }
 
 fn try_play(setup: Setup, steps: &[Step]) -> Result<Coverage, String> {
@@ -63,7 +58,7 @@ fn main() -> ExitCode {
                 }
             }
             let seed = next.fetch_add(1, Ordering::Relaxed);
-            let result = try_play(setup(seed), &Step::list(seed, count));
+            let result = try_play(Setup::from_seed(seed), &Step::list(seed, count));
             let mut done = done.lock().expect("nobody panics with it");
             match result {
                 Ok(coverage) => {
@@ -96,7 +91,7 @@ fn main() -> ExitCode {
     let Some(seed) = done.differing else {
         return ExitCode::SUCCESS;
     };
-    let setup = setup(seed);
+    let setup = Setup::from_seed(seed);
     let steps = Step::list(seed, count);
     let steps = against::shrink(&steps, |steps| try_play(setup, steps).is_err());
     println!("a difference at seed {seed}; {} steps:", steps.len());

@@ -17,7 +17,7 @@ use sha2::{Digest as _, Sha256};
 use crate::bounty::Bounty;
 use crate::model::{Decision, Model};
 use crate::panel::Seat;
-use crate::step::{Step, Wait};
+use crate::step::{Numbers, Step, Wait};
 
 /// The people.
 const PEOPLE: u8 = 18;
@@ -58,6 +58,11 @@ impl Setup {
             numbers,
             evaluators: [7, 7, 8, 9, 7, 5, 3, 7][usize::from(evaluators % 8)],
         }
+    }
+
+    /// The setup that goes with a list of steps from this seed.
+    pub fn from_seed(seed: u64) -> Self {
+        Self::from_number(Numbers(seed ^ 0x5eed).next_number() as u16)
     }
 
     fn parameters(self) -> Parameters {
@@ -299,6 +304,13 @@ impl<L: Ledger> Play<L> {
         first.map_or(100, |until| until.saturating_sub(self.model.time_ms))
     }
 
+    /// Until the last moment in which the bounty that ends first can be backed.
+    fn until_half_ms(&self) -> u64 {
+        let first = self.first_bounty().map(|id| &self.model.bounties[&id]);
+        let half = first.map_or(0, |b| b.posted_ms + b.body.schedule.open_ms / 2);
+        half.saturating_sub(self.model.time_ms)
+    }
+
     fn send(&mut self, who: u8, action: Action) -> Result<Decision, String> {
         self.send_as(person(who), action, |_| {})
     }
@@ -403,9 +415,11 @@ impl<L: Ledger> Play<L> {
                 self.wait(match how {
                     Wait::Moment(ms) => u64::from(ms) + 1,
                     Wait::Deadline => until,
+                    Wait::Past(0..64) => until + late,
                     Wait::Past(by) => until + late.min(u64::from(by)),
+                    Wait::Late(0..64) => until + late + 1,
                     Wait::Late(by) => until + late + u64::from(by),
-                    Wait::Half => until / 2,
+                    Wait::Half(by) => self.until_half_ms() + u64::from(by & 1),
                     Wait::Retention => self.model.parameters.retention_ms,
                 })?;
             }

@@ -8,12 +8,12 @@ pub enum Wait {
     Moment(u8),
     /// Until the first phase ends that will.
     Deadline,
-    /// A little past that, not yet late.
+    /// A little past that, at most as far as is not yet late.
     Past(u8),
     /// So late that the phase gets a fresh window.
     Late(u8),
-    /// Half of the way to it.
-    Half,
+    /// To the last moment in which the bounty that ends first can be backed, or just past it.
+    Half(u8),
     /// As long as a bounty is kept after its end.
     Retention,
 }
@@ -159,7 +159,7 @@ impl Step {
                 2 | 3 => Wait::Deadline,
                 4 => Wait::Past(b),
                 5 => Wait::Late(b),
-                6 => Wait::Half,
+                6 => Wait::Half(b),
                 _ if b < 100 => Wait::Retention,
                 _ => Wait::Moment(b),
             }),
