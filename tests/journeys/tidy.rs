@@ -20,6 +20,7 @@ fn arrows() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("protocol", &[][..]),
         ("licensing", &["protocol"]),
         ("market", &["protocol", "licensing"]),
+        ("opinion", &["protocol", "licensing"]),
         ("datasets", &["protocol"]),
         ("repro", &[]),
         ("sandbox", &[]),

@@ -46,7 +46,7 @@ pub(super) fn end(state: &mut State, id: ItemId) {
             return panel::next_block(state, id, Step::SeatAll);
         }
         if panel::draw_again(state, id) {
-            return let_speak_again(state, id);
+            return;
         }
     }
     let dissents = |word: &TestOutcome| found.is_some_and(|found| !same(word, found));
@@ -76,8 +76,8 @@ fn same(one: &TestOutcome, other: &TestOutcome) -> bool {
     std::mem::discriminant(one) == std::mem::discriminant(other)
 }
 
-/// `unavailable` is no word: who said it may speak again.
-fn let_speak_again(state: &mut State, id: ItemId) {
+/// `unavailable` is no word: who said it is asked again when a round begins.
+pub(super) fn let_speak_again(state: &mut State, id: ItemId) {
     let unavailable: Vec<Address> = state
         .checks(id)
         .filter(|(_, check)| check.word == Some(TestOutcome::Unavailable))

@@ -215,7 +215,10 @@ fn seat(state: &mut State, id: ItemId, panel: Panel, drawn: Vec<Address>) {
 fn begin_round(state: &mut State, id: ItemId, panel: Panel) {
     let schedule = state.posted(id).0.posting.schedule;
     match panel {
-        Panel::Check => state.enter(id, Phase::TestCheck, schedule.test_check_ms),
+        Panel::Check => {
+            super::check::let_speak_again(state, id);
+            state.enter(id, Phase::TestCheck, schedule.test_check_ms);
+        }
         Panel::Score => state.enter(id, Phase::Score, schedule.score_ms),
     }
 }

@@ -1,0 +1,363 @@
+//! Assets: stacks, holdings, income. What a holder may claim is summed over
+//! every payment since the asset began.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use licensing::{PaymentMode, Percent, Terms, check_derivation};
+use num_bigint::{BigInt, Sign};
+use num_rational::BigRational;
+use protocol::ans104::Tag;
+use protocol::receipt::{Purse, Rule};
+use protocol::record::{
+    AssetKind, BuyLicense, HOLDERS_MAX, PARENTS_MAX, RegisterAsset, SHARES_PER_ASSET, Transaction,
+    TransferShares,
+};
+use protocol::{Address, Digest, ItemId};
+use sha2::{Digest as _, Sha256};
+
+use crate::model::{Model, Place, Refused};
+use crate::money::{Units, ratio, units};
+
+/// Ancestors and their shares of gross, in billionths of a percent.
+pub type Stack = BTreeMap<ItemId, u64>;
+
+/// Something that happened to an asset's shares or income.
+#[derive(Clone, Debug)]
+pub enum Happening {
+    /// Somebody's shares changed by so many.
+    Shares(Address, i64),
+    /// An income joined the index.
+    Income(Units),
+    /// A holder was paid.
+    Claimed(Address, Units),
+}
+
+/// An asset, and all that ever happened to it.
+#[derive(Clone, Debug)]
+pub struct Asset {
+    /// Model or data set.
+    pub kind: AssetKind,
+    /// Its terms.
+    pub terms: Terms,
+    /// A model's weights.
+    pub weights: Option<Digest>,
+    /// Where the record that made it stands on the log.
+    pub place: Place,
+    /// What its ancestors get.
+    pub stack: Stack,
+    /// In order.
+    pub happenings: Vec<Happening>,
+}
+
+impl Asset {
+    /// Who holds how many shares, those with none left out.
+    pub fn holdings(&self) -> BTreeMap<Address, i64> {
+        let mut held: BTreeMap<Address, i64> = BTreeMap::new();
+        for happening in &self.happenings {
+            if let Happening::Shares(who, change) = happening {
+                *held.entry(*who).or_default() += change;
+            }
+        }
+        held.retain(|_, shares| *shares != 0);
+        held
+    }
+
+    /// What a holder could claim: for every income, the shares then held times
+    /// the whole units a share that it brought, less what was claimed.
+    pub fn owed(&self, holder: Address) -> Units {
+        let all = Units::from(SHARES_PER_ASSET);
+        let (mut held, mut income, mut owed) = (0i64, Units::from(0), Units::from(0));
+        for happening in &self.happenings {
+            match happening {
+                Happening::Shares(who, change) if *who == holder => held += change,
+                Happening::Income(amount) => {
+                    let before = &income / &all;
+                    income += amount;
+                    owed += (&income / &all - before) * held;
+                }
+                Happening::Claimed(who, amount) if *who == holder => owed -= amount,
+                _ => {}
+            }
+        }
+        owed
+    }
+
+    /// Everyone who ever held a share.
+    pub fn holders_ever(&self) -> BTreeSet<Address> {
+        let ever = self
+            .happenings
+            .iter()
+            .filter_map(|happening| match happening {
+                Happening::Shares(who, _) => Some(*who),
+                _ => None,
+            });
+        ever.collect()
+    }
+
+    /// Shows that what the index pays is what the exact claims allow: all
+    /// claims and the remainder are the income, and what a holder got is the
+    /// exact rational claim on every payment, less the part of it that the
+    /// payment added to the remainder.
+    pub fn check_exactly(&self) {
+        let all = Units::from(SHARES_PER_ASSET);
+        let mut income = Units::from(0);
+        let mut claimed = Units::from(0);
+        for happening in &self.happenings {
+            match happening {
+                Happening::Income(amount) => income += amount,
+                Happening::Claimed(_, amount) => claimed += amount,
+                Happening::Shares(..) => {}
+            }
+        }
+        let owed: Units = self.holders_ever().iter().map(|who| self.owed(*who)).sum();
+        let remainder = &income - &claimed - owed;
+        assert_eq!(remainder, &income % &all, "every unit has its owner");
+        for holder in self.holders_ever() {
+            let mut held = 0i64;
+            let mut income = Units::from(0);
+            let mut exact = BigRational::from(BigInt::from(0));
+            let mut paid = BigRational::from(self.owed(holder));
+            for happening in &self.happenings {
+                match happening {
+                    Happening::Shares(who, change) if *who == holder => held += change,
+                    Happening::Income(amount) => {
+                        exact += BigRational::new(amount * held, all.clone());
+                        let before = &income % &all;
+                        income += amount;
+                        let carried = (&income % &all - before) * held;
+                        paid += BigRational::new(carried, all.clone());
+                    }
+                    Happening::Claimed(who, amount) if *who == holder => {
+                        paid += BigRational::from(amount.clone());
+                    }
+                    _ => {}
+                }
+            }
+            assert_eq!(paid, exact, "a floor, and the remainder carried on");
+        }
+    }
+}
+
+/// A hash as a big-endian number, modulo `modulus`.
+pub fn draw_below(bytes: &[u8], modulus: &Units) -> Units {
+    let hash = Sha256::digest(bytes);
+    BigInt::from_bytes_be(Sign::Plus, &hash) % modulus
+}
+
+/// The terms that tags state, if they are canonical and pay the holders.
+pub fn good_terms(tags: &[Tag]) -> Result<Terms, Refused> {
+    let terms = Terms::parse(tags).map_err(|_| "no terms")?;
+    if terms.to_tags() != tags {
+        return Err("terms are not canonical");
+    }
+    match terms.payment_mode {
+        PaymentMode::Signer => Err("holders must be paid"),
+        PaymentMode::GlobalDistribution | PaymentMode::RandomDistribution => Ok(terms),
+    }
+}
+
+/// What is left of an income when the stack is paid, exactly.
+pub fn left_by(stack: &Stack) -> BigRational {
+    let whole = BigInt::from(Percent::HUNDRED.billionths());
+    let owed: BigInt = stack.values().map(|share| BigInt::from(*share)).sum();
+    BigRational::new(&whole - owed, whole)
+}
+
+impl Model {
+    /// The stack of a child under `terms` with these parents.
+    pub(crate) fn stack(&self, parents: &[ItemId], terms: &Terms) -> Result<Stack, Refused> {
+        let mut stack = Stack::new();
+        let mut owe = |ancestor: ItemId, share: u64| {
+            let most = stack.entry(ancestor).or_default();
+            *most = share.max(*most);
+        };
+        for id in parents {
+            let parent = self.assets.get(id).ok_or("an unknown parent")?;
+            let own = check_derivation(&parent.terms, parent.kind, terms)
+                .map_err(|_| "a parent does not allow it")?;
+            if let Some(share) = own {
+                owe(*id, share.billionths());
+            }
+            for (&ancestor, &share) in &parent.stack {
+                owe(ancestor, share);
+            }
+        }
+        if stack.values().sum::<u64>() > Percent::HUNDRED.billionths() {
+            return Err("more than all is owed");
+        }
+        Ok(stack)
+    }
+
+    /// Whether parents are listed well: at most so many, ascending, each once.
+    pub(crate) fn good_parents(parents: &[ItemId]) -> Result<(), Refused> {
+        if parents.len() > PARENTS_MAX || parents.windows(2).any(|pair| pair[0] >= pair[1]) {
+            return Err("parents");
+        }
+        Ok(())
+    }
+
+    /// The asset that claims these weights: of all that have them, the earliest on the log.
+    pub(crate) fn claimant(&self, weights: Digest) -> Option<(Place, ItemId)> {
+        let claims = self
+            .assets
+            .iter()
+            .filter(|(_, asset)| asset.weights == Some(weights));
+        claims.map(|(&id, asset)| (asset.place, id)).min()
+    }
+
+    pub(crate) fn register_asset(
+        &mut self,
+        tx: &Transaction,
+        tags: &[Tag],
+        body: &RegisterAsset,
+    ) -> Result<(), Refused> {
+        let terms = good_terms(tags)?;
+        Self::good_parents(&body.parents)?;
+        let stack = self.stack(&body.parents, &terms)?;
+        match (body.kind, body.weights_digest) {
+            (AssetKind::DataSet, None) => {}
+            (AssetKind::Model, Some(weights)) if self.claimant(weights).is_none() => {}
+            _ => return Err("weights"),
+        }
+        let mut shares: BTreeMap<Address, i64> = BTreeMap::new();
+        for holder in &body.holders {
+            if holder.shares == 0 || shares.contains_key(&holder.account) {
+                return Err("holders");
+            }
+            shares.insert(holder.account, i64::from(holder.shares));
+        }
+        if shares.is_empty() {
+            shares.insert(tx.signer, i64::from(SHARES_PER_ASSET));
+        }
+        if shares.len() > HOLDERS_MAX || shares.values().sum::<i64>() != i64::from(SHARES_PER_ASSET)
+        {
+            return Err("holders");
+        }
+        self.deposit(tx)?;
+        let asset = Asset {
+            kind: body.kind,
+            terms,
+            weights: body.weights_digest,
+            place: self.place(),
+            stack,
+            happenings: shares
+                .into_iter()
+                .map(|(who, shares)| Happening::Shares(who, shares))
+                .collect(),
+        };
+        self.assets.insert(tx.id, asset);
+        Ok(())
+    }
+
+    pub(crate) fn buy_license(
+        &mut self,
+        tx: &Transaction,
+        id: ItemId,
+        body: &BuyLicense,
+    ) -> Result<(), Refused> {
+        let asset = self.assets.get(&id).ok_or("no such asset")?;
+        if asset.terms.id() != body.terms {
+            return Err("other terms");
+        }
+        let quote = asset.terms.quote(body.grant).map_err(|_| "not for sale")?;
+        if quote.price > body.price_max {
+            return Err("too dear");
+        }
+        let price = units(quote.price);
+        let whole = Units::from(Percent::HUNDRED.billionths());
+        let mut parts: Vec<(ItemId, Units, Rule)> = Vec::new();
+        for (&ancestor, &share) in &asset.stack {
+            let part = ratio(&price, &Units::from(share), &whole);
+            parts.push((ancestor, part, Rule::StackIncome));
+        }
+        let given: Units = parts.iter().map(|(_, part, _)| part).sum();
+        parts.push((id, &price - given, Rule::LicenseIncome));
+        for (earner, part, rule) in &parts {
+            let buyer = Purse::Account(tx.signer);
+            self.money.pay(buyer, Purse::Income(*earner), part, *rule)?;
+        }
+        self.deposit(tx)?;
+        for (earner, part, _) in parts {
+            self.income(tx.id, earner, part);
+        }
+        self.licenses.push((tx.id, id, tx.signer));
+        Ok(())
+    }
+
+    /// An income joins what an asset has.
+    fn income(&mut self, record: ItemId, earner: ItemId, part: Units) {
+        let asset = self
+            .assets
+            .get_mut(&earner)
+            .expect("an ancestor is an asset");
+        if part == Units::from(0) {
+            return;
+        }
+        match asset.terms.payment_mode {
+            PaymentMode::RandomDistribution => {
+                self.distributions.push((self.height, record, earner, part));
+            }
+            _ => asset.happenings.push(Happening::Income(part)),
+        }
+    }
+
+    /// Gives every income of the block before that waits for its holder.
+    pub(crate) fn distribute(&mut self) {
+        for (_, record, id, amount) in std::mem::take(&mut self.distributions) {
+            let seed = [b"lode/holder/1", &self.parent.0[..], &record.0, &id.0].concat();
+            let mut share = draw_below(&seed, &Units::from(SHARES_PER_ASSET));
+            let mut holder = None;
+            for (who, shares) in self.assets[&id].holdings() {
+                if holder.is_none() && share < Units::from(shares) {
+                    holder = Some(who);
+                }
+                share -= shares;
+            }
+            let to = Purse::Account(holder.expect("all shares are held"));
+            let income = Purse::Income(id);
+            self.money
+                .must_pay(income, to, &amount, Rule::RandomDistribution);
+        }
+    }
+
+    pub(crate) fn claim_royalty(&mut self, tx: &Transaction, id: ItemId) -> Result<(), Refused> {
+        let asset = self.assets.get(&id).ok_or("no such asset")?;
+        let owed = asset.owed(tx.signer);
+        if owed == Units::from(0) {
+            return Err("nothing is owed");
+        }
+        let (income, account) = (Purse::Income(id), Purse::Account(tx.signer));
+        self.money.pay(income, account, &owed, Rule::Claim)?;
+        self.happened(id, Happening::Claimed(tx.signer, owed));
+        Ok(())
+    }
+
+    pub(crate) fn transfer_shares(
+        &mut self,
+        tx: &Transaction,
+        id: ItemId,
+        body: &TransferShares,
+    ) -> Result<(), Refused> {
+        let asset = self.assets.get(&id).ok_or("no such asset")?;
+        let held = asset.holdings().get(&tx.signer).copied().unwrap_or(0);
+        let shares = i64::from(body.shares);
+        if shares == 0 || shares > held {
+            return Err("too few shares");
+        }
+        if self
+            .distributions
+            .iter()
+            .any(|(_, _, asset, _)| *asset == id)
+        {
+            return Err("a holder is still to be drawn");
+        }
+        self.happened(id, Happening::Shares(tx.signer, -shares));
+        self.happened(id, Happening::Shares(body.to, shares));
+        Ok(())
+    }
+
+    fn happened(&mut self, id: ItemId, happening: Happening) {
+        let asset = self.assets.get_mut(&id).expect("looked up before");
+        asset.happenings.push(happening);
+    }
+}

@@ -1,0 +1,32 @@
+//! A second opinion on the market's rules: a slow model, written from
+//! `docs/rules.md` alone, and random play to hold a ledger against it.
+//!
+//! The model shares no code with the ledger that it judges. It keeps what
+//! happened and computes everything else from it whenever it is asked: a
+//! balance is the sum of all movements, a claim the sum over all payments. It
+//! knows no budget (the clock's work is done whole), no undo and no index.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`model`] | blocks, records, accounts, evaluators |
+//! | [`money`] | the list of all movements; exact parts and splits |
+//! | [`bounty`] | posting to commitment, the phases, the end |
+//! | [`panel`] | candidates, draws, words, tallies |
+//! | [`asset`] | stacks, holdings, income, claims |
+//! | [`play`] | random people who use a market, step by step |
+//! | [`step`] | the steps, and what they are made from |
+//! | [`coverage`] | what a play has seen |
+
+pub mod asset;
+pub mod bounty;
+pub mod coverage;
+pub mod model;
+pub mod money;
+pub mod panel;
+pub mod play;
+pub mod step;
+
+pub use coverage::Coverage;
+pub use model::{Decision, Model};
+pub use play::{Ledger, Play, Setup};
+pub use step::Step;

@@ -1,0 +1,279 @@
+//! Blocks and records: what may stand in a block, what it is charged, who
+//! answers for it. Accounts and evaluators are here, the rest has its module.
+
+use std::collections::BTreeMap;
+
+use protocol::receipt::{Purse, Rule};
+use protocol::record::{Action, GenesisRecord, Parameters, Transaction};
+use protocol::{Address, ItemId, NetworkId};
+
+use crate::asset::Asset;
+use crate::bounty::Bounty;
+use crate::coverage::Coverage;
+use crate::money::{Money, Movement, Units, units};
+
+/// What became of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// It cannot stand in this block.
+    NotIncludable(&'static str),
+    /// It paid its fee, and a rule refuses what it asks.
+    Rejected(&'static str),
+    /// It did what it asks.
+    Applied,
+}
+
+impl Decision {
+    /// Whether two say the same, whatever their reasons.
+    pub fn agrees(self, other: Self) -> bool {
+        std::mem::discriminant(&self) == std::mem::discriminant(&other)
+    }
+}
+
+/// A place on the log: height, and place in the block.
+pub type Place = (u64, u64);
+
+/// Why a record is refused, for people.
+pub type Refused = &'static str;
+
+/// The whole market, as plain lists.
+#[derive(Clone, Debug)]
+pub struct Model {
+    /// The network's numbers.
+    pub parameters: Parameters,
+    /// The network.
+    pub network: NetworkId,
+    /// Height of the block.
+    pub height: u64,
+    /// Time of the block.
+    pub time_ms: u64,
+    /// Id of the block before.
+    pub parent: ItemId,
+    /// Records in this block so far.
+    pub records: u64,
+    /// All movements.
+    pub money: Money,
+    /// Every account's next nonce, where it is not 0.
+    pub nonces: BTreeMap<Address, u64>,
+    /// Evaluators, and the record that made them so.
+    pub evaluators: BTreeMap<Address, ItemId>,
+    /// Bounties that are not forgotten.
+    pub bounties: BTreeMap<ItemId, Bounty>,
+    /// Assets.
+    pub assets: BTreeMap<ItemId, Asset>,
+    /// Licences: the record, the asset, the licensee.
+    pub licenses: Vec<(ItemId, ItemId, Address)>,
+    /// Incomes that wait for a holder to be drawn: height, record, asset, how much.
+    pub distributions: Vec<(u64, ItemId, ItemId, Units)>,
+    /// What was seen.
+    pub coverage: Coverage,
+}
+
+impl Model {
+    /// A market at its beginning.
+    pub fn genesis(record: &GenesisRecord) -> Self {
+        let first = |allocation: &protocol::record::Allocation| Movement {
+            from: None,
+            to: Purse::Account(allocation.account),
+            amount: units(allocation.amount),
+            rule: None,
+        };
+        Self {
+            parameters: record.genesis.parameters.clone(),
+            network: record.network,
+            height: 0,
+            time_ms: record.genesis.time_ms,
+            parent: record.id,
+            records: 0,
+            money: Money {
+                moves: record.genesis.allocations.iter().map(first).collect(),
+            },
+            nonces: BTreeMap::new(),
+            evaluators: BTreeMap::new(),
+            bounties: BTreeMap::new(),
+            assets: BTreeMap::new(),
+            licenses: Vec::new(),
+            distributions: Vec::new(),
+            coverage: Coverage::default(),
+        }
+    }
+
+    /// A whole block; the decision on each record.
+    pub fn block(
+        &mut self,
+        time_ms: u64,
+        parent: ItemId,
+        records: &[Transaction],
+    ) -> Vec<Decision> {
+        self.begin_block(time_ms, parent);
+        records.iter().map(|tx| self.apply(tx)).collect()
+    }
+
+    /// A block begins: the clock does all its work.
+    pub fn begin_block(&mut self, time_ms: u64, parent: ItemId) {
+        assert!(time_ms > self.time_ms, "time rises");
+        self.height += 1;
+        self.time_ms = time_ms;
+        self.parent = parent;
+        self.records = 0;
+        self.distribute();
+        while let Some(bounty) = self.next_due() {
+            self.due(bounty);
+        }
+    }
+
+    /// The bounty whose work is due and comes first: by due time, then by id.
+    fn next_due(&self) -> Option<ItemId> {
+        let due = self.bounties.iter().filter_map(|(&id, bounty)| {
+            let due_ms = bounty.due_ms(self.height, self.parameters.retention_ms)?;
+            (due_ms <= self.time_ms).then_some((due_ms, id))
+        });
+        due.min().map(|(_, id)| id)
+    }
+
+    /// Whether the clock has anything to do in the next block, whatever its time.
+    pub fn has_work_left(&self) -> bool {
+        let drawn = self.bounties.values().any(|bounty| bounty.draw.is_some());
+        drawn || !self.distributions.is_empty()
+    }
+
+    /// One record.
+    pub fn apply(&mut self, tx: &Transaction) -> Decision {
+        let decision = self.decide(tx);
+        self.coverage.decided(tx.action.record_type(), decision);
+        if !matches!(decision, Decision::NotIncludable(_)) {
+            self.records += 1;
+        }
+        decision
+    }
+
+    fn decide(&mut self, tx: &Transaction) -> Decision {
+        if let Err(why) = self.include(tx) {
+            return Decision::NotIncludable(why);
+        }
+        *self.nonces.entry(tx.signer).or_default() += 1;
+        let before = self.money.moves.len();
+        match self.obey(tx) {
+            Ok(()) => Decision::Applied,
+            Err(why) => {
+                // Every rule below looks and pays before it changes anything else.
+                self.money.moves.truncate(before);
+                Decision::Rejected(why)
+            }
+        }
+    }
+
+    /// Checks what lets a record stand in a block, and takes its fee.
+    fn include(&mut self, tx: &Transaction) -> Result<(), Refused> {
+        let envelope = &tx.envelope;
+        if envelope.network != self.network {
+            return Err("another network");
+        }
+        if envelope.nonce != self.nonce(tx.signer) {
+            return Err("not the next nonce");
+        }
+        let latest = u128::from(self.time_ms) + u128::from(self.parameters.validity_max_ms);
+        if self.time_ms > envelope.valid_until_ms || u128::from(envelope.valid_until_ms) > latest {
+            return Err("not valid now");
+        }
+        let signer = Purse::Account(tx.signer);
+        self.money
+            .pay(signer, Purse::Burned, &self.byte_fee(tx), Rule::ByteFee)
+    }
+
+    fn byte_fee(&self, tx: &Transaction) -> Units {
+        units(self.parameters.fee_per_byte) * tx.size_bytes
+    }
+
+    /// An account's next nonce.
+    pub fn nonce(&self, account: Address) -> u64 {
+        self.nonces.get(&account).copied().unwrap_or_default()
+    }
+
+    /// Where the record stands on the log.
+    pub fn place(&self) -> Place {
+        (self.height, self.records)
+    }
+
+    /// Locks the deposit of a record that makes state.
+    pub(crate) fn deposit(&mut self, tx: &Transaction) -> Result<(), Refused> {
+        let amount = self.byte_fee(tx) * self.parameters.deposit_factor;
+        let signer = Purse::Account(tx.signer);
+        self.money
+            .pay(signer, Purse::Deposit(tx.id), &amount, Rule::Deposit)
+    }
+
+    fn obey(&mut self, tx: &Transaction) -> Result<(), Refused> {
+        match &tx.action {
+            Action::Transfer { to, body } => {
+                if body.amount.is_zero() {
+                    return Err("nothing to transfer");
+                }
+                let (from, to) = (Purse::Account(tx.signer), Purse::Account(*to));
+                self.money
+                    .pay(from, to, &units(body.amount), Rule::Transfer)
+            }
+            Action::JoinEvaluators { body } => self.join(tx, &units(body.stake)),
+            Action::LeaveEvaluators => self.leave(tx),
+            Action::RegisterAsset { terms, body } => self.register_asset(tx, terms, body),
+            Action::BuyLicense { asset, body } => self.buy_license(tx, *asset, body),
+            Action::ClaimRoyalty { asset } => self.claim_royalty(tx, *asset),
+            Action::TransferShares { asset, body } => self.transfer_shares(tx, *asset, body),
+            Action::PostBounty { body } => self.post_bounty(tx, body),
+            Action::BackBounty { bounty, body } => {
+                self.back_bounty(tx, *bounty, &units(body.amount))
+            }
+            Action::CancelBounty { bounty } => self.cancel_bounty(tx, *bounty),
+            Action::CommitSubmission {
+                bounty,
+                terms,
+                body,
+            } => self.commit_submission(tx, *bounty, terms, body),
+            Action::RevealTestSet { bounty, body } => self.reveal_test_set(*bounty, &body.key),
+            Action::AttestTestSet { bounty, body } => {
+                self.attest_test_set(tx, *bounty, &body.outcome)
+            }
+            Action::RevealSubmission { bounty, body } => {
+                self.reveal_submission(tx, *bounty, body.submission, &body.key)
+            }
+            Action::CommitAttestations { bounty, body } => {
+                self.commit_attestations(tx, *bounty, body.commitment)
+            }
+            Action::RevealAttestations { bounty, body } => {
+                self.reveal_attestations(tx, *bounty, body)
+            }
+        }
+    }
+
+    fn join(&mut self, tx: &Transaction, stake: &Units) -> Result<(), Refused> {
+        let purse = Purse::Stake(tx.signer);
+        if *stake == Units::from(0) {
+            return Err("no stake");
+        }
+        if self.money.balance(purse) + stake < units(self.parameters.evaluator_stake_min) {
+            return Err("too small a stake");
+        }
+        self.money
+            .pay(Purse::Account(tx.signer), purse, stake, Rule::Stake)?;
+        if !self.evaluators.contains_key(&tx.signer) {
+            self.deposit(tx)?;
+            self.evaluators.insert(tx.signer, tx.id);
+        }
+        Ok(())
+    }
+
+    fn leave(&mut self, tx: &Transaction) -> Result<(), Refused> {
+        let joined = *self.evaluators.get(&tx.signer).ok_or("no evaluator")?;
+        let at_work = |bounty: &Bounty| bounty.seats_at_work().any(|seat| seat.who == tx.signer);
+        if self.bounties.values().any(at_work) {
+            return Err("a seat is at work");
+        }
+        let account = Purse::Account(tx.signer);
+        self.money
+            .empty(Purse::Stake(tx.signer), account, Rule::Unstake);
+        self.money
+            .empty(Purse::Deposit(joined), account, Rule::DepositReturn);
+        self.evaluators.remove(&tx.signer);
+        Ok(())
+    }
+}

@@ -1,0 +1,219 @@
+//! The market held against the model.
+
+use market::State;
+use opinion::model::Model;
+use opinion::money::{Units, units};
+use opinion::{Coverage, Decision, Ledger, Play, Setup, Step};
+use protocol::receipt::{Panel, Phase};
+use protocol::record::Transaction;
+use protocol::{Address, ItemId};
+
+/// The market as the ledger beside the model.
+pub struct Market(State);
+
+impl Ledger for Market {
+    fn begin_block(&mut self, height: u64, time_ms: u64, parent: ItemId) {
+        self.0.begin_block(height, time_ms, parent);
+    }
+
+    fn apply(&mut self, tx: &Transaction) -> Decision {
+        match self.0.apply(tx) {
+            Err(rejection) => Decision::NotIncludable(rejection.code()),
+            Ok(Some(rejection)) => Decision::Rejected(rejection.code()),
+            Ok(None) => Decision::Applied,
+        }
+    }
+
+    fn end_block(&mut self, model: &Model) -> Result<(), String> {
+        let due_ms = self.0.next_deadline_ms();
+        let outcome = self.0.end_block();
+        let left = due_ms.is_some_and(|due_ms| due_ms <= model.time_ms);
+        if left && !model.has_work_left() {
+            return Err("the block's budget was too small for the work that was due".to_owned());
+        }
+        self.compare(model).map_err(|difference| {
+            let mut told = difference;
+            for receipt in &outcome.receipts {
+                told.push_str(&format!("\n{:?}", receipt.cause));
+                for step in &receipt.moves {
+                    told.push_str(&format!("\n    {step:?}"));
+                }
+                for event in &receipt.events {
+                    told.push_str(&format!("\n    {event:?}"));
+                }
+            }
+            told
+        })
+    }
+}
+
+fn same<T: PartialEq + std::fmt::Debug>(
+    what: impl FnOnce() -> String,
+    model: T,
+    ledger: T,
+) -> Result<(), String> {
+    match model == ledger {
+        true => Ok(()),
+        false => Err(format!("{}: model {model:?}, ledger {ledger:?}", what())),
+    }
+}
+
+impl Market {
+    fn compare(&self, model: &Model) -> Result<(), String> {
+        self.money(model)?;
+        self.people(model)?;
+        self.bounties(model)?;
+        self.assets(model)
+    }
+
+    fn money(&self, model: &Model) -> Result<(), String> {
+        if self.0.audit().is_none() {
+            return Err("the ledger's purses do not make the supply".to_owned());
+        }
+        let mut supply = Units::from(0);
+        for (purse, amount) in model.money.balances() {
+            let ledger = units(self.0.balance(purse));
+            if amount != ledger {
+                return Err(format!("{purse:?}: model {amount}, ledger {ledger}"));
+            }
+            supply += amount;
+        }
+        // With equal purses and a kept supply, the ledger has no purse that the model does not know.
+        let first = model.money.moves.iter().filter(|step| step.from.is_none());
+        let first: Units = first.map(|step| &step.amount).sum();
+        same(|| "supply".to_owned(), supply, first)
+    }
+
+    fn people(&self, model: &Model) -> Result<(), String> {
+        for (&who, &nonce) in &model.nonces {
+            let ledger = self.0.account(who).nonce;
+            same(|| format!("nonce of {who}"), nonce, ledger)?;
+        }
+        let evaluators: Vec<(Address, ItemId)> = model.evaluators.clone().into_iter().collect();
+        let ledger = self.0.evaluators().map(|(who, e)| (who, e.joined));
+        same(|| "evaluators".to_owned(), evaluators, ledger.collect())
+    }
+
+    fn bounties(&self, model: &Model) -> Result<(), String> {
+        let ids: Vec<ItemId> = model.bounties.keys().copied().collect();
+        let ledger = self.0.bounties().map(|(id, _)| id).collect();
+        same(|| "bounties".to_owned(), ids, ledger)?;
+        for (&id, bounty) in &model.bounties {
+            let (_, progress) = self.0.bounty(id).ok_or("a bounty is missing")?;
+            let ours = (bounty.phase, bounty.until_ms);
+            let theirs = (progress.phase, progress.until_ms);
+            same(|| format!("phase of {id}"), ours, theirs)?;
+            let ours = bounty.submissions.iter();
+            let ours = ours.map(|s| (s.id, s.is_revealed, s.verdict.clone(), s.standing));
+            let theirs = self.0.submissions(id);
+            let theirs = theirs.map(|s| (s.id, s.key.is_some(), s.verdict.clone(), s.standing));
+            let (ours, theirs): (Vec<_>, Vec<_>) = (ours.collect(), theirs.collect());
+            same(|| format!("submissions of {id}"), ours, theirs)?;
+            if !bounty.is_over() {
+                self.seats(model, id)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn seats(&self, model: &Model, id: ItemId) -> Result<(), String> {
+        let sitting = |panel: Panel| {
+            let seats = model.bounties[&id].panel(panel).into_iter();
+            let seats = seats.flat_map(|panel| &panel.seats);
+            let mut seats: Vec<(Address, bool)> = seats
+                .map(|seat| (seat.who, seat.failed_in.is_some()))
+                .collect();
+            seats.sort_unstable();
+            seats
+        };
+        let theirs: Vec<_> = self
+            .0
+            .seats(id)
+            .map(|(who, seat)| (who, seat.failed))
+            .collect();
+        same(
+            || format!("seats that score in {id}"),
+            sitting(Panel::Score),
+            theirs,
+        )?;
+        if model.bounties[&id].phase == Phase::TestCheck {
+            let theirs: Vec<_> = self
+                .0
+                .checks(id)
+                .map(|(who, seat)| (who, seat.failed))
+                .collect();
+            same(
+                || format!("seats that check in {id}"),
+                sitting(Panel::Check),
+                theirs,
+            )?;
+        }
+        Ok(())
+    }
+
+    fn assets(&self, model: &Model) -> Result<(), String> {
+        let ids: Vec<ItemId> = model.assets.keys().copied().collect();
+        let ledger = self.0.assets().map(|(id, _)| id).collect();
+        same(|| "assets".to_owned(), ids, ledger)?;
+        for (&id, asset) in &model.assets {
+            let theirs = self.0.asset(id).ok_or("an asset is missing")?;
+            let theirs = theirs.stack.entries().iter();
+            let theirs: Vec<(ItemId, u64)> = theirs
+                .map(|(id, share)| (*id, share.billionths()))
+                .collect();
+            let ours: Vec<(ItemId, u64)> = asset.stack.clone().into_iter().collect();
+            same(|| format!("stack of {id}"), ours, theirs)?;
+            let ours: Vec<(Address, i64)> = asset.holdings().into_iter().collect();
+            let theirs = self
+                .0
+                .holdings(id)
+                .map(|(who, held)| (who, i64::from(held.shares)));
+            let theirs: Vec<(Address, i64)> = theirs.filter(|(_, shares)| *shares > 0).collect();
+            same(|| format!("holdings of {id}"), ours, theirs)?;
+            for who in asset.holders_ever() {
+                let (ours, theirs) = (asset.owed(who), units(self.0.owed(id, who)));
+                same(|| format!("owed to {who} by {id}"), ours, theirs)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Plays a history on both.
+pub fn play(setup: Setup, steps: &[Step]) -> Result<Coverage, String> {
+    let state = State::genesis(&setup.genesis()).expect("a valid genesis");
+    let mut play = Play::beside(setup, Market(state));
+    play.run(steps)?;
+    Ok(play.model.coverage)
+}
+
+/// The history as a readable list, to its difference.
+pub fn story(setup: Setup, steps: &[Step]) -> Vec<String> {
+    let state = State::genesis(&setup.genesis()).expect("a valid genesis");
+    let mut play = Play::beside(setup, Market(state));
+    play.story = Some(vec![format!("{setup:?}")]);
+    let end = play.run(steps);
+    let mut story = play.story.unwrap_or_default();
+    story.push(end.map_or_else(|difference| difference, |()| "no difference".to_owned()));
+    story
+}
+
+/// The steps without which the difference is gone, by leaving out ever smaller pieces.
+pub fn shrink(steps: &[Step], fails: impl Fn(&[Step]) -> bool) -> Vec<Step> {
+    let mut steps = steps.to_vec();
+    let mut piece = steps.len().div_ceil(2);
+    while piece > 0 {
+        let mut at = 0;
+        while at < steps.len() {
+            let mut fewer = steps.clone();
+            fewer.drain(at..(at + piece).min(fewer.len()));
+            if fails(&fewer) {
+                steps = fewer;
+            } else {
+                at += piece;
+            }
+        }
+        piece /= 2;
+    }
+    steps
+}
