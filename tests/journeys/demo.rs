@@ -71,14 +71,15 @@ fn the_copier_and_the_liar_fail() {
             })
             .collect()
     };
-    let of = |names: [(&str, bool); 4]| names.map(|(name, agrees)| (name.to_owned(), agrees));
+    let of = |names: [(&str, bool); 5]| names.map(|(name, agrees)| (name.to_owned(), agrees));
     assert_eq!(
         words(milo),
         of([
             ("Ada", true),
             ("Emil", true),
             ("Ines", true),
-            ("Loki", false)
+            ("Loki", false),
+            ("Otto", true)
         ])
     );
     assert_eq!(
@@ -87,10 +88,11 @@ fn the_copier_and_the_liar_fail() {
             ("Ada", true),
             ("Emil", true),
             ("Ines", true),
-            ("Loki", true)
+            ("Loki", true),
+            ("Otto", true)
         ])
     );
-    // Three agreeing seats share Milo's fee of 3 LODE; the liar has no part of it.
+    // Four agreeing seats share Milo's fee of 5 LODE; the liar has no part of it.
     let milo_fee = milo["submission"].as_str().unwrap();
     let paid: Vec<_> = demo["payouts"]
         .as_array()
@@ -101,7 +103,7 @@ fn the_copier_and_the_liar_fail() {
         .collect();
     let mut sorted = paid.clone();
     sorted.sort_unstable();
-    assert_eq!(sorted, ["Ada", "Emil", "Ines"]);
+    assert_eq!(sorted, ["Ada", "Emil", "Ines", "Otto"]);
 }
 
 #[test]
@@ -158,7 +160,7 @@ fn the_supply_balances() {
     let accounts: u128 = held("balance");
     let stakes: u128 = held("stake");
     assert_eq!(accounts, units(&supply["by_purse"]["accounts"]));
-    assert_eq!(stakes, units(&supply["by_purse"]["seats"]));
+    assert_eq!(stakes, units(&supply["by_purse"]["stakes"]));
 }
 
 #[test]

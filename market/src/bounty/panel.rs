@@ -4,15 +4,13 @@
 //! ended, from the id of that block. Nobody sits in judgement on their own
 //! bounty: not the sponsor, a backer, or a miner with a submission.
 
-use std::collections::BTreeSet;
-
 use protocol::receipt::{Event, Panel, Phase, Purse};
 use protocol::{Address, Amount, ItemId};
 
 use super::post::part;
 use super::{Check, REDRAWS_MAX, SEATS_MAX, Seat, Step, tally};
 use crate::draw;
-use crate::evaluators::{panel_size, take_seat};
+use crate::evaluators::{PANEL_SIZES, panel_size, take_seat};
 use crate::rejection::Rejection;
 use crate::state::State;
 
@@ -34,23 +32,29 @@ fn seat_stake(state: &State, pot: Amount) -> Amount {
 }
 
 /// Evaluators with so much stake free who are not excluded, by address.
-fn with_free_stake(state: &State, stake: Amount, excluded: &BTreeSet<Address>) -> Vec<Candidate> {
+fn with_free_stake<'a>(
+    state: &'a State,
+    stake: Amount,
+    is_excluded: impl Fn(Address) -> bool + 'a,
+) -> impl Iterator<Item = Candidate> + 'a {
     state
         .evaluators()
-        .filter(|(account, _)| !excluded.contains(account))
+        .filter(move |(account, _)| !is_excluded(*account))
         .map(|(account, _)| (account, state.balance(Purse::Stake(account))))
-        .filter(|(_, free)| *free >= stake && !free.is_zero())
-        .collect()
+        .filter(move |(_, free)| *free >= stake && !free.is_zero())
 }
 
 /// Checks that a panel could be drawn for a pot; gives its size.
 pub(super) fn check_pool(
     state: &State,
     pot: Amount,
-    excluded: &BTreeSet<Address>,
+    is_excluded: impl Fn(Address) -> bool,
 ) -> Result<u32, Rejection> {
     let stake = seat_stake(state, pot);
-    let candidates = with_free_stake(state, stake, excluded).len();
+    let most = PANEL_SIZES[0] as usize;
+    let candidates = with_free_stake(state, stake, is_excluded)
+        .take(most)
+        .count();
     let least = state.parameters().committee_min;
     panel_size(candidates, least).ok_or(Rejection::PoolTooSmall {
         candidates,
@@ -59,15 +63,16 @@ pub(super) fn check_pool(
     })
 }
 
-/// Sponsor, backers and miners of a bounty.
-pub(super) fn parties(state: &State, id: ItemId) -> BTreeSet<Address> {
-    let (bounty, _) = state.posted(id);
-    let backers = state.backings(id).map(|backing| backing.account);
-    let miners = state.submissions(id).map(|submission| submission.miner);
-    std::iter::once(bounty.sponsor)
-        .chain(backers)
-        .chain(miners)
-        .collect()
+/// Whether an account has a stake of its own in a bounty.
+pub(super) fn is_party(state: &State, id: ItemId, account: Address) -> bool {
+    state.tables.parties.get(&(id, account)).is_some()
+}
+
+/// Notes that an account has a stake of its own in a bounty.
+pub(super) fn join_parties(state: &mut State, id: ItemId, account: Address) {
+    if !is_party(state, id, account) {
+        state.tables.parties.put((id, account), ());
+    }
 }
 
 /// Which panel the bounty is at.
@@ -80,18 +85,15 @@ pub(super) fn at_work(state: &State, id: ItemId) -> Panel {
 
 /// Who may be seated now, by address.
 fn candidates(state: &mut State, id: ItemId, panel: Panel) -> Vec<Candidate> {
-    let mut excluded = parties(state, id);
-    let checks = state.checks(id);
-    excluded.extend(
-        checks
-            .filter(|(_, check)| check.failed || panel == Panel::Check)
-            .map(|(account, _)| account),
-    );
-    let seats = state.seats(id);
-    excluded.extend(seats.map(|(account, _)| account));
     let stake = state.seat_stake(id).expect("it was posted");
-    let found = with_free_stake(state, stake, &excluded);
-    state.spend((excluded.len() + state.tables.evaluators.len()) / 16);
+    let is_excluded = |account: Address| {
+        let check = state.tables.checks.get(&(id, account));
+        is_party(state, id, account)
+            || check.is_some_and(|check| check.failed || panel == Panel::Check)
+            || state.tables.seats.get(&(id, account)).is_some()
+    };
+    let found = with_free_stake(state, stake, is_excluded).collect();
+    state.spend(state.tables.evaluators.len() / 8);
     found
 }
 

@@ -1,7 +1,5 @@
 //! Posting, backing, cancelling.
 
-use std::collections::BTreeSet;
-
 use ethnum::U256;
 use protocol::ans104::Tag;
 use protocol::receipt::{Phase, Purse, Rule, VoidReason};
@@ -34,7 +32,7 @@ pub(crate) fn post(
             limit: SUBMISSIONS_MAX,
         });
     }
-    let seats = panel::check_pool(state, posting.reward, &BTreeSet::from([tx.signer]))?;
+    let seats = panel::check_pool(state, posting.reward, |account| account == tx.signer)?;
     let least = evaluation_fee_min(state, posting, seats).ok_or(Rejection::Overflow)?;
     if posting.evaluation_fee < least {
         return Err(Rejection::EvaluationFee {
@@ -73,6 +71,7 @@ pub(crate) fn post(
         bond,
     };
     state.tables.bounties.put(id, bounty);
+    panel::join_parties(state, id, tx.signer);
     state.tables.progress.put(
         id,
         Progress {
@@ -96,8 +95,7 @@ impl State {
     /// The least evaluation fee of a bounty that is posted now, by this sponsor; `None`
     /// if no panel could be drawn for it, or the fee does not fit.
     pub fn evaluation_fee_min(&self, sponsor: Address, posting: &PostBounty) -> Option<Amount> {
-        let excluded = BTreeSet::from([sponsor]);
-        let seats = panel::check_pool(self, posting.reward, &excluded).ok()?;
+        let seats = panel::check_pool(self, posting.reward, |account| account == sponsor).ok()?;
         evaluation_fee_min(self, posting, seats)
     }
 }
@@ -192,9 +190,9 @@ pub(crate) fn back(
         .checked_add(amount)
         .ok_or(Rejection::Overflow)?;
     let pot = bounty.posting.reward.checked_add(backed);
-    let mut parties = panel::parties(state, id);
-    parties.insert(account);
-    panel::check_pool(state, pot.ok_or(Rejection::Overflow)?, &parties)?;
+    panel::check_pool(state, pot.ok_or(Rejection::Overflow)?, |evaluator| {
+        evaluator == account || panel::is_party(state, id, evaluator)
+    })?;
     let from = Purse::Account(account);
     state.pay(from, Purse::Reward(id), amount, Rule::Backing)?;
     state.lock_deposit(tx)?;
@@ -204,6 +202,7 @@ pub(crate) fn back(
         record: tx.id,
     };
     state.tables.backings.put((id, place), backing);
+    panel::join_parties(state, id, account);
     state.change_progress(id, |progress| {
         progress.backers += 1;
         progress.backed = backed;

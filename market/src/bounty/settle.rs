@@ -260,7 +260,8 @@ pub(super) fn stand(state: &mut State, id: ItemId, place: u32, standing: Standin
 }
 
 /// Divides the fee evenly among the seats whose word is the verdict; what does
-/// not divide goes to the first of them.
+/// not divide goes to the first of them. If all of them failed in a later round, over
+/// another submission, nobody has earned it: it returns to who paid it.
 fn pay_committee(state: &mut State, id: ItemId, place: u32, submission: &Submission) {
     let payees: Vec<Address> = state
         .words(id, place)
@@ -271,9 +272,12 @@ fn pay_committee(state: &mut State, id: ItemId, place: u32, submission: &Submiss
             seat.is_some_and(|seat| !seat.failed)
         })
         .collect();
+    if payees.is_empty() {
+        return refund_fee(state, id, submission);
+    }
     let purse = Purse::EvaluationFee(submission.id);
     let parts = split_amount(state.balance(purse), &vec![1; payees.len()])
-        .expect("a verdict has a quorum behind it");
+        .expect("there is somebody to pay");
     for (account, part) in payees.into_iter().zip(parts) {
         let account = Purse::Account(account);
         pay(state, purse, account, part, Rule::EvaluationPay);

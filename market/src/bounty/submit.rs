@@ -7,7 +7,7 @@ use protocol::seal::{SealKey, SealScope, seal_digest};
 use protocol::{Address, Amount, ItemId};
 
 use super::post::part;
-use super::{SUBMISSIONS_MAX, Submission, clock, settle, void};
+use super::{SUBMISSIONS_MAX, Submission, clock, panel, settle, void};
 use crate::assets::{check_parents, stack_of};
 use crate::rejection::Rejection;
 use crate::state::State;
@@ -88,6 +88,7 @@ pub(crate) fn commit(
     };
     state.tables.submissions.put((id, place), submission);
     state.tables.submission_index.put(tx.id, (id, place));
+    panel::join_parties(state, id, tx.signer);
     state.change_progress(id, |progress| progress.submissions += 1);
     Ok(())
 }

@@ -95,6 +95,7 @@ pub(super) fn forget(state: &mut State, id: ItemId, next: u32) {
         if let Some(backing) = state.tables.backings.get(&(id, place)).copied() {
             state.return_deposit(backing.record, backing.account);
             state.tables.backings.remove(&(id, place));
+            state.tables.parties.remove(&(id, backing.account));
         }
     }
     let seats: Vec<Address> = state.seats(id).map(|(account, _)| account).collect();
@@ -105,6 +106,7 @@ pub(super) fn forget(state: &mut State, id: ItemId, next: u32) {
     for account in checks {
         state.tables.checks.remove(&(id, account));
     }
+    state.tables.parties.remove(&(id, sponsor));
     state.return_deposit(id, sponsor);
     state.tables.progress.remove(&id);
     state.tables.bounties.remove(&id);
@@ -118,4 +120,5 @@ fn forget_submission(state: &mut State, id: ItemId, place: u32, submission: &Sub
     }
     state.tables.submissions.remove(&(id, place));
     state.tables.submission_index.remove(&submission.id);
+    state.tables.parties.remove(&(id, submission.miner));
 }

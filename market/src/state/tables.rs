@@ -78,6 +78,7 @@ entry!(DueEntry, 17, (u64, ItemId) => ());
 entry!(CheckEntry, 18, (ItemId, Address) => Check);
 entry!(WordEntry, 19, (ItemId, u32, Address) => Outcome);
 entry!(DrawEntry, 20, (ItemId, ItemId) => Amount);
+entry!(PartyEntry, 21, (ItemId, Address) => ());
 
 /// All tables.
 #[derive(Default)]
@@ -107,10 +108,12 @@ pub(crate) struct Tables {
     pub(crate) words: Table<WordEntry>,
     /// Incomes that one holder is to be drawn for, by asset and record.
     pub(crate) draws: Table<DrawEntry>,
+    /// Who has a stake of their own in a bounty: its sponsor, backers and miners.
+    pub(crate) parties: Table<PartyEntry>,
 }
 
 impl Tables {
-    pub(super) fn all(&self) -> [&dyn AnyTable; 21] {
+    pub(super) fn all(&self) -> [&dyn AnyTable; 22] {
         [
             &self.network,
             &self.clock,
@@ -133,10 +136,11 @@ impl Tables {
             &self.checks,
             &self.words,
             &self.draws,
+            &self.parties,
         ]
     }
 
-    fn all_mut(&mut self) -> [&mut dyn AnyTable; 21] {
+    fn all_mut(&mut self) -> [&mut dyn AnyTable; 22] {
         [
             &mut self.network,
             &mut self.clock,
@@ -159,6 +163,7 @@ impl Tables {
             &mut self.checks,
             &mut self.words,
             &mut self.draws,
+            &mut self.parties,
         ]
     }
 

@@ -79,7 +79,7 @@ fn inclusion_asks_for_network_nonce_validity_and_fee() {
 fn what_cannot_be_included_changes_nothing() {
     let mut world = World::new();
     let before: Vec<_> = world.state.entries().collect();
-    world.state.begin_block(1, GENESIS_MS + 1);
+    world.begin(GENESIS_MS + 1);
     let mut envelope = world.envelope("alice");
     envelope.nonce += 1;
     let tx = World::sign("alice", &envelope, &transfer("bob", 1));
@@ -164,9 +164,9 @@ fn a_rejected_record_leaves_only_its_fee_and_its_nonce() {
         } else if key == &[1] {
             value.clone_from(&clock);
         } else if key == &[2] {
-            let mut kinds: [u128; 8] = borsh::from_slice(value).expect("eight sums");
+            let mut kinds: [u128; 12] = borsh::from_slice(value).expect("twelve sums");
             kinds[0] -= fee;
-            kinds[7] += fee;
+            kinds[11] += fee;
             *value = borsh::to_vec(&kinds).expect("writing to memory");
         }
     }
@@ -182,14 +182,20 @@ fn a_genesis_must_make_sense() {
         State::genesis(&genesis).err()
     };
     type Change = fn(&mut Parameters);
-    let cases: [(&str, Change); 8] = [
+    let cases: [(&str, Change); 14] = [
         ("sponsor_bond_ppm", |p| p.sponsor_bond_ppm = 1_000_001),
         ("miner_bond_ppm", |p| p.miner_bond_ppm = 1_000_001),
         ("silent_forfeit_ppm", |p| p.silent_forfeit_ppm = 1_000_001),
         ("unrevealed_forfeit_ppm", |p| {
             p.unrevealed_forfeit_ppm = u32::MAX
         }),
+        ("seat_stake_ppm", |p| p.seat_stake_ppm = 1_000_001),
         ("phase_min_ms", |p| p.phase_min_ms = 0),
+        ("phase_min_ms", |p| p.phase_min_ms = p.phase_max_ms + 1),
+        ("committee_min", |p| p.committee_min = 0),
+        ("committee_min", |p| p.committee_min = 4),
+        ("late_ms", |p| p.late_ms = 0),
+        ("retention_ms", |p| p.retention_ms = u64::MAX),
         ("phase_max_ms", |p| p.phase_max_ms = u64::MAX),
         ("block_bytes_max", |p| p.block_bytes_max = 0),
         ("evaluator_stake_min", |p| {

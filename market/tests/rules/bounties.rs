@@ -1,26 +1,16 @@
 //! The phases of a bounty up to the reveal, and every way to end without a ranking.
 
-use protocol::ItemId;
 use protocol::receipt::{Phase, VoidReason};
 use protocol::record::*;
 use protocol::report::TestOutcome;
 
-use crate::codes::bounties_due_at_once;
+use crate::codes::{ENDED_PER_BLOCK, bounties_due_at_once};
 use crate::world::*;
 
 fn world() -> World {
     let mut world = World::new();
     world.evaluators(3);
     world
-}
-
-fn cancel(bounty: ItemId) -> Action {
-    Action::CancelBounty { bounty }
-}
-
-fn found(bounty: ItemId, outcome: TestOutcome) -> Action {
-    let body = AttestTestSet { outcome };
-    Action::AttestTestSet { bounty, body }
 }
 
 #[test]
@@ -39,8 +29,8 @@ fn posting_puts_up_reward_and_bond() {
 #[test]
 fn a_posting_is_refused_at_its_first_fault() {
     type Change = fn(&mut PostBounty);
-    let cases: [(&str, Change); 16] = [
-        ("benchmark", |p| p.benchmark.classes = 1),
+    let cases: [(&str, Change); 19] = [
+        ("benchmark", |p| p.benchmark.arithmetic = 0),
         ("schedule", |p| p.schedule.open_ms = 999),
         ("schedule", |p| p.schedule.test_key_ms = 100_001),
         ("schedule", |p| p.schedule.test_check_ms = 0),
@@ -70,7 +60,17 @@ fn a_posting_is_refused_at_its_first_fault() {
                 2
             ];
         }),
-        ("insufficient_funds", |p| p.reward = units(FUNDS)),
+        // Half of it is more than any evaluator has staked.
+        ("pool_too_small", |p| p.reward = units(20_002)),
+        ("prepaid", |p| p.prepaid = 10_001),
+        ("overflow", |p| {
+            p.prepaid = 2;
+            p.evaluation_fee = protocol::Amount::MAX;
+        }),
+        ("insufficient_funds", |p| {
+            p.prepaid = 10_000;
+            p.evaluation_fee = units(1_000_000);
+        }),
     ];
     let mut world = world();
     for (code, change) in cases {
@@ -91,6 +91,10 @@ fn backers_may_join_until_half_of_the_phase_to_the_millisecond() {
     );
     world.row("backer-1", back(bounty, 0), "zero_amount");
     world.row("backer-1", back(nothing(), 5), "unknown_bounty");
+    world.row("backer-2", back(bounty, FUNDS), "pool_too_small");
+    for who in ["eve-1", "eve-2", "eve-3"] {
+        world.must(who, join(600_000_000));
+    }
     world.row("backer-2", back(bounty, FUNDS), "insufficient_funds");
     world.clock(half - 1, &[]);
     world.row(
@@ -147,7 +151,11 @@ fn a_sponsor_may_cancel_before_the_first_submission_only() {
         "ok; phase Void(Cancelled); backer-1 +500, bond -2000, reward -10500, sponsor +12000",
     );
     world.row("sponsor", cancel(bounty), "wrong_phase");
-    assert_eq!(world.state.next_deadline_ms(), None);
+    assert_eq!(
+        world.state.next_deadline_ms(),
+        Some(world.now() - 1 + 50_000),
+        "it is forgotten then"
+    );
     let bounty = world.post(|_| ());
     world.commit("miner-1", bounty, "m");
     world.row("sponsor", cancel(bounty), "has_submissions");
@@ -246,9 +254,12 @@ fn who_holds_the_test_key_may_reveal_it_once_submissions_are_closed() {
     world.row("eve-1", found(bounty, TestOutcome::Ok), "wrong_phase");
     world.row("alice", world.test_key(bounty), "ok");
     world.row("sponsor", world.test_key(bounty), "already_revealed");
-    world.phase_ends(bounty, &["phase TestCheck"]);
+    world.phase_ends(
+        bounty,
+        &["seated check 0 eve-1 eve-2 eve-3", "phase TestCheck"],
+    );
     world.row("sponsor", world.test_key(bounty), "wrong_phase");
-    assert_eq!(world.state.seats(bounty).count(), 3);
+    assert_eq!(world.state.checks(bounty).count(), 3);
 }
 
 #[test]
@@ -276,48 +287,52 @@ fn a_quorum_judges_the_test_set() {
         code: code("csv"),
         place: code("row 4"),
     };
-    let void = |reason| Phase::Void(reason);
-    for (words, expected) in [
-        (vec![&ok, &ok, &ok], Phase::Reveal),
-        (vec![&ok, &ok], Phase::Reveal),
-        (vec![&ok, &bad, &ok], Phase::Reveal),
-        (vec![&bad, &bad, &ok], void(VoidReason::BadTestSet)),
-        (vec![&bad, &elsewhere], void(VoidReason::BadTestSet)),
-        (vec![&ok], void(VoidReason::NoQuorum)),
-        (vec![], void(VoidReason::NoQuorum)),
-        (vec![&ok, &bad, &none], void(VoidReason::NoQuorum)),
-        (vec![&none, &none, &ok], void(VoidReason::NoQuorum)),
+    let bad_test_set = Phase::Void(VoidReason::BadTestSet);
+    let no_quorum = Phase::Void(VoidReason::NoQuorum);
+    // A silent seat forfeits 50, of which 25 are for the miner; the sponsor 2,000, of
+    // which the miner gets the 130 that were at risk.
+    for (words, expected, sponsor, miner) in [
+        (vec![&ok, &ok, &ok], Phase::Reveal, -12_000, -130),
+        (vec![&ok, &ok], Phase::Reveal, -12_000, -130),
+        (vec![&ok, &bad, &ok], Phase::Reveal, -12_000, -130),
+        (vec![&ok, &ok, &none], Phase::Reveal, -12_000, -130),
+        (vec![&bad, &bad, &ok], bad_test_set, -2_000, 130),
+        (vec![&bad, &elsewhere], bad_test_set, -2_000, 130),
+        (vec![&ok], no_quorum, 0, 50),
+        (vec![], no_quorum, 0, 75),
+        (vec![&ok, &bad, &none], no_quorum, 0, 0),
+        (vec![&ok, &bad], no_quorum, 0, 25),
+        (vec![&none, &none, &ok], no_quorum, 0, 0),
+        (vec![&none, &none, &none], no_quorum, 0, 0),
     ] {
         let mut world = world();
         let bounty = world.post(|_| ());
         world.commit("miner-1", bounty, "m");
-        world.skip(bounty);
-        world.must("sponsor", world.test_key(bounty));
-        world.skip(bounty);
-        let funds = [world.balance("sponsor"), world.balance("miner-1")];
-        for (number, &word) in words.iter().enumerate() {
-            let who = format!("eve-{}", number + 1);
-            world.row(&who, found(bounty, word.clone()), "ok");
-            world.row(&who, found(bounty, word.clone()), "already_done");
+        world.bring_to_check(bounty);
+        let mut first = true;
+        while world.phase(bounty) == Phase::TestCheck {
+            for (number, &word) in words.iter().enumerate() {
+                let who = format!("eve-{}", number + 1);
+                // Who had no word is asked again in every round.
+                let again = match first || *word == TestOutcome::Unavailable {
+                    true => "ok",
+                    false => "already_done",
+                };
+                world.row(&who, found(bounty, word.clone()), again);
+                world.row(&who, found(bounty, word.clone()), "already_done");
+            }
+            world.row("alice", found(bounty, ok.clone()), "no_seat");
+            world.skip(bounty);
+            first = false;
         }
-        world.row("alice", found(bounty, ok.clone()), "no_seat");
-        let receipts = world.skip(bounty);
         assert_eq!(world.phase(bounty), expected, "{words:?}");
-        let gains = match expected {
-            Phase::Reveal => [0, 0],
-            Phase::Void(VoidReason::BadTestSet) => [10_000, 260],
-            _ => [12_000, 130],
-        };
-        for ((who, before), gain) in ["sponsor", "miner-1"].iter().zip(funds).zip(gains) {
-            assert_eq!(world.balance(who), before + gain, "{who}, {words:?}");
-        }
-        assert_eq!(receipts.len(), 1);
-        let seats = world
-            .state
-            .evaluators()
-            .map(|(_, evaluator)| evaluator.seats);
-        let at_work = u32::from(expected == Phase::Reveal);
-        assert!(seats.into_iter().all(|seats| seats == at_work));
+        let gains = [world.gain("sponsor"), world.gain("miner-1")];
+        assert_eq!(gains, [sponsor, miner], "{words:?}");
+        let mut seats = world.state.evaluators();
+        assert!(
+            seats.all(|(_, evaluator)| evaluator.seats == 0),
+            "the check is over"
+        );
     }
 }
 
@@ -330,10 +345,14 @@ fn a_bounty_whose_evaluators_have_all_left_is_void_without_fault() {
     world.must("eve-1", Action::LeaveEvaluators);
     world.skip(bounty);
     world.must("sponsor", world.test_key(bounty));
-    world.phase_ends(bounty, &["phase TestCheck"]);
+    // A panel, and three times again.
+    for _ in 0..4 {
+        world.phase_ends(bounty, &["phase TestCheck"]);
+    }
     world.phase_ends(
         bounty,
         &[
+            "test set none 0 []",
             "m NoVerdict",
             "phase Void(NoQuorum)",
             "bond -2000, bond:m -100, fee:m -30, miner-1 +130, reward -10000, sponsor +12000",
@@ -418,8 +437,9 @@ fn unrevealed_submissions_are_out_and_their_bonds_forfeited() {
         bounty,
         &[
             "hidden NotRevealed",
-            "phase Score",
             "bond:hidden -100, burned +50, fee:hidden -30, miner-2 +30, sponsor +50",
+            "seated score 0 eve-1 eve-2 eve-3",
+            "phase Score",
         ],
     );
 }
@@ -467,9 +487,10 @@ fn the_sponsor_is_made_good_for_at_most_its_own_bond_over_all_forfeits() {
             "a NotRevealed",
             "b NotRevealed",
             "good NotRevealed",
-            "phase Score",
             "bond:a -100, bond:b -100, bond:good -100, burned +180, fee:a -30, fee:b -30, \
              fee:good -30, miner-1 +60, miner-2 +30, sponsor +120",
+            "seated score 0 eve-1 eve-2 eve-3",
+            "phase Score",
         ],
     );
     world.bring_to_challenge(bounty, &[protocol::report::Outcome::BadSeal { chunk: 0 }]);
@@ -501,11 +522,12 @@ fn deadlines_beyond_the_budget_wait_for_the_next_block_and_are_still_over() {
         ],
     );
     let shown: Vec<String> = receipts.iter().map(|receipt| world.show(receipt)).collect();
-    assert_eq!(receipts.len(), market::state::DUE_PER_BLOCK + 4);
-    assert_eq!(shown[market::state::DUE_PER_BLOCK..], ["phase_over"; 4]);
+    assert_eq!(receipts.len(), ENDED_PER_BLOCK + 4);
+    assert_eq!(shown[ENDED_PER_BLOCK..], ["phase_over"; 4]);
     assert_eq!(world.phase(last), Phase::Open);
+    // The last but one was begun, and is ended now.
     let receipts = world.block(due + 1, &[]);
-    assert_eq!(receipts.len(), 1);
+    assert_eq!(receipts.len(), 2);
     assert_eq!(world.phase(last), Phase::Void(VoidReason::NoSubmissions));
 }
 

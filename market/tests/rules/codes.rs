@@ -37,6 +37,20 @@ fn open() -> (World, protocol::ItemId, protocol::ItemId) {
     (world, bounty, submission)
 }
 
+/// A bounty that requires a parent, and pays the miner half of the shares.
+fn with_parent() -> (World, protocol::ItemId, protocol::ItemId) {
+    let mut world = World::new();
+    world.evaluators(1);
+    let parent = world.must("alice", model("p", sharing("1%", 9), &[]));
+    let bounty = world.post(|p| {
+        p.parents = named(&[parent], &[]);
+        p.model_terms = pairs(&sharing("1%", 9));
+        p.split.miner -= 100_000;
+        p.split.sponsor += 100_000;
+    });
+    (world, bounty, parent)
+}
+
 fn posting(change: fn(&mut PostBounty)) -> String {
     let mut world = World::new();
     world.evaluators(1);
@@ -179,9 +193,6 @@ const CASES: &[Case] = &[
     ("monthly_fee_not_yet", || {
         terms(&[("Commercial-Use", "Allowed-With-Fee-Monthly-5")])
     }),
-    ("random_distribution_not_yet", || {
-        terms(&[("Payment-Mode", "Random-Distribution")])
-    }),
     ("payment_address_not_yet", || {
         terms(&[("Payment-Address", "somebody")])
     }),
@@ -259,10 +270,15 @@ const CASES: &[Case] = &[
         }
         shown(world, "bob", model("child", sharing("1%", 9), &tips))
     }),
-    ("parent_not_named", || {
-        let (mut world, bounty, _) = open();
-        let parent = world.must("alice", model("p", sharing("1%", 9), &[]));
+    ("parent_required", || {
+        let (world, bounty, parent) = with_parent();
         let action = world.commit_action("miner-2", bounty, "n", &[parent]);
+        shown(world, "miner-2", action)
+    }),
+    ("unnamed_parents", || {
+        let (mut world, bounty, _) = with_parent();
+        let greedy = world.must("alice", model("greedy", sharing("60%", 9), &[]));
+        let action = world.commit_action("miner-2", bounty, "n", &[greedy]);
         shown(world, "miner-2", action)
     }),
     ("parents", || {
@@ -293,11 +309,12 @@ const CASES: &[Case] = &[
     ("evaluation_fee", || {
         posting(|p| p.evaluation_fee = units(29))
     }),
-    ("no_evaluators", || {
+    ("pool_too_small", || {
         let world = World::new();
         let action = world.post_action("sponsor", |_| ());
         shown(world, "sponsor", action)
     }),
+    ("prepaid", || posting(|p| p.prepaid = 10_001)),
     ("wrong_phase", || {
         let (world, bounty, _) = open();
         let outcome = TestOutcome::Ok;
@@ -316,11 +333,10 @@ const CASES: &[Case] = &[
         shown(world, "backer-1", back(bounty, 5))
     }),
     ("full", || {
-        let names: Vec<String> = (1..=65).map(|n| format!("eve-{n}")).collect();
-        let names: Vec<&str> = names.iter().skip(5).map(String::as_str).collect();
-        let mut world = World::with(parameters(), &names);
-        world.evaluators(64);
-        shown(world, "eve-65", join(10_000))
+        let (mut world, bounty, _) = open();
+        let backers = vec![("backer-1", back(bounty, 1)); market::bounty::BACKERS_MAX as usize];
+        world.block(world.now() + 1, &backers);
+        shown(world, "backer-1", back(bounty, 1))
     }),
     ("has_submissions", || {
         let (world, bounty, _) = open();
@@ -377,6 +393,15 @@ const CASES: &[Case] = &[
         shown(world, "eve-1", Action::RevealAttestations { bounty, body })
     }),
     ("batch_incomplete", || reveal_of(&[], |_| ())),
+    ("part_out_of_order", || {
+        reveal_of(&[scored(1, "m")], |body| body.part = 1)
+    }),
+    ("not_asked", || {
+        let (mut world, bounty, _) = open();
+        world.bring_to_check(bounty);
+        world.skip(bounty);
+        shown(world, "eve-1", found(bounty, TestOutcome::Ok))
+    }),
     ("leaves_missing", || {
         reveal_of(&[scored(1, "m")], |body| body.leaves = None)
     }),
@@ -413,12 +438,23 @@ const CASES: &[Case] = &[
         let asset = world.must("alice", model("m", priced(5), &[]));
         shown(world, "alice", transfer_shares(asset, "bob", 1_000_001))
     }),
+    ("draw_pending", || {
+        let mut world = World::new();
+        let asset = world.must("alice", model("m", drawn(&priced(5)), &[]));
+        let sale = ("buyer", world.buy(asset, Grant::CommercialUse));
+        let records = [sale, ("alice", transfer_shares(asset, "bob", 1))];
+        let receipts = world.block(world.now() + 1, &records);
+        world.show(&receipts[1])
+    }),
     ("nothing_owed", || {
         let mut world = World::new();
         let asset = world.must("alice", model("m", priced(5), &[]));
         shown(world, "alice", Action::ClaimRoyalty { asset })
     }),
 ];
+
+/// How many bounties without submissions the clock ends in one block.
+pub const ENDED_PER_BLOCK: usize = market::state::WORK_PER_BLOCK as usize / 4;
 
 /// More bounties than one block's clock moves on, all due at the same time,
 /// and the one that comes last.
@@ -427,9 +463,9 @@ pub fn bounties_due_at_once() -> (World, protocol::ItemId) {
     world.evaluators(1);
     let mut ids = Vec::new();
     let now = world.now() + 1;
-    world.state.begin_block(world.state.height() + 1, now);
+    world.begin(now);
     let mut included = Vec::new();
-    for _ in 0..=market::state::DUE_PER_BLOCK {
+    for _ in 0..=ENDED_PER_BLOCK {
         let action = world.post_action("sponsor", |_| ());
         let tx = World::sign("sponsor", &world.envelope("sponsor"), &action);
         world.state.apply(&tx).expect("an includable record");
@@ -476,14 +512,16 @@ fn must_be_sampled(rejection: &Rejection) {
         R::FeeUnpayable { .. } | R::InsufficientFunds { .. } | R::ZeroAmount | R::Overflow => (),
         R::UnknownBounty(_) | R::UnknownSubmission(_) | R::UnknownAsset(_) | R::NotOwner(_) => (),
         R::Terms(_) | R::TermsNotCanonical | R::PaymentMode | R::OtherTerms => (),
-        R::Derivation { .. } | R::Stack(_) | R::ParentNotNamed(_) | R::Parents { .. } => (),
+        R::Derivation { .. } | R::Stack(_) | R::Parents { .. } => (),
+        R::ParentRequired(_) | R::UnnamedParents { .. } | R::Prepaid { .. } => (),
         R::WeightsDigest | R::WeightsTaken(_) | R::Shares { .. } | R::Benchmark(_) => (),
-        R::Schedule { .. } | R::EvaluationFee { .. } | R::NoEvaluators => (),
+        R::Schedule { .. } | R::EvaluationFee { .. } | R::PoolTooSmall { .. } => (),
         R::WrongPhase { .. } | R::PhaseOver { .. } | R::BackingClosed { .. } => (),
         R::Full { .. } | R::HasSubmissions | R::SealMismatch(_) | R::AlreadyRevealed => (),
         R::StakeTooSmall { .. } | R::NotEvaluator(_) | R::SeatsAtWork(_) | R::NoSeat(_) => (),
         R::AlreadyDone | R::NothingCommitted | R::CommitmentMismatch(_) => (),
         R::BatchIncomplete { .. } | R::LeavesMissing | R::NotForSale(_) => (),
+        R::PartOutOfOrder { .. } | R::NotAsked | R::DrawPending => (),
         R::TermsChanged { .. } | R::PriceAboveMax { .. } | R::NotHolder(_) => (),
         R::TooFewShares { .. } | R::NothingOwed => (),
     }
@@ -528,7 +566,10 @@ fn samples() -> Vec<Rejection> {
         R::TermsNotCanonical,
         R::PaymentMode,
         R::OtherTerms,
-        R::ParentNotNamed(id),
+        R::ParentRequired(id),
+        R::UnnamedParents {
+            billionths: 1_500_000_000,
+        },
         R::Parents { limit: 16 },
         R::WeightsDigest,
         R::WeightsTaken(id),
@@ -544,7 +585,12 @@ fn samples() -> Vec<Rejection> {
             given: five,
             least: five,
         },
-        R::NoEvaluators,
+        R::PoolTooSmall {
+            candidates: 1,
+            least: 3,
+            stake: five,
+        },
+        R::Prepaid { given: 2, limit: 1 },
         R::WrongPhase {
             phase: Phase::Open,
             needed: Phase::Score,
@@ -575,7 +621,13 @@ fn samples() -> Vec<Rejection> {
         R::AlreadyDone,
         R::NothingCommitted,
         R::CommitmentMismatch(hash),
-        R::BatchIncomplete { revealed: 1 },
+        R::BatchIncomplete { asked: 1, parts: 1 },
+        R::PartOutOfOrder {
+            expected: 0,
+            given: 1,
+        },
+        R::NotAsked,
+        R::DrawPending,
         R::LeavesMissing,
         R::TermsChanged { actual: hash },
         R::PriceAboveMax {
@@ -606,7 +658,6 @@ fn samples() -> Vec<Rejection> {
             name: "Expiry",
             value: text(),
         },
-        TermsError::RandomDistribution,
         TermsError::PaymentAddress(text()),
         TermsError::Currency(text()),
         TermsError::NoCurrency("Access-Fee"),
@@ -636,13 +687,13 @@ fn samples() -> Vec<Rejection> {
 }
 
 #[test]
-fn a_full_committee_speaks_of_itself_and_not_of_a_bounty() {
+fn what_is_full_says_what_of() {
     let full = Rejection::Full {
-        what: "evaluators",
+        what: "submissions",
         limit: 64,
     };
     assert_eq!(
         full.to_string(),
-        "there are 64 evaluators already, more are not taken"
+        "there are 64 submissions already, more are not taken"
     );
 }

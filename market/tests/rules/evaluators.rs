@@ -1,9 +1,9 @@
 //! Stakes, seats, batches: who agrees, who dissents, who is silent.
 
 use protocol::ItemId;
-use protocol::receipt::Phase;
+use protocol::receipt::{Phase, Standing};
 use protocol::record::*;
-use protocol::report::Outcome;
+use protocol::report::{Outcome, TestOutcome};
 
 use crate::world::*;
 
@@ -28,13 +28,21 @@ fn evaluators_stake_top_up_and_leave() {
         ("eve-1", join(9_999), "stake_too_small"),
         ("eve-1", leave(), "not_evaluator"),
         ("eve-1", join(FUNDS), "insufficient_funds"),
-        ("eve-1", join(10_000), "ok; eve-1 -10000, seat:eve-1 +10000"),
-        ("eve-1", join(1), "ok; eve-1 -1, seat:eve-1 +1"),
+        (
+            "eve-1",
+            join(10_000),
+            "ok; eve-1 -10000, stake:eve-1 +10000",
+        ),
+        ("eve-1", join(1), "ok; eve-1 -1, stake:eve-1 +1"),
         ("eve-1", join(u128::MAX), "overflow"),
         ("eve-2", leave(), "not_evaluator"),
-        ("eve-1", leave(), "ok; eve-1 +10001, seat:eve-1 -10001"),
+        ("eve-1", leave(), "ok; eve-1 +10001, stake:eve-1 -10001"),
         ("eve-1", leave(), "not_evaluator"),
-        ("eve-1", join(10_000), "ok; eve-1 -10000, seat:eve-1 +10000"),
+        (
+            "eve-1",
+            join(10_000),
+            "ok; eve-1 -10000, stake:eve-1 +10000",
+        ),
     ] {
         world.row(who, action, expected);
     }
@@ -42,40 +50,32 @@ fn evaluators_stake_top_up_and_leave() {
 }
 
 #[test]
-fn a_stake_is_locked_from_the_test_check_to_the_end() {
+fn a_stake_is_locked_while_a_seat_is_at_work() {
     let mut world = World::new();
-    world.evaluators(2);
+    world.evaluators(1);
     let bounty = world.post(|_| ());
     world.commit("miner-1", bounty, "m");
+    world.bring_to_check(bounty);
+    world.row("eve-1", Action::LeaveEvaluators, "seats_at_work");
+    let stake = "ok; eve-2 -10000, stake:eve-2 +10000";
+    world.row("eve-2", join(10_000), stake);
+    world.row("eve-2", found(bounty, TestOutcome::Ok), "no_seat");
+    let back = "ok; eve-2 +10000, stake:eve-2 -10000";
+    world.row("eve-2", Action::LeaveEvaluators, back);
+    world.must("eve-1", found(bounty, TestOutcome::Ok));
+    // Between the check and the scoring nobody has a seat.
     world.skip(bounty);
-    world.must("sponsor", world.test_key(bounty));
-    world.row(
-        "eve-2",
-        Action::LeaveEvaluators,
-        "ok; eve-2 +10000, seat:eve-2 -10000",
-    );
+    let back = "ok; eve-1 +10000, stake:eve-1 -10000";
+    world.row("eve-1", Action::LeaveEvaluators, back);
+    let stake = "ok; eve-1 -10000, stake:eve-1 +10000";
+    world.row("eve-1", join(10_000), stake);
+    world.reveal_all(bounty);
     world.skip(bounty);
     world.row("eve-1", Action::LeaveEvaluators, "seats_at_work");
-    world.row("eve-3", join(10_000), "ok; eve-3 -10000, seat:eve-3 +10000");
-    let late = Action::AttestTestSet {
-        bounty,
-        body: AttestTestSet {
-            outcome: protocol::report::TestOutcome::Ok,
-        },
-    };
-    world.row("eve-3", late, "no_seat");
-    world.row(
-        "eve-3",
-        Action::LeaveEvaluators,
-        "ok; eve-3 +10000, seat:eve-3 -10000",
-    );
+    world.bring_to_challenge(bounty, &[scored(600, "m")]);
+    world.row("eve-1", Action::LeaveEvaluators, "seats_at_work");
     world.skip(bounty);
-    assert!(matches!(world.phase(bounty), Phase::Void(_)));
-    world.row(
-        "eve-1",
-        Action::LeaveEvaluators,
-        "ok; eve-1 +10000, seat:eve-1 -10000",
-    );
+    world.row("eve-1", Action::LeaveEvaluators, back);
 }
 
 #[test]
@@ -140,11 +140,8 @@ fn a_batch_names_every_revealed_submission_once_and_in_order() {
         (vec![a, hidden], "batch_incomplete"),
         (vec![a, b], "ok"),
     ] {
-        let body = RevealAttestations {
-            salt: digest("salt"),
-            attestations: ids.into_iter().map(found).collect(),
-            leaves: None,
-        };
+        let words: Vec<Attestation> = ids.into_iter().map(found).collect();
+        let body = batch_of("eve-1", 0, &words, None).remove(0);
         let mut world = replayed(&world);
         world.must("eve-1", world.commitment("eve-1", bounty, &body));
         world.skip(bounty);
@@ -159,13 +156,7 @@ fn a_batch_names_every_revealed_submission_once_and_in_order() {
 /// The same world once more, from its log.
 fn replayed(world: &World) -> World {
     let mut again = World::new();
-    for (time_ms, records) in &world.log {
-        again.state.begin_block(again.state.height() + 1, *time_ms);
-        for tx in records {
-            again.state.apply(tx).expect("it was included");
-        }
-        again.end_block(records.clone());
-    }
+    again.replay(&world.log);
     assert_eq!(again.roots, world.roots);
     again
 }
@@ -204,57 +195,64 @@ fn words_that_agree_to_the_last_bit_count_together() {
     }
     let none = Outcome::Unavailable;
     let chunk = |chunk| Outcome::BadSeal { chunk };
-    for (words, verdict) in [
-        (vec![&good; 5], "scored 5 []"),
+    for (words, rounds, verdict) in [
+        (vec![&good; 5], 1, r#"scored 5 []"#),
+        (vec![&good, &good, &good, &good, &none], 1, "scored 4 []"),
+        // Words that differ are counted as those of all, though nobody is left to ask.
         (
             vec![&good, &good, &good, &good, &other],
+            1,
             r#"scored 4 ["eve-5"]"#,
         ),
-        (vec![&good, &good, &good, &good, &none], "scored 4 []"),
         (
             vec![&good, &good, &good, &predictions, &good],
+            1,
             r#"scored 4 ["eve-4"]"#,
         ),
-        (vec![&good, &good, &good, &other, &other], "none 0 []"),
-        (vec![&good, &good, &good, &none, &none], "none 0 []"),
-        (vec![&none, &none, &none, &none, &good], "none 0 []"),
+        (vec![&good, &good, &good, &other, &other], 1, ""),
         (
             vec![&chunk(0), &chunk(0), &chunk(0), &chunk(1), &chunk(0)],
+            1,
             r#"bad_seal 4 ["eve-4"]"#,
         ),
+        // No word is asked for again, three times.
+        (vec![&good, &good, &good, &none, &none], 4, ""),
+        (vec![&none, &none, &none, &none, &good], 4, ""),
     ] {
         let (mut world, bounty) = scoring(5);
-        for (number, &word) in words.iter().enumerate() {
-            world.commit_batch(
-                &format!("eve-{}", number + 1),
-                bounty,
-                std::slice::from_ref(word),
-            );
+        let mut lines = Vec::new();
+        let mut found = 0;
+        while world.phase(bounty) == Phase::Score {
+            let word = |who: &str, _: &str| {
+                let number: usize = who["eve-".len()..].parse().expect("a number");
+                Some(words[number - 1].clone())
+            };
+            let receipts = world.round(bounty, word);
+            lines.extend(world.lines(&receipts));
+            found += 1;
         }
-        world.skip(bounty);
-        for number in 1..=words.len() {
-            world.reveal_batch(&format!("eve-{number}"), bounty);
-        }
-        world.phase_ends(
-            bounty,
-            &[&format!("verdict m {verdict}"), "phase Challenge"],
-        );
+        assert_eq!(found, rounds, "{verdict}");
+        assert_eq!(world.phase(bounty), Phase::Challenge, "{verdict}");
+        let verdicts = lines.iter().filter(|line| line.starts_with("verdict"));
+        let expected: Vec<String> = match verdict {
+            "" => Vec::new(),
+            _ => vec![format!("verdict m {verdict}")],
+        };
+        assert_eq!(verdicts.cloned().collect::<Vec<_>>(), expected);
     }
 }
 
 #[test]
 fn a_dissenting_seat_is_reported_keeps_its_stake_and_is_not_paid() {
     let (mut world, bounty) = scoring(3);
-    for (who, score) in [("eve-1", 600), ("eve-2", 600), ("eve-3", 999)] {
-        world.commit_batch(who, bounty, &[scored(score, "m")]);
-    }
-    world.skip(bounty);
-    for who in ["eve-1", "eve-2", "eve-3"] {
-        world.reveal_batch(who, bounty);
-    }
-    world.phase_ends(
-        bounty,
-        &[r#"verdict m scored 2 ["eve-3"]"#, "phase Challenge"],
+    let word = |who: &str, _: &str| match who {
+        "eve-3" => Some(scored(999, "m")),
+        _ => Some(scored(600, "m")),
+    };
+    let receipts = world.round(bounty, word);
+    assert_eq!(
+        world.lines(&receipts),
+        [r#"verdict m scored 2 ["eve-3"]"#, "phase Challenge"]
     );
     world.phase_ends(
         bounty,
@@ -266,64 +264,117 @@ fn a_dissenting_seat_is_reported_keeps_its_stake_and_is_not_paid() {
              reward -10000, sponsor +2000",
         ],
     );
+    assert_eq!(world.gain("eve-3"), 0);
 }
 
 #[test]
-fn silent_and_unrevealed_seats_lose_one_and_ten_percent() {
+fn silent_and_unrevealed_seats_lose_one_and_ten_percent_of_what_they_locked() {
     let (mut world, bounty) = scoring(5);
-    for who in ["eve-1", "eve-2", "eve-3", "eve-4", "eve-5"] {
-        if who != "eve-5" {
-            world.commit_batch(who, bounty, &[scored(600, "m")]);
-        }
+    for who in ["eve-1", "eve-2", "eve-3", "eve-4"] {
+        world.commit_batch(who, bounty, &[scored(600, "m")]);
     }
     world.skip(bounty);
     for who in ["eve-1", "eve-2", "eve-3"] {
         world.reveal_batch(who, bounty);
     }
     let receipts = world.skip(bounty);
-    let shown = world.show(&receipts[0]);
-    // 1000 and 100 are forfeited. The miner, who risked 130, is harmed by both
-    // together at most that much; three of five are no quorum.
-    assert!(
-        shown.contains("seat eve-4 failed, committed true"),
-        "{shown}"
+    // Of 5,000 locked, 50 and 500: half of it burned, half of it kept for the miner.
+    assert_eq!(
+        world.lines(&receipts),
+        [
+            "score seat eve-4 unrevealed",
+            "score seat eve-5 silent",
+            "burned +275, harm +275, seat:eve-4 -500, seat:eve-5 -50",
+            "phase Score",
+        ]
     );
-    assert!(
-        shown.contains("seat eve-5 failed, committed false"),
-        "{shown}"
+    // Three of five are no quorum, and there is nobody else.
+    let none = |_: &str, _: &str| None;
+    for _ in 0..2 {
+        world.round(bounty, none);
+    }
+    let receipts = world.round(bounty, none);
+    // The miner, who risked 130, is harmed by both together at most that much.
+    assert_eq!(
+        world.lines(&receipts),
+        [
+            "m NoVerdict",
+            "phase Void(NoQuorum)",
+            "bond -2000, bond:m -100, burned +145, fee:m -30, harm -275, miner-1 +260, \
+             reward -10000, sponsor +12000",
+        ]
     );
-    assert!(
-        shown.ends_with(
-            "bond -2000, bond:m -100, burned +970, fee:m -30, miner-1 +260, reward -10000, \
-             seat:eve-4 -1000, seat:eve-5 -100, sponsor +12000"
-        ),
-        "{shown}"
-    );
+    let gains = ["eve-1", "eve-4", "eve-5", "miner-1", "sponsor"].map(|who| world.gain(who));
+    assert_eq!(gains, [0, -500, -50, 130, 0]);
 }
 
 #[test]
 fn a_failed_seat_pays_even_when_the_quorum_holds() {
     let (mut world, bounty) = scoring(3);
-    for who in ["eve-1", "eve-2"] {
-        world.commit_batch(who, bounty, &[scored(600, "m")]);
-    }
-    world.skip(bounty);
-    for who in ["eve-1", "eve-2"] {
-        world.reveal_batch(who, bounty);
-    }
+    let word = |who: &str, _: &str| (who != "eve-3").then(|| scored(600, "m"));
+    let receipts = world.round(bounty, word);
+    assert_eq!(
+        world.lines(&receipts),
+        [
+            "score seat eve-3 silent",
+            "verdict m scored 2 []",
+            "phase Challenge",
+            "burned +25, harm +25, seat:eve-3 -50",
+        ]
+    );
     world.phase_ends(
         bounty,
         &[
-            "seat eve-3 failed, committed false",
-            "verdict m scored 2 []",
-            "phase Challenge",
-            "burned +50, miner-1 +50, seat:eve-3 -100",
+            "m Won",
+            "asset m",
+            "phase Settled",
+            "bond -2000, bond:m -100, eve-1 +15, eve-2 +15, fee:m -30, harm -25, \
+             miner-1 +10125, reward -10000, sponsor +2000",
         ],
     );
 }
 
+/// Who agreed on one submission and then fails over another leaves a verdict that
+/// nobody is paid for: the fee returns to who paid it.
 #[test]
-fn a_full_bounty_can_still_be_attested_in_one_record() {
+fn a_verdict_stands_though_the_seats_behind_it_fail_later() {
+    // Three silent seats forfeit 50 each, and 75 of it are shared by risk: 130 and
+    // 130, or, if the sponsor paid the first fee, 100 and 130.
+    for (prepaid, sponsor, first, second) in [
+        (0, -10_000, 10_000 + 37, -30 + 37),
+        (1, -10_000, 10_000 + 32, -30 + 42),
+    ] {
+        let mut world = World::with(parameters(), &["eve-6"]);
+        world.evaluators(3);
+        let bounty = world.post(|p| p.prepaid = prepaid);
+        let seen = world.commit("miner-1", bounty, "seen");
+        let unseen = world.commit("miner-2", bounty, "unseen");
+        world.bring_to_score(bounty);
+        for who in ["eve-4", "eve-5", "eve-6"] {
+            world.must(who, join(10_000));
+        }
+        world.round(bounty, |_, label| match label {
+            "seen" => Some(scored(600, "seen")),
+            _ => Some(Outcome::Unavailable),
+        });
+        // All three are silent when they are asked again; three others take their place.
+        world.round(bounty, |_, _| None);
+        assert_eq!(world.asked(bounty), ["eve-4", "eve-5", "eve-6"]);
+        world.round(bounty, |_, label| Some(scored(550, label)));
+        assert_eq!(world.phase(bounty), Phase::Challenge);
+        world.skip(bounty);
+        let standings = [seen, unseen].map(|id| world.standing(id));
+        assert_eq!(standings, [Some(Standing::Won), Some(Standing::Lost)]);
+        let gains = ["sponsor", "miner-1", "miner-2"].map(|who| world.gain(who));
+        assert_eq!(gains, [sponsor, first, second]);
+        let seats = ["eve-1", "eve-2", "eve-3", "eve-4", "eve-5", "eve-6"];
+        let gains = seats.map(|who| world.gain(who));
+        assert_eq!(gains, [-50, -50, -50, 10, 10, 10]);
+    }
+}
+
+#[test]
+fn a_full_bounty_can_be_attested_in_records_of_500_words() {
     // The longest outcome there is: two texts of 200 bytes, each of which JSON escapes.
     let longest = protocol::text::Code::new("\"".repeat(200)).expect("200 bytes");
     let attestation = Attestation {
@@ -333,16 +384,14 @@ fn a_full_bounty_can_still_be_attested_in_one_record() {
             place: longest,
         },
     };
-    let body = RevealAttestations {
-        salt: digest("salt"),
-        attestations: vec![attestation; market::bounty::SUBMISSIONS_MAX as usize],
-        leaves: Some(blob("leaves")),
-    };
+    let words = vec![attestation; market::bounty::SUBMISSIONS_MAX as usize];
+    let parts = batch_of("eve-1", 0, &words, Some(blob("leaves")));
+    assert_eq!(parts.len(), 20);
     let world = World::new();
-    let action = Action::RevealAttestations {
-        bounty: nothing(),
-        body,
-    };
-    let tx = World::sign("eve-1", &world.envelope("eve-1"), &action);
-    assert!(tx.size_bytes as usize <= RECORD_BYTES_MAX);
+    for body in parts {
+        let bounty = nothing();
+        let action = Action::RevealAttestations { bounty, body };
+        let tx = World::sign("eve-1", &world.envelope("eve-1"), &action);
+        assert!(tx.size_bytes as usize <= RECORD_BYTES_MAX);
+    }
 }

@@ -171,30 +171,14 @@ fn a_bounty_names_the_parents_and_a_submission_chooses_among_the_optional_ones()
     world.evaluators(3);
     let data = world.must("alice", data_set("data", sharing("10%", 9)));
     let base = world.must("bob", model("base", sharing("5%", 9), &[]));
-    let other = world.must("bob", model("other", sharing("5%", 9), &[]));
-    let named = |required: ItemId, optional: ItemId| {
-        let mut parents = vec![
-            NamedParent {
-                asset: required,
-                required: true,
-            },
-            NamedParent {
-                asset: optional,
-                required: false,
-            },
-        ];
-        parents.sort_unstable_by_key(|parent| parent.asset);
-        parents
-    };
     let bounty = world.post(|p| {
-        p.parents = named(data, base);
+        p.parents = named(&[data], &[base]);
         p.model_terms = pairs(&sharing("1%", 1_000));
     });
     for (parents, expected) in [
-        (vec![other], "parent_not_named"),
-        (vec![data], "parent_not_named"),
+        (vec![data], "parent_required"),
         (vec![base, base], "parents"),
-        (vec![nothing()], "parent_not_named"),
+        (vec![nothing()], "unknown_asset"),
     ] {
         let action = world.commit_action("miner-1", bounty, "m", &parents);
         world.row("miner-1", action, expected);
@@ -229,17 +213,6 @@ fn a_posting_whose_parents_together_ask_too_much_is_refused() {
     world.evaluators(1);
     let one = world.must("alice", model("one", sharing("60%", 9), &[]));
     let two = world.must("bob", model("two", sharing("60%", 9), &[]));
-    let mut parents = vec![
-        NamedParent {
-            asset: one,
-            required: false,
-        },
-        NamedParent {
-            asset: two,
-            required: false,
-        },
-    ];
-    parents.sort_unstable_by_key(|parent| parent.asset);
-    let action = world.post_action("sponsor", |p| p.parents = parents);
+    let action = world.post_action("sponsor", |p| p.parents = named(&[], &[one, two]));
     world.row("sponsor", action, "royalties_above_all");
 }

@@ -121,6 +121,9 @@ impl Play {
             &[],
         );
         world.evaluators(3);
+        for who in ["eve-1", "eve-2", "eve-3"] {
+            world.must(who, join(40_000));
+        }
         world.post(|_| ());
         Self {
             world,
@@ -142,8 +145,7 @@ impl Play {
         let time_ms = step
             .wait_ms
             .map_or(deadline.max(now + 1), |wait_ms| now + wait_ms);
-        let height = self.world.state.height() + 1;
-        self.world.state.begin_block(height, time_ms);
+        self.world.begin(time_ms);
         let mut included = Vec::new();
         let mut entries = Vec::new();
         if let Some(attempt) = &step.duties {
@@ -237,7 +239,14 @@ impl Play {
                 Event::Verdict { dissenting, .. } if !dissenting.is_empty() => {
                     self.count("dissent")
                 }
-                Event::Verdict { .. } | Event::AssetRegistered { .. } => (),
+                Event::PhaseExtended { .. } => self.count("extended"),
+                Event::Seated { all: true, .. } => self.count("seated all"),
+                Event::Seated { round: 1.., .. } => self.count("seated again"),
+                Event::Seated { panel, .. } => self.count(format!("seated {}", panel.name())),
+                Event::BountyForgotten { .. } => self.count("forgotten"),
+                Event::TestSetVerdict { .. }
+                | Event::Verdict { .. }
+                | Event::AssetRegistered { .. } => (),
             }
         }
         for rule in [
@@ -245,6 +254,9 @@ impl Play {
             Rule::StackIncome,
             Rule::Award,
             Rule::ForfeitShared,
+            Rule::RandomDistribution,
+            Rule::DepositReturn,
+            Rule::PrepaidFees,
         ] {
             if receipt.moves.iter().any(|step| step.rule == rule) {
                 self.count(format!("{rule:?}"));
@@ -332,11 +344,13 @@ impl Play {
             posting.evaluation_fee = units(29 + (attempt.pick as u128 * 4));
             posting.schedule.open_ms = 1_000 + u64::from(attempt.amount % 9_000);
             posting.margin = u64::from(attempt.amount % 50);
-            posting.model_terms = pairs(&sharing(
-                "5%",
-                1_000_003 + u128::from(attempt.amount % 3_000_000),
-            ));
+            posting.model_terms = pairs(&self.terms("5%", 1_000_003, attempt));
             posting.parents = parents;
+            posting.prepaid = attempt.amount % 3;
+            posting.pay = match attempt.pick % 2 {
+                0 => Pay::WinnerTakesAll,
+                _ => Pay::Steps,
+            };
         })
     }
 
@@ -351,21 +365,31 @@ impl Play {
             .take(attempt.pick % 3)
             .collect();
         let share = ["5%", "12.5%", "40%"][attempt.pick % 3];
-        model(
-            &label,
-            sharing(share, 1_000 + u128::from(attempt.amount % 3_000_000)),
-            &parents,
-        )
+        model(&label, self.terms(share, 1_000, attempt), &parents)
+    }
+
+    /// Terms that cost at least `price`; some of them pay one holder each time.
+    fn terms(&self, share: &str, price: u128, attempt: &Try) -> Vec<protocol::ans104::Tag> {
+        let terms = sharing(share, price + u128::from(attempt.amount % 3_000_000));
+        match attempt.amount % 5 {
+            0 => drawn(&terms),
+            _ => terms,
+        }
     }
 
     fn submit(&mut self, who: &str, bounty: ItemId, attempt: &Try) -> Action {
         let label = format!("w{}", attempt.amount % 14);
         let (posted, _) = self.world.state.bounty(bounty).expect("it was listed");
-        let named = posted.posting.parents.iter();
-        let optional = named
-            .filter(|parent| !parent.required)
-            .map(|parent| parent.asset);
-        let parents: Vec<ItemId> = optional.take(attempt.pick % 2).collect();
+        let required = |asset: &ItemId| {
+            let mut named = posted.posting.parents.iter();
+            named.any(|parent| parent.required && parent.asset == *asset)
+        };
+        let assets = self.world.state.assets().map(|(id, _)| id);
+        let others = assets.filter(|id| attempt.pick == 7 || !required(id));
+        let parents: Vec<ItemId> = others
+            .skip(attempt.pick % 5)
+            .take(attempt.pick % 2)
+            .collect();
         self.world.commit_action(who, bounty, &label, &parents)
     }
 
@@ -410,21 +434,20 @@ impl Play {
     /// What the phase asks for; each set bit of the flaws leaves one out.
     fn duties(&mut self, bounty: ItemId, attempt: &Try) -> Vec<(String, Action)> {
         let done = |number: usize| attempt.flaws & (1 << (number % 32)) == 0;
-        let seats: Vec<(String, bool, bool, bool)> = PEOPLE
-            .iter()
-            .flat_map(|who| {
-                let seats = self.world.state.seats(bounty);
-                let seat = seats.into_iter().find(|(seat, _)| *seat == address(who));
-                seat.map(|(_, seat)| {
-                    let said = seat.test_set.is_some();
-                    let committed = seat.commitment.is_some();
-                    (
-                        (*who).to_owned(),
-                        said,
-                        committed,
-                        seat.attestations.is_some(),
-                    )
-                })
+        let checks: Vec<(String, bool)> = self
+            .world
+            .state
+            .checks(bounty)
+            .map(|(seat, check)| (self.world.who(seat), check.word.is_some() || check.failed))
+            .collect();
+        let seats: Vec<(String, bool, bool)> = self
+            .world
+            .state
+            .seats(bounty)
+            .filter(|(_, seat)| seat.asked)
+            .map(|(seat, work)| {
+                let committed = work.commitment.is_some();
+                (self.world.who(seat), committed, work.parts > 0)
             })
             .collect();
         let mut actions = Vec::new();
@@ -446,7 +469,7 @@ impl Play {
                 actions.push((PEOPLE[attempt.who].to_owned(), self.world.test_key(bounty)));
             }
             Phase::TestCheck => {
-                for (place, (who, said, ..)) in seats.into_iter().enumerate() {
+                for (place, (who, said)) in checks.into_iter().enumerate() {
                     let outcome = match attempt.flaws % 7 {
                         5 => bad_test_set(),
                         6 => TestOutcome::Unavailable,
@@ -460,7 +483,7 @@ impl Play {
             }
             Phase::Reveal => actions.extend(self.reveals(bounty, &done)),
             Phase::Score => {
-                for (place, (who, _, committed, _)) in seats.into_iter().enumerate() {
+                for (place, (who, committed, _)) in seats.into_iter().enumerate() {
                     if done(place) && !committed {
                         let batch = self.batch(&who, bounty, attempt);
                         actions.push((who.clone(), self.world.commitment(&who, bounty, &batch)));
@@ -468,7 +491,7 @@ impl Play {
                 }
             }
             Phase::ScoreReveal => {
-                for (place, (who, _, committed, revealed)) in seats.into_iter().enumerate() {
+                for (place, (who, committed, revealed)) in seats.into_iter().enumerate() {
                     if done(place) && committed && !revealed {
                         // What was committed depends on flaws that are not known any more.
                         let fitting = self.fitting_batch(&who, bounty);
@@ -510,13 +533,9 @@ impl Play {
     }
 
     fn batch_of(&self, who: &str, bounty: ItemId, dissents: bool) -> RevealAttestations {
-        let revealed = self
-            .world
-            .state
-            .submissions(bounty)
-            .filter(|s| s.key.is_some());
-        let outcomes: Vec<Outcome> = revealed
-            .map(|submission| {
+        let asked = self.world.state.undecided(bounty);
+        let outcomes: Vec<Outcome> = asked
+            .map(|(_, submission)| {
                 let label = submission.name.as_str();
                 let number: i64 = label[1..].parse().expect("w and a number");
                 match number {
@@ -548,7 +567,8 @@ impl Play {
     fn check_again(&self) {
         let mut again = State::genesis(&self.world.genesis).expect("a valid genesis");
         for ((time_ms, records), roots) in self.world.log.iter().zip(&self.world.roots) {
-            again.begin_block(again.height() + 1, *time_ms);
+            let height = again.height();
+            again.begin_block(height + 1, *time_ms, self.world.id_at(height));
             for tx in records {
                 again.apply(tx).expect("it was included");
             }
@@ -598,7 +618,7 @@ proptest! {
 fn the_random_people_get_everywhere() {
     let mut runner = TestRunner::deterministic();
     let mut seen: BTreeMap<String, u32> = BTreeMap::new();
-    for _ in 0..48 {
+    for _ in 0..64 {
         let steps = steps()
             .new_tree(&mut runner)
             .expect("nothing is filtered")
@@ -632,6 +652,14 @@ fn the_random_people_get_everywhere() {
         ("Void(KeyLeaked)", 1),
         ("Void(BadTestSet)", 1),
         ("Void(Cancelled)", 1),
+        ("extended", 5),
+        ("seated check", 20),
+        ("seated score", 20),
+        ("seated again", 1),
+        ("forgotten", 5),
+        ("RandomDistribution", 5),
+        ("DepositReturn", 10),
+        ("PrepaidFees", 5),
         ("rejected wrong_phase", 20),
         ("rejected already_revealed", 20),
         ("rejected weights_taken", 2),

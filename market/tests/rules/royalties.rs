@@ -22,10 +22,6 @@ fn asset(world: &mut World, price: u128, holders: &[(&str, u32)]) -> ItemId {
     id
 }
 
-fn claim(asset: ItemId) -> Action {
-    Action::ClaimRoyalty { asset }
-}
-
 #[test]
 fn a_purchase_pays_the_price_and_writes_the_license() {
     let mut world = World::new();
@@ -177,9 +173,7 @@ fn a_payment_changes_as_many_entries_for_sixty_four_holders_as_for_one() {
             &world.envelope("buyer"),
             &world.buy(m, Grant::CommercialUse),
         );
-        world
-            .state
-            .begin_block(world.state.height() + 1, world.now() + 1);
+        world.begin(world.now() + 1);
         world.state.apply(&tx).expect("includable");
         world.state.end_block().changes.len()
     };

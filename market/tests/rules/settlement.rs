@@ -127,7 +127,8 @@ fn the_winner_takes_reward_and_stakes_and_the_shares_are_divided() {
     assert_eq!(asset.bounty, Some(bounty));
     assert_eq!(asset.terms.to_tags(), priced(1_000_000));
     assert_eq!(asset.weights_digest, Some(digest("b")));
-    assert_eq!(world.state.next_deadline_ms(), None);
+    let forgotten_ms = world.until(bounty) + 50_000;
+    assert_eq!(world.state.next_deadline_ms(), Some(forgotten_ms));
 }
 
 #[test]
@@ -202,10 +203,18 @@ fn every_outcome_has_its_standing_and_its_price() {
         scored(700, "d"),
     ];
     let receipts = world.bring_to_challenge(bounty, &found);
+    // Three more rounds for what was not available.
     assert_eq!(
-        world.show(&receipts[0]),
-        "verdict a bad_seal 3 []; verdict b invalid 3 []; verdict c none 0 []; \
-         verdict d scored 3 []; phase Challenge"
+        world.lines(&receipts),
+        [
+            "verdict a bad_seal 3 []",
+            "verdict b invalid 3 []",
+            "verdict d scored 3 []",
+            "phase Score",
+            "phase Score",
+            "phase Score",
+            "phase Challenge"
+        ]
     );
     world.phase_ends(
         bounty,
@@ -361,29 +370,11 @@ fn one_miner_may_submit_often_and_is_ranked_each_time() {
 fn a_fee_that_does_not_divide_leaves_its_units_to_the_first_seats() {
     let mut world = World::new();
     let (bounty, _) = revealing(&mut world, 1, |p| p.evaluation_fee = units(32));
-    let before: Vec<u128> = (1..=3)
-        .map(|n| world.balance(&format!("eve-{n}")))
-        .collect();
     world.bring_to_challenge(bounty, &[scored(600, "a")]);
-    let burned_by = |world: &World, who: &str| -> u128 {
-        let signer = address(who);
-        let blocks = world.log.iter().flat_map(|(_, records)| records);
-        blocks
-            .filter(|tx| tx.signer == signer)
-            .map(|tx| u128::from(tx.size_bytes))
-            .sum()
-    };
     world.skip(bounty);
-    let mut seats: Vec<(protocol::Address, u128)> = (1..=3)
-        .map(|number| {
-            let who = format!("eve-{number}");
-            let gained = world.balance(&who) + burned_by(&world, &who) + 10_000 - FUNDS;
-            (address(&who), gained)
-        })
-        .collect();
-    assert_eq!(before.len(), 3);
+    let mut seats = ["eve-1", "eve-2", "eve-3"].map(|who| (address(who), world.gain(who)));
     seats.sort_unstable();
-    let parts: Vec<u128> = seats.into_iter().map(|(_, part)| part).collect();
+    let parts = seats.map(|(_, part)| part);
     assert_eq!(parts, [11, 11, 10], "in the order of the seats' addresses");
 }
 
@@ -420,24 +411,38 @@ fn a_bounty_that_ended_takes_no_more_records() {
 }
 
 #[test]
-fn two_few_reveals_void_a_bounty_without_fault() {
+fn too_few_reveals_void_a_bounty_without_fault() {
     let mut world = World::new();
     let (bounty, ids) = revealing(&mut world, 1, |_| ());
     world.reveal(ids[0]);
     world.skip(bounty);
-    world.commit_batch("eve-1", bounty, &[scored(600, "a")]);
-    world.skip(bounty);
-    world.reveal_batch("eve-1", bounty);
-    let receipts = world.skip(bounty);
+    let one = |who: &str, _: &str| (who == "eve-1").then(|| scored(600, "a"));
+    let receipts = world.round(bounty, one);
+    // Two silent seats lose 50 each, half of it for the miner.
+    assert_eq!(
+        world.lines(&receipts),
+        [
+            "score seat eve-2 silent",
+            "score seat eve-3 silent",
+            "burned +50, harm +50, seat:eve-2 -50, seat:eve-3 -50",
+            "phase Score",
+        ]
+    );
+    // Nobody is there to be drawn, three times.
+    for _ in 0..2 {
+        assert_eq!(world.round(bounty, one).len(), 2);
+    }
+    let receipts = world.round(bounty, one);
     assert_eq!(world.phase(bounty), Phase::Void(VoidReason::NoQuorum));
     assert_eq!(world.standing(ids[0]), Some(Standing::NoVerdict));
-    // Two silent seats lose 100 each; the miner risked 130 and got 50 of each.
-    let shown = world.show(&receipts[0]);
-    assert!(
-        shown.ends_with(
-            "bond -2000, bond:a -100, burned +100, fee:a -30, miner-1 +230, reward -10000, \
-             seat:eve-2 -100, seat:eve-3 -100, sponsor +12000"
-        ),
-        "{shown}"
+    assert_eq!(
+        world.lines(&receipts),
+        [
+            "a NoVerdict",
+            "phase Void(NoQuorum)",
+            "bond -2000, bond:a -100, fee:a -30, harm -50, miner-1 +180, reward -10000, \
+             sponsor +12000",
+        ]
     );
+    assert_eq!(world.gain("eve-1"), 0, "its word brought no verdict");
 }

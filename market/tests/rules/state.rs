@@ -19,8 +19,18 @@ fn lived_in() -> World {
     world.skip(bounty);
     let asset = world.must("alice", model("m", priced(5), &[]));
     world.must("buyer", world.buy(asset, Grant::CommercialUse));
+    // Words are there while seats reveal.
     let open = world.post(|_| ());
     world.commit("miner-2", open, "b");
+    world.bring_to_score(open);
+    for who in world.asked(open) {
+        world.commit_batch(&who, open, &[scored(700, "b")]);
+    }
+    world.skip(open);
+    world.reveal_batch("eve-1", open);
+    // An income that waits for its draw is there for one block.
+    let asset = world.must("alice", model("d", drawn(&priced(5)), &[]));
+    world.must("buyer", world.buy(asset, Grant::CommercialUse));
     world
 }
 
@@ -34,7 +44,7 @@ fn every_table_has_entries() {
     let tables: std::collections::BTreeSet<u8> = entries.iter().map(|(key, _)| key[0]).collect();
     assert_eq!(
         tables.into_iter().collect::<Vec<_>>(),
-        (0..18).collect::<Vec<_>>()
+        (0..21).collect::<Vec<_>>()
     );
 }
 
@@ -53,7 +63,8 @@ fn a_loaded_state_has_the_same_root_and_lives_on_alike() {
     let open = world.state.next_deadline_ms().expect("a bounty is open");
     world.block(open, &[("alice", transfer("bob", 1))]);
     for (time_ms, records) in &world.log[before..] {
-        loaded.begin_block(loaded.height() + 1, *time_ms);
+        let height = loaded.height();
+        loaded.begin_block(height + 1, *time_ms, world.id_at(height));
         for tx in records {
             loaded.apply(tx).expect("it was included");
         }
@@ -129,7 +140,8 @@ fn the_changes_of_every_block_add_up_to_the_entries() {
     let mut state = State::genesis(&world.genesis).expect("a valid genesis");
     let mut kept: std::collections::BTreeMap<Vec<u8>, Vec<u8>> = state.entries().collect();
     for (time_ms, records) in &world.log {
-        state.begin_block(state.height() + 1, *time_ms);
+        let height = state.height();
+        state.begin_block(height + 1, *time_ms, world.id_at(height));
         for tx in records {
             state.apply(tx).expect("it was included");
         }
@@ -152,12 +164,12 @@ fn the_changes_of_every_block_add_up_to_the_entries() {
 #[should_panic(expected = "block time rises strictly")]
 fn a_block_that_is_not_later_is_a_bug() {
     let mut world = World::new();
-    world.state.begin_block(1, GENESIS_MS);
+    world.begin(GENESIS_MS);
 }
 
 #[test]
 #[should_panic(expected = "heights have no gaps")]
 fn a_block_that_leaves_a_height_out_is_a_bug() {
     let mut world = World::new();
-    world.state.begin_block(2, GENESIS_MS + 1);
+    world.state.begin_block(2, GENESIS_MS + 1, block_id(1));
 }

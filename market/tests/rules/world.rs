@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use market::bounty::Step;
 use market::{Rejection, State};
 use protocol::ans104::Tag;
 use protocol::benchmark::{ARITHMETIC_VERSION, Benchmark, Metric, ModelLimits, Task};
@@ -153,12 +154,18 @@ pub fn parameters() -> Parameters {
     Parameters {
         fee_per_byte: units(1),
         block_bytes_max: 1 << 21,
+        deposit_factor: 10,
         validity_max_ms: 60_000,
         phase_min_ms: 1_000,
         phase_max_ms: 100_000,
+        late_ms: 1_000,
+        retention_ms: 50_000,
         sponsor_bond_ppm: 200_000,
         miner_bond_ppm: 10_000,
         evaluation_fee_min: units(30),
+        evaluation_price: units(1_000),
+        committee_min: 1,
+        seat_stake_ppm: 500_000,
         evaluator_stake_min: units(10_000),
         silent_forfeit_ppm: 10_000,
         unrevealed_forfeit_ppm: 100_000,
@@ -191,6 +198,61 @@ pub fn back(bounty: ItemId, amount: u128) -> Action {
             amount: units(amount),
         },
     }
+}
+
+/// The same terms, but each income goes to one holder.
+pub fn drawn(terms: &[Tag]) -> Vec<Tag> {
+    licensing::Terms {
+        payment_mode: licensing::PaymentMode::RandomDistribution,
+        ..licensing::Terms::parse(terms).expect("terms")
+    }
+    .to_tags()
+}
+
+pub fn named(required: &[ItemId], optional: &[ItemId]) -> Vec<NamedParent> {
+    let with = |required| move |&asset: &ItemId| NamedParent { asset, required };
+    let mut parents: Vec<NamedParent> = required.iter().map(with(true)).collect();
+    parents.extend(optional.iter().map(with(false)));
+    parents.sort_unstable_by_key(|parent| parent.asset);
+    parents
+}
+
+pub fn found(bounty: ItemId, outcome: TestOutcome) -> Action {
+    let body = AttestTestSet { outcome };
+    Action::AttestTestSet { bounty, body }
+}
+
+pub fn cancel(bounty: ItemId) -> Action {
+    Action::CancelBounty { bounty }
+}
+
+pub fn claim(asset: ItemId) -> Action {
+    Action::ClaimRoyalty { asset }
+}
+
+/// What a batch is revealed with, one record a part.
+pub fn batch_of(
+    who: &str,
+    round: u8,
+    attestations: &[Attestation],
+    leaves: Option<BlobRef>,
+) -> Vec<RevealAttestations> {
+    let salt = digest(&format!("salt of {who}, round {round}"));
+    if attestations.is_empty() {
+        return vec![RevealAttestations {
+            salt,
+            parts: vec![part_digest(attestations)],
+            part: 0,
+            attestations: Vec::new(),
+            leaves,
+        }];
+    }
+    RevealAttestations::batch(salt, attestations, leaves)
+}
+
+/// The id of a block: made up, and always the same.
+pub fn block_id(height: u64) -> ItemId {
+    ItemId(bytes(&format!("block {height}")))
 }
 
 pub fn model(label: &str, terms: Vec<Tag>, parents: &[ItemId]) -> Action {
@@ -247,7 +309,13 @@ pub struct World {
     labels: BTreeMap<ItemId, String>,
     /// What the movements so far add up to.
     purses: BTreeMap<Purse, u128>,
-    batches: BTreeMap<(String, ItemId), RevealAttestations>,
+    batches: BTreeMap<(String, ItemId), Vec<RevealAttestations>>,
+    /// By how much everybody is richer or poorer, byte fees and deposits left out.
+    gains: BTreeMap<Address, i128>,
+    /// Byte fees by who paid them.
+    bytes: BTreeMap<Address, u128>,
+    /// Whose deposit a record has locked.
+    depositors: BTreeMap<ItemId, Address>,
     /// Which seed a sealed folder's key was made from.
     sealed_from: BTreeMap<ItemId, String>,
 }
@@ -295,6 +363,9 @@ impl World {
             labels: BTreeMap::new(),
             purses: purses.collect(),
             batches: BTreeMap::new(),
+            gains: BTreeMap::new(),
+            bytes: BTreeMap::new(),
+            depositors: BTreeMap::new(),
             sealed_from: BTreeMap::new(),
             genesis,
         }
@@ -327,9 +398,35 @@ impl World {
         tx
     }
 
+    /// The id of the block at a height.
+    pub fn id_at(&self, height: u64) -> ItemId {
+        match height {
+            0 => self.genesis.id,
+            _ => block_id(height),
+        }
+    }
+
+    /// Begins the next block.
+    pub fn begin(&mut self, time_ms: u64) {
+        let height = self.state.height();
+        self.state
+            .begin_block(height + 1, time_ms, self.id_at(height));
+    }
+
+    /// The blocks of a history once more.
+    pub fn replay(&mut self, log: &[(u64, Vec<Transaction>)]) {
+        for (time_ms, records) in log {
+            self.begin(*time_ms);
+            for tx in records {
+                self.state.apply(tx).expect("it was included");
+            }
+            self.end_block(records.clone());
+        }
+    }
+
     /// A block with these records, all of which must be includable.
     pub fn block(&mut self, time_ms: u64, records: &[(&str, Action)]) -> Vec<Receipt> {
-        self.state.begin_block(self.state.height() + 1, time_ms);
+        self.begin(time_ms);
         let mut included = Vec::new();
         for (who, action) in records {
             self.names.entry(address(who)).or_insert((*who).to_owned());
@@ -352,6 +449,7 @@ impl World {
         for (receipt, tx) in records.zip(&included) {
             assert_eq!(receipt.cause, Cause::Record(tx.id));
             self.check_fee(receipt, tx);
+            self.depositors.insert(tx.id, tx.signer);
         }
         for receipt in &outcome.receipts {
             self.codes
@@ -363,6 +461,16 @@ impl World {
                     .checked_sub(step.amount.base_units())
                     .expect("the movements explain every balance");
                 *self.purses.entry(step.to).or_default() += step.amount.base_units();
+            }
+            self.count_gains(receipt);
+            let locks = receipt.moves.iter();
+            for step in locks.filter(|it| matches!(it.rule, Rule::SeatLock | Rule::SeatReturn)) {
+                assert!(
+                    matches!((step.from, step.to),
+                        (Purse::Stake(one), Purse::Seat(_, other))
+                        | (Purse::Seat(_, one), Purse::Stake(other)) if one == other),
+                    "{step:?}"
+                );
             }
         }
         for (&purse, &amount) in &self.purses {
@@ -384,7 +492,74 @@ impl World {
         if receipt.rejected.is_some() {
             assert_eq!(receipt.moves.len(), 1, "a rejected record moved money");
             assert!(receipt.events.is_empty(), "a rejected record did something");
+            return;
         }
+        let deposits: Vec<_> = receipt
+            .moves
+            .iter()
+            .filter(|step| step.rule == Rule::Deposit)
+            .map(|step| (step.from, step.to, Some(step.amount)))
+            .collect();
+        let factor = u128::from(self.state.parameters().deposit_factor);
+        let deposit = (
+            Purse::Account(tx.signer),
+            Purse::Deposit(tx.id),
+            fee.amount.checked_mul(factor),
+        );
+        match tx.action {
+            // Who is an evaluator already locks none.
+            Action::JoinEvaluators { .. } => assert!(deposits.iter().all(|it| *it == deposit)),
+            Action::RegisterAsset { .. }
+            | Action::PostBounty { .. }
+            | Action::BackBounty { .. }
+            | Action::CommitSubmission { .. }
+            | Action::BuyLicense { .. } => assert_eq!(deposits, [deposit]),
+            _ => assert!(deposits.is_empty(), "{deposits:?}"),
+        }
+    }
+
+    fn count_gains(&mut self, receipt: &Receipt) {
+        for step in &receipt.moves {
+            let amount = step.amount.base_units();
+            if step.rule == Rule::ByteFee {
+                let Purse::Account(who) = step.from else {
+                    unreachable!("an account pays it")
+                };
+                *self.bytes.entry(who).or_default() += amount;
+                continue;
+            }
+            let change = i128::try_from(amount).expect("amounts are small");
+            for (purse, change) in [(step.from, -change), (step.to, change)] {
+                let who = match purse {
+                    Purse::Account(who) | Purse::Stake(who) | Purse::Seat(_, who) => who,
+                    Purse::Deposit(record) => self.depositors[&record],
+                    _ => continue,
+                };
+                *self.gains.entry(who).or_default() += change;
+            }
+        }
+    }
+
+    /// By how much somebody is richer than at the beginning, all that is on the
+    /// account, staked, in seats and deposited; byte fees left out.
+    pub fn gain(&self, who: &str) -> i128 {
+        self.gains.get(&address(who)).copied().unwrap_or(0)
+    }
+
+    /// The byte fees that somebody has paid.
+    #[allow(dead_code)] // Only the attacks ask.
+    pub fn bytes_paid(&self, who: &str) -> u128 {
+        self.bytes.get(&address(who)).copied().unwrap_or(0)
+    }
+
+    /// What somebody's records have locked in deposits.
+    #[allow(dead_code)] // Only the attacks ask.
+    pub fn deposits(&self, who: &str) -> u128 {
+        let records = self.depositors.iter();
+        let theirs = records.filter(|(_, signer)| **signer == address(who));
+        theirs
+            .map(|(&record, _)| self.state.balance(Purse::Deposit(record)).base_units())
+            .sum()
     }
 
     /// One record in the next millisecond's block, and its receipt.
@@ -424,19 +599,40 @@ impl World {
     /// One line of a table: the clock moves to `time_ms`, and what comes of it.
     pub fn clock(&mut self, time_ms: u64, expected: &[&str]) {
         let receipts = self.block(time_ms, &[]);
-        let shown: Vec<String> = receipts.iter().map(|receipt| self.show(receipt)).collect();
-        let lines: Vec<&str> = shown.iter().flat_map(|text| text.split("; ")).collect();
-        assert_eq!(lines, expected, "at {time_ms}");
+        assert_eq!(self.lines(&receipts), expected, "at {time_ms}");
     }
 
-    /// As [`Self::clock`], to the end of the bounty's phase.
+    /// As [`Self::clock`], to the end of the bounty's phase and the beginning of the next.
     pub fn phase_ends(&mut self, bounty: ItemId, expected: &[&str]) {
-        self.clock(self.until(bounty), expected);
+        let receipts = self.skip(bounty);
+        assert_eq!(self.lines(&receipts), expected);
     }
 
-    /// The clock moves to the end of the bounty's phase.
+    pub fn lines(&self, receipts: &[Receipt]) -> Vec<String> {
+        let shown = receipts.iter().map(|receipt| self.show(receipt));
+        let lines = shown.flat_map(|text| {
+            let lines = text.split("; ").map(str::to_owned);
+            lines.collect::<Vec<String>>()
+        });
+        lines.filter(|line| !line.is_empty()).collect()
+    }
+
+    /// The clock moves to the end of the bounty's phase, and on block by block until
+    /// the next has begun: draws take place in the block after.
     pub fn skip(&mut self, bounty: ItemId) -> Vec<Receipt> {
-        self.block(self.until(bounty), &[])
+        let mut receipts = self.block(self.until(bounty), &[]);
+        while !self.waits(bounty) {
+            receipts.extend(self.block(self.now() + 1, &[]));
+        }
+        receipts
+    }
+
+    /// Whether the clock has nothing to do for the bounty until its next deadline.
+    pub fn waits(&self, bounty: ItemId) -> bool {
+        let Some((_, progress)) = self.state.bounty(bounty) else {
+            return true;
+        };
+        matches!(progress.step, Step::Wait | Step::Forget { next: 0 })
     }
 
     pub fn until(&self, bounty: ItemId) -> u64 {
@@ -461,11 +657,28 @@ impl World {
 
     // Bounties.
 
-    /// Evaluators join with the least stake.
+    /// Evaluators join with the least stake: two seats of the usual bounty.
     pub fn evaluators(&mut self, count: usize) {
         for number in 1..=count {
             self.must(&format!("eve-{number}"), join(10_000));
         }
+    }
+
+    /// Who has a seat that checks the test set and did not fail, by name.
+    pub fn checks(&self, bounty: ItemId) -> Vec<String> {
+        let seats = self.state.checks(bounty);
+        let standing = seats.filter(|(_, check)| !check.failed);
+        let mut names: Vec<String> = standing.map(|(seat, _)| self.who(seat)).collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// Who is asked for a batch in this round, by name.
+    pub fn asked(&self, bounty: ItemId) -> Vec<String> {
+        let seats = self.state.seats(bounty).filter(|(_, seat)| seat.asked);
+        let mut names: Vec<String> = seats.map(|(seat, _)| self.who(seat)).collect();
+        names.sort_unstable();
+        names
     }
 
     /// What a bounty looks like unless a test wants another.
@@ -487,9 +700,11 @@ impl World {
                 ciphertext,
             },
             reward: units(10_000),
+            pay: Pay::WinnerTakesAll,
             reserve: Score(500),
             margin: 10,
             evaluation_fee: units(30),
+            prepaid: 0,
             schedule: SCHEDULE,
             model_terms: pairs(&priced(1_000_000)),
             parents: Vec::new(),
@@ -591,25 +806,30 @@ impl World {
         self.must(&who, self.key_action(submission));
     }
 
-    /// A batch for all revealed submissions of a bounty.
+    /// A batch for all submissions of a bounty that are asked for, at most 500.
     pub fn batch(&self, who: &str, bounty: ItemId, outcomes: &[Outcome]) -> RevealAttestations {
-        let revealed = self
-            .state
-            .submissions(bounty)
-            .filter(|submission| submission.key.is_some());
-        let attestations: Vec<Attestation> = revealed
+        let mut parts = self.parts(who, bounty, outcomes);
+        assert_eq!(parts.len(), 1, "more than one part");
+        parts.remove(0)
+    }
+
+    /// A batch for all submissions that are asked for, in parts.
+    pub fn parts(
+        &self,
+        who: &str,
+        bounty: ItemId,
+        outcomes: &[Outcome],
+    ) -> Vec<RevealAttestations> {
+        let asked = self.state.undecided(bounty);
+        let attestations: Vec<Attestation> = asked
             .zip(outcomes)
-            .map(|(submission, outcome)| Attestation {
+            .map(|((_, submission), outcome)| Attestation {
                 submission: submission.id,
                 outcome: outcome.clone(),
             })
             .collect();
-        let salt = digest(&format!("salt of {who}"));
-        RevealAttestations {
-            salt,
-            attestations,
-            leaves: Some(blob(who)),
-        }
+        let round = self.state.bounty(bounty).map_or(0, |it| it.1.panel.round);
+        batch_of(who, round, &attestations, Some(blob(who)))
     }
 
     pub fn commitment(&self, who: &str, bounty: ItemId, batch: &RevealAttestations) -> Action {
@@ -623,63 +843,120 @@ impl World {
 
     /// Commits a batch and keeps it for [`Self::reveal_batch`].
     pub fn commit_batch(&mut self, who: &str, bounty: ItemId, outcomes: &[Outcome]) {
-        let batch = self.batch(who, bounty, outcomes);
-        let action = self.commitment(who, bounty, &batch);
+        let batch = self.parts(who, bounty, outcomes);
+        let action = self.commitment(who, bounty, &batch[0]);
         self.must(who, action);
         self.batches.insert((who.to_owned(), bounty), batch);
     }
 
-    pub fn batch_action(&self, who: &str, bounty: ItemId) -> Action {
-        Action::RevealAttestations {
-            bounty,
-            body: self.batches[&(who.to_owned(), bounty)].clone(),
-        }
+    /// The records that reveal what was committed, one a part.
+    pub fn batch_actions(&self, who: &str, bounty: ItemId) -> Vec<Action> {
+        let parts = self.batches[&(who.to_owned(), bounty)].iter();
+        parts
+            .map(|body| Action::RevealAttestations {
+                bounty,
+                body: body.clone(),
+            })
+            .collect()
     }
 
     pub fn reveal_batch(&mut self, who: &str, bounty: ItemId) {
-        self.must(who, self.batch_action(who, bounty));
+        for action in self.batch_actions(who, bounty) {
+            self.must(who, action);
+        }
+    }
+
+    /// From the open phase to the test check: the test key is out, the seats are drawn.
+    pub fn bring_to_check(&mut self, bounty: ItemId) {
+        self.skip(bounty);
+        let (posted, _) = self.state.bounty(bounty).expect("posted");
+        let sponsor = self.names[&posted.sponsor].clone();
+        self.must(&sponsor, self.test_key(bounty));
+        self.skip(bounty);
+        assert_eq!(self.phase(bounty), Phase::TestCheck);
     }
 
     /// From the open phase to the reveal: the test key is out and found good.
     pub fn bring_to_reveal(&mut self, bounty: ItemId) {
-        self.skip(bounty);
-        self.must("sponsor", self.test_key(bounty));
-        self.skip(bounty);
-        let seats: Vec<Address> = self.state.seats(bounty).map(|(seat, _)| seat).collect();
-        for seat in seats {
-            let who = self.names[&seat].clone();
-            let outcome = TestOutcome::Ok;
-            let body = AttestTestSet { outcome };
-            self.must(&who, Action::AttestTestSet { bounty, body });
+        self.bring_to_check(bounty);
+        for who in self.checks(bounty) {
+            self.must(&who, found(bounty, TestOutcome::Ok));
         }
         self.skip(bounty);
         assert_eq!(self.phase(bounty), Phase::Reveal);
     }
 
-    /// From the reveal phase on: all submissions are revealed, and every seat finds these outcomes.
-    pub fn bring_to_challenge(&mut self, bounty: ItemId, outcomes: &[Outcome]) -> Vec<Receipt> {
-        if self.phase(bounty) == Phase::Reveal {
-            let sealed: Vec<ItemId> = self
-                .state
-                .submissions(bounty)
-                .filter(|submission| submission.key.is_none())
-                .map(|submission| submission.id)
-                .collect();
-            for submission in sealed {
-                self.reveal(submission);
-            }
-            self.skip(bounty);
+    /// From the open phase to the scoring: everybody has revealed, the seats are drawn.
+    pub fn bring_to_score(&mut self, bounty: ItemId) {
+        self.bring_to_reveal(bounty);
+        self.reveal_all(bounty);
+        self.skip(bounty);
+        assert_eq!(self.phase(bounty), Phase::Score);
+    }
+
+    pub fn reveal_all(&mut self, bounty: ItemId) {
+        let sealed = self.state.submissions(bounty);
+        let sealed: Vec<ItemId> = sealed
+            .filter(|submission| submission.key.is_none())
+            .map(|submission| submission.id)
+            .collect();
+        for submission in sealed {
+            self.reveal(submission);
         }
-        let seats: Vec<Address> = self.state.seats(bounty).map(|(seat, _)| seat).collect();
-        let seats: Vec<String> = seats.iter().map(|seat| self.names[seat].clone()).collect();
-        for who in &seats {
-            self.commit_batch(who, bounty, outcomes);
+    }
+
+    /// One round of scoring: every seat that is asked says what `word` gives for it
+    /// and a submission; `None` for the first: the seat is silent.
+    pub fn round(
+        &mut self,
+        bounty: ItemId,
+        word: impl Fn(&str, &str) -> Option<Outcome>,
+    ) -> Vec<Receipt> {
+        let mut at_work = Vec::new();
+        for who in self.asked(bounty) {
+            let asked = self.state.undecided(bounty);
+            let labels: Vec<String> = asked.map(|(_, it)| self.what(it.id)).collect();
+            let words: Vec<Outcome> = labels.iter().map_while(|it| word(&who, it)).collect();
+            if words.len() == labels.len() {
+                self.commit_batch(&who, bounty, &words);
+                at_work.push(who);
+            }
         }
         self.skip(bounty);
-        for who in &seats {
-            self.reveal_batch(who, bounty);
+        for who in at_work {
+            self.reveal_batch(&who, bounty);
         }
         self.skip(bounty)
+    }
+
+    /// From the reveal phase on: all submissions are revealed, and every seat finds
+    /// these outcomes, in as many rounds as it takes.
+    pub fn bring_to_challenge(&mut self, bounty: ItemId, outcomes: &[Outcome]) -> Vec<Receipt> {
+        if self.phase(bounty) == Phase::Reveal {
+            self.reveal_all(bounty);
+            self.skip(bounty);
+        }
+        let revealed = self.state.submissions(bounty);
+        let revealed = revealed.filter(|submission| submission.key.is_some());
+        let words: BTreeMap<ItemId, Outcome> = revealed
+            .map(|submission| submission.id)
+            .zip(outcomes.iter().cloned())
+            .collect();
+        let mut receipts = Vec::new();
+        while self.phase(bounty) == Phase::Score {
+            let seats = self.asked(bounty);
+            let asked = self.state.undecided(bounty);
+            let outcomes: Vec<Outcome> = asked.map(|(_, it)| words[&it.id].clone()).collect();
+            for who in &seats {
+                self.commit_batch(who, bounty, &outcomes);
+            }
+            self.skip(bounty);
+            for who in &seats {
+                self.reveal_batch(who, bounty);
+            }
+            receipts.extend(self.skip(bounty));
+        }
+        receipts
     }
 
     // Licences.
@@ -696,12 +973,12 @@ impl World {
 
     // Tables.
 
-    fn who(&self, address: Address) -> String {
+    pub fn who(&self, address: Address) -> String {
         let unnamed = || address.to_string()[..6].to_owned();
         self.names.get(&address).cloned().unwrap_or_else(unnamed)
     }
 
-    fn what(&self, id: ItemId) -> String {
+    pub fn what(&self, id: ItemId) -> String {
         let unnamed = || id.to_string()[..6].to_owned();
         self.labels.get(&id).cloned().unwrap_or_else(unnamed)
     }
@@ -713,25 +990,36 @@ impl World {
             Purse::SponsorBond(_) => "bond".to_owned(),
             Purse::MinerBond(id) => format!("bond:{}", self.what(id)),
             Purse::EvaluationFee(id) => format!("fee:{}", self.what(id)),
-            Purse::Seat(who) => format!("seat:{}", self.who(who)),
+            Purse::PrepaidFees(_) => "prepaid".to_owned(),
+            Purse::Stake(who) => format!("stake:{}", self.who(who)),
+            Purse::Seat(_, who) => format!("seat:{}", self.who(who)),
+            Purse::Harm(_) => "harm".to_owned(),
+            Purse::Deposit(id) => format!("deposit:{}", self.what(id)),
             Purse::Income(id) => format!("income:{}", self.what(id)),
             Purse::Burned => "burned".to_owned(),
         }
     }
 
     /// A receipt as a line: its code, its events, and by how much each purse
-    /// changed, byte fees left out.
+    /// changed; byte fees, deposits and what seats lock are left out.
     pub fn show(&self, receipt: &Receipt) -> String {
         if let Some(code) = &receipt.rejected {
             return code.to_string();
         }
         let mut parts: Vec<String> = match receipt.cause {
             Cause::Record(_) => vec!["ok".to_owned()],
-            Cause::Deadline(_) => Vec::new(),
+            Cause::Deadline(_) | Cause::Distribution(_) => Vec::new(),
         };
         parts.extend(receipt.events.iter().map(|event| self.event(event)));
         let mut change: BTreeMap<String, i128> = BTreeMap::new();
-        for step in receipt.moves.iter().filter(|m| m.rule != Rule::ByteFee) {
+        let hidden = [
+            Rule::ByteFee,
+            Rule::Deposit,
+            Rule::DepositReturn,
+            Rule::SeatLock,
+            Rule::SeatReturn,
+        ];
+        for step in receipt.moves.iter().filter(|m| !hidden.contains(&m.rule)) {
             let amount = step.amount.base_units() as i128;
             *change.entry(self.purse(step.from)).or_default() -= amount;
             *change.entry(self.purse(step.to)).or_default() += amount;
@@ -764,14 +1052,50 @@ impl World {
                     self.what(*submission)
                 )
             }
+            Event::PhaseExtended { phase, .. } => format!("phase {phase:?} extended"),
+            Event::Seated {
+                panel,
+                round,
+                all,
+                seats,
+                ..
+            } => {
+                let mut names: Vec<String> = seats.iter().map(|&seat| self.who(seat)).collect();
+                names.sort_unstable();
+                let round = match all {
+                    true => "all".to_owned(),
+                    false => round.to_string(),
+                };
+                format!("seated {} {round} {}", panel.name(), names.join(" "))
+            }
+            Event::TestSetVerdict {
+                outcome,
+                agreeing,
+                dissenting,
+                ..
+            } => {
+                let found = match outcome {
+                    None => "none",
+                    Some(TestOutcome::Ok) => "ok",
+                    Some(TestOutcome::BadSeal { .. }) => "bad_seal",
+                    Some(TestOutcome::Unavailable) => unreachable!("it is no word"),
+                };
+                let others: Vec<String> = dissenting.iter().map(|&who| self.who(who)).collect();
+                format!("test set {found} {agreeing} {others:?}")
+            }
             Event::SeatFailed {
+                panel,
                 evaluator,
                 had_committed,
                 ..
-            } => format!(
-                "seat {} failed, committed {had_committed}",
-                self.who(*evaluator)
-            ),
+            } => {
+                let how = match had_committed {
+                    true => "unrevealed",
+                    false => "silent",
+                };
+                format!("{} seat {} {how}", panel.name(), self.who(*evaluator))
+            }
+            Event::BountyForgotten { bounty } => format!("forgotten {}", self.what(*bounty)),
             Event::Ranked {
                 submission,
                 standing: Standing::Copied(first),
@@ -789,6 +1113,6 @@ impl World {
 
 pub fn id_of(receipt: &Receipt) -> ItemId {
     match receipt.cause {
-        Cause::Record(id) | Cause::Deadline(id) => id,
+        Cause::Record(id) | Cause::Deadline(id) | Cause::Distribution(id) => id,
     }
 }
