@@ -38,7 +38,8 @@ pub enum Subject {
     Account(Address),
     /// A bounty.
     Bounty(ItemId),
-    /// A model or a data set; a submission has its receipts before it is one.
+    /// A model or a data set. Its first receipt is that of the record that made it: so
+    /// whatever locks a deposit has one, a submission that never becomes a model too.
     Asset(ItemId),
 }
 
@@ -109,15 +110,7 @@ pub fn touched(receipt: &Receipt, record: Option<&Transaction>) -> Vec<Subject> 
     match receipt.cause {
         Cause::Deadline(id) => subjects.push(Subject::Bounty(id)),
         Cause::Distribution(id) => subjects.push(Subject::Asset(id)),
-        Cause::Record(id) => {
-            let commits = matches!(
-                record.map(|record| &record.action),
-                Some(Action::CommitSubmission { .. })
-            );
-            if commits && receipt.rejected.is_none() {
-                subjects.push(Subject::Asset(id));
-            }
-        }
+        Cause::Record(_) => {}
     }
     for purse in receipt.moves.iter().flat_map(|step| [step.from, step.to]) {
         match purse {
@@ -134,14 +127,9 @@ pub fn touched(receipt: &Receipt, record: Option<&Transaction>) -> Vec<Subject> 
             Purse::Income(id) => subjects.push(Subject::Asset(id)),
             // Of a submission, a record: the bounty is addressed, or its clock moves them.
             Purse::MinerBond(_) | Purse::EvaluationFee(_) => {}
-            // Who locks it signed the record; for its return see below.
-            Purse::Deposit(_) | Purse::Burned => {}
-        }
-    }
-    for step in &receipt.moves {
-        // Of a submission that became no asset; what else gets one back is none.
-        if let Purse::Deposit(id) = step.from {
-            subjects.push(Subject::Asset(id));
+            // What the record made may be an asset, or become one.
+            Purse::Deposit(id) => subjects.push(Subject::Asset(id)),
+            Purse::Burned => {}
         }
     }
     for event in &receipt.events {

@@ -12,4 +12,5 @@ mod random;
 mod royalties;
 mod settlement;
 mod state;
+mod statements;
 mod world;
