@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // Everything here is a test.
 
 mod demo;
+mod explain;
 mod license;
 mod log;
 mod market;

@@ -1,7 +1,7 @@
 //! Statements: sums, movements, and whether they add up with the state.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -24,9 +24,10 @@ const COMPARED_MAX: usize = 2_000;
 /// The most flaws that are told.
 const FLAWS_MAX: usize = 16;
 
-/// How long the past may stay behind the state; it is written right after a block.
-const BEHIND_MAX: Duration = Duration::from_secs(5);
-const BEHIND_LOOK: Duration = Duration::from_millis(1);
+/// The past is written right after a block: how often it is looked at until it is, and
+/// after which pause.
+const BEHIND_LOOKS_MAX: u32 = 5_000;
+const BEHIND_PAUSE: Duration = Duration::from_millis(1);
 
 type View = Answered<Json<StatementView>>;
 
@@ -83,14 +84,13 @@ async fn statement(app: &Shared, subject: Subject, paging: &Paging) -> View {
 
 /// Waits until the past is written up to the state.
 fn wait_for(history: &History, height: u64) -> Result<(), Wrong> {
-    let begun = Instant::now();
-    while history.height()? < height {
-        if begun.elapsed() > BEHIND_MAX {
-            return Err(no_history());
+    for _ in 0..BEHIND_LOOKS_MAX {
+        if history.height()? >= height {
+            return Ok(());
         }
-        std::thread::sleep(BEHIND_LOOK);
+        std::thread::sleep(BEHIND_PAUSE);
     }
-    Ok(())
+    Err(no_history())
 }
 
 /// What the genesis gave an account.
