@@ -1,12 +1,15 @@
-//! `lode account`: what an account has, sending tokens, the faucet.
+//! `lode account`: what an account has and where that came from, sending tokens, the faucet.
 
-use protocol::Amount;
 use protocol::api::FaucetRequest;
 use protocol::record::{Action, Transfer};
+use protocol::statement::{Movement, Subject};
+use protocol::{Address, Amount};
+use serde::Serialize;
 
 use crate::failure::{Exit, Failure};
 use crate::out;
 use crate::session::Session;
+use crate::statement::{self, Sums};
 
 /// What `lode account` can do.
 #[derive(clap::Subcommand)]
@@ -15,6 +18,22 @@ pub enum Command {
     Show {
         /// An address or the name of a key here [default: the key that signs].
         account: Option<String>,
+    },
+    /// Account for every unit that came into an account and went out of it.
+    ///
+    /// Every movement through its balance, its stake, its seats and its deposits, with
+    /// the rule and the record behind it; the sums by rule and by purse; and whether
+    /// they are what the node's state has. Exits with 1 if anything differs by a unit.
+    #[command(after_help = "\
+Examples:
+  lode account explain
+  lode account explain alice --sums --json")]
+    Explain {
+        /// An address or the name of a key here [default: the key that signs].
+        account: Option<String>,
+        /// Only the sums, not every movement.
+        #[arg(long)]
+        sums: bool,
     },
     /// Send tokens to another account.
     Send {
@@ -52,6 +71,7 @@ pub fn amount(text: &str) -> Result<Amount, Failure> {
 pub fn run(command: &Command, session: &Session) -> Result<(), Failure> {
     match command {
         Command::Show { account } => show(session, account.as_deref()),
+        Command::Explain { account, sums } => explain(session, account.as_deref(), *sums),
         Command::Send { to, amount: text } => {
             let to = session.account(to)?;
             let amount = amount(text)?;
@@ -95,6 +115,42 @@ fn whose(session: &Session, account: Option<&str>) -> Result<protocol::Address, 
         Some(text) => session.account(text),
         None => session.address(),
     }
+}
+
+/// The statement of an account.
+#[derive(Serialize)]
+struct Explained {
+    account: Address,
+    #[serde(flatten)]
+    sums: Sums,
+    /// Every movement, in the order of the log, if they were asked for.
+    items: Option<Vec<Movement>>,
+}
+
+fn explain(session: &Session, account: Option<&str>, only_sums: bool) -> Result<(), Failure> {
+    let account = whose(session, account)?;
+    let client = session.client()?;
+    let subject = Subject::Account(account);
+    let mut sums = Sums::ask(client, &subject)?;
+    let items = match only_sums {
+        true => None,
+        false => Some(sums.movements(client, &subject)?),
+    };
+    let explained = Explained {
+        account,
+        sums,
+        items,
+    };
+    if session.json() {
+        out::json("account.explain", &explained)?;
+    } else {
+        out::line(&format!("{account}\n"))?;
+        if let Some(items) = &explained.items {
+            statement::print(items)?;
+        }
+        explained.sums.print()?;
+    }
+    explained.sums.verdict()
 }
 
 fn show(session: &Session, account: Option<&str>) -> Result<(), Failure> {

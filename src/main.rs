@@ -23,6 +23,7 @@ mod royalty;
 mod sealing;
 mod seals;
 mod session;
+mod statement;
 mod submission;
 mod terms;
 mod test_sets;

@@ -59,6 +59,14 @@ pub enum Command {
         /// Its id, the beginning of it, or its name.
         model: String,
     },
+    /// Account for every unit of a model's income; the same as 'lode royalty explain'.
+    Explain {
+        /// Its id, the beginning of it, or its name.
+        model: String,
+        /// Only this account's part: an address or the name of a key here.
+        #[arg(long)]
+        account: Option<String>,
+    },
     /// Predict the class of every row of a data-set folder: CSV, or with --json JSON.
     Run {
         /// A model folder, or a model's id or name.
@@ -96,6 +104,9 @@ pub fn run(command: &Command, session: &Session) -> Result<(), Failure> {
             out::line(&dir.display().to_string())
         }
         Command::Lineage { model } => show::lineage(session, model),
+        Command::Explain { model, account } => {
+            crate::royalty::explain_asset(session, model, account.as_deref())
+        }
         Command::Run { model, data } => predict::run(session, model, data),
     }
 }

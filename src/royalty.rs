@@ -86,11 +86,17 @@ pub fn run(command: &Command, session: &Session) -> Result<(), Failure> {
         }
         Command::Claim { asset: None, .. } => claim_all(session),
         Command::Transfer { asset, to, shares } => transfer(session, asset, to, *shares),
-        Command::Explain { asset, account } => {
-            let account = account.as_deref().map(|text| session.account(text));
-            explain::run(session, session.asset_id(asset)?, account.transpose()?)
-        }
+        Command::Explain { asset, account } => explain_asset(session, asset, account.as_deref()),
     }
+}
+
+/// Explains the income of an asset that a text names, or one account's part of it.
+///
+/// # Errors
+/// There is none, the node cannot be asked, or the books do not add up.
+pub fn explain_asset(session: &Session, asset: &str, account: Option<&str>) -> Result<(), Failure> {
+    let account = account.map(|text| session.account(text)).transpose()?;
+    explain::run(session, session.asset_id(asset)?, account)
 }
 
 /// A holding with the asset's name.

@@ -3,10 +3,11 @@
 use protocol::ans104::VerifiedItem;
 use protocol::api::{
     AccountView, AssetView, BlockView, BountySummary, BountyView, EvaluatorView, HistoryEntry,
-    HolderView, LicenseView, ReceiptProof, RecordView, SubmissionView,
+    HolderView, LicenseView, ReceiptProof, RecordView, StatementView, SubmissionView,
 };
 use protocol::id::{Address, ItemId};
 use protocol::record::AssetKind;
+use protocol::statement::{Movement, Subject};
 
 use crate::client::Client;
 use crate::error::ClientError;
@@ -177,6 +178,21 @@ impl Client {
         self.pages(Ask::new(format!("/v1/assets/{asset}/history")))
     }
 
+    /// `GET /v1/accounts/{address}/statement`, or a bounty's or an asset's: every unit in
+    /// and out by rule and kind of purse, and whether it is what the state has. Of the
+    /// movements it holds the first at most: [`Client::movements`] goes through all.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn statement(&self, subject: &Subject) -> Result<StatementView, ClientError> {
+        self.get(statement(subject).query("limit", Some(1)))
+    }
+
+    /// The movements of a statement, in the order of the log.
+    pub fn movements(&self, subject: &Subject) -> Pages<Movement> {
+        self.pages(statement(subject))
+    }
+
     /// `GET /v1/records/{id}`: where the record is, and what came of it.
     ///
     /// # Errors
@@ -229,4 +245,12 @@ impl Client {
                 .bytes(self.http.get(&ask)?, "the block", JSON_BYTES_MAX)
         })
     }
+}
+
+fn statement(subject: &Subject) -> Ask {
+    Ask::new(match subject {
+        Subject::Account(address) => format!("/v1/accounts/{address}/statement"),
+        Subject::Bounty(id) => format!("/v1/bounties/{id}/statement"),
+        Subject::Asset(id) => format!("/v1/assets/{id}/statement"),
+    })
 }

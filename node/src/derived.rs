@@ -3,8 +3,9 @@
 //! ```text
 //! <dir>              a sled database
 //!   's' + key        an entry of the state, as the market writes it
-//!   'm' "stamp"      height (u64, little-endian), header id, state root
-//!   'b', 'r', 't'    the past ([`crate::history`])
+//!   'm' "stamp2"     height (u64, little-endian), header id, state root; "stamp" in
+//!                    databases whose past had no books: they are not read
+//!   'b', 'r', 't', 'p', 'o', 'e', 'u'   the past ([`crate::history`])
 //! <dir>.busy         there while the database is opened or filled: one byte a try
 //! <dir>.broken-<n>   a database that failed or disagreed, kept
 //! ```
@@ -29,7 +30,7 @@ use std::time::Duration;
 
 use market::{Change, State};
 
-use crate::history::{History, Past};
+use crate::history::{self, History, Past};
 use protocol::id::{Digest, ItemId};
 
 /// After so many blocks, or records, the database is flushed: what came after
@@ -50,7 +51,7 @@ const FILL_BATCH_ENTRIES: usize = 4096;
 const LOCK_TRIES: u32 = 100;
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
-const STAMP_KEY: &[u8] = b"mstamp";
+const STAMP_KEY: &[u8] = b"mstamp2";
 const STAMP_BYTES: usize = 72;
 const ENTRY: u8 = b's';
 
@@ -100,6 +101,15 @@ impl Stamp {
             root: Digest(*root.first_chunk()?),
         })
     }
+}
+
+/// The height that a database stands at.
+pub(crate) fn height(db: &sled::Db) -> Result<u64, DerivedError> {
+    let stamp = guarded("reading", || db.get(STAMP_KEY))?;
+    let stamp = stamp.and_then(|stamp| Stamp::decode(&stamp));
+    stamp
+        .map(|stamp| stamp.height)
+        .ok_or_else(|| DerivedError::new("it does not say at which block it stands"))
 }
 
 /// An open state database.
@@ -226,6 +236,16 @@ impl Derived {
         }
         for (key, value) in &written.past.rows {
             batch.insert(key.as_slice(), value.as_slice());
+        }
+        let booked = match &self.db {
+            Some(db) => history::book(db, &written.past.moves)?,
+            None => Vec::new(),
+        };
+        for (key, value) in booked {
+            match value {
+                Some(value) => batch.insert(key, value),
+                None => batch.remove(key),
+            }
         }
         batch.insert(STAMP_KEY, stamp.encode());
         self.guard("writing", |db| db.apply_batch(batch))?;

@@ -6,13 +6,11 @@
 //!   'b' + height                       a block's past, borsh
 //!   'r' + record id                    height, place
 //!   't' + kind + id + height + place   a receipt touched this account, bounty or asset
+//! and what [`books`] and [`archive`] say
 //! heights (u64) and places (u32) are big-endian, so that keys sort by them
 //! ```
 //!
-//! A receipt touches an account if it signed the record or money moved through
-//! its purses; a bounty if the record addresses it, the clock moved it on, or its
-//! purses or submissions are in it; an asset if it was made, earned, sold a
-//! licence or changed hands.
+//! What a receipt touches is [`protocol::statement::touched`].
 //!
 //! Invariants: it is derived, like the state: written in the same batch, rebuilt
 //! from the log with it. A place is that of the receipt among its block's
@@ -22,40 +20,40 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use market::State;
 use protocol::api::{BlockView, HistoryEntry};
 use protocol::id::{Address, ItemId};
-use protocol::receipt::{Cause, Event, Purse, Receipt};
-use protocol::record::Action;
+use protocol::receipt::{Move, Receipt};
+use protocol::statement::{self, Movement, Subject, touched};
 
-use crate::block::{Block, Record};
+mod archive;
+mod books;
+
+pub(crate) use books::book;
+
+use crate::block::Block;
 use crate::derived::{DerivedError, guarded};
 
 const BLOCK: u8 = b'b';
 const RECORD: u8 = b'r';
 const TOUCHED: u8 = b't';
 
-/// What can have a history.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Subject {
-    /// An account.
-    Account(Address),
-    /// A bounty.
-    Bounty(ItemId),
-    /// A model or a data set.
-    Asset(ItemId),
-}
+/// The most bytes of blocks' pasts that are read for one page of movements: one that
+/// is short of entries ends there.
+const MOVEMENT_BYTES_MAX: usize = 16 << 20;
 
-impl Subject {
-    fn key(&self) -> [u8; 34] {
-        let (kind, id) = match self {
-            Self::Account(address) => (b'a', address.0),
-            Self::Bounty(id) => (b'b', id.0),
-            Self::Asset(id) => (b'm', id.0),
-        };
-        let mut key = [0; 34];
-        key[0] = TOUCHED;
-        key[1] = kind;
-        key[2..].copy_from_slice(&id);
-        key
-    }
+/// The most receipts that are looked through for one page of movements.
+const MOVEMENT_RECEIPTS_MAX: usize = 4_096;
+
+/// A subject's name in a key: kind and id.
+fn subject_key(table: u8, subject: &Subject) -> [u8; 34] {
+    let (kind, id) = match subject {
+        Subject::Account(address) => (b'a', address.0),
+        Subject::Bounty(id) => (b'b', id.0),
+        Subject::Asset(id) => (b'm', id.0),
+    };
+    let mut key = [0; 34];
+    key[0] = table;
+    key[1] = kind;
+    key[2..].copy_from_slice(&id);
+    key
 }
 
 /// The place of a receipt on the log.
@@ -121,6 +119,33 @@ impl std::str::FromStr for Place {
     }
 }
 
+/// The place of a movement on the log; what `after` of a statement takes: `height.place.index`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mark {
+    /// The receipt.
+    pub at: Place,
+    /// The place of the movement in it.
+    pub index: u32,
+}
+
+impl std::fmt::Display for Mark {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}", self.at, self.index)
+    }
+}
+
+impl std::str::FromStr for Mark {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (at, index) = text.rsplit_once('.').ok_or(())?;
+        Ok(Self {
+            at: at.parse()?,
+            index: index.parse().map_err(|_| ())?,
+        })
+    }
+}
+
 /// A receipt with what the record says of itself.
 #[derive(Clone, Debug, BorshSerialize, BorshDeserialize)]
 struct Entry {
@@ -173,6 +198,8 @@ impl Stored {
 #[derive(Debug)]
 pub(crate) struct Past {
     pub(crate) rows: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Every movement through a purse of a subject, in order, to be booked.
+    pub(crate) moves: Vec<(Subject, Move)>,
     /// How many records.
     pub(crate) records: usize,
 }
@@ -183,6 +210,7 @@ impl Past {
         let header = &block.header().header;
         let clocks = receipts.len() - block.records().len();
         let mut rows = Vec::with_capacity(1 + 4 * receipts.len());
+        let mut moves = Vec::with_capacity(4 * receipts.len());
         let mut entries = Vec::with_capacity(receipts.len());
         for (place, receipt) in receipts.iter().enumerate() {
             let record = place
@@ -195,9 +223,12 @@ impl Past {
             if let Some(record) = record {
                 rows.push((record_key(record.item.id()), at.bytes().to_vec()));
             }
-            for subject in touched(receipt, record, state) {
-                rows.push(([&subject.key()[..], &at.bytes()].concat(), Vec::new()));
+            for subject in touched(receipt, record.map(|record| &record.tx)) {
+                let key = subject_key(TOUCHED, &subject);
+                rows.push(([&key[..], &at.bytes()].concat(), Vec::new()));
+                moves.extend(subject.moves(receipt).map(|(_, &step)| (subject, step)));
             }
+            archive::keep(receipt, state, &mut rows);
             entries.push(Entry {
                 signer: record.map(|record| record.tx.signer),
                 record_type: record.map(|record| record.tx.action.record_type().to_owned()),
@@ -213,98 +244,9 @@ impl Past {
         rows.push((block_key(header.height), value));
         Self {
             rows,
+            moves,
             records: block.records().len(),
         }
-    }
-}
-
-/// Everything that a receipt touches, each once.
-fn touched(receipt: &Receipt, record: Option<&Record>, state: &State) -> Vec<Subject> {
-    let mut subjects = Vec::with_capacity(4);
-    let bounty_of = |submission| state.submission(submission).map(|(bounty, _)| bounty);
-    let bounty = |id: Option<ItemId>| id.map(Subject::Bounty);
-    if let Some(record) = record {
-        subjects.push(Subject::Account(record.tx.signer));
-        subjects.extend(addressed(&record.tx.action));
-    }
-    match receipt.cause {
-        Cause::Deadline(id) => subjects.push(Subject::Bounty(id)),
-        Cause::Distribution(id) => subjects.push(Subject::Asset(id)),
-        Cause::Record(_) => {}
-    }
-    for purse in receipt.moves.iter().flat_map(|step| [step.from, step.to]) {
-        if let Purse::Seat(id, _) = purse {
-            subjects.push(Subject::Bounty(id));
-        }
-        subjects.extend(match purse {
-            Purse::Account(address) | Purse::Stake(address) | Purse::Seat(_, address) => {
-                Some(Subject::Account(address))
-            }
-            Purse::Reward(id)
-            | Purse::SponsorBond(id)
-            | Purse::PrepaidFees(id)
-            | Purse::Harm(id) => Some(Subject::Bounty(id)),
-            Purse::MinerBond(id) | Purse::EvaluationFee(id) => bounty(bounty_of(id)),
-            Purse::Income(id) => Some(Subject::Asset(id)),
-            // Who locked it moves it, and what it was locked for is the record's.
-            Purse::Deposit(_) | Purse::Burned => None,
-        });
-    }
-    for event in &receipt.events {
-        match *event {
-            Event::AssetRegistered { asset } => subjects.push(Subject::Asset(asset)),
-            Event::PhaseBegan { bounty: id, .. }
-            | Event::PhaseExtended { bounty: id, .. }
-            | Event::TestSetVerdict { bounty: id, .. }
-            | Event::BountyForgotten { bounty: id } => subjects.push(Subject::Bounty(id)),
-            Event::Seated {
-                bounty: id,
-                ref seats,
-                ..
-            } => {
-                subjects.push(Subject::Bounty(id));
-                subjects.extend(seats.iter().map(|&seat| Subject::Account(seat)));
-            }
-            Event::Verdict { submission, .. } | Event::Ranked { submission, .. } => {
-                subjects.extend(bounty(bounty_of(submission)));
-            }
-            Event::SeatFailed {
-                bounty: id,
-                evaluator,
-                ..
-            } => subjects.extend([Subject::Bounty(id), Subject::Account(evaluator)]),
-            Event::LicenseIssued {
-                asset, licensee, ..
-            } => subjects.extend([Subject::Asset(asset), Subject::Account(licensee)]),
-        }
-    }
-    subjects.sort_unstable();
-    subjects.dedup();
-    subjects
-}
-
-/// What a record is addressed to, and who else gains by it.
-fn addressed(action: &Action) -> Vec<Subject> {
-    match action {
-        Action::Transfer { to, .. } => vec![Subject::Account(*to)],
-        Action::BackBounty { bounty, .. }
-        | Action::CancelBounty { bounty }
-        | Action::CommitSubmission { bounty, .. }
-        | Action::RevealTestSet { bounty, .. }
-        | Action::AttestTestSet { bounty, .. }
-        | Action::RevealSubmission { bounty, .. }
-        | Action::CommitAttestations { bounty, .. }
-        | Action::RevealAttestations { bounty, .. } => vec![Subject::Bounty(*bounty)],
-        Action::BuyLicense { asset, .. } | Action::ClaimRoyalty { asset } => {
-            vec![Subject::Asset(*asset)]
-        }
-        Action::TransferShares { asset, body } => {
-            vec![Subject::Asset(*asset), Subject::Account(body.to)]
-        }
-        Action::RegisterAsset { .. }
-        | Action::PostBounty { .. }
-        | Action::JoinEvaluators { .. }
-        | Action::LeaveEvaluators => Vec::new(),
     }
 }
 
@@ -331,6 +273,15 @@ impl std::fmt::Debug for History {
 impl History {
     pub(crate) fn new(db: sled::Db) -> Self {
         Self { db }
+    }
+
+    /// The block up to which the past is written.
+    ///
+    /// # Errors
+    ///
+    /// The database fails.
+    pub fn height(&self) -> Result<u64, DerivedError> {
+        crate::derived::height(&self.db)
     }
 
     /// Where the receipt of a record is; none if no block has the record.
@@ -387,7 +338,7 @@ impl History {
         from: Place,
         limit: usize,
     ) -> Result<Vec<Place>, DerivedError> {
-        let prefix = subject.key();
+        let prefix = subject_key(TOUCHED, &subject);
         let first = [&prefix[..], &from.bytes()].concat();
         let last = [&prefix[..], &[0xff; 12]].concat();
         guarded("reading", || {
@@ -432,6 +383,70 @@ impl History {
             });
         }
         Ok(entries)
+    }
+
+    /// The movements through a subject's purses, after a mark and up to a height, at
+    /// most `limit`, oldest first; and after which mark there may be more.
+    ///
+    /// # Errors
+    ///
+    /// The database fails.
+    pub fn movements(
+        &self,
+        subject: Subject,
+        after: Option<Mark>,
+        height: u64,
+        limit: usize,
+    ) -> Result<(Vec<Movement>, Option<Mark>), DerivedError> {
+        let from = after.map_or(Place::BEGIN, |after| after.at);
+        let places = self.touched(subject, from, MOVEMENT_RECEIPTS_MAX)?;
+        let (mut items, mut last) = (Vec::new(), None);
+        let mut block: Option<(u64, Stored)> = None;
+        let mut read_bytes = 0;
+        for &at in places.iter().take_while(|at| at.height <= height) {
+            if block
+                .as_ref()
+                .is_none_or(|(height, _)| *height != at.height)
+            {
+                if read_bytes > MOVEMENT_BYTES_MAX {
+                    return Ok((items, last));
+                }
+                let value = guarded("reading", || self.db.get(block_key(at.height)))?;
+                let value = value.ok_or_else(|| damaged("a block"))?;
+                read_bytes += value.len();
+                let stored = Stored::try_from_slice(&value);
+                let stored = stored.map_err(|_| damaged("a block's past"))?;
+                block = Some((at.height, stored));
+            }
+            let (_, stored) = block.as_ref().ok_or_else(|| damaged("a block"))?;
+            let entry = stored.entries.get(at.place as usize);
+            let entry = entry.ok_or_else(|| damaged("a receipt"))?;
+            for (index, &step) in subject.moves(&entry.receipt) {
+                let mark = Mark { at, index };
+                if after.is_some_and(|after| mark <= after) {
+                    continue;
+                }
+                if items.len() == limit {
+                    return Ok((items, last));
+                }
+                last = Some(mark);
+                items.push(statement::Movement {
+                    height: at.height,
+                    place: at.place,
+                    index,
+                    time_ms: stored.time_ms,
+                    cause: entry.receipt.cause,
+                    step,
+                });
+            }
+            last = Some(Mark {
+                at,
+                index: u32::MAX,
+            });
+        }
+        let is_whole = places.len() < MOVEMENT_RECEIPTS_MAX
+            || places.last().is_some_and(|at| at.height > height);
+        Ok((items, last.filter(|_| !is_whole)))
     }
 
     fn stored(&self, height: u64) -> Result<Option<Stored>, DerivedError> {

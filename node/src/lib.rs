@@ -5,7 +5,8 @@
 //! | [`chain`] | log, state and sequencer under one roof: produce, follow, recover |
 //! | [`log`] | the append-only log of blocks, the only truth |
 //! | [`derived`] | the state database, rebuilt from the log whenever it is in doubt |
-//! | [`history`] | receipts by record, block and subject, in that database |
+//! | [`history`] | receipts by record, block and subject, sums, ended bounties, in that database |
+//! | `views` | the state in the API's words |
 //! | [`sequencer`] | who orders, and which blocks count; [`sequencer::Solo`] |
 //! | [`block`] | a verified block, and its bytes |
 //! | [`blobs`] | blobs by their BLAKE3 root |
@@ -36,6 +37,7 @@ pub mod log;
 pub mod mempool;
 pub mod replay;
 pub mod sequencer;
+mod views;
 
 #[cfg(test)]
 mod testing;
@@ -46,7 +48,7 @@ pub use chain::{BlockResult, Chain, ChainError, Recovery, Refusal, Refused, Stat
 pub use clock::Clock;
 pub use engine::{Node, Ticket};
 pub use export::{ExportError, export};
-pub use history::{History, Place, Subject};
+pub use history::{History, Place};
 pub use log::{Log, LogError, TailCut};
 pub use replay::{Progress, Replay, ReplayError, replay};
 pub use sequencer::{Proposer, Sequencer, Solo, Tip};

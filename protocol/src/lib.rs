@@ -13,6 +13,7 @@
 //! | [`merkle`] | roots and proofs over predictions, items and receipts |
 //! | [`benchmark`], [`report`] | what is asked of a model, and what its evaluation gives |
 //! | [`record`], [`block`], [`receipt`] | what is on the log, and what came of it |
+//! | [`statement`] | every unit in and out of an account, a bounty, an asset, from receipts |
 //! | [`json`] | strict JSON |
 //! | [`api`] | what a node and its clients say to each other |
 
@@ -31,6 +32,7 @@ pub mod record;
 pub mod report;
 pub mod score;
 pub mod seal;
+pub mod statement;
 pub mod text;
 
 pub use amount::Amount;

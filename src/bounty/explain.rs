@@ -1,38 +1,47 @@
 //! `lode bounty explain`: every unit that moved, and the sums.
 //!
 //! Everything is computed from the receipts that touched the bounty, so anyone
-//! who has the log comes to the same. A bounty's purses are its reward, the
-//! sponsor's bond, and the bond and fee of every submission. Once it has ended
-//! each of them must be empty.
+//! who has the log comes to the same; and compared with the sums and the state of
+//! the node. Once the bounty has ended each of its purses must be empty but its
+//! deposits, which return when it is forgotten or stay with its models.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use licensing::split_by_weights;
-use protocol::api::{BountyView, HistoryEntry};
-use protocol::receipt::{Cause, Move, Phase, Purse, Rule};
+use client::Client;
+use protocol::api::{BountyView, HistoryEntry, PAGE_MAX, RuleSum};
+use protocol::receipt::{Cause, Move, Purse, Rule, Standing};
+use protocol::statement::{Flow, Statement, Subject, movements};
 use protocol::{Address, Amount, ItemId};
 use serde::Serialize;
 
-use super::show::{short, winner};
+use super::show::short;
 use super::{has_ended, phase_text};
 use crate::failure::Failure;
 use crate::out;
 use crate::session::Session;
+use crate::statement::Sums;
 
 /// The account of a bounty.
 #[derive(Debug, Serialize)]
 struct Explained {
     bounty: ItemId,
+    /// The last block that it knows of.
+    height: u64,
     /// Every movement, in the order of the log.
     moves: Vec<Step>,
     /// By account.
     accounts: Vec<Person>,
     /// By purse.
     purses: Vec<Sum>,
+    /// By rule.
+    rules: Vec<RuleSum>,
     /// Whether it has ended.
     has_ended: bool,
-    /// Whether the purses hold what they must: nothing, once it has ended.
+    /// Whether the purses hold what they must: what the state has; nothing, once it
+    /// has ended, but deposits.
     adds_up: bool,
+    /// What does not add up.
+    flaws: Vec<String>,
 }
 
 /// A movement of money with its place on the log.
@@ -56,12 +65,25 @@ struct Person {
     byte_fees: Amount,
     /// Lost from an evaluator's stake.
     stake_lost: Amount,
+    /// Deposits that have not come back yet; not counted in `put_in` and `net`.
+    deposits: Amount,
     /// Got less all that it put in, paid and lost, in LODE with its sign.
     net: String,
-    /// Royalty shares of the winner that the settlement gave it, of 1000000.
+    /// Royalty shares of the winner, the first if there are several, that the
+    /// settlement gave it, of 1000000.
     shares: u32,
+    /// The same of every awarded model.
+    models: Vec<Held>,
     /// By rule, in the order of the rules.
     why: Vec<Why>,
+}
+
+/// Royalty shares of an awarded model.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+struct Held {
+    asset: ItemId,
+    name: String,
+    shares: u32,
 }
 
 #[derive(Debug, Serialize)]
@@ -84,16 +106,24 @@ struct Sum {
 /// Prints the account of a bounty.
 ///
 /// # Errors
-/// There is none, or the node cannot be asked.
+/// There is none, the node cannot be asked, or it does not add up.
 pub fn run(session: &Session, bounty: &str, account: Option<&str>) -> Result<(), Failure> {
     let id = session.bounty_id(bounty)?;
     let only = account.map(|text| session.account(text)).transpose()?;
     let client = session.client()?;
-    // The history first: a submission that comes in between has no purse yet.
-    let pages = client.bounty_history(id).page_size(protocol::api::PAGE_MAX);
-    let history: Vec<HistoryEntry> = pages.collect::<Result<_, _>>()?;
+    // The sums first: the history is then read up to their block.
+    let sums = Sums::ask(client, &Subject::Bounty(id))?;
+    let mut history = Vec::new();
+    for entry in client.bounty_history(id).page_size(PAGE_MAX) {
+        let entry = entry?;
+        if entry.height > sums.height {
+            break;
+        }
+        history.push(entry);
+    }
     let view = client.bounty(id)?;
-    let mut explained = explain(&view, &history);
+    let models = awarded(client, &view)?;
+    let (mut explained, sums) = explain(&view, &history, &models, sums);
     if let Some(only) = only {
         let own = own_purses(&view, only);
         explained
@@ -104,9 +134,28 @@ pub fn run(session: &Session, bounty: &str, account: Option<&str>) -> Result<(),
             .retain(|person| person.account == Some(only));
     }
     if session.json() {
-        return out::json("bounty.explain", &explained);
+        out::json("bounty.explain", &explained)?;
+    } else {
+        print(&view, &explained, only)?;
     }
-    print(&view, &explained, only)
+    sums.verdict()
+}
+
+/// Who got which shares of every model that was awarded, as the node has settled it.
+fn awarded(client: &Client, view: &BountyView) -> Result<Vec<(Address, Held)>, Failure> {
+    let won = |standing| standing == Some(Standing::Won);
+    let mut all = Vec::new();
+    for submission in view.submissions.iter().filter(|one| won(one.standing)) {
+        for holder in client.submission(submission.id)?.holders {
+            let held = Held {
+                asset: submission.id,
+                name: submission.name.to_string(),
+                shares: holder.shares,
+            };
+            all.push((holder.account, held));
+        }
+    }
+    Ok(all)
 }
 
 /// The purses that an account's money was in, so that it sees where that went.
@@ -136,67 +185,65 @@ fn own_purses(view: &BountyView, account: Address) -> BTreeSet<Purse> {
     own
 }
 
-fn explain(view: &BountyView, history: &[HistoryEntry]) -> Explained {
+fn explain(
+    view: &BountyView,
+    history: &[HistoryEntry],
+    models: &[(Address, Held)],
+    mut sums: Sums,
+) -> (Explained, Sums) {
     let id = view.summary.id;
-    let mut purses = BTreeSet::from([
-        Purse::Reward(id),
-        Purse::SponsorBond(id),
-        Purse::PrepaidFees(id),
-        Purse::Harm(id),
-    ]);
-    let seats = view.checks.iter().map(|check| check.evaluator);
-    let seats = seats.chain(view.seats.iter().map(|seat| seat.evaluator));
-    purses.extend(seats.map(|evaluator| Purse::Seat(id, evaluator)));
-    for submission in &view.submissions {
-        purses.insert(Purse::MinerBond(submission.id));
-        purses.insert(Purse::EvaluationFee(submission.id));
-    }
-    let moves = steps(id, &purses, history);
-    let sums: Vec<Sum> = purses.iter().map(|&purse| sum(purse, &moves)).collect();
-    let has_ended = has_ended(&view.summary.phase);
-    let fits = |sum: &Sum| match sum.left {
-        None => false,
-        Some(left) => left.is_zero() || !has_ended,
+    let subject = Subject::Bounty(id);
+    let statement = Statement::of(subject, Amount::ZERO, history);
+    sums.check(&statement.book);
+    let purses = statement.book.purses.iter();
+    let purses: Vec<Sum> = purses.map(|(&purse, flow)| sum(purse, flow)).collect();
+    let is_over = |entry: &HistoryEntry| {
+        let mut events = entry.receipt.events.iter();
+        events.any(|event| {
+            matches!(event, protocol::receipt::Event::PhaseBegan { phase, .. } if has_ended(phase))
+        })
     };
-    Explained {
-        bounty: id,
-        accounts: people(&purses, &moves, &winners_shares(view)),
-        has_ended,
-        adds_up: sums.iter().all(fits),
-        purses: sums,
-        moves,
+    // By the history: the view may be of a block after it.
+    let has_ended = history.iter().any(is_over);
+    for one in &purses {
+        let may_hold = !has_ended || matches!(one.purse, Purse::Deposit(_));
+        let is_empty = one.left.is_some_and(Amount::is_zero);
+        if one.left.is_none() || !(is_empty || may_hold) {
+            sums.flaw(format!("{} is not empty", out::purse(&one.purse)));
+        }
     }
+    let moves = steps(&subject, history);
+    let explained = Explained {
+        bounty: id,
+        height: sums.height,
+        accounts: people(&subject, &moves, models),
+        has_ended,
+        adds_up: sums.adds_up,
+        flaws: sums.flaws.clone(),
+        purses,
+        rules: sums.rules.clone(),
+        moves,
+    };
+    (explained, sums)
 }
 
-/// The movements through the bounty's purses, what its clock took from stakes,
-/// and the byte fees of its records.
-fn steps(id: ItemId, purses: &BTreeSet<Purse>, history: &[HistoryEntry]) -> Vec<Step> {
+/// The movements through the bounty's purses, and the byte fees of its records.
+fn steps(subject: &Subject, history: &[HistoryEntry]) -> Vec<Step> {
     let mut steps = Vec::new();
     for entry in history {
-        let is_clock = entry.receipt.cause == Cause::Deadline(id);
-        let concerns = |step: &Move| {
-            purses.contains(&step.from)
-                || purses.contains(&step.to)
-                || step.rule == Rule::ByteFee
-                || is_clock
+        let step = |step| Step {
+            height: entry.height,
+            time_ms: entry.time_ms,
+            record: match entry.receipt.cause {
+                Cause::Record(record) => Some(record),
+                Cause::Deadline(_) | Cause::Distribution(_) => None,
+            },
+            step,
         };
-        let record = match entry.receipt.cause {
-            Cause::Record(record) => Some(record),
-            Cause::Deadline(_) | Cause::Distribution(_) => None,
-        };
-        steps.extend(
-            entry
-                .receipt
-                .moves
-                .iter()
-                .filter(|step| concerns(step))
-                .map(|&step| Step {
-                    height: entry.height,
-                    time_ms: entry.time_ms,
-                    record,
-                    step,
-                }),
-        );
+        let fees = entry.receipt.moves.iter();
+        let fees = fees.filter(|step| step.rule == Rule::ByteFee);
+        steps.extend(fees.map(|&fee| step(fee)));
+        steps.extend(movements(subject, entry).map(|movement| step(movement.step)));
     }
     steps
 }
@@ -206,87 +253,53 @@ fn add(to: &mut Amount, amount: Amount) {
     *to = to.checked_add(amount).unwrap_or(Amount::MAX);
 }
 
-fn sum(purse: Purse, moves: &[Step]) -> Sum {
-    let (mut paid_in, mut paid_out) = (Amount::ZERO, Amount::ZERO);
-    for Step { step, .. } in moves {
-        if step.to == purse {
-            add(&mut paid_in, step.amount);
-        }
-        if step.from == purse {
-            add(&mut paid_out, step.amount);
-        }
-    }
+fn sum(purse: Purse, flow: &Flow) -> Sum {
     Sum {
         purse,
-        paid_in,
-        paid_out,
-        left: paid_in.checked_sub(paid_out),
+        paid_in: flow.paid_in,
+        paid_out: flow.paid_out,
+        left: flow.paid_in.checked_sub(flow.paid_out),
     }
 }
 
-/// Who got which shares of the winner when the bounty was settled; nobody if nobody won.
-fn winners_shares(view: &BountyView) -> BTreeMap<Address, u32> {
-    let mut shares: BTreeMap<Address, u32> = BTreeMap::new();
-    let Some(winner) = winner(view).filter(|_| view.summary.phase == Phase::Settled) else {
-        return shares;
-    };
-    let split = &view.posting.split;
-    let mut give = |account, part: u32| *shares.entry(account).or_default() += part;
-    give(winner.miner, split.miner);
-    give(view.summary.sponsor, split.sponsor);
-    let stakes: Vec<u128> = view
-        .backings
-        .iter()
-        .map(|backing| backing.amount.base_units())
-        .collect();
-    // Without a backer there are no weights, and the part is the sponsor's.
-    match split_by_weights(u128::from(split.backers), &stakes) {
-        Ok(parts) => {
-            for (backing, part) in view.backings.iter().zip(parts) {
-                give(backing.account, u32::try_from(part).unwrap_or(u32::MAX));
-            }
-        }
-        Err(_) => give(view.summary.sponsor, split.backers),
-    }
-    shares.retain(|_, shares| *shares > 0);
-    shares
-}
-
-fn people(
-    purses: &BTreeSet<Purse>,
-    moves: &[Step],
-    shares: &BTreeMap<Address, u32>,
-) -> Vec<Person> {
+fn people(subject: &Subject, moves: &[Step], models: &[(Address, Held)]) -> Vec<Person> {
     let mut people: BTreeMap<Address, Person> = BTreeMap::new();
     let mut why: BTreeMap<(Address, bool, Rule), Amount> = BTreeMap::new();
+    let mut count = |address, got, rule, amount| {
+        add(why.entry((address, got, rule)).or_default(), amount);
+    };
     for Step { step, .. } in moves {
-        if let Purse::Account(address) = step.from {
+        let Move {
+            from,
+            to,
+            amount,
+            rule,
+        } = *step;
+        if let Purse::Account(address) = from {
             let person = people.entry(address).or_default();
-            if purses.contains(&step.to) {
-                add(&mut person.put_in, step.amount);
-            } else if step.rule == Rule::ByteFee {
-                add(&mut person.byte_fees, step.amount);
+            count(address, false, rule, amount);
+            match to {
+                Purse::Deposit(_) => add(&mut person.deposits, amount),
+                _ if subject.owns(&to, &from) => add(&mut person.put_in, amount),
+                _ if rule == Rule::ByteFee => add(&mut person.byte_fees, amount),
+                _ => {}
             }
-            add(
-                why.entry((address, false, step.rule)).or_default(),
-                step.amount,
-            );
         }
-        if let (Purse::Seat(_, address), Purse::Harm(_) | Purse::Burned) = (step.from, step.to) {
+        if let (Purse::Seat(_, address), Purse::Harm(_) | Purse::Burned) = (from, to) {
             let person = people.entry(address).or_default();
-            add(&mut person.stake_lost, step.amount);
-            add(
-                why.entry((address, false, step.rule)).or_default(),
-                step.amount,
-            );
+            add(&mut person.stake_lost, amount);
+            count(address, false, rule, amount);
         }
-        if let Purse::Account(address) = step.to {
+        if let Purse::Account(address) = to {
             let person = people.entry(address).or_default();
-            add(&mut person.got, step.amount);
-            add(
-                why.entry((address, true, step.rule)).or_default(),
-                step.amount,
-            );
+            count(address, true, rule, amount);
+            match from {
+                Purse::Deposit(_) => {
+                    let left = person.deposits.checked_sub(amount);
+                    person.deposits = left.unwrap_or_default();
+                }
+                _ => add(&mut person.got, amount),
+            }
         }
     }
     for ((address, got, rule), amount) in why {
@@ -294,8 +307,13 @@ fn people(
             person.why.push(Why { rule, got, amount });
         }
     }
-    for (&address, &held) in shares {
-        people.entry(address).or_default().shares = held;
+    let first = models.first().map(|(_, held)| held.asset);
+    for (account, held) in models {
+        let person = people.entry(*account).or_default();
+        if Some(held.asset) == first {
+            person.shares = held.shares;
+        }
+        person.models.push(held.clone());
     }
     let with_account = people.into_iter().map(|(address, person)| Person {
         account: Some(address),
@@ -395,10 +413,17 @@ fn print_person(view: &BountyView, person: &Person) -> Result<(), Failure> {
         lode(person.got),
         person.net
     ))?;
-    if person.shares > 0 {
+    if !person.deposits.is_zero() {
         out::line(&format!(
-            "  and {} % of the winner's royalty shares",
-            f64::from(person.shares) / 10_000.0
+            "  and {} LODE as deposits, which come back when the bounty is forgotten, or stay with a model",
+            lode(person.deposits)
+        ))?;
+    }
+    for held in &person.models {
+        out::line(&format!(
+            "  and {} % of the royalty shares of '{}', which won",
+            f64::from(held.shares) / 10_000.0,
+            held.name
         ))?;
     }
     Ok(())
@@ -449,9 +474,13 @@ fn print_purses(explained: &Explained) -> Result<(), Failure> {
         out::table(&head, &[1, 2, 3], rows.collect())
     ))?;
     let verdict = match (explained.has_ended, explained.adds_up) {
-        (true, true) => "every unit that went in has come out: all purses of the bounty are empty",
-        (false, true) => "the bounty is not over: what is left above is still at stake",
-        (_, false) => "THIS DOES NOT ADD UP: a purse holds what it should not; see 'left' above",
+        (true, true) => {
+            "it adds up: every unit that went in has come out, but for the deposits that are left above"
+        }
+        (false, true) => {
+            "it adds up: the bounty is not over, and what is left above is still at stake"
+        }
+        (_, false) => "THIS DOES NOT ADD UP: see what follows, and 'left' above",
     };
     out::line(verdict)
 }
@@ -479,21 +508,27 @@ mod tests {
     }
 
     #[test]
-    fn what_goes_in_comes_out_or_is_left() {
+    fn what_everybody_put_in_and_got_makes_the_net_without_deposits() {
         let (sponsor, winner) = (Purse::Account(SPONSOR), Purse::Account(WINNER));
         let (reward, bond) = (Purse::Reward(BOUNTY), Purse::SponsorBond(BOUNTY));
+        let deposit = Purse::Deposit(BOUNTY);
         let moves = [
             step(sponsor, Purse::Burned, 1, Rule::ByteFee),
             step(sponsor, reward, 100, Rule::Reward),
             step(sponsor, bond, 20, Rule::Bond),
+            step(sponsor, deposit, 10, Rule::Deposit),
             step(reward, winner, 100, Rule::Award),
             step(bond, sponsor, 15, Rule::BondReturn),
+            step(deposit, sponsor, 4, Rule::DepositReturn),
         ];
         let units = Amount::from_base_units;
-        assert_eq!(sum(reward, &moves).left, Some(Amount::ZERO));
-        assert_eq!(sum(bond, &moves).left, Some(units(5)));
-        let shares = BTreeMap::from([(WINNER, 600_000)]);
-        let people = people(&BTreeSet::from([reward, bond]), &moves, &shares);
+        let held = |asset, shares| Held {
+            asset: ItemId([asset; 32]),
+            name: format!("model {asset}"),
+            shares,
+        };
+        let models = [(WINNER, held(7, 600_000)), (WINNER, held(8, 1))];
+        let people = people(&Subject::Bounty(BOUNTY), &moves, &models);
         let found: Vec<_> = people
             .iter()
             .map(|person| (person.account, person.put_in, person.got, person.byte_fees))
@@ -508,14 +543,19 @@ mod tests {
         // What was paid in all and what was got make the net: 15 − (120 + 1).
         assert_eq!(all_out(&people[0]), units(121));
         assert_eq!(people[0].net, format!("−{}", units(106).to_lode_string()));
+        assert_eq!(people[0].deposits, units(6));
         assert_eq!(people[1].net, format!("+{}", units(100).to_lode_string()));
         assert_eq!([people[0].shares, people[1].shares], [0, 600_000]);
+        assert_eq!(people[1].models.len(), 2);
     }
 
     #[test]
     fn more_out_than_in_is_seen() {
-        let reward = Purse::Reward(BOUNTY);
-        let moves = [step(reward, Purse::Account(WINNER), 1, Rule::Award)];
-        assert_eq!(sum(reward, &moves).left, None);
+        let flow = Flow {
+            paid_in: Amount::ZERO,
+            paid_out: Amount::from_base_units(1),
+            left: Amount::MAX,
+        };
+        assert_eq!(sum(Purse::Reward(BOUNTY), &flow).left, None);
     }
 }

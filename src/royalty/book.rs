@@ -24,6 +24,8 @@ pub struct Book {
     pub remainder: Amount,
     /// What one share has earned.
     per_share: Amount,
+    /// Whether each income goes whole to one holder, drawn by shares.
+    is_drawn: bool,
     /// What does not agree, in order.
     pub flaws: Vec<String>,
 }
@@ -47,9 +49,13 @@ impl Account {
 }
 
 impl Book {
-    /// Books that begin with these holders.
-    pub fn new(holders: &[Holder]) -> Self {
-        let mut book = Self::default();
+    /// Books that begin with these holders, of an income that is divided by shares or
+    /// drawn for.
+    pub fn new(holders: &[Holder], is_drawn: bool) -> Self {
+        let mut book = Self {
+            is_drawn,
+            ..Self::default()
+        };
         let mut sum = 0u64;
         for holder in holders {
             sum += u64::from(holder.shares);
@@ -74,6 +80,14 @@ impl Book {
 
     /// Books an income.
     pub fn receive(&mut self, amount: Amount) {
+        if self.is_drawn {
+            // It waits in the purse for its draw.
+            match self.income.checked_add(amount) {
+                Some(income) => self.income = income,
+                None => self.flaw(format!("an income of {amount} base units overflows")),
+            }
+            return;
+        }
         let received = || {
             let whole = amount.checked_add(self.remainder)?;
             let (each, remainder) = whole.checked_div_rem(u128::from(SHARES_PER_ASSET))?;
@@ -94,6 +108,32 @@ impl Book {
             Some(book) => *self = book,
             None => self.flaw(format!("an income of {amount} base units overflows")),
         }
+    }
+
+    /// Books an income that went to the holder that was drawn for it.
+    pub fn draw(&mut self, account: Address, amount: Amount) {
+        let lode = amount.to_lode_string();
+        if !self.is_drawn {
+            self.flaw(format!(
+                "{account} was drawn for {lode} LODE, and nothing is drawn"
+            ));
+        }
+        if self.unclaimed().is_none_or(|there| there < amount) {
+            self.flaw(format!(
+                "{account} was drawn for {lode} LODE, which were not there"
+            ));
+        }
+        let page = self.accounts.entry(account).or_default();
+        if page.shares == 0 {
+            self.flaw(format!("{account} was drawn and holds no share"));
+        }
+        let page = self.accounts.entry(account).or_default();
+        let earned = page.earned.checked_add(amount);
+        if let Some(earned) = earned {
+            page.earned = earned;
+        }
+        // It is paid in the same breath.
+        self.claim(account, amount);
     }
 
     /// Books a claim, which takes all that is owed.
@@ -172,7 +212,8 @@ impl Book {
             }
             owed_by_all = owed_by_all.and_then(|sum| sum.checked_add(owed?));
         }
-        if owed_by_all != self.unclaimed() {
+        // What is drawn for is owed to nobody before.
+        if owed_by_all != self.unclaimed() && !self.is_drawn {
             flaws.push("what is owed and the remainder are not what is unclaimed".to_owned());
         }
         self.flaws.append(&mut flaws);
@@ -193,7 +234,7 @@ mod tests {
 
     fn book() -> Book {
         let holder = |account, shares| Holder { account, shares };
-        Book::new(&[holder(A, 600_000), holder(B, 400_000)])
+        Book::new(&[holder(A, 600_000), holder(B, 400_000)], false)
     }
 
     fn owed(book: &Book, account: Address) -> u128 {
@@ -240,7 +281,27 @@ mod tests {
         check(|book| book.transfer(A, B, 1), 1_000_000, 1_000_000, 2);
         check(|book| book.transfer(C, B, 1), 1_000_000, 1_000_000, 1);
         check(|book| book.claim(C, units(5)), 1_000_000, 999_995, 3);
-        let short = Book::new(&[]);
+        let short = Book::new(&[], false);
         assert_eq!(short.flaws.len(), 1);
+    }
+
+    #[test]
+    fn a_drawn_income_goes_whole_to_a_holder_or_waits() {
+        let holder = |account, shares| Holder { account, shares };
+        let begin = || Book::new(&[holder(A, 600_000), holder(B, 400_000)], true);
+        let mut book = begin();
+        book.receive(units(7));
+        book.receive(units(5));
+        book.draw(B, units(7));
+        let said = [(A, (600_000, units(0))), (B, (400_000, units(0)))];
+        book.compare(units(12), units(5), &said.into());
+        assert_eq!(book.flaws, Vec::<String>::new());
+        assert_eq!(book.accounts[&B].claimed, units(7));
+        book.draw(B, units(6));
+        assert_eq!(book.flaws.len(), 1, "more than was there");
+        let mut book = begin();
+        book.receive(units(7));
+        book.draw(C, units(7));
+        assert_eq!(book.flaws.len(), 1, "no holder");
     }
 }

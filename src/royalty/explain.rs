@@ -1,13 +1,12 @@
 //! Where every unit of an asset's income came from, and where it went.
 
-use std::collections::BTreeMap;
-
 use client::Client;
 use protocol::Amount;
 use protocol::api::{AssetView, HistoryEntry};
 use protocol::id::{Address, ItemId};
-use protocol::receipt::{Cause, Event, Purse, Rule, Standing};
+use protocol::receipt::{Cause, Event, Purse, Rule};
 use protocol::record::{Action, Holder, SHARES_PER_ASSET, Transaction};
+use protocol::statement::{Statement, Subject};
 use serde::Serialize;
 
 use super::book::Book;
@@ -15,6 +14,7 @@ use super::tell::print;
 use crate::failure::{Exit, Failure};
 use crate::out;
 use crate::session::Session;
+use crate::statement::Sums;
 
 /// How often the asset is read again if it earns something in the meantime.
 const TRIES: usize = 5;
@@ -24,7 +24,8 @@ const TRIES: usize = 5;
 pub struct Step {
     pub height: u64,
     pub time_ms: u64,
-    pub record: ItemId,
+    /// The record; none: the draw of the clock.
+    pub record: Option<ItemId>,
     #[serde(flatten)]
     pub what: What,
 }
@@ -45,6 +46,8 @@ pub enum What {
         /// What the account that was asked for earned by it.
         account_earned: Option<Amount>,
     },
+    /// An income went whole to the holder that was drawn.
+    Drawn { account: Address, amount: Amount },
     /// A holder was paid.
     Claim { account: Address, amount: Amount },
     /// Shares changed hands.
@@ -79,6 +82,8 @@ pub struct Explained {
     pub holders: Vec<HolderJson>,
     pub adds_up: bool,
     pub flaws: Vec<String>,
+    /// What went through the asset's purses, by rule and kind.
+    pub statement: Sums,
 }
 
 /// Explains an asset's income, or one account's part of it.
@@ -105,14 +110,19 @@ pub fn run(session: &Session, asset: ItemId, account: Option<Address>) -> Result
 fn explain(client: &Client, asset: ItemId, account: Option<Address>) -> Result<Explained, Failure> {
     for _ in 0..TRIES {
         let view = client.asset(asset)?;
+        let subject = Subject::Asset(asset);
+        let mut sums = Sums::ask(client, &subject)?;
         let history = client.asset_history(asset).collect::<Result<Vec<_>, _>>()?;
         let holders = client.holders(asset).collect::<Result<Vec<_>, _>>()?;
         let after = client.asset_history(asset).count();
-        if after != history.len() {
+        // The sums may be of a block before: then what came since is not in them.
+        if after != history.len() || history.iter().any(|entry| entry.height > sums.height) {
             continue;
         }
-        let began_with = first_holders(client, &view, &history)?;
-        let mut book = Book::new(&began_with);
+        let statement = Statement::of(subject, Amount::ZERO, &history);
+        sums.check(&statement.book);
+        let began_with = first_holders(client, &view)?;
+        let mut book = Book::new(&began_with, is_drawn(&view));
         let mut steps = Vec::new();
         for entry in &history {
             if let Some(step) = step(client, entry, asset)? {
@@ -126,7 +136,7 @@ fn explain(client: &Client, asset: ItemId, account: Option<Address>) -> Result<E
         let said = said.map(|holder| (holder.account, (holder.shares, holder.owed)));
         book.compare(view.income, view.unclaimed, &said.collect());
         steps.retain(|step| concerns(&step.what, account));
-        return Ok(told(&view, began_with, steps, book, account));
+        return Ok(told(&view, began_with, steps, (book, sums), account));
     }
     let message = "the asset earns or pays while it is explained, again and again";
     Err(Failure::new("busy", message, "try again in a moment").exit(Exit::Later))
@@ -148,6 +158,7 @@ fn enter(book: &mut Book, what: &mut What, account: Option<Address>) {
             let since = |after: Amount| after.checked_sub(before.unwrap_or_default());
             *account_earned = earned(book).and_then(since);
         }
+        What::Drawn { account, amount } => book.draw(*account, *amount),
         What::Claim { account, amount } => book.claim(*account, *amount),
         What::Transfer { from, to, shares } => book.transfer(*from, *to, *shares),
     }
@@ -157,7 +168,7 @@ fn concerns(what: &What, account: Option<Address>) -> bool {
     let Some(wanted) = account else { return true };
     match what {
         What::Income { account_earned, .. } => account_earned.is_some_and(|part| !part.is_zero()),
-        What::Claim { account, .. } => *account == wanted,
+        What::Drawn { account, .. } | What::Claim { account, .. } => *account == wanted,
         What::Transfer { from, to, .. } => [*from, *to].contains(&wanted),
     }
 }
@@ -166,9 +177,10 @@ fn told(
     view: &AssetView,
     began_with: Vec<Holder>,
     steps: Vec<Step>,
-    book: Book,
+    (mut book, sums): (Book, Sums),
     account: Option<Address>,
 ) -> Explained {
+    book.flaws.extend(sums.flaws.iter().cloned());
     let pages = book.accounts.iter();
     let pages = pages.filter(|(address, _)| account.is_none_or(|wanted| wanted == **address));
     let holders = pages.map(|(address, page)| HolderJson {
@@ -190,56 +202,25 @@ fn told(
         holders: holders.collect(),
         adds_up: book.flaws.is_empty(),
         flaws: book.flaws,
+        statement: sums,
     }
 }
 
 /// The holders that the asset was registered with: by its record, or by the
 /// bounty that it was made for.
-fn first_holders(
-    client: &Client,
-    view: &AssetView,
-    history: &[HistoryEntry],
-) -> Result<Vec<Holder>, Failure> {
-    let all = |account| {
-        vec![Holder {
-            account,
+fn first_holders(client: &Client, view: &AssetView) -> Result<Vec<Holder>, Failure> {
+    if view.bounty.is_some() {
+        // As the settlement has divided them, which the node works out by the same rule.
+        return Ok(client.submission(view.id)?.holders);
+    }
+    let record = read(client, view.id)?;
+    Ok(match record.action {
+        Action::RegisterAsset { body, .. } if !body.holders.is_empty() => body.holders,
+        _ => vec![Holder {
+            account: record.signer,
             shares: SHARES_PER_ASSET,
-        }]
-    };
-    let Some(bounty) = view.bounty else {
-        let record = read(client, view.id)?;
-        return Ok(match record.action {
-            Action::RegisterAsset { body, .. } if !body.holders.is_empty() => body.holders,
-            _ => all(record.signer),
-        });
-    };
-    let has_won = history.iter().any(|entry| {
-        let won = |event: &Event| matches!(event, Event::Ranked { submission, standing: Standing::Won } if *submission == view.id);
-        entry.receipt.events.iter().any(won)
-    });
-    if !has_won {
-        return Ok(all(view.maker));
-    }
-    let bounty = client.bounty(bounty)?;
-    let split = bounty.posting.split;
-    let mut shares: BTreeMap<Address, u32> = BTreeMap::new();
-    *shares.entry(view.maker).or_default() += split.miner;
-    *shares.entry(bounty.summary.sponsor).or_default() += split.sponsor;
-    let stakes = bounty.backings.iter();
-    let stakes: Vec<u128> = stakes.map(|backing| backing.amount.base_units()).collect();
-    if stakes.is_empty() {
-        *shares.entry(bounty.summary.sponsor).or_default() += split.backers;
-    } else {
-        let parts = licensing::split_by_weights(u128::from(split.backers), &stakes);
-        let parts = parts.map_err(Failure::bug)?;
-        for (backing, part) in bounty.backings.iter().zip(parts) {
-            *shares.entry(backing.account).or_default() += u32::try_from(part).unwrap_or(u32::MAX);
-        }
-    }
-    let held = shares.into_iter().filter(|&(_, shares)| shares > 0);
-    Ok(held
-        .map(|(account, shares)| Holder { account, shares })
-        .collect())
+        }],
+    })
 }
 
 /// The signed record, as its signer wrote it.
@@ -254,8 +235,14 @@ fn read(client: &Client, id: ItemId) -> Result<Transaction, Failure> {
 /// What an entry of the history changed, if it changed who is owed what.
 fn step(client: &Client, entry: &HistoryEntry, asset: ItemId) -> Result<Option<Step>, Failure> {
     let receipt = &entry.receipt;
+    let step = |record, what| Step {
+        height: entry.height,
+        time_ms: entry.time_ms,
+        record,
+        what,
+    };
     let Cause::Record(record) = receipt.cause else {
-        return Ok(None);
+        return Ok(drawn(entry, asset).map(|what| step(None, what)));
     };
     if receipt.rejected.is_some() {
         return Ok(None);
@@ -264,12 +251,24 @@ fn step(client: &Client, entry: &HistoryEntry, asset: ItemId) -> Result<Option<S
         Some("transfer-shares") => transfer(&read(client, record)?, asset),
         _ => claim(entry, asset).or_else(|| income(entry, asset)),
     };
-    Ok(what.map(|what| Step {
-        height: entry.height,
-        time_ms: entry.time_ms,
-        record,
-        what,
-    }))
+    Ok(what.map(|what| step(Some(record), what)))
+}
+
+/// Whether each income goes whole to one holder, drawn by shares.
+fn is_drawn(view: &AssetView) -> bool {
+    let mut terms = view.terms.iter();
+    terms.any(|(name, value)| name == "Payment-Mode" && value == "Random-Distribution")
+}
+
+fn drawn(entry: &HistoryEntry, of: ItemId) -> Option<What> {
+    let mut moves = entry.receipt.moves.iter();
+    moves.find_map(|step| match (step.from, step.to, step.rule) {
+        (Purse::Income(from), Purse::Account(account), Rule::RandomDistribution) if from == of => {
+            let amount = step.amount;
+            Some(What::Drawn { account, amount })
+        }
+        _ => None,
+    })
 }
 
 fn transfer(record: &Transaction, of: ItemId) -> Option<What> {

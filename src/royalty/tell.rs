@@ -61,6 +61,7 @@ fn in_words(names: &mut Names<'_>, what: &What, of: ItemId) -> Result<String, Fa
             }
             text
         }
+        What::Drawn { account, .. } => format!("the draw gave it to {}", short(account)),
         What::Claim { account, .. } => format!("claimed by {}", short(account)),
         What::Transfer { from, to, shares } => format!(
             "{} of the shares from {} to {}",
@@ -92,6 +93,7 @@ pub fn print(client: &Client, told: &Explained, account: Option<Address>) -> Res
                 account_earned.or(account.is_none().then_some(*amount)),
                 None,
             ),
+            What::Drawn { amount, .. } => (account.map(|_| *amount), Some(*amount)),
             What::Claim { amount, .. } => (None, Some(*amount)),
             What::Transfer { .. } => (None, None),
         };
@@ -133,8 +135,9 @@ pub fn print(client: &Client, told: &Explained, account: Option<Address>) -> Res
         told.unclaimed.to_lode_string(),
         told.remainder.to_lode_string()
     ))?;
-    if told.adds_up {
-        out::line("it adds up, to the last unit, and is what the node says")?;
+    told.statement.print()?;
+    match told.adds_up {
+        true => out::line("every holder is owed what the node says, to the last unit"),
+        false => Ok(()),
     }
-    Ok(())
 }

@@ -4,6 +4,7 @@
 
 mod boxed;
 mod demo;
+mod explain;
 mod license;
 mod log;
 mod market;

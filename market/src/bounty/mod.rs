@@ -48,6 +48,7 @@ use protocol::{Address, Amount, Digest, ItemId, Score};
 pub(crate) use attest::{attest_test_set, commit_attestations, reveal_attestations};
 pub(crate) use clock::work;
 pub(crate) use post::{back, cancel, post};
+pub use settle::{awarded_holders, awarded_split};
 pub(crate) use submit::{commit, reveal_submission, reveal_test_set};
 
 use crate::assets::Order;

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 use licensing::{split_amount, split_by_weights};
 use protocol::receipt::{Event, Phase, Purse, Rule, Standing};
-use protocol::record::{AssetKind, Holder, Pay, SHARES_PER_ASSET};
+use protocol::record::{AssetKind, Holder, Pay, RoyaltySplit, SHARES_PER_ASSET};
 use protocol::report::Outcome;
 use protocol::{Address, Amount, Digest, ItemId, Score};
 
@@ -230,7 +230,14 @@ fn close(state: &mut State, id: ItemId, place: u32, submission: &Submission, sta
             return_bond(state, submission);
             let bounty = state.posted(id).0.clone();
             let holders = match standing {
-                Standing::Won => awarded_holders(state, id, &bounty, submission),
+                Standing::Won => {
+                    let backings: Vec<(Address, Amount)> = state
+                        .backings(id)
+                        .map(|backing| (backing.account, backing.amount))
+                        .collect();
+                    let split = awarded_split(&bounty, submission);
+                    awarded_holders(&split, submission.miner, bounty.sponsor, &backings)
+                }
                 _ => vec![Holder {
                     account: submission.miner,
                     shares: SHARES_PER_ASSET,
@@ -285,48 +292,60 @@ pub(super) fn forget_words(state: &mut State, id: ItemId, place: u32) {
     }
 }
 
-/// The miner's, the sponsor's and the backers' shares of an awarded model, by account.
+/// The miner's, the sponsor's and the backers' shares of an awarded model.
 ///
 /// Parents that the bounty does not name take from the miner's shares alone: what
 /// sponsor and backers hold is enlarged so that it brings what it would bring
 /// without those parents.
-pub fn awarded_holders(
-    state: &State,
-    id: ItemId,
-    bounty: &Bounty,
-    submission: &Submission,
-) -> Vec<Holder> {
+pub fn awarded_split(bounty: &Bounty, submission: &Submission) -> RoyaltySplit {
     let split = &bounty.posting.split;
     let others = enlarged(
         SHARES_PER_ASSET - split.miner,
         submission.named_rest,
         submission.stack.rest_billionths(),
     );
-    let mut shares: BTreeMap<Address, u32> = BTreeMap::new();
-    let mut give = |account, part: u128| {
-        let part = u32::try_from(part).expect("at most all shares");
-        *shares.entry(account).or_default() += part;
+    let weights = [u128::from(split.sponsor), u128::from(split.backers)];
+    let parts = match others {
+        0 => vec![0, 0],
+        _ => split_by_weights(u128::from(others), &weights).expect("the others have a part"),
     };
-    give(submission.miner, u128::from(SHARES_PER_ASSET - others));
-    if others > 0 {
-        let weights = [u128::from(split.sponsor), u128::from(split.backers)];
-        let parts = split_by_weights(u128::from(others), &weights).expect("the others have a part");
-        let stakes: Vec<u128> = state
-            .backings(id)
-            .map(|backing| backing.amount.base_units())
+    RoyaltySplit {
+        miner: SHARES_PER_ASSET - others,
+        sponsor: shares(parts[0]),
+        backers: shares(parts[1]),
+    }
+}
+
+fn shares(part: u128) -> u32 {
+    u32::try_from(part).expect("at most all shares")
+}
+
+/// Who holds an awarded model that is split so, by account. `backings` are the
+/// backers with their stakes, each above zero; without any the sponsor has their part.
+pub fn awarded_holders(
+    split: &RoyaltySplit,
+    miner: Address,
+    sponsor: Address,
+    backings: &[(Address, Amount)],
+) -> Vec<Holder> {
+    let mut held: BTreeMap<Address, u32> = BTreeMap::new();
+    let mut give = |account, part: u32| *held.entry(account).or_default() += part;
+    give(miner, split.miner);
+    give(sponsor, split.sponsor);
+    if backings.is_empty() {
+        give(sponsor, split.backers);
+    } else {
+        let stakes: Vec<u128> = backings
+            .iter()
+            .map(|(_, stake)| stake.base_units())
             .collect();
-        give(bounty.sponsor, parts[0]);
-        if stakes.is_empty() {
-            give(bounty.sponsor, parts[1]);
-        } else {
-            let backed =
-                split_by_weights(parts[1], &stakes).expect("every backer staked above zero");
-            for (backing, part) in state.backings(id).zip(backed) {
-                give(backing.account, part);
-            }
+        let backed = split_by_weights(u128::from(split.backers), &stakes)
+            .expect("every backer staked above zero");
+        for ((account, _), part) in backings.iter().zip(backed) {
+            give(*account, shares(part));
         }
     }
-    let held = shares.into_iter().filter(|&(_, shares)| shares > 0);
+    let held = held.into_iter().filter(|&(_, shares)| shares > 0);
     held.map(|(account, shares)| Holder { account, shares })
         .collect()
 }

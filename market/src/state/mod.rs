@@ -453,8 +453,12 @@ fn check_parameters(parameters: &Parameters) -> Result<(), GenesisError> {
     if parameters.late_ms == 0 {
         return Err(GenesisError::Parameter("late_ms", "above zero"));
     }
-    if parameters.retention_ms > 100 * 366 * 24 * 3_600_000 {
-        return Err(GenesisError::Parameter("retention_ms", "at most a century"));
+    // A bounty is there for one block after its end at least, for whoever keeps what it was.
+    if !(1..=100 * 366 * 24 * 3_600_000).contains(&parameters.retention_ms) {
+        return Err(GenesisError::Parameter(
+            "retention_ms",
+            "from a millisecond to a century",
+        ));
     }
     if parameters.block_bytes_max < 1 << 16 {
         return Err(GenesisError::Parameter(

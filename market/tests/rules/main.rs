@@ -15,6 +15,7 @@ mod random;
 mod royalties;
 mod settlement;
 mod state;
+mod statements;
 mod steps;
 #[allow(dead_code, reason = "the attacks use more of it")]
 mod world;

@@ -593,6 +593,7 @@ fn play(steps: &[Step]) -> Play {
         play.step(step);
     }
     play.check_again();
+    play.world.statements.check(&play.world.state);
     play
 }
 
@@ -610,7 +611,9 @@ proptest! {
 
     #[test]
     fn whatever_happens_every_unit_is_somewhere_and_can_be_explained(steps in steps()) {
-        play(&steps);
+        let play = play(&steps);
+        let [accounts, bounties, _] = play.world.statements.counts();
+        prop_assert!(accounts >= CAST.len() && bounties > 0);
     }
 }
 

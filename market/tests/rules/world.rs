@@ -18,6 +18,8 @@ use protocol::seal::{SealKey, SealScope, seal_digest};
 use protocol::text::{Code, Name};
 use protocol::{Address, Amount, BlobId, Digest, ItemId, Score};
 
+use crate::statements::Statements;
+
 /// The time of the genesis.
 pub const GENESIS_MS: u64 = 1_000_000;
 
@@ -323,6 +325,8 @@ pub struct World {
     depositors: BTreeMap<ItemId, Address>,
     /// Which seed a sealed folder's key was made from.
     sealed_from: BTreeMap<ItemId, String>,
+    /// What every account, bounty and asset is told of its money.
+    pub statements: Statements,
 }
 
 impl World {
@@ -372,6 +376,7 @@ impl World {
             bytes: BTreeMap::new(),
             depositors: BTreeMap::new(),
             sealed_from: BTreeMap::new(),
+            statements: Statements::new(&genesis),
             genesis,
         }
     }
@@ -482,6 +487,8 @@ impl World {
             assert_eq!(self.state.balance(purse), units(amount), "{purse:?}");
         }
         self.state.audit().expect("the supply is kept");
+        self.statements
+            .add(&self.state, &outcome.receipts, &included);
         self.log.push((self.now(), included));
         self.roots.push((outcome.state_root, outcome.receipts_root));
         outcome.receipts

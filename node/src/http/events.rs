@@ -13,6 +13,7 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use protocol::api::Problem;
 use protocol::id::{Address, ItemId};
+use protocol::statement::Subject;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -21,7 +22,7 @@ use super::answer::{Answered, Asked, bad, bug, unavailable};
 use super::records::no_history;
 use super::{App, Shared};
 use crate::chain::Chain;
-use crate::history::{Place, Subject};
+use crate::history::Place;
 
 /// A comment keeps the connection open so often.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);

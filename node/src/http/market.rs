@@ -8,23 +8,26 @@ use protocol::api::{
 };
 use protocol::id::{Address, ItemId};
 use protocol::record::AssetKind;
+use protocol::statement::Subject;
 use serde::Deserialize;
 
 use super::answer::{Answered, Asked, Wrong, bad, id, missing, unavailable};
 use super::records::{closed, no_history};
-use super::{App, Shared, views};
+use super::{App, Shared};
 use crate::chain::Chain;
-use crate::history::{Place, Subject};
+use crate::derived::DerivedError;
+use crate::history::{History, Place};
+use crate::views;
 
 /// What every list can be asked.
 #[derive(Deserialize)]
 pub(super) struct Paging {
-    after: Option<String>,
+    pub(super) after: Option<String>,
     limit: Option<usize>,
 }
 
 impl Paging {
-    fn limit(&self) -> Answered<usize> {
+    pub(super) fn limit(&self) -> Answered<usize> {
         match self.limit.unwrap_or(PAGE_DEFAULT) {
             limit @ 1..=PAGE_MAX => Ok(limit),
             limit => {
@@ -58,7 +61,7 @@ impl Paging {
     }
 }
 
-fn not_an_entry() -> Wrong {
+pub(super) fn not_an_entry() -> Wrong {
     let next = "give the 'next' of the page before";
     bad("after", "this is not an entry of the list", next)
 }
@@ -68,6 +71,16 @@ async fn read<T>(app: &Shared, ask: impl FnOnce(&market::State) -> T) -> Answere
     let chain = app.node.chain().await;
     let state = chain.state().ok_or_else(|| unavailable(closed(app)))?;
     Ok(ask(state))
+}
+
+/// Asks the past for what the state has forgotten.
+async fn ended<T: Send + 'static>(
+    app: &Shared,
+    ask: impl FnOnce(&History) -> Result<T, DerivedError> + Send + 'static,
+) -> Answered<T> {
+    let reader = app.node.chain().await.open().and_then(Chain::history);
+    let reader = reader.ok_or_else(no_history)?;
+    app.blocking(move || Ok(ask(&reader)?)).await
 }
 
 pub(super) async fn account(
@@ -129,7 +142,10 @@ pub(super) async fn bounty(
     Path(text): Path<String>,
 ) -> Answered<Json<BountyView>> {
     let id: ItemId = id(&text)?;
-    let view = read(&app, |state| views::bounty(state, id)).await?;
+    let view = match read(&app, |state| views::bounty(state, id)).await? {
+        Some(view) => Some(view),
+        None => ended(&app, move |history| history.ended_bounty(id)).await?,
+    };
     view.map(Json).ok_or_else(|| missing("bounty", id))
 }
 
@@ -138,10 +154,11 @@ pub(super) async fn submission(
     Path(text): Path<String>,
 ) -> Answered<Json<SubmissionView>> {
     let id: ItemId = id(&text)?;
-    let view = read(&app, |state| views::submission_with_words(state, id));
-    view.await?
-        .map(Json)
-        .ok_or_else(|| missing("submission", id))
+    let view = match read(&app, |state| views::submission_alone(state, id)).await? {
+        Some(view) => Some(view),
+        None => ended(&app, move |history| history.ended_submission(id)).await?,
+    };
+    view.map(Json).ok_or_else(|| missing("submission", id))
 }
 
 #[derive(Deserialize)]

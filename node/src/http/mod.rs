@@ -5,7 +5,7 @@
 //! | [`server`] | listening, limits on connections and rates, stopping |
 //! | `records` | posting, trying and looking up records; the faucet; the clock |
 //! | `market` | accounts, bounties, assets, licences, histories |
-//! | `views` | the state in the API's words |
+//! | `statements` | every unit in and out of an account, a bounty, an asset |
 //! | `chain` | status, blocks, the log, proofs |
 //! | `events` | server-sent events |
 //! | `blobs` | blobs up and down |
@@ -21,7 +21,7 @@ mod events;
 mod market;
 mod records;
 pub mod server;
-mod views;
+mod statements;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -102,6 +102,12 @@ pub fn router(node: Node, faucet: Option<Faucet>, is_dev: bool) -> Router {
             "/v1/accounts/{address}/history",
             get(market::account_history),
         )
+        .route(
+            "/v1/accounts/{address}/statement",
+            get(statements::of_account),
+        )
+        .route("/v1/bounties/{id}/statement", get(statements::of_bounty))
+        .route("/v1/assets/{id}/statement", get(statements::of_asset))
         .route("/v1/evaluators", get(market::evaluators))
         .route("/v1/bounties", get(market::bounties))
         .route("/v1/bounties/{id}", get(market::bounty))

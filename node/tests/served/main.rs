@@ -5,4 +5,5 @@
 mod blobs;
 mod hostile;
 mod records;
+mod statements;
 mod support;

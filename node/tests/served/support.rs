@@ -51,6 +51,7 @@ pub struct Choices {
     pub mempool: MempoolLimits,
     pub limits: Limits,
     pub blob_bytes_max: Option<u64>,
+    pub parameters: Parameters,
 }
 
 impl Served {
@@ -65,7 +66,7 @@ impl Served {
             name: Name::new("test").unwrap(),
             salt: Name::new("salt").unwrap(),
             time_ms: BEGIN_MS,
-            parameters: Parameters::default(),
+            parameters: choices.parameters.clone(),
             allocations: (1..=4)
                 .map(|seed| Allocation {
                     account: address(seed),
@@ -131,6 +132,13 @@ impl Served {
     /// Stops it and starts it again in the same folder.
     pub fn again(self) -> Self {
         let dir = self.stop();
+        Self::open(dir, Choices::default())
+    }
+
+    /// The same, after this folder or file of its own is lost.
+    pub fn again_without(self, name: &str) -> Self {
+        let dir = self.stop();
+        std::fs::remove_dir_all(dir.path().join(name)).unwrap();
         Self::open(dir, Choices::default())
     }
 

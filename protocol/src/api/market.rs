@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::amount::Amount;
 use crate::id::{Address, Digest, ItemId};
 use crate::receipt::{Phase, Standing};
-use crate::record::{AssetKind, BlobRef, Grant, PostBounty, SealedFolder};
+use crate::record::{AssetKind, BlobRef, Grant, Holder, PostBounty, RoyaltySplit, SealedFolder};
 use crate::report::{Outcome, TestOutcome};
 use crate::score::Score;
 use crate::seal::SealKey;
@@ -101,6 +101,9 @@ pub struct BountyView {
     pub seats: Vec<SeatView>,
     /// Whether the clock is at work on the bounty, which takes no records meanwhile.
     pub at_work: bool,
+    /// Whether the state has forgotten the bounty: then this is what it was at its end.
+    #[serde(default)]
+    pub forgotten: bool,
 }
 
 /// How far a panel is.
@@ -156,6 +159,13 @@ pub struct SubmissionView {
     pub gain: u64,
     /// What the seats say of it, by address, until it is settled.
     pub words: Vec<WordView>,
+    /// How the shares of an awarded model were split when it was registered.
+    #[serde(default)]
+    pub split: Option<RoyaltySplit>,
+    /// Who held the model when it was registered, by account; only in
+    /// `GET /v1/submissions/{id}`, and empty if it became none.
+    #[serde(default)]
+    pub holders: Vec<Holder>,
 }
 
 /// A seat's word on a submission.

@@ -9,10 +9,12 @@
 mod market;
 mod problem;
 mod record;
+mod statement;
 
 pub use market::*;
 pub use problem::*;
 pub use record::*;
+pub use statement::*;
 
 use serde::{Deserialize, Serialize};
 

@@ -1,9 +1,9 @@
-//! The state in the API's words.
+//! The state in the API's words: for its routes, and for what is kept of ended bounties.
 
 use licensing::{Refusal, Terms};
 use market::State;
 use market::assets::Asset;
-use market::bounty::{Bounty, Progress, Step, Submission};
+use market::bounty::{Bounty, Progress, Step, Submission, awarded_holders, awarded_split};
 use market::evaluators::quorum;
 use protocol::Amount;
 use protocol::api::{
@@ -11,11 +11,11 @@ use protocol::api::{
     HolderView, LicenseView, Offer, PanelView, SeatView, SubmissionView, WordView,
 };
 use protocol::id::{Address, ItemId};
-use protocol::receipt::Purse;
-use protocol::record::Grant;
+use protocol::receipt::{Purse, Standing};
+use protocol::record::{Grant, Holder, SHARES_PER_ASSET};
 use protocol::seal::SealKey;
 
-pub(super) fn account(state: &State, address: Address, next_nonce: u64) -> AccountView {
+pub(crate) fn account(state: &State, address: Address, next_nonce: u64) -> AccountView {
     let account = state.account(address);
     AccountView {
         address,
@@ -26,7 +26,7 @@ pub(super) fn account(state: &State, address: Address, next_nonce: u64) -> Accou
     }
 }
 
-pub(super) fn evaluators(state: &State) -> impl Iterator<Item = EvaluatorView> {
+pub(crate) fn evaluators(state: &State) -> impl Iterator<Item = EvaluatorView> {
     state
         .evaluators()
         .map(|(address, evaluator)| EvaluatorView {
@@ -37,7 +37,7 @@ pub(super) fn evaluators(state: &State) -> impl Iterator<Item = EvaluatorView> {
         })
 }
 
-pub(super) fn summary(id: ItemId, bounty: &Bounty, progress: &Progress) -> BountySummary {
+pub(crate) fn summary(id: ItemId, bounty: &Bounty, progress: &Progress) -> BountySummary {
     // Once it has ended the purse is empty; what was put up is still known.
     let award = bounty.posting.reward.checked_add(progress.backed);
     let award = award.unwrap_or(Amount::MAX);
@@ -56,8 +56,12 @@ pub(super) fn summary(id: ItemId, bounty: &Bounty, progress: &Progress) -> Bount
     }
 }
 
-pub(super) fn bounty(state: &State, id: ItemId) -> Option<BountyView> {
+/// A bounty; none if there is none, or it is being forgotten: the past has it.
+pub(crate) fn bounty(state: &State, id: ItemId) -> Option<BountyView> {
     let (bounty, progress) = state.bounty(id)?;
+    if is_going(progress) {
+        return None;
+    }
     let posting = &bounty.posting;
     Some(BountyView {
         summary: summary(id, bounty, progress),
@@ -73,7 +77,7 @@ pub(super) fn bounty(state: &State, id: ItemId) -> Option<BountyView> {
         test_key: progress.test_key.map(SealKey::from_bytes),
         submissions: state
             .submissions(id)
-            .map(|row| submission(id, row, Vec::new()))
+            .map(|row| submission(id, bounty, row))
             .collect(),
         backings: state
             .backings(id)
@@ -110,24 +114,56 @@ pub(super) fn bounty(state: &State, id: ItemId) -> Option<BountyView> {
             })
             .collect(),
         at_work: !matches!(progress.step, Step::Wait | Step::Forget { .. }),
+        forgotten: false,
     })
 }
 
-/// A submission with what the seats say of it.
-pub(super) fn submission_with_words(state: &State, id: ItemId) -> Option<SubmissionView> {
-    let (bounty, place, row) = state.submission_at(id)?;
-    let words = state.words(bounty, place);
+/// Whether a part of the bounty is forgotten already.
+const fn is_going(progress: &Progress) -> bool {
+    matches!(progress.step, Step::Forget { next: 1.. })
+}
+
+/// A submission with what the seats say of it, and who held its model at first.
+pub(crate) fn submission_alone(state: &State, id: ItemId) -> Option<SubmissionView> {
+    let (bounty_id, place, row) = state.submission_at(id)?;
+    let (bounty, progress) = state.bounty(bounty_id)?;
+    if is_going(progress) {
+        return None;
+    }
+    let mut view = submission(bounty_id, bounty, row);
+    let words = state.words(bounty_id, place);
     let words = words.map(|(evaluator, outcome)| WordView {
         evaluator,
         outcome: outcome.clone(),
     });
-    Some(submission(bounty, row, words.collect()))
+    view.words = words.collect();
+    let backings = state.backings(bounty_id);
+    let backings: Vec<_> = backings.map(|one| (one.account, one.amount)).collect();
+    view.holders = first_holders(&view, bounty.sponsor, &backings);
+    Some(view)
 }
 
-fn submission(bounty: ItemId, row: &Submission, words: Vec<WordView>) -> SubmissionView {
+/// Who held a submission's model when it was registered; nobody if it became none.
+pub(crate) fn first_holders(
+    view: &SubmissionView,
+    sponsor: Address,
+    backings: &[(Address, Amount)],
+) -> Vec<Holder> {
+    match (&view.split, view.standing) {
+        (Some(split), _) => awarded_holders(split, view.miner, sponsor, backings),
+        (None, Some(Standing::Lost)) => vec![Holder {
+            account: view.miner,
+            shares: SHARES_PER_ASSET,
+        }],
+        _ => Vec::new(),
+    }
+}
+
+fn submission(bounty_id: ItemId, bounty: &Bounty, row: &Submission) -> SubmissionView {
+    let has_won = row.standing == Some(Standing::Won);
     SubmissionView {
         id: row.id,
-        bounty,
+        bounty: bounty_id,
         miner: row.miner,
         name: row.name.clone(),
         sealed: row.sealed,
@@ -138,11 +174,13 @@ fn submission(bounty: ItemId, row: &Submission, words: Vec<WordView>) -> Submiss
         standing: row.standing,
         prepaid: row.prepaid,
         gain: row.gain,
-        words,
+        words: Vec::new(),
+        split: has_won.then(|| awarded_split(bounty, row)),
+        holders: Vec::new(),
     }
 }
 
-pub(super) fn asset(state: &State, id: ItemId, asset: &Asset) -> AssetView {
+pub(crate) fn asset(state: &State, id: ItemId, asset: &Asset) -> AssetView {
     let tags = asset.terms.to_tags();
     AssetView {
         id,
@@ -181,7 +219,7 @@ fn offer(terms: &Terms, grant: Grant) -> Offer {
     }
 }
 
-pub(super) fn holder(state: &State, asset: ItemId, account: Address, shares: u32) -> HolderView {
+pub(crate) fn holder(state: &State, asset: ItemId, account: Address, shares: u32) -> HolderView {
     HolderView {
         asset,
         account,
@@ -190,7 +228,7 @@ pub(super) fn holder(state: &State, asset: ItemId, account: Address, shares: u32
     }
 }
 
-pub(super) fn license(id: ItemId, license: &market::licenses::License) -> LicenseView {
+pub(crate) fn license(id: ItemId, license: &market::licenses::License) -> LicenseView {
     LicenseView {
         id,
         asset: license.asset,
