@@ -225,10 +225,9 @@ fn change_holding(
 ) {
     let pool = state.pool(asset).expect("every asset has a pool");
     let key = (asset, holder);
-    let mut holding = state.tables.holdings.get(&key).copied().unwrap_or(Holding {
-        settled_at: pool.per_share,
-        ..Holding::default()
-    });
+    let holding = state.tables.holdings.get(&key).copied();
+    // Who held nothing so far was owed nothing.
+    let mut holding = holding.unwrap_or_default();
     holding.settle(&pool);
     change(&mut holding);
     if holding.shares == 0 && holding.owed.is_zero() {

@@ -566,3 +566,22 @@ fn rewards_may_be_larger_than_thirty_two_bits() {
         assert_eq!(world.gain("miner-1"), 5_000_000_000 - 30);
     }
 }
+
+/// Who did not reveal is not harmed by what seats leave undone after the reveal.
+#[test]
+fn who_is_out_has_no_part_in_what_seats_forfeit() {
+    let mut world = World::new();
+    world.evaluators(1);
+    let bounty = world.post(|_| ());
+    let shown = world.commit("miner-1", bounty, "shown");
+    world.commit("miner-2", bounty, "hidden");
+    world.bring_to_reveal(bounty);
+    world.reveal(shown);
+    world.skip(bounty);
+    for _ in 0..4 {
+        world.round(bounty, |_, _| None);
+    }
+    assert_eq!(world.phase(bounty), Phase::Void(VoidReason::NoQuorum));
+    let gains = ["miner-1", "miner-2", "eve-1"].map(|who| world.gain(who));
+    assert_eq!(gains, [25, -100, -50]);
+}
