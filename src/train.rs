@@ -12,7 +12,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use datasets::MANIFEST_FILE;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -121,7 +121,7 @@ pub fn run(args: &Args, session: &Session) -> Result<(), Failure> {
     })?;
     keep(&note, &protocol::json::to_vec(&begun))?;
     let bar = bar()?;
-    let (mut first, mut saved) = (None, Instant::now());
+    let (mut first, mut saved) = (None, crate::watch::now());
     let mut next = |progress: Progress| {
         let first = *first.get_or_insert(progress.step);
         if first > 1 && progress.step == first {
@@ -148,7 +148,7 @@ pub fn run(args: &Args, session: &Session) -> Result<(), Failure> {
             .checkpoint_every
             .is_some_and(|every| progress.step.is_multiple_of(every.get()));
         if is_counted || saved.elapsed() >= CHECKPOINT_EVERY {
-            saved = Instant::now();
+            saved = crate::watch::now();
             return Next::Save;
         }
         Next::Go

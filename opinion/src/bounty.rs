@@ -106,7 +106,7 @@ pub struct Bounty {
 
 /// The multiply-adds that scoring one model counts.
 fn counted_cost(benchmark: &Benchmark) -> Units {
-    Units::from(benchmark.limits.multiply_adds_max)
+    Units::from(benchmark.examples_max) * Units::from(benchmark.limits.multiply_adds_max)
 }
 
 impl Bounty {

@@ -1096,7 +1096,7 @@ impl<L: Ledger> Play<L> {
             5 => body.evaluation_fee = units(30),
             6 => body.prepaid = 10_001,
             7 => body.prepaid = 10_000,
-            8 => body.benchmark.classes = 1,
+            8 => body.benchmark.task = Task::Classification { classes: 1 },
             9 => body.benchmark.arithmetic += 1,
             10 => body.model_terms.clear(),
             11 => body.model_terms = pairs(terms(13).to_tags()),
@@ -1130,9 +1130,9 @@ enum Conduct {
 fn benchmark(multiply_adds_max: u64) -> Benchmark {
     Benchmark {
         arithmetic: ARITHMETIC_VERSION,
-        task: Task::Classification,
+        task: Task::Classification { classes: 10 },
         inputs: 64,
-        classes: 10,
+        examples_max: 4,
         metric: Metric::Accuracy,
         limits: ModelLimits {
             parameters_max: 100_000,

@@ -607,7 +607,8 @@ fn unusable(outcome: &TestOutcome) -> Failure {
     Failure::new("test_set", message, next)
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use super::*;
     use protocol::benchmark::{ARITHMETIC_VERSION, Metric, ModelLimits, Task};

@@ -104,9 +104,9 @@ impl Play {
             title: name("withheld"),
             benchmark: Benchmark {
                 arithmetic: ARITHMETIC_VERSION,
-                task: Task::Classification,
+                task: Task::Classification { classes: 10 },
                 inputs: 64,
-                classes: 10,
+                examples_max: 360,
                 metric: Metric::Accuracy,
                 limits: ModelLimits {
                     parameters_max: 1_000,

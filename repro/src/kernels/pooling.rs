@@ -86,9 +86,10 @@ pub fn max(shape: Pooling, x: &[f32]) -> (Vec<f32>, Vec<i64>) {
                 let mut best = plane[at];
                 for row in rows.clone() {
                     let start = row * shape.input[1];
-                    for place in start + columns.start..start + columns.end {
-                        if beats(plane[place], best, Extreme::Max) {
-                            (best, at) = (plane[place], place);
+                    let range = start + columns.start..start + columns.end;
+                    for (place, &value) in range.clone().zip(&plane[range]) {
+                        if beats(value, best, Extreme::Max) {
+                            (best, at) = (value, place);
                         }
                     }
                 }
