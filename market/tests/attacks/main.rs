@@ -11,6 +11,9 @@ mod holder;
 mod miner;
 mod spam;
 mod sponsor;
+#[path = "../rules/statements.rs"]
+#[allow(dead_code, reason = "the rules' tables use more of it")]
+mod statements;
 #[path = "../rules/world.rs"]
 #[allow(dead_code, reason = "the rules' tables use more of it")]
 mod world;
