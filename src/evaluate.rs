@@ -27,10 +27,10 @@ use crate::session::Session;
 pub enum Command {
     /// Put up a stake and join the evaluators, or add to a stake.
     ///
-    /// Every evaluator that is registered when a bounty's test key is out gets a
-    /// seat in it, and has to work: a seat that stays silent loses 1 % of its stake,
-    /// one that commits and does not reveal loses 10 % (the network's parameters
-    /// say how much). Keep 'lode evaluate run' running from the moment you join.
+    /// Seats are drawn by free stake, and each locks half of what its bounty pays. A
+    /// seat that stays silent loses 1 % of that, one that commits and does not reveal
+    /// loses 10 % (the network's parameters say how much). Keep 'lode evaluate run'
+    /// running from the moment you join.
     Join {
         /// How many LODE, as 1000.
         stake: String,
@@ -113,7 +113,7 @@ pub fn run(command: &Command, session: &Session) -> Result<(), Failure> {
             let stake = amount(stake)?;
             let body = JoinEvaluators { stake };
             let warning = format!(
-                "Put up {} LODE. From the next test key on you have to score every bounty: run \
+                "Put up {} LODE. Seats are drawn by it, and who has one has to work: run \
                  'lode evaluate run'.",
                 stake.to_lode_string()
             );
