@@ -35,7 +35,7 @@ impl Own {
             "batch_size": 256,
             "threads": 2,
             "benchmark": {
-                "arithmetic": 1, "task": "classification", "inputs": 64, "classes": 10,
+                "arithmetic": 1, "task": {"classification": {"classes": 10}}, "inputs": 64, "examples_max": 360,
                 "metric": "accuracy", "limits": limits,
             },
             "test": { "open": { "dir": test.canonicalize().unwrap() } },
