@@ -58,7 +58,7 @@ impl fmt::Display for Ending {
 pub struct Run {
     /// How it ended.
     pub ending: Ending,
-    /// The beginning of what it said on stderr, at most [`STDERR_BYTES_MAX`]
+    /// The beginning of what it said on stderr, at most `STDERR_BYTES_MAX`
     /// bytes, control characters other than line feeds replaced.
     pub stderr: String,
 }
