@@ -432,7 +432,7 @@ impl Check {
         if first.is_none() {
             let message = "no evaluator has joined, so nobody could score the bounty";
             let next = "wait until evaluators have joined; 'lode evaluate join' makes one";
-            self.ledger("no_evaluators", "network", message, next);
+            self.ledger("pool_too_small", "network", message, next);
         }
         Ok(())
     }
