@@ -12,7 +12,7 @@ use crate::accounts::Account;
 use crate::assets::{Asset, WeightsClaim};
 use crate::bounty::{Backing, Bounty, Check, Progress, Seat, Submission};
 use crate::evaluators::Evaluator;
-use crate::ledger::Totals;
+use crate::ledger::{Held, Totals};
 use crate::licenses::License;
 use crate::royalties::{Holding, Pool};
 
@@ -79,6 +79,7 @@ entry!(CheckEntry, 18, (ItemId, Address) => Check);
 entry!(WordEntry, 19, (ItemId, u32, Address) => Outcome);
 entry!(DrawEntry, 20, (ItemId, ItemId) => Amount);
 entry!(PartyEntry, 21, (ItemId, Address) => ());
+entry!(HeldEntry, 22, ItemId => Held);
 
 /// All tables.
 #[derive(Default)]
@@ -110,10 +111,12 @@ pub(crate) struct Tables {
     pub(crate) draws: Table<DrawEntry>,
     /// Who has a stake of their own in a bounty: its sponsor, backers and miners.
     pub(crate) parties: Table<PartyEntry>,
+    /// What a record put up for itself, by record.
+    pub(crate) held: Table<HeldEntry>,
 }
 
 impl Tables {
-    pub(super) fn all(&self) -> [&dyn AnyTable; 22] {
+    pub(super) fn all(&self) -> [&dyn AnyTable; 23] {
         [
             &self.network,
             &self.clock,
@@ -137,10 +140,11 @@ impl Tables {
             &self.words,
             &self.draws,
             &self.parties,
+            &self.held,
         ]
     }
 
-    fn all_mut(&mut self) -> [&mut dyn AnyTable; 22] {
+    fn all_mut(&mut self) -> [&mut dyn AnyTable; 23] {
         [
             &mut self.network,
             &mut self.clock,
@@ -164,6 +168,7 @@ impl Tables {
             &mut self.words,
             &mut self.draws,
             &mut self.parties,
+            &mut self.held,
         ]
     }
 
