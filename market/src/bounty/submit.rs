@@ -90,6 +90,7 @@ pub(crate) fn commit(
         verdict: None,
         standing: None,
         gain: 0,
+        award: Amount::ZERO,
     };
     state.tables.submissions.put((id, place), submission);
     state.tables.submission_index.put(tx.id, (id, place));
