@@ -14,7 +14,7 @@ mod sponsor;
 #[path = "../rules/statements.rs"]
 #[allow(dead_code, reason = "the rules' tables use more of it")]
 mod statements;
-#[path = "../rules/world.rs"]
+#[path = "../rules/world/mod.rs"]
 #[allow(dead_code, reason = "the rules' tables use more of it")]
 mod world;
 
