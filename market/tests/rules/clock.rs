@@ -99,23 +99,7 @@ fn a_large_settlement_goes_on_from_block_to_block() {
         _ => "scored",
     };
     let score = |place: usize| 600 + (place as i64 * 37) % 1_000;
-    let ids = {
-        let records: Vec<(&str, Action)> = labels
-            .iter()
-            .map(|label| {
-                (
-                    "miner-1",
-                    world.commit_action("miner-1", bounty, label, &[]),
-                )
-            })
-            .collect();
-        let receipts = world.block(world.now() + 1, &records);
-        let ids: Vec<protocol::ItemId> = receipts.iter().map(id_of).collect();
-        for (id, label) in ids.iter().zip(&labels) {
-            world.sealed(*id, label);
-        }
-        ids
-    };
+    let ids = world.commit_many("miner-1", bounty, &labels);
     world.bring_to_reveal(bounty);
     let reveals: Vec<(&str, Action)> = (0..COUNT)
         .filter(|&place| kind(place) != "hidden")

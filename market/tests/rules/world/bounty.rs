@@ -4,7 +4,9 @@ use protocol::record::*;
 use protocol::seal::{SealScope, seal_digest};
 use protocol::{Amount, ItemId, Score};
 
-use super::{SCHEDULE, World, address, benchmark, blob, name, pairs, priced, seal_key, units};
+use super::{
+    SCHEDULE, World, address, benchmark, blob, id_of, name, pairs, priced, seal_key, units,
+};
 
 impl World {
     /// What a bounty looks like unless a test wants another.
@@ -101,10 +103,36 @@ impl World {
 
     /// Commits a submission that is called `label`.
     pub fn commit(&mut self, who: &str, bounty: ItemId, label: &str) -> ItemId {
-        let action = self.commit_action(who, bounty, label, &[]);
+        self.commit_child(who, bounty, label, &[])
+    }
+
+    /// The same, of a submission with parents.
+    pub fn commit_child(
+        &mut self,
+        who: &str,
+        bounty: ItemId,
+        label: &str,
+        parents: &[ItemId],
+    ) -> ItemId {
+        let action = self.commit_action(who, bounty, label, parents);
         let id = self.must(who, action);
         self.sealed(id, label);
         id
+    }
+
+    /// Commits many submissions in one block.
+    pub fn commit_many(&mut self, who: &str, bounty: ItemId, labels: &[String]) -> Vec<ItemId> {
+        let commits = labels.iter().map(|label| {
+            let action = self.commit_action(who, bounty, label, &[]);
+            (who, action)
+        });
+        let commits: Vec<(&str, Action)> = commits.collect();
+        let receipts = self.block(self.now() + 1, &commits);
+        let ids: Vec<ItemId> = receipts.iter().map(id_of).collect();
+        for (id, label) in ids.iter().zip(labels) {
+            self.sealed(*id, label);
+        }
+        ids
     }
 
     /// Notes what a submission is called and was sealed from.

@@ -41,6 +41,11 @@ impl World {
     /// From the open phase to the reveal: the test key is out and found good.
     pub fn bring_to_reveal(&mut self, bounty: ItemId) {
         self.bring_to_check(bounty);
+        self.find_good(bounty);
+    }
+
+    /// From the test check to the reveal: every seat finds the test set good.
+    pub fn find_good(&mut self, bounty: ItemId) {
         for who in self.checks(bounty) {
             self.must(&who, found(bounty, TestOutcome::Ok));
         }
@@ -51,6 +56,11 @@ impl World {
     /// From the open phase to the scoring: everybody has revealed, the seats are drawn.
     pub fn bring_to_score(&mut self, bounty: ItemId) {
         self.bring_to_reveal(bounty);
+        self.show_all(bounty);
+    }
+
+    /// From the reveal to the scoring: everybody reveals, the seats are drawn.
+    pub fn show_all(&mut self, bounty: ItemId) {
         self.reveal_all(bounty);
         self.skip(bounty);
         assert_eq!(self.phase(bounty), Phase::Score);
@@ -80,6 +90,17 @@ impl World {
         self.skip(bounty)
     }
 
+    /// As [`Self::round`], and its receipts' lines.
+    pub fn plays(
+        &mut self,
+        bounty: ItemId,
+        word: impl Fn(&str, &str) -> Option<Outcome>,
+        expected: &[&str],
+    ) {
+        let receipts = self.round(bounty, word);
+        assert_eq!(self.lines(&receipts), expected);
+    }
+
     /// From the reveal phase on: all submissions are revealed, and every seat finds
     /// these outcomes, in as many rounds as it takes.
     pub fn bring_to_challenge(&mut self, bounty: ItemId, outcomes: &[Outcome]) -> Vec<Receipt> {
@@ -107,6 +128,14 @@ impl World {
             }
             receipts.extend(self.skip(bounty));
         }
+        receipts
+    }
+
+    /// As [`Self::bring_to_challenge`], and on to the settlement; what comes of that.
+    pub fn settle(&mut self, bounty: ItemId, outcomes: &[Outcome]) -> Vec<Receipt> {
+        self.bring_to_challenge(bounty, outcomes);
+        let receipts = self.skip(bounty);
+        assert_eq!(self.phase(bounty), Phase::Settled);
         receipts
     }
 }

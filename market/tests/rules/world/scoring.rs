@@ -7,6 +7,17 @@ use protocol::report::Outcome;
 use super::{World, address, batch_of, blob, join};
 
 impl World {
+    /// A network where so many evaluators are at work, beyond the cast's five too;
+    /// `more` names further people with money.
+    pub fn pool(parameters: Parameters, count: usize, more: &[&str]) -> Self {
+        let evaluators: Vec<String> = (6..=count).map(|number| format!("eve-{number}")).collect();
+        let people = evaluators.iter().map(String::as_str);
+        let people: Vec<&str> = people.chain(more.iter().copied()).collect();
+        let mut world = Self::with(parameters, &people);
+        world.evaluators(count);
+        world
+    }
+
     /// Evaluators join with the least stake: two seats of the usual bounty.
     pub fn evaluators(&mut self, count: usize) {
         for number in 1..=count {
