@@ -238,35 +238,3 @@ fn work_is_done_in_the_order_it_is_due() {
         ids.into_iter().map(Cause::Deadline).collect::<Vec<_>>()
     );
 }
-
-/// Two bounties with a thousand backers each end in one block: their stakes return in
-/// two, to the unit.
-#[test]
-fn the_stakes_of_many_backers_return_in_several_blocks() {
-    let mut world = World::new();
-    world.evaluators(1);
-    let action = world.post_action("sponsor", |_| ());
-    let other = world.post_action("alice", |_| ());
-    let posted = world.block(world.now() + 1, &[("sponsor", action), ("alice", other)]);
-    let mut ids: Vec<protocol::ItemId> = posted.iter().map(id_of).collect();
-    ids.sort_unstable();
-    for (&bounty, who) in ids.iter().zip(["backer-1", "backer-2"]) {
-        let backings = vec![(who, back(bounty, 1)); market::bounty::BACKERS_MAX as usize];
-        world.block(world.now() + 1, &backings);
-    }
-    let gains = |world: &World| ["backer-1", "backer-2"].map(|who| world.gain(who));
-    assert_eq!(gains(&world), [-1_000, -1_000]);
-    world.block(world.until(ids[0]), &[]);
-    // Of the block's 4,000 rows, 8 and 2,000 are gone when the second one's turn comes.
-    let second = world.gain("backer-2");
-    assert_eq!(world.gain("backer-1"), 0);
-    assert!((-10..0).contains(&second), "{second}");
-    assert_eq!(
-        world.phase(ids[0]),
-        Phase::Void(protocol::receipt::VoidReason::NoSubmissions)
-    );
-    assert_eq!(world.phase(ids[1]), Phase::Open);
-    world.block(world.now() + 1, &[]);
-    assert_eq!(gains(&world), [0, 0]);
-    assert_eq!(["sponsor", "alice"].map(|who| world.gain(who)), [0, 0]);
-}
