@@ -47,19 +47,76 @@ fn a_block_pays_the_submissions_that_its_budget_reaches() {
     assert_eq!(world.gain("miner-1"), 10_000 - 150 * 30);
 }
 
-/// Of 4,000 rows: 4 for the deadline, a sixteenth of 700 for the harm. What remains
-/// are 3,953, and a submission costs 6; the last one may go beyond.
+/// Of 4,000 rows: 4 for the deadline, a sixteenth of 1,010 for the harm. What remains
+/// are 3,933, and a submission costs 6; the last one may go beyond. It costs 4 to
+/// forget it.
 #[test]
-fn a_block_closes_the_submissions_of_a_void_bounty_that_its_budget_reaches() {
+fn a_block_closes_and_forgets_the_submissions_that_its_budget_reaches() {
     let mut world = World::pool(parameters(), 1, &[]);
     let bounty = world.post(|_| ());
-    world.commit_many("miner-1", bounty, &labels(700));
+    world.commit_many("miner-1", bounty, &labels(1_010));
     world.skip(bounty);
     let receipts = world.block(world.until(bounty), &[]);
-    assert_eq!(closed(&receipts), 659);
+    assert_eq!(closed(&receipts), 656);
     let receipts = world.block(world.now() + 1, &[]);
-    assert_eq!(closed(&receipts), 41);
+    assert_eq!(closed(&receipts), 1_010 - 656);
     assert_eq!(world.phase(bounty), Phase::Void(VoidReason::KeyWithheld));
+    world.block(world.now() + 50_000, &[]);
+    assert_eq!(world.state.submissions(bounty).count(), 1_010 - 999);
+    world.block(world.now() + 1, &[]);
+    assert_eq!(world.state.bounty(bounty), None);
+}
+
+/// The block that ends a bounty's phase, with 52 rows left for it: five hundred draws
+/// of holders come first, then another bounty's turn and 970 stakes that return.
+fn in_a_full_block(world: &mut World, bounty: ItemId) -> Vec<Receipt> {
+    for number in 1..=5 {
+        world.must(&format!("eve-{number}"), join(10_000));
+    }
+    let m = world.must("alice", model("m", drawn(&priced(5)), &[]));
+    let sale = world.buy(m, Grant::CommercialUse);
+    let (now, due) = (world.now(), world.until(bounty));
+    let post = world.post_action("carol", |p| p.schedule.open_ms = due - now - 2);
+    let other = world.must("carol", post);
+    assert_eq!(world.until(other), due - 1);
+    let backings = vec![("backer-2", back(other, 1)); 970];
+    let receipts = world.block(world.now() + 1, &backings);
+    assert!(receipts.iter().all(|receipt| receipt.rejected.is_none()));
+    world.block(due - 2, &vec![("buyer", sale); 500]);
+    let mut receipts = world.block(due, &[]);
+    assert_eq!(receipts[500].cause, Cause::Deadline(other));
+    receipts.drain(..501);
+    assert_eq!(receipts[0].cause, Cause::Deadline(bounty));
+    receipts
+}
+
+/// 52 rows: 4 for each submission that is looked at when the reveal ends, and 3 for
+/// each that is counted where five seats have spoken.
+#[test]
+fn a_block_puts_out_and_counts_the_submissions_that_its_budget_reaches() {
+    let mut world = World::pool(parameters(), 5, &[]);
+    let bounty = world.post(|_| ());
+    world.commit_many("miner-1", bounty, &labels(20));
+    world.bring_to_reveal(bounty);
+    let receipts = in_a_full_block(&mut world, bounty);
+    assert_eq!(closed(&receipts), 13);
+
+    let mut world = World::pool(parameters(), 5, &[]);
+    let bounty = world.post(|_| ());
+    world.commit_many("miner-1", bounty, &labels(20));
+    world.bring_to_score(bounty);
+    let outcomes: Vec<_> = (0..20).map(|_| invalid()).collect();
+    for who in world.asked(bounty) {
+        world.commit_batch(&who, bounty, &outcomes);
+    }
+    world.skip(bounty);
+    for who in world.asked(bounty) {
+        world.reveal_batch(&who, bounty);
+    }
+    let receipts = in_a_full_block(&mut world, bounty);
+    let verdicts = receipts[0].events.iter();
+    let verdicts = verdicts.filter(|event| matches!(event, Event::Verdict { .. }));
+    assert_eq!(verdicts.count(), 18);
 }
 
 /// A stake that returns costs 2 rows and one that is forgotten 3, so of two bounties
