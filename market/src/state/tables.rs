@@ -15,6 +15,7 @@ use crate::evaluators::Evaluator;
 use crate::ledger::Totals;
 use crate::licenses::License;
 use crate::royalties::{Holding, Pool};
+use crate::terms::{Ballot, Tally, Voting};
 
 /// What the genesis fixed.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
@@ -79,6 +80,10 @@ entry!(CheckEntry, 18, (ItemId, Address) => Check);
 entry!(WordEntry, 19, (ItemId, u32, Address) => Outcome);
 entry!(DrawEntry, 20, (ItemId, ItemId) => Amount);
 entry!(PartyEntry, 21, (ItemId, Address) => ());
+entry!(VotingEntry, 22, ItemId => Voting);
+entry!(BallotEntry, 23, (ItemId, u32, Address) => Ballot);
+entry!(TallyEntry, 24, (ItemId, u32, Digest) => Tally);
+entry!(TermsDueEntry, 25, (u64, ItemId) => ());
 
 /// All tables.
 #[derive(Default)]
@@ -110,10 +115,18 @@ pub(crate) struct Tables {
     pub(crate) draws: Table<DrawEntry>,
     /// Who has a stake of their own in a bounty: its sponsor, backers and miners.
     pub(crate) parties: Table<PartyEntry>,
+    /// Assets whose terms were changed, or are about to be.
+    pub(crate) votings: Table<VotingEntry>,
+    /// Ballots by asset, epoch of its terms, and holder.
+    pub(crate) ballots: Table<BallotEntry>,
+    /// Their sums by asset, epoch, and id of the terms voted for.
+    pub(crate) tallies: Table<TallyEntry>,
+    /// When the clock next has to look at an asset's terms.
+    pub(crate) terms_due: Table<TermsDueEntry>,
 }
 
 impl Tables {
-    pub(super) fn all(&self) -> [&dyn AnyTable; 22] {
+    pub(super) fn all(&self) -> [&dyn AnyTable; 26] {
         [
             &self.network,
             &self.clock,
@@ -137,10 +150,14 @@ impl Tables {
             &self.words,
             &self.draws,
             &self.parties,
+            &self.votings,
+            &self.ballots,
+            &self.tallies,
+            &self.terms_due,
         ]
     }
 
-    fn all_mut(&mut self) -> [&mut dyn AnyTable; 22] {
+    fn all_mut(&mut self) -> [&mut dyn AnyTable; 26] {
         [
             &mut self.network,
             &mut self.clock,
@@ -164,6 +181,10 @@ impl Tables {
             &mut self.words,
             &mut self.draws,
             &mut self.parties,
+            &mut self.votings,
+            &mut self.ballots,
+            &mut self.tallies,
+            &mut self.terms_due,
         ]
     }
 

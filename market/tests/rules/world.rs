@@ -176,6 +176,7 @@ pub fn parameters() -> Parameters {
         evaluator_stake_min: units(10_000),
         silent_forfeit_ppm: 10_000,
         unrevealed_forfeit_ppm: 100_000,
+        tighten_ms: 40_000,
     }
 }
 
@@ -300,6 +301,19 @@ pub fn transfer_shares(asset: ItemId, to: &str, shares: u32) -> Action {
             shares,
         },
     }
+}
+
+pub fn vote(asset: ItemId, terms: &[Tag]) -> Action {
+    Action::VoteTerms {
+        asset,
+        terms: terms.to_vec(),
+    }
+}
+
+/// The terms that grant nothing.
+pub fn revoked() -> Vec<Tag> {
+    let terms = licensing::Terms::parse(&priced(1)).expect("terms");
+    terms.revoked().to_tags()
 }
 
 /// A world and its history.
@@ -526,6 +540,8 @@ impl World {
             | Action::BackBounty { .. }
             | Action::CommitSubmission { .. }
             | Action::BuyLicense { .. } => assert_eq!(deposits, [deposit]),
+            // Who takes a ballot back locks none.
+            Action::VoteTerms { .. } => assert!(deposits.iter().all(|it| *it == deposit)),
             _ => assert!(deposits.is_empty(), "{deposits:?}"),
         }
     }
@@ -988,6 +1004,11 @@ impl World {
         self.names.get(&address).cloned().unwrap_or_else(unnamed)
     }
 
+    /// What terms are called that were labelled by their id.
+    pub fn terms(&self, id: Digest) -> String {
+        self.what(ItemId(id.0))
+    }
+
     pub fn what(&self, id: ItemId) -> String {
         let unnamed = || id.to_string()[..6].to_owned();
         self.labels.get(&id).cloned().unwrap_or_else(unnamed)
@@ -1018,7 +1039,7 @@ impl World {
         }
         let mut parts: Vec<String> = match receipt.cause {
             Cause::Record(_) => vec!["ok".to_owned()],
-            Cause::Deadline(_) | Cause::Distribution(_) => Vec::new(),
+            Cause::Deadline(_) | Cause::Distribution(_) | Cause::Terms(_) => Vec::new(),
         };
         parts.extend(receipt.events.iter().map(|event| self.event(event)));
         let mut change: BTreeMap<String, i128> = BTreeMap::new();
@@ -1117,12 +1138,19 @@ impl World {
             Event::LicenseIssued {
                 licensee, price, ..
             } => format!("license to {} for {price}", self.who(*licensee)),
+            Event::TermsChanged { terms, .. } => format!("terms {}", self.terms(*terms)),
+            Event::TighteningScheduled { terms, at_ms, .. } => {
+                format!("terms {} at {at_ms}", self.terms(*terms))
+            }
+            Event::TighteningDropped { terms, .. } => {
+                format!("terms {} dropped", self.terms(*terms))
+            }
         }
     }
 }
 
 pub fn id_of(receipt: &Receipt) -> ItemId {
     match receipt.cause {
-        Cause::Record(id) | Cause::Deadline(id) | Cause::Distribution(id) => id,
+        Cause::Record(id) | Cause::Deadline(id) | Cause::Distribution(id) | Cause::Terms(id) => id,
     }
 }
