@@ -179,7 +179,7 @@ fn add(session: &Session, args: &AddArgs) -> Result<(), Failure> {
         return session.report(&Acted::Tried(Box::new(trial)), "");
     }
     session.confirm(
-        "Register and publish it? Anyone can download it from then on, and the terms stay. Never publish \
+        "Register and publish it? Anyone can download it from then on, and the terms stay until holders vote for others. Never publish \
          the test set of a bounty.",
     )?;
     let signer = session.signer()?;

@@ -20,7 +20,7 @@ use crate::failure::{Exit, Failure};
 use crate::out;
 use crate::session::{Acted, Session, bare_id};
 use quote::Quoted;
-pub use quote::shares_text;
+pub use quote::{shares_text, terms_of};
 
 /// What `lode license` can do.
 #[derive(clap::Subcommand)]

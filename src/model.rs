@@ -4,11 +4,13 @@
 //! |---|---|
 //! | `add` | an archive, a digest, terms: an asset |
 //! | `show` | list, one model, its lineage |
+//! | `votes` | terms in force, votes on others |
 //! | `predict` | predictions for a data-set folder |
 
 mod add;
 mod predict;
 mod show;
+mod votes;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -59,6 +61,39 @@ pub enum Command {
         /// Its id, the beginning of it, or its name.
         model: String,
     },
+    /// Show the terms that an asset is under, and what its holders vote for.
+    Terms {
+        /// A model's or data set's id, the beginning of it, or its name.
+        asset: String,
+    },
+    /// Vote for other terms, as a holder of the asset's shares.
+    ///
+    /// A ballot stands until another replaces it, the shares are gone, or terms take
+    /// effect. Half of the shares loosen terms at once; anything else takes nine
+    /// tenths, and thirty days in which buyers see it come. A vote for the terms in
+    /// force takes the ballot back.
+    #[command(after_help = "\
+Examples:
+  lode model vote 'Digits base' --terms paid=200 --dry-run
+  lode model vote 'Digits base' --terms file:terms.txt")]
+    Vote {
+        /// A model's or data set's id, the beginning of it, or its name.
+        asset: String,
+        /// The terms: 'open', 'credit', 'credit=5%', 'paid=LODE', or 'file:PATH' with a 'Name: value' a line.
+        #[arg(long, value_name = "TERMS", required_unless_present = "take_back")]
+        terms: Option<String>,
+        /// Take the ballot back: a vote for the terms in force.
+        #[arg(long, conflicts_with = "terms")]
+        take_back: bool,
+    },
+    /// Vote for terms that grant nothing: no more licences are sold, those sold stay.
+    #[command(after_help = "\
+Examples:
+  lode model revoke 'Digits base' --dry-run")]
+    Revoke {
+        /// A model's or data set's id, the beginning of it, or its name.
+        asset: String,
+    },
     /// Account for every unit of a model's income; the same as 'lode royalty explain'.
     Explain {
         /// Its id, the beginning of it, or its name.
@@ -104,6 +139,9 @@ pub fn run(command: &Command, session: &Session) -> Result<(), Failure> {
             out::line(&dir.display().to_string())
         }
         Command::Lineage { model } => show::lineage(session, model),
+        Command::Terms { asset } => votes::terms(session, asset),
+        Command::Vote { asset, terms, .. } => votes::vote(session, asset, terms.as_deref()),
+        Command::Revoke { asset } => votes::revoke(session, asset),
         Command::Explain { model, account } => {
             crate::royalty::explain_asset(session, model, account.as_deref())
         }

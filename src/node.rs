@@ -409,6 +409,7 @@ fn described(args: &Args, key: &SecretKey) -> Result<Genesis, Failure> {
 fn dev_parameters() -> Parameters {
     Parameters {
         phase_min_ms: 1_000,
+        tighten_ms: 10_000,
         committee_min: 1,
         evaluator_stake_min: lode(100),
         evaluation_fee_min: Amount::from_base_units(BASE_UNITS_PER_LODE / 100),

@@ -10,6 +10,7 @@
 //! | [`ledger`] | purses: every unit is in one, and moves by a named rule |
 //! | [`accounts`] | nonces, byte fees, transfers |
 //! | [`assets`], [`royalties`], [`licenses`] | models and data sets, who earns, who may use |
+//! | [`terms`] | votes on an asset's terms: what takes effect, and when |
 //! | [`evaluators`] | stakes and seats |
 //! | [`bounty`] | post, back, submit, reveal, attest; the clock; settlement |
 //! | [`rejection`] | every way in which a record can be refused, with a stable code |
@@ -24,6 +25,7 @@ pub mod licenses;
 pub mod rejection;
 pub mod royalties;
 pub mod state;
+pub mod terms;
 
 pub use rejection::Rejection;
 pub use state::{BlockOutcome, Change, GenesisError, LoadError, State};

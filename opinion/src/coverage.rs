@@ -65,7 +65,7 @@ impl fmt::Display for Coverage {
 
 /// Everything that a whole play must see.
 pub fn wanted() -> Vec<String> {
-    const RECORDS: [&str; 16] = [
+    const RECORDS: [&str; 17] = [
         "transfer",
         "register-asset",
         "post-bounty",
@@ -82,6 +82,7 @@ pub fn wanted() -> Vec<String> {
         "buy-license",
         "claim-royalty",
         "transfer-shares",
+        "vote-terms",
     ];
     const RULES: [&str; 24] = [
         "ByteFee",
@@ -109,7 +110,7 @@ pub fn wanted() -> Vec<String> {
         "Claim",
         "RandomDistribution",
     ];
-    const OTHERS: [&str; 46] = [
+    const OTHERS: [&str; 52] = [
         "phase: Open",
         "phase: TestKey",
         "phase: TestCheck",
@@ -156,6 +157,12 @@ pub fn wanted() -> Vec<String> {
         "settled: an unnamed parent diluted the miner",
         "settled: nobody is left to be paid",
         "forgotten",
+        "terms: loosened",
+        "terms: loosened by a transfer",
+        "terms: tightening scheduled",
+        "terms: tightening replaced",
+        "terms: tightened",
+        "terms: tightening dropped",
     ];
     let mut names: Vec<String> = Vec::new();
     for record in RECORDS {

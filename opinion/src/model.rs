@@ -117,6 +117,7 @@ impl Model {
         self.parent = parent;
         self.records = 0;
         self.distribute();
+        self.votes_due();
         while let Some(bounty) = self.next_due() {
             self.due(bounty);
         }
@@ -134,7 +135,11 @@ impl Model {
     /// Whether the clock has anything to do in the next block, whatever its time.
     pub fn has_work_left(&self) -> bool {
         let drawn = self.bounties.values().any(|bounty| bounty.draw.is_some());
-        drawn || !self.distributions.is_empty()
+        let void = self
+            .assets
+            .values()
+            .any(|asset| !asset.votes.void.is_empty());
+        drawn || void || !self.distributions.is_empty()
     }
 
     /// One record.
@@ -219,6 +224,7 @@ impl Model {
             Action::BuyLicense { asset, body } => self.buy_license(tx, *asset, body),
             Action::ClaimRoyalty { asset } => self.claim_royalty(tx, *asset),
             Action::TransferShares { asset, body } => self.transfer_shares(tx, *asset, body),
+            Action::VoteTerms { asset, terms } => self.vote_terms(tx, *asset, terms),
             Action::PostBounty { body } => self.post_bounty(tx, body),
             Action::BackBounty { bounty, body } => {
                 self.back_bounty(tx, *bounty, &units(body.amount))

@@ -88,7 +88,7 @@ pub fn run(args: &Args, session: &Session) -> Result<(), Failure> {
     // What a rule would refuse is not uploaded.
     session.try_as(me, &action)?;
     if !session.json() {
-        eprintln!("under these terms, which cannot be changed later:");
+        eprintln!("under these terms, until holders of its shares vote for others:");
         for sentence in terms.sentences() {
             eprintln!("  {sentence}");
         }

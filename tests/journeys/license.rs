@@ -16,11 +16,11 @@ use protocol::{Amount, ItemId};
 use serde_json::Value;
 
 /// A development network with a data set, a model made from it, and a licensee's home.
-struct Market {
+pub(crate) struct Market {
     node: Child,
-    url: String,
+    pub(crate) url: String,
     temp: tempfile::TempDir,
-    model: ItemId,
+    pub(crate) model: ItemId,
 }
 
 impl Drop for Market {
@@ -32,7 +32,7 @@ impl Drop for Market {
 }
 
 impl Market {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let temp = tempfile::tempdir().expect("a folder for temporary files");
         let mut node = Command::new(env!("CARGO_BIN_EXE_lode"))
             .args([
@@ -66,7 +66,7 @@ impl Market {
         market
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.temp.path().join(name)
     }
 
@@ -82,7 +82,7 @@ impl Market {
     }
 
     /// What a command that works prints.
-    fn ok(&self, args: &[&str]) -> String {
+    pub(crate) fn ok(&self, args: &[&str]) -> String {
         let output = self.lode(args);
         assert!(
             output.status.success(),
@@ -92,13 +92,13 @@ impl Market {
         super::stdout(&output)
     }
 
-    fn json(&self, args: &[&str]) -> Value {
+    pub(crate) fn json(&self, args: &[&str]) -> Value {
         let text = self.ok(&[&["--json"], args].concat());
         serde_json::from_str(&text).expect("one JSON object")
     }
 
     /// The exit code and the error's code of a command that does not work.
-    fn fails(&self, args: &[&str]) -> (i32, String) {
+    pub(crate) fn fails(&self, args: &[&str]) -> (i32, String) {
         let output = self.lode(&[&["--json"], args].concat());
         let text = super::stderr(&output);
         let error = text.lines().last().expect("an error");

@@ -10,6 +10,7 @@ mod log;
 mod market;
 mod readme;
 mod tidy;
+mod votes;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -251,7 +251,9 @@ impl State {
         let drawn_next = self.tables.draws.iter().next().map(|_| self.time_ms());
         let due = self.tables.due.iter().next();
         let due = due.map(|(&(time_ms, _), ())| time_ms);
-        drawn_next.into_iter().chain(due).min()
+        let terms = self.tables.terms_due.iter().next();
+        let terms = terms.map(|(&(time_ms, _), ())| time_ms);
+        drawn_next.into_iter().chain(due).chain(terms).min()
     }
 
     /// Whether a record may be included in a block at `block_time_ms`.
@@ -289,6 +291,7 @@ impl State {
             crate::royalties::draw_holder(self, record, asset);
             self.finish(Cause::Distribution(asset));
         }
+        crate::terms::do_due_work(self);
         let mut done = std::collections::BTreeSet::new();
         while let Some((due_ms, bounty)) = self.next_due(time_ms, &done) {
             if self.work_left == 0 {
@@ -316,7 +319,7 @@ impl State {
     }
 
     /// Keeps a piece of due work, with its receipt.
-    fn finish(&mut self, cause: Cause) {
+    pub(crate) fn finish(&mut self, cause: Cause) {
         self.keep();
         let receipt = self.take_receipt(cause, None);
         self.receipts.push(receipt);
@@ -457,6 +460,12 @@ fn check_parameters(parameters: &Parameters) -> Result<(), GenesisError> {
     if !(1..=100 * 366 * 24 * 3_600_000).contains(&parameters.retention_ms) {
         return Err(GenesisError::Parameter(
             "retention_ms",
+            "from a millisecond to a century",
+        ));
+    }
+    if !(1..=100 * 366 * 24 * 3_600_000).contains(&parameters.tighten_ms) {
+        return Err(GenesisError::Parameter(
+            "tighten_ms",
             "from a millisecond to a century",
         ));
     }

@@ -14,6 +14,7 @@ mod sponsor;
 #[path = "../rules/statements.rs"]
 #[allow(dead_code, reason = "the rules' tables use more of it")]
 mod statements;
+mod votes;
 #[path = "../rules/world/mod.rs"]
 #[allow(dead_code, reason = "the rules' tables use more of it")]
 mod world;

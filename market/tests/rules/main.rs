@@ -18,5 +18,6 @@ mod settlement;
 mod state;
 mod statements;
 mod steps;
+mod votes;
 #[allow(dead_code, reason = "the attacks use more of it")]
 mod world;

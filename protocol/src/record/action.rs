@@ -132,6 +132,13 @@ pub enum Action {
         /// To whom, how many.
         body: TransferShares,
     },
+    /// A holder's word on the terms that an asset should be under.
+    VoteTerms {
+        /// The asset.
+        asset: ItemId,
+        /// The terms, as tags; those in force take the ballot back.
+        terms: Vec<Tag>,
+    },
 }
 
 /// Body of `transfer`; the target is the recipient.
@@ -552,6 +559,7 @@ impl Action {
             Self::BuyLicense { .. } => "buy-license",
             Self::ClaimRoyalty { .. } => "claim-royalty",
             Self::TransferShares { .. } => "transfer-shares",
+            Self::VoteTerms { .. } => "vote-terms",
         }
     }
 
@@ -569,7 +577,8 @@ impl Action {
             | Self::RevealAttestations { bounty, .. } => Some(bounty.0),
             Self::BuyLicense { asset, .. }
             | Self::ClaimRoyalty { asset }
-            | Self::TransferShares { asset, .. } => Some(asset.0),
+            | Self::TransferShares { asset, .. }
+            | Self::VoteTerms { asset, .. } => Some(asset.0),
             Self::RegisterAsset { .. }
             | Self::PostBounty { .. }
             | Self::JoinEvaluators { .. }
@@ -580,7 +589,9 @@ impl Action {
     /// The licence tags that stand beside the envelope.
     pub fn terms(&self) -> &[Tag] {
         match self {
-            Self::RegisterAsset { terms, .. } | Self::CommitSubmission { terms, .. } => terms,
+            Self::RegisterAsset { terms, .. }
+            | Self::CommitSubmission { terms, .. }
+            | Self::VoteTerms { terms, .. } => terms,
             _ => &[],
         }
     }
@@ -601,9 +612,10 @@ impl Action {
             Self::RevealAttestations { body, .. } => json::to_vec(body),
             Self::BuyLicense { body, .. } => json::to_vec(body),
             Self::TransferShares { body, .. } => json::to_vec(body),
-            Self::CancelBounty { .. } | Self::LeaveEvaluators | Self::ClaimRoyalty { .. } => {
-                json::to_vec(&Empty {})
-            }
+            Self::CancelBounty { .. }
+            | Self::LeaveEvaluators
+            | Self::ClaimRoyalty { .. }
+            | Self::VoteTerms { .. } => json::to_vec(&Empty {}),
         }
     }
 
@@ -634,7 +646,7 @@ impl Action {
     const fn carries_terms(&self) -> bool {
         matches!(
             self,
-            Self::RegisterAsset { .. } | Self::CommitSubmission { .. }
+            Self::RegisterAsset { .. } | Self::CommitSubmission { .. } | Self::VoteTerms { .. }
         )
     }
 
@@ -717,6 +729,13 @@ impl Action {
                 asset: item("transfer-shares")?,
                 body: body("transfer-shares", data)?,
             },
+            "vote-terms" => {
+                body::<Empty>("vote-terms", data)?;
+                Self::VoteTerms {
+                    asset: item("vote-terms")?,
+                    terms: terms.to_vec(),
+                }
+            }
             unknown => {
                 return Err(RecordError::UnknownType(unknown.chars().take(48).collect()));
             }

@@ -90,6 +90,14 @@ pub struct Parameters {
     pub silent_forfeit_ppm: u32,
     /// What a seat that commits and does not reveal loses, in millionths of what it locked.
     pub unrevealed_forfeit_ppm: u32,
+    /// How long before terms tighten that is said, in milliseconds. A genesis that does not say has the default.
+    #[serde(default = "tighten_ms")]
+    pub tighten_ms: u64,
+}
+
+/// Thirty days.
+const fn tighten_ms() -> u64 {
+    30 * 24 * HOUR_MS
 }
 
 impl Default for Parameters {
@@ -114,6 +122,7 @@ impl Default for Parameters {
             ),
             silent_forfeit_ppm: 10_000,
             unrevealed_forfeit_ppm: 100_000,
+            tighten_ms: tighten_ms(),
         }
     }
 }

@@ -189,6 +189,10 @@ fn every_action() -> Vec<Action> {
                 shares: 1,
             },
         },
+        Action::VoteTerms {
+            asset,
+            terms: terms(),
+        },
     ]
 }
 

@@ -136,6 +136,8 @@ impl World {
             | Action::BackBounty { .. }
             | Action::CommitSubmission { .. }
             | Action::BuyLicense { .. } => assert_eq!(deposits, [deposit]),
+            // Who takes a ballot back locks none.
+            Action::VoteTerms { .. } => assert!(deposits.iter().all(|it| *it == deposit)),
             _ => assert!(deposits.is_empty(), "{deposits:?}"),
         }
     }

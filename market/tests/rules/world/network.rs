@@ -49,6 +49,7 @@ pub fn parameters() -> Parameters {
         evaluator_stake_min: units(10_000),
         silent_forfeit_ppm: 10_000,
         unrevealed_forfeit_ppm: 100_000,
+        tighten_ms: 40_000,
     }
 }
 

@@ -129,3 +129,16 @@ pub fn transfer_shares(asset: ItemId, to: &str, shares: u32) -> Action {
         },
     }
 }
+
+pub fn vote(asset: ItemId, terms: &[Tag]) -> Action {
+    Action::VoteTerms {
+        asset,
+        terms: terms.to_vec(),
+    }
+}
+
+/// The terms that grant nothing.
+pub fn revoked() -> Vec<Tag> {
+    let terms = licensing::Terms::parse(&priced(1)).expect("terms");
+    terms.revoked().to_tags()
+}

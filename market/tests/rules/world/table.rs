@@ -43,6 +43,11 @@ impl World {
         self.names.get(&address).cloned().unwrap_or_else(unnamed)
     }
 
+    /// What terms are called that were labelled by their id.
+    pub fn terms(&self, id: protocol::Digest) -> String {
+        self.what(ItemId(id.0))
+    }
+
     pub fn what(&self, id: ItemId) -> String {
         let unnamed = || id.to_string()[..6].to_owned();
         self.labels.get(&id).cloned().unwrap_or_else(unnamed)
@@ -73,7 +78,7 @@ impl World {
         }
         let mut parts: Vec<String> = match receipt.cause {
             Cause::Record(_) => vec!["ok".to_owned()],
-            Cause::Deadline(_) | Cause::Distribution(_) => Vec::new(),
+            Cause::Deadline(_) | Cause::Distribution(_) | Cause::Terms(_) => Vec::new(),
         };
         parts.extend(receipt.events.iter().map(|event| self.event(event)));
         let mut change: BTreeMap<String, i128> = BTreeMap::new();
@@ -172,12 +177,19 @@ impl World {
             Event::LicenseIssued {
                 licensee, price, ..
             } => format!("license to {} for {price}", self.who(*licensee)),
+            Event::TermsChanged { terms, .. } => format!("terms {}", self.terms(*terms)),
+            Event::TighteningScheduled { terms, at_ms, .. } => {
+                format!("terms {} at {at_ms}", self.terms(*terms))
+            }
+            Event::TighteningDropped { terms, .. } => {
+                format!("terms {} dropped", self.terms(*terms))
+            }
         }
     }
 }
 
 pub fn id_of(receipt: &Receipt) -> ItemId {
     match receipt.cause {
-        Cause::Record(id) | Cause::Deadline(id) | Cause::Distribution(id) => id,
+        Cause::Record(id) | Cause::Deadline(id) | Cause::Distribution(id) | Cause::Terms(id) => id,
     }
 }
