@@ -95,6 +95,10 @@ fn data_failure(error: DatasetError) -> Failure {
             "correct that line of the CSV file; if it names the columns, add --header",
             Exit::Usage,
         ),
+        DatasetError::Idx { .. } => (
+            "give the whole IDX files of images and labels, plain or gzip, as they were published",
+            Exit::Usage,
+        ),
         DatasetError::NotEmpty(_) => ("name a folder that is not there yet", Exit::Usage),
         _ => (
             "make the folder again, or take what does not belong out of it",
