@@ -13,6 +13,7 @@ mod evaluators;
 mod lineage;
 mod panels;
 mod random;
+mod refusals;
 mod royalties;
 mod settlement;
 mod state;
