@@ -58,6 +58,19 @@ impl OpenError {
             place: Code::lossy(&place),
         })
     }
+
+    /// What somebody is told who wanted to use an asset's folder.
+    pub fn of_asset(self) -> Failure {
+        let next = "nothing can be done about it here: the folder was registered like this";
+        match self {
+            Self::Machine(failure) => failure,
+            Self::Chunk(chunk) => {
+                let message = format_args!("chunk {chunk} does not open");
+                Failure::new("bad_seal", message, next)
+            }
+            Self::Archive(what) => Failure::new("archive", what, next),
+        }
+    }
 }
 
 /// Where an archive is wrong, as it is attested.
@@ -217,7 +230,11 @@ pub fn open_ciphertext(
     unpack(opener, limits, dir)
 }
 
-fn unpack(archive: impl Read, limits: Limits, dir: &Path) -> Result<(), OpenError> {
+/// Unpacks an archive into `dir`, which must not exist yet.
+///
+/// # Errors
+/// As [`open_folder`].
+pub fn unpack(archive: impl Read, limits: Limits, dir: &Path) -> Result<(), OpenError> {
     folder::unpack(archive, limits, dir).map_err(|error| match error {
         UnpackError::Archive(fault) => OpenError::Archive(fault),
         UnpackError::Io(failure) => OpenError::Machine(failure),
