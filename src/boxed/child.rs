@@ -106,6 +106,15 @@ fn open(source: &Source, dir: &Path) -> Result<PathBuf, OpenError> {
     match source {
         Source::Open { dir } => return Ok(dir.clone()),
         Source::Sealed { file, key } => open_ciphertext(read(file)?, key, folder::LIMITS, dir)?,
+        &Source::TooLarge {
+            size_bytes,
+            limit_bytes,
+        } => {
+            return Err(OpenError::TooLarge {
+                size_bytes,
+                limit_bytes,
+            });
+        }
         Source::Archive { file } => unpack(BufReader::new(read(file)?), folder::LIMITS, dir)?,
     }
     Ok(dir.to_owned())

@@ -98,6 +98,12 @@ impl Size {
         }
     }
 
+    /// The same, but that it takes so long at most.
+    #[cfg(test)]
+    pub const fn within(self, seconds: u64) -> Self {
+        Self { seconds, ..self }
+    }
+
     /// The limits, on a machine of so many threads. Every honest model within the
     /// benchmark's own limits stays far below.
     fn limits(&self, threads: u64) -> Limits {

@@ -36,6 +36,8 @@ pub enum Source {
     Archive { file: PathBuf },
     /// A folder that is open already.
     Open { dir: PathBuf },
+    /// A ciphertext that was not fetched: it has more bytes than anything sound.
+    TooLarge { size_bytes: u64, limit_bytes: u64 },
 }
 
 /// What is asked of the child.

@@ -23,7 +23,7 @@ use super::orders::{
 use super::predictions::Predictions;
 use crate::failure::{Exit, Failure};
 use crate::folder::bytes_in;
-use crate::sealing::Store;
+use crate::sealing::{Store, check_size, model_bytes_max, test_set_bytes_max};
 
 /// The most bytes of a child's message that are repeated.
 const MESSAGE_BYTES_SHOWN: usize = 2_000;
@@ -66,7 +66,7 @@ impl Enclosure {
         store: &impl Store,
         dir: &Path,
     ) -> Result<TestOutcome, Failure> {
-        let test = self.sealed("test.sealed", sealed, key, store)?;
+        let test = self.sealed("test.sealed", sealed, key, store, test_set_bytes_max())?;
         let size = self.size(benchmark, sealed.ciphertext.size_bytes);
         let benchmark = benchmark.clone();
         let Answer::TestSet { outcome } = self.ask(Work::TestSet { benchmark, test }, size)? else {
@@ -109,7 +109,8 @@ impl Enclosure {
         store: &impl Store,
         test: &Path,
     ) -> Result<Report, Failure> {
-        let model = self.sealed("model.sealed", sealed, key, store)?;
+        let limit = model_bytes_max(benchmark);
+        let model = self.sealed("model.sealed", sealed, key, store, limit)?;
         let (test, bytes) = open(test)?;
         let work = Work::Score {
             benchmark: benchmark.clone(),
@@ -143,8 +144,14 @@ impl Enclosure {
         let test_bytes = test.0.ciphertext.size_bytes;
         let work = Work::Example {
             benchmark: benchmark.clone(),
-            test: self.sealed("test.sealed", test.0, test.1, store)?,
-            model: self.sealed("model.sealed", model.0, model.1, store)?,
+            test: self.sealed("test.sealed", test.0, test.1, store, test_set_bytes_max())?,
+            model: self.sealed(
+                "model.sealed",
+                model.0,
+                model.1,
+                store,
+                model_bytes_max(benchmark),
+            )?,
             index,
         };
         match self.ask(work, self.size(benchmark, test_bytes))? {
@@ -178,7 +185,7 @@ impl Enclosure {
         let (model, model_bytes) = match (model, store) {
             (ModelAt::Folder(dir), _) => open(dir)?,
             (ModelAt::Sealed(sealed, key), Some(store)) => (
-                self.sealed("model.sealed", sealed, key, store)?,
+                self.sealed("model.sealed", sealed, key, store, u64::MAX)?,
                 sealed.ciphertext.size_bytes,
             ),
             (ModelAt::Archive(blob), Some(store)) => {
@@ -206,14 +213,22 @@ impl Enclosure {
         Size::of_benchmark(benchmark, data_bytes, self.sealed_bytes)
     }
 
-    /// Puts a ciphertext into the folder, checked against its name.
+    /// Puts a ciphertext into the folder, checked against its name; one of more bytes
+    /// than `limit_bytes` is not even asked for.
     fn sealed(
         &mut self,
         name: &str,
         sealed: &SealedFolder,
         key: &SealKey,
         store: &impl Store,
+        limit_bytes: u64,
     ) -> Result<Source, Failure> {
+        if check_size(sealed, limit_bytes).is_err() {
+            return Ok(Source::TooLarge {
+                size_bytes: sealed.ciphertext.size_bytes,
+                limit_bytes,
+            });
+        }
         Ok(Source::Sealed {
             file: self.fetch(name, sealed.ciphertext, store)?,
             key: key.clone(),
@@ -371,12 +386,12 @@ fn no_answer(what: &str) -> Failure {
 #[cfg(unix)]
 mod tests {
     use super::*;
+    use protocol::benchmark::{ARITHMETIC_VERSION, Metric, ModelLimits, Task};
+    use protocol::{BlobId, Digest};
     use std::os::unix::fs::PermissionsExt as _;
 
-    /// What the parent makes of a child that is this shell script.
-    fn told(script: &str) -> Result<Answer, Failure> {
-        let temp = tempfile::tempdir().unwrap();
-        let program = temp.path().join("child");
+    fn enclosure(dir: &Path, script: &str) -> Enclosure {
+        let program = dir.join("child");
         fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
         fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).unwrap();
         let options = RunOptions {
@@ -384,13 +399,24 @@ mod tests {
             memory_max: None,
             time_max: None,
         };
-        let mut made = Enclosure::new(temp.path(), options).unwrap();
+        let mut made = Enclosure::new(dir, options).unwrap();
         made.program = program;
+        made
+    }
+
+    /// What the parent makes of a child that is this shell script.
+    fn told(script: &str) -> Result<Answer, Failure> {
+        told_within(script, 600)
+    }
+
+    fn told_within(script: &str, seconds: u64) -> Result<Answer, Failure> {
+        let temp = tempfile::tempdir().unwrap();
+        let made = enclosure(temp.path(), script);
         let work = Work::Predict {
             model: open(temp.path()).unwrap().0,
             data: open(temp.path()).unwrap().0,
         };
-        made.ask(work, Size::of_model(10, 1_000, 1_000))
+        made.ask(work, Size::of_model(10, 1_000, 1_000).within(seconds))
     }
 
     #[test]
@@ -417,8 +443,73 @@ mod tests {
             assert_eq!(failure.exit, Exit::Later, "{script}: {failure}");
             assert!(failure.message.contains(said), "{script}: {failure}");
         }
+        // It says nothing and does nothing, for ever.
+        let failure = told_within("exec sleep 600", 1).unwrap_err();
+        assert!(failure.message.contains("ran longer than 1 s"), "{failure}");
+        assert_eq!((failure.code.as_str(), failure.exit), ("box", Exit::Later));
         let answer = told("echo '\"report\"' > answer.json");
         assert!(matches!(answer, Ok(Answer::Report)), "{answer:?}");
+    }
+
+    /// A store that is never asked.
+    struct Untouched;
+
+    impl Store for Untouched {
+        fn hold(&self, _: &mut File) -> Result<BlobRef, Failure> {
+            panic!("nothing is held")
+        }
+
+        fn fetch(&self, blob: BlobRef) -> Result<File, Failure> {
+            panic!("{} bytes were asked for", blob.size_bytes)
+        }
+    }
+
+    #[test]
+    fn a_ciphertext_above_its_limit_is_refused_by_its_size_and_never_fetched() {
+        let benchmark = Benchmark {
+            arithmetic: ARITHMETIC_VERSION,
+            task: Task::Regression,
+            inputs: 1,
+            examples_max: 1,
+            metric: Metric::Rmse,
+            limits: ModelLimits {
+                parameters_max: 1,
+                file_bytes_max: 1_000,
+                multiply_adds_max: 1,
+            },
+        };
+        let temp = tempfile::tempdir().unwrap();
+        let key = SealKey::from_bytes([1; 32]);
+        let sealed = |size_bytes| SealedFolder {
+            seal: Digest([0; 32]),
+            ciphertext: BlobRef {
+                id: BlobId([0; 32]),
+                size_bytes,
+            },
+        };
+        // The child says what it was told of the source.
+        let script = "told=$(grep -o '\"too_large\":{[^}]*}' | tr -dc 0-9,)
+            echo '{\"failed\":{\"exit\":\"failed\",\"code\":\"told\",\"message\":\"'$told'\",\"next_step\":\"-\"}}' \
+            > answer.json";
+        let made = || enclosure(temp.path(), script);
+        let limit = model_bytes_max(&benchmark);
+        let failure = made()
+            .score(
+                &benchmark,
+                &sealed(limit + 1),
+                &key,
+                &Untouched,
+                temp.path(),
+            )
+            .unwrap_err();
+        assert_eq!(failure.message, format!("{},{limit}", limit + 1));
+        let limit = test_set_bytes_max();
+        let dir = temp.path().join("test");
+        let failure = made()
+            .test_set(&benchmark, &sealed(limit + 1), &key, &Untouched, &dir)
+            .unwrap_err();
+        assert_eq!(failure.message, format!("{},{limit}", limit + 1));
+        assert!(check_size(&sealed(limit), limit).is_ok());
     }
 
     #[test]

@@ -287,6 +287,28 @@ fn what_a_miner_did_wrong_is_an_outcome(demo: &Demo) {
         let path = ArchivePath::parse(name).unwrap();
         archive::encode(&BTreeMap::from([(path, content.to_vec())])).unwrap()
     };
+    // As many files as there may be, none of which belongs there; and one more.
+    let many = |count: usize| {
+        let path = |at: usize| ArchivePath::parse(&format!("{at:05}")).unwrap();
+        let files = (0..count).map(|at| (path(at), Vec::new())).collect();
+        archive::encode(&files).unwrap()
+    };
+    assert_eq!(
+        own.score(&many(10_000), |_| ()).outcome(),
+        invalid("file_unexpected", "00000")
+    );
+    // Each has a length of two bytes, a path of five, a length of eight.
+    let place = format!("byte {}", 14 + 10_000 * 15 + 2);
+    assert_eq!(
+        own.score(&many(10_001), |_| ()).outcome(),
+        invalid("archive_files", &place)
+    );
+
+    // What was not fetched is judged by its size alone.
+    let source = &mut own.orders["work"]["score"]["model"];
+    *source = json!({ "too_large": { "size_bytes": 1u64 << 40, "limit_bytes": 1_000 } });
+    assert_eq!(own.outcome(), invalid("ciphertext_too_large", "ciphertext"));
+
     let stranger = one("a.py", b"import os");
     assert_eq!(
         own.score(&stranger, |_| ()).outcome(),
