@@ -303,7 +303,7 @@ fn note(
             0
         }
     };
-    let length_ms = duty::length_ms(&view.posting.schedule, &view.summary.phase);
+    let length_ms = duty::length_ms(view);
     let until = now() + retry_after(tries, length_ms);
     troubles.insert(id, Trouble { tries, until, said });
 }

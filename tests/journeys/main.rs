@@ -4,10 +4,13 @@
 
 mod boxed;
 mod demo;
+mod dev;
 mod explain;
 mod license;
 mod log;
 mod market;
+#[path = "../../node/tests/served/posting.rs"]
+mod posting;
 mod readme;
 mod tidy;
 
