@@ -20,6 +20,9 @@ const CSV: CsvSpec = CsvSpec {
     divide_inputs_by: 1,
 };
 
+/// Sets one number of a description.
+type Change = fn(&mut CsvSpec, u32);
+
 fn entry(path: &str, size_bytes: u64) -> FileEntry {
     FileEntry {
         path: path.to_owned(),
@@ -67,14 +70,14 @@ fn check(what: &str, at: &Manifest, above: &Manifest, code: &str) {
 
 #[test]
 fn a_manifest_at_a_limit_is_read_and_one_above_it_is_refused() {
-    let of_csv = |change: fn(&mut CsvSpec, u32), value: u32| {
+    let of_csv = |change: Change, value: u32| {
         let mut spec = CSV;
         change(&mut spec, value);
         let mut made = manifest(Format::Csv(spec));
         made.rows = 1;
         made
     };
-    let csv_limits: [(&str, fn(&mut CsvSpec, u32), u32); 3] = [
+    let csv_limits: [(&str, Change, u32); 3] = [
         ("inputs", |spec, value| spec.inputs = value, WIDTH_MAX),
         (
             "classes",

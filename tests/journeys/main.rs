@@ -5,6 +5,7 @@
 mod boxed;
 mod demo;
 mod dev;
+mod dying;
 mod explain;
 mod license;
 mod log;
