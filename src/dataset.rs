@@ -327,8 +327,7 @@ fn get(session: &Session, id: &str, dir: &Path) -> Result<(), Failure> {
     }
     fetch_folder(asset.blob, session.client()?, dir).map_err(|error| match error {
         OpenError::Machine(failure) => failure,
-        OpenError::Archive(fault) => not_sound(&asset, fault.message),
-        OpenError::Chunk(chunk) => not_sound(&asset, format!("chunk {chunk} does not open")),
+        fault => not_sound(&asset, fault.of_asset().message),
     })?;
     let (manifest, _) = datasets::load(dir).map_err(|error| not_sound(&asset, error))?;
     if session.json() {
