@@ -215,7 +215,7 @@ fn void_text(reason: VoidReason) -> &'static str {
 }
 
 /// Whether a bounty is over.
-fn has_ended(phase: &Phase) -> bool {
+pub fn has_ended(phase: &Phase) -> bool {
     matches!(phase, Phase::Settled | Phase::Void(_))
 }
 

@@ -24,7 +24,7 @@ use crate::test_sets;
 pub enum Command {
     /// Register a data-set folder: publish it, under terms.
     Add(AddArgs),
-    /// Make a data-set folder from a CSV file.
+    /// Make a data-set folder from a CSV file, or from two IDX files.
     Init(init::InitArgs),
     /// List data sets, newest first.
     List,

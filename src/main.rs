@@ -98,7 +98,7 @@ Examples:
     Bounty(bounty::Command),
     /// Train a model for a bounty, by a recipe.
     ///
-    /// There are no checkpoints: a training that was stopped or killed begins again from the start,
+    /// A checkpoint is kept every ten seconds: after Ctrl-C or a kill the same command goes on from it,
     /// and comes to the same bits. One that is finished is recognised, and running this again does nothing.
     Train(train::Args),
     /// Check a model folder as an evaluator will, seal it, and commit it to a bounty.

@@ -102,7 +102,7 @@ Examples:
         #[arg(long)]
         account: Option<String>,
     },
-    /// Predict the class of every row of a data-set folder: CSV, or with --json JSON.
+    /// Predict the class or the number of every row of a data-set folder: CSV, or with --json JSON.
     Run {
         /// A model folder, or a model's id or name.
         model: String,

@@ -176,6 +176,7 @@ fn submission(bounty_id: ItemId, bounty: &Bounty, row: &Submission) -> Submissio
         standing: row.standing,
         prepaid: row.prepaid,
         gain: row.gain,
+        award: row.award,
         words: Vec::new(),
         split: has_won.then(|| awarded_split(bounty, row)),
         holders: Vec::new(),

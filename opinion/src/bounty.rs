@@ -437,6 +437,15 @@ impl Model {
         if &left_named - &left > &left_named * miner / whole {
             return Err("unnamed parents want more than the miner has");
         }
+        if self.evaluators.contains_key(&tx.signer) && !bounty.is_party(tx.signer) {
+            let candidates = self.with_free_stake(&self.seat_stake(bounty), |who| {
+                bounty.is_party(who) || who == tx.signer
+            });
+            if self.panel_size(candidates.len()).is_none() {
+                self.coverage.saw("commit: too few would be left to judge");
+                return Err("too few would be left to judge");
+            }
+        }
         let stack = self.stack(&bounty.parents_with(&body.parents), &bounty.terms)?;
         let fee = units(bounty.body.evaluation_fee);
         let bond = part(&units(bounty.body.reward), self.parameters.miner_bond_ppm);

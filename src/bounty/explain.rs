@@ -69,7 +69,7 @@ struct Person {
     deposits: Amount,
     /// Got less all that it put in, paid and lost, in LODE with its sign.
     net: String,
-    /// Royalty shares of the winner, the first if there are several, that the
+    /// Royalty shares of the winner, the best if there are several, that the
     /// settlement gave it, of 1000000.
     shares: u32,
     /// The same of every awarded model.
@@ -307,10 +307,10 @@ fn people(subject: &Subject, moves: &[Step], models: &[(Address, Held)]) -> Vec<
             person.why.push(Why { rule, got, amount });
         }
     }
-    let first = models.first().map(|(_, held)| held.asset);
+    let best = models.last().map(|(_, held)| held.asset);
     for (account, held) in models {
         let person = people.entry(*account).or_default();
-        if Some(held.asset) == first {
+        if Some(held.asset) == best {
             person.shares = held.shares;
         }
         person.models.push(held.clone());
@@ -527,7 +527,7 @@ mod tests {
             name: format!("model {asset}"),
             shares,
         };
-        let models = [(WINNER, held(7, 600_000)), (WINNER, held(8, 1))];
+        let models = [(WINNER, held(7, 1)), (WINNER, held(8, 600_000))];
         let people = people(&Subject::Bounty(BOUNTY), &moves, &models);
         let found: Vec<_> = people
             .iter()

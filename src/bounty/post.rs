@@ -145,9 +145,22 @@ fn print_offer(
                 .to_owned(),
         ],
     ];
-    if let Some(fee) = cost.byte_fee {
-        rows.push(vec![lode(fee), "byte fee".to_owned(), "burned".to_owned()]);
-    }
+    let further = [
+        (
+            cost.prepaid.filter(|fees| !fees.is_zero()),
+            "prepaid fees",
+            "pays the evaluation of the first submissions; what is not used returns",
+        ),
+        (cost.byte_fee, "byte fee", "burned"),
+        (
+            cost.deposit,
+            "deposit",
+            "for its place in the state; returns when the ended bounty is forgotten",
+        ),
+    ];
+    rows.extend(further.into_iter().filter_map(|(amount, what, becomes)| {
+        Some(vec![lode(amount?), what.to_owned(), becomes.to_owned()])
+    }));
     let title = &posting.title;
     out::line(&format!("'{title}' takes from your account:"))?;
     out::line(&out::table(&["LODE", "", "what becomes of it"], &[0], rows).to_string())?;

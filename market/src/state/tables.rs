@@ -12,7 +12,7 @@ use crate::accounts::Account;
 use crate::assets::{Asset, WeightsClaim};
 use crate::bounty::{Backing, Bounty, Check, Progress, Seat, Submission};
 use crate::evaluators::Evaluator;
-use crate::ledger::Totals;
+use crate::ledger::{Held, Totals};
 use crate::licenses::License;
 use crate::royalties::{Holding, Pool};
 use crate::terms::{Ballot, Tally, Voting};
@@ -80,10 +80,11 @@ entry!(CheckEntry, 18, (ItemId, Address) => Check);
 entry!(WordEntry, 19, (ItemId, u32, Address) => Outcome);
 entry!(DrawEntry, 20, (ItemId, ItemId) => Amount);
 entry!(PartyEntry, 21, (ItemId, Address) => ());
-entry!(VotingEntry, 22, ItemId => Voting);
-entry!(BallotEntry, 23, (ItemId, u32, Address) => Ballot);
-entry!(TallyEntry, 24, (ItemId, u32, Digest) => Tally);
-entry!(TermsDueEntry, 25, (u64, ItemId) => ());
+entry!(HeldEntry, 22, ItemId => Held);
+entry!(VotingEntry, 23, ItemId => Voting);
+entry!(BallotEntry, 24, (ItemId, u32, Address) => Ballot);
+entry!(TallyEntry, 25, (ItemId, u32, Digest) => Tally);
+entry!(TermsDueEntry, 26, (u64, ItemId) => ());
 
 /// All tables.
 #[derive(Default)]
@@ -115,6 +116,8 @@ pub(crate) struct Tables {
     pub(crate) draws: Table<DrawEntry>,
     /// Who has a stake of their own in a bounty: its sponsor, backers and miners.
     pub(crate) parties: Table<PartyEntry>,
+    /// What a record put up for itself, by record.
+    pub(crate) held: Table<HeldEntry>,
     /// Assets whose terms were changed, or are about to be.
     pub(crate) votings: Table<VotingEntry>,
     /// Ballots by asset, epoch of its terms, and holder.
@@ -126,7 +129,7 @@ pub(crate) struct Tables {
 }
 
 impl Tables {
-    pub(super) fn all(&self) -> [&dyn AnyTable; 26] {
+    pub(super) fn all(&self) -> [&dyn AnyTable; 27] {
         [
             &self.network,
             &self.clock,
@@ -150,6 +153,7 @@ impl Tables {
             &self.words,
             &self.draws,
             &self.parties,
+            &self.held,
             &self.votings,
             &self.ballots,
             &self.tallies,
@@ -157,7 +161,7 @@ impl Tables {
         ]
     }
 
-    fn all_mut(&mut self) -> [&mut dyn AnyTable; 26] {
+    fn all_mut(&mut self) -> [&mut dyn AnyTable; 27] {
         [
             &mut self.network,
             &mut self.clock,
@@ -181,6 +185,7 @@ impl Tables {
             &mut self.words,
             &mut self.draws,
             &mut self.parties,
+            &mut self.held,
             &mut self.votings,
             &mut self.ballots,
             &mut self.tallies,

@@ -44,7 +44,7 @@ fn every_table_has_entries() {
     let tables: std::collections::BTreeSet<u8> = entries.iter().map(|(key, _)| key[0]).collect();
     assert_eq!(
         tables.into_iter().collect::<Vec<_>>(),
-        (0..22).collect::<Vec<_>>()
+        (0..23).collect::<Vec<_>>()
     );
 }
 

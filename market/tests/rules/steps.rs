@@ -43,6 +43,8 @@ fn awards(scores: &[i64], change: impl FnOnce(&mut PostBounty)) -> Vec<i128> {
     for (&id, &award) in ids.iter().zip(&paid) {
         let won = world.standing(id) == Some(Standing::Won);
         assert_eq!(won, award > 0, "{scores:?}");
+        let (_, row) = world.state.submission(id).expect("it is kept");
+        assert_eq!(row.award.base_units() as i128, award, "{scores:?}");
     }
     paid
 }

@@ -157,6 +157,9 @@ pub struct SubmissionView {
     pub prepaid: bool,
     /// By how many billionths it improved on the best so far, in a bounty paid by steps.
     pub gain: u64,
+    /// What it was awarded.
+    #[serde(default)]
+    pub award: Amount,
     /// What the seats say of it, by address, until it is settled.
     pub words: Vec<WordView>,
     /// How the shares of an awarded model were split when it was registered.
