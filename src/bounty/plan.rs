@@ -108,6 +108,12 @@ pub struct Plan {
     /// Id or name, and whether it is required.
     pub parents: Vec<(String, bool)>,
     pub split: Option<RoyaltySplit>,
+    /// What every model sets aside of each income, in millionths.
+    pub self_funding_ppm: Option<u32>,
+    /// A parent by id or name, and what its fund pays of the reward.
+    pub fund: Option<(String, Amount)>,
+    /// Whether a fund is named at all.
+    pub has_fund: bool,
 }
 
 #[derive(Default, Deserialize)]
@@ -121,6 +127,7 @@ struct Text {
     terms: TermsText,
     parents: Vec<ParentText>,
     split: SplitText,
+    fund: Option<FundText>,
 }
 
 #[derive(Default, Deserialize)]
@@ -145,6 +152,14 @@ struct MoneyText {
     prepaid: Option<Value>,
     reserve: Option<Value>,
     margin: Option<Value>,
+    self_funding: Option<Value>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FundText {
+    asset: String,
+    amount: Option<Value>,
 }
 
 #[derive(Default, Deserialize)]
@@ -273,6 +288,20 @@ impl Reader {
                 .map(|parent| (parent.asset.clone(), parent.required))
                 .collect(),
             split: self.split(&text.split),
+            self_funding_ppm: match money.self_funding {
+                None => Some(0),
+                Some(_) => self.optional(
+                    "money.self_funding",
+                    &money.self_funding,
+                    SHARES_NEXT,
+                    shares,
+                ),
+            },
+            fund: text.fund.as_ref().and_then(|fund| {
+                let amount = self.read("fund.amount", &fund.amount, AMOUNT_NEXT, lode)?;
+                Some((fund.asset.clone(), amount))
+            }),
+            has_fund: text.fund.is_some(),
         }
     }
 

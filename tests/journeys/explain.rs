@@ -128,6 +128,7 @@ impl Market {
                 weights_digest: None,
                 parents: Vec::new(),
                 holders: Vec::new(),
+                self_funding_ppm: 0,
             },
         };
         let asset = self.send(OWNER, &action);
@@ -186,6 +187,8 @@ impl Market {
                 sponsor: 300_000,
                 backers: 100_000,
             },
+            self_funding_ppm: 0,
+            fund: None,
         };
         let body = Box::new(body);
         let bounty = self.send(SPONSOR, &Action::PostBounty { body });

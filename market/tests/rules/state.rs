@@ -28,6 +28,9 @@ fn lived_in() -> World {
     }
     world.skip(open);
     world.reveal_batch("eve-1", open);
+    // Tighter terms that wait.
+    let asset = world.must("alice", model("t", priced(5), &[]));
+    world.must("alice", vote(asset, &priced(6)));
     // An income that waits for its draw is there for one block.
     let asset = world.must("alice", model("d", drawn(&priced(5)), &[]));
     world.must("buyer", world.buy(asset, Grant::CommercialUse));
@@ -44,7 +47,7 @@ fn every_table_has_entries() {
     let tables: std::collections::BTreeSet<u8> = entries.iter().map(|(key, _)| key[0]).collect();
     assert_eq!(
         tables.into_iter().collect::<Vec<_>>(),
-        (0..23).collect::<Vec<_>>()
+        (0..28).collect::<Vec<_>>()
     );
 }
 
@@ -212,7 +215,7 @@ fn a_trial_says_what_would_come_of_a_record_and_changes_nothing() {
 fn accounts_licences_and_places_can_be_listed() {
     let world = lived_in();
     let mut balances = world.state.accounts();
-    assert!(balances.any(|(who, account)| who == address("alice") && account.nonce == 2));
+    assert!(balances.any(|(who, account)| who == address("alice") && account.nonce == 4));
     assert_eq!(world.state.licenses().count(), 2);
     assert!(
         world

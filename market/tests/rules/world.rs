@@ -275,6 +275,7 @@ pub fn model(label: &str, terms: Vec<Tag>, parents: &[ItemId]) -> Action {
             weights_digest: Some(digest(label)),
             parents,
             holders: Vec::new(),
+            self_funding_ppm: 0,
         },
     }
 }
@@ -289,6 +290,7 @@ pub fn data_set(label: &str, terms: Vec<Tag>) -> Action {
             weights_digest: None,
             parents: Vec::new(),
             holders: Vec::new(),
+            self_funding_ppm: 0,
         },
     }
 }
@@ -739,6 +741,8 @@ impl World {
                 sponsor: 300_000,
                 backers: 100_000,
             },
+            self_funding_ppm: 0,
+            fund: None,
         }
     }
 
@@ -1028,6 +1032,7 @@ impl World {
             Purse::Deposit(id) => format!("deposit:{}", self.what(id)),
             Purse::Income(id) => format!("income:{}", self.what(id)),
             Purse::Burned => "burned".to_owned(),
+            Purse::Fund(id) => format!("fund:{}", self.what(id)),
         }
     }
 

@@ -129,6 +129,8 @@ impl Play {
                 sponsor: 300_000,
                 backers: 100_000,
             },
+            self_funding_ppm: 0,
+            fund: None,
         };
         let body = Box::new(body);
         self.send(from, &Action::PostBounty { body })
@@ -158,6 +160,7 @@ impl Play {
                 weights_digest: None,
                 parents: Vec::new(),
                 holders: Vec::new(),
+                self_funding_ppm: 0,
             },
         };
         self.send(from, &action)

@@ -83,6 +83,8 @@ fn every_action() -> Vec<Action> {
             sponsor: 2,
             backers: 3,
         },
+        self_funding_ppm: 0,
+        fund: None,
     };
     let registration = RegisterAsset {
         kind: AssetKind::Model,
@@ -94,6 +96,7 @@ fn every_action() -> Vec<Action> {
             account: Address([8; 32]),
             shares: 9,
         }],
+        self_funding_ppm: 0,
     };
     let scored = Outcome::Scored {
         score: Score(986_111_111),
