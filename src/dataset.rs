@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use client::AssetFilter;
 use datasets::{DatasetError, Manifest};
-use licensing::Terms;
+use licensing::{DataModelTraining, Terms};
 use protocol::ItemId;
 use protocol::api::AssetView;
 use protocol::record::{Action, AssetKind, BlobRef, Holder, RegisterAsset};
@@ -15,7 +15,7 @@ use crate::failure::{Exit, Failure};
 use crate::folder;
 use crate::out;
 use crate::sealing::{OpenError, Store, fetch_folder};
-use crate::session::{Acted, Session};
+use crate::session::{Acted, Session, registered_meanwhile};
 use crate::terms;
 use crate::test_sets;
 
@@ -125,16 +125,22 @@ fn add(session: &Session, args: &AddArgs) -> Result<(), Failure> {
         // What an earlier command left open comes first: it may be this one.
         session.settle_outbox(me)?;
     }
-    let registered = AssetFilter {
-        kind: Some(AssetKind::DataSet),
-        maker: Some(me),
-        ..AssetFilter::default()
-    };
-    for asset in session.client()?.assets(&registered) {
-        let asset = asset?;
-        if asset.blob == blob {
-            return report_registered(session, &asset);
+    let earlier = || {
+        let made = AssetFilter {
+            kind: Some(AssetKind::DataSet),
+            maker: Some(me),
+            ..AssetFilter::default()
+        };
+        for asset in session.client()?.assets(&made) {
+            let asset = asset?;
+            if asset.blob == blob {
+                return Ok::<_, Failure>(Some(asset));
+            }
         }
+        Ok(None)
+    };
+    if let Some(asset) = earlier()? {
+        return report_registered(session, &asset);
     }
     if !args.even_so {
         not_kept(session, &args.folder, blob)?;
@@ -160,6 +166,16 @@ fn add(session: &Session, args: &AddArgs) -> Result<(), Failure> {
             eprintln!("  {sentence}");
         }
     }
+    let is_sold = matches!(
+        terms.data_model_training,
+        Some(DataModelTraining::FeeOneTime(_))
+    );
+    if is_sold {
+        eprintln!(
+            "note: no bounty can require data whose training is sold; for a part of what models earn there \
+             is --terms credit=5%"
+        );
+    }
     if session.global.dry_run {
         return session.report(&Acted::Tried(Box::new(trial)), "");
     }
@@ -169,7 +185,10 @@ fn add(session: &Session, args: &AddArgs) -> Result<(), Failure> {
     )?;
     let signer = session.signer()?;
     session.client()?.hold(&mut archive)?;
-    let view = session.send(&*signer, &action)?;
+    let view = session.send_if(&*signer, &action, |_| match earlier()? {
+        Some(asset) => Err(registered_meanwhile(asset.id)),
+        None => Ok(()),
+    })?;
     let text = format!("registered '{}' as {}", manifest.name, view.id);
     session.report(&Acted::Done(Box::new(view)), &text)
 }

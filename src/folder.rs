@@ -124,7 +124,10 @@ fn list(
             let inner = ArchivePath::parse(&inner).map_err(|error| odd(&error.to_string()))?;
             files.insert(inner, (path, size));
         } else {
-            return Err(odd("neither a file nor a folder"));
+            return Err(match kind.is_symlink() {
+                true => odd("a link; copy what it points to, as 'cp -rL FROM TO' does"),
+                false => odd("neither a file nor a folder"),
+            });
         }
     }
     Ok(())

@@ -84,6 +84,11 @@ pub fn run(command: &Command, session: &Session) -> Result<(), Failure> {
                      everything it has, and without them a lost file is lost for ever.\n"
                 );
                 eprintln!("{}\n", *words.phrase());
+            } else if !*hide_words {
+                eprintln!(
+                    "note: the recovery words are not shown with --json; 'lode key export' shows them: \
+                     write them on paper"
+                );
             }
             Ok(())
         }
@@ -104,7 +109,11 @@ pub fn run(command: &Command, session: &Session) -> Result<(), Failure> {
     }
 }
 
-fn check_name(name: &str) -> Result<(), Failure> {
+/// That a name is one that a key may have: it is a part of a path.
+///
+/// # Errors
+/// It is not.
+pub fn check_name(name: &str) -> Result<(), Failure> {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     if !name.is_empty() && name.len() <= 64 && name.chars().all(plain) {
         return Ok(());

@@ -117,7 +117,7 @@ pub fn run(session: &Session, file: &Path, knowing: &Knowing) -> Result<(), Fail
         .ok_or_else(|| Failure::bug("a checked bounty has a test set"))?;
     let (pending, key) = seal(session, owner, &folder)?;
     posting.test_set.ciphertext = pending.ciphertext;
-    let view = send(session, &*signer, posting, &pending, &key)?;
+    let view = send(session, &*signer, posting, &pending, &key, knowing.again)?;
     test_sets::note(session, pending.archive, view.id)?;
     forget(session, &pending)?;
     report(session, &view)
@@ -328,6 +328,7 @@ fn send(
     mut posting: PostBounty,
     pending: &Pending,
     key: &SealKey,
+    again: bool,
 ) -> Result<RecordView, Failure> {
     const TAKEN: &str = "nonce_taken";
     for _ in 0..NONCES_MAX {
@@ -340,7 +341,12 @@ fn send(
             false => Err(Failure::new(TAKEN, "the nonce was taken", "seal again")),
         });
         match sent {
-            Err(failure) if failure.code == TAKEN => {}
+            Err(failure) if failure.code == TAKEN => {
+                // It may have been this very bounty, posted by another command.
+                if !again {
+                    not_running(session, pending.owner, &posting.title)?;
+                }
+            }
             other => return other,
         }
     }

@@ -120,7 +120,14 @@ fn make(args: &InitArgs, source: &impl Source) -> Result<Vec<(PathBuf, Manifest)
             attribution: attribution.clone(),
             license: license.clone(),
         };
-        let manifest = source.write(&dir, &about, rows).map_err(data_failure)?;
+        let was_there = dir.exists();
+        let manifest = source.write(&dir, &about, rows).map_err(|error| {
+            if !was_there {
+                // Half a folder would be in the way of the next try.
+                let _ = fs::remove_dir_all(&dir);
+            }
+            data_failure(error)
+        })?;
         Ok::<_, Failure>((dir, manifest))
     };
     let Some(n) = args.split_test else {

@@ -49,9 +49,7 @@ fn income(percent: Option<&str>) -> [i128; 4] {
         .iter()
         .map(|percent| world.must("miner-2", model("invented", sharing(percent, 1_000), &[])))
         .collect();
-    let action = world.commit_action("miner-1", bounty, "a", &parents);
-    let id = world.must("miner-1", action);
-    world.sealed(id, "a");
+    let id = world.commit_child("miner-1", bounty, "a", &parents);
     world.bring_to_reveal(bounty);
     world.bring_to_challenge(bounty, &[scored(600, "a")]);
     world.skip(bounty);

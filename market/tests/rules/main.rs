@@ -5,6 +5,7 @@
 
 mod accounts;
 mod bounties;
+mod budget;
 mod clock;
 mod codes;
 mod deposits;

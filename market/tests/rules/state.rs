@@ -15,8 +15,7 @@ fn lived_in() -> World {
     world.must("backer-1", back(bounty, 100));
     world.commit("miner-1", bounty, "a");
     world.bring_to_reveal(bounty);
-    world.bring_to_challenge(bounty, &[scored(600, "a")]);
-    world.skip(bounty);
+    world.settle(bounty, &[scored(600, "a")]);
     let asset = world.must("alice", model("m", priced(5), &[]));
     world.must("buyer", world.buy(asset, Grant::CommercialUse));
     // Words are there while seats reveal.
