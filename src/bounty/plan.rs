@@ -531,6 +531,22 @@ mod tests {
     }
 
     #[test]
+    fn what_is_set_aside_and_what_a_fund_pays_are_read() {
+        let text = "[money]\nself_funding = \"12.5%\"\n[fund]\nasset = \"Base\"\namount = \"25\"";
+        let (plan, _) = read(text).unwrap();
+        assert_eq!(plan.self_funding_ppm, Some(125_000));
+        let amount = Amount::from_lode(25).unwrap();
+        assert_eq!(plan.fund, Some(("Base".to_owned(), amount)));
+        assert!(plan.has_fund);
+        let (plan, _) = read("").unwrap();
+        assert_eq!(plan.self_funding_ppm, Some(0));
+        assert_eq!((plan.fund, plan.has_fund), (None, false));
+        // A fund whose amount makes no sense is not left out: nothing is posted.
+        let found = codes("[fund]\nasset = \"Base\"\namount = 2.5");
+        assert!(found.contains(&("fund.amount".to_owned(), "unquoted".to_owned())));
+    }
+
+    #[test]
     fn an_unknown_field_makes_no_sense() {
         assert!(read("tilte = \"x\"").is_err());
     }
