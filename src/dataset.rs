@@ -95,6 +95,10 @@ fn data_failure(error: DatasetError) -> Failure {
             "correct that line of the CSV file; if it names the columns, add --header",
             Exit::Usage,
         ),
+        DatasetError::Idx { .. } => (
+            "give the whole IDX files of images and labels, plain or gzip, as they were published",
+            Exit::Usage,
+        ),
         DatasetError::NotEmpty(_) => ("name a folder that is not there yet", Exit::Usage),
         _ => (
             "make the folder again, or take what does not belong out of it",
@@ -324,8 +328,7 @@ fn get(session: &Session, id: &str, dir: &Path) -> Result<(), Failure> {
     }
     fetch_folder(asset.blob, session.client()?, dir).map_err(|error| match error {
         OpenError::Machine(failure) => failure,
-        OpenError::Archive(fault) => not_sound(&asset, fault.message),
-        OpenError::Chunk(chunk) => not_sound(&asset, format!("chunk {chunk} does not open")),
+        fault => not_sound(&asset, fault.of_asset().message),
     })?;
     let (manifest, _) = datasets::load(dir).map_err(|error| not_sound(&asset, error))?;
     if session.json() {

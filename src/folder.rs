@@ -133,6 +133,27 @@ fn list(
     Ok(())
 }
 
+/// The bytes of all regular files below a folder; links are not followed.
+///
+/// # Errors
+/// The system's refusal.
+pub fn bytes_in(dir: &Path) -> io::Result<u64> {
+    let mut bytes = 0u64;
+    let mut folders = vec![dir.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder)? {
+            let entry = entry?;
+            let metadata = entry.metadata()?;
+            if metadata.is_dir() {
+                folders.push(entry.path());
+            } else if metadata.is_file() {
+                bytes = bytes.saturating_add(metadata.len());
+            }
+        }
+    }
+    Ok(bytes)
+}
+
 /// Unpacks an archive into a folder that must not exist yet. On an error
 /// nothing is left behind.
 ///
@@ -195,6 +216,7 @@ mod tests {
         unpack(&bytes[..], LIMITS, &to).unwrap();
         assert_eq!(fs::read(to.join("a.txt")).unwrap(), b"one");
         assert_eq!(pack(&to, Vec::new()).unwrap(), bytes);
+        assert_eq!(bytes_in(&to).unwrap(), 3);
     }
 
     #[test]

@@ -131,7 +131,7 @@ fn write(
     check_name(&name)?;
     let path = session.key_path(&name);
     if let Some(dir) = path.parent() {
-        std::fs::create_dir_all(dir).map_err(|error| Failure::io(dir, &error))?;
+        crate::session::private_dir(dir)?;
     }
     if path.exists() {
         let message = format_args!("there is a key '{name}' already, at {}", path.display());

@@ -25,6 +25,7 @@ use protocol::api::AssetView;
 use protocol::benchmark::{ARITHMETIC_VERSION, Benchmark, Metric, ModelLimits, Task};
 use protocol::record::SealedFolder;
 
+use crate::boxed::RunOptions;
 use crate::failure::{Exit, Failure};
 use crate::out;
 use crate::sealing::{OpenError, fetch_folder, open_folder};
@@ -103,12 +104,17 @@ Examples:
         account: Option<String>,
     },
     /// Predict the class or the number of every row of a data-set folder: CSV, or with --json JSON.
+    ///
+    /// Model and data are opened and run in a child process under limits, which reaches
+    /// no key, no network and no other folder.
     Run {
         /// A model folder, or a model's id or name.
         model: String,
         /// The data-set folder.
         #[arg(long, value_name = "FOLDER")]
         data: PathBuf,
+        #[command(flatten)]
+        options: RunOptions,
     },
 }
 
@@ -145,7 +151,11 @@ pub fn run(command: &Command, session: &Session) -> Result<(), Failure> {
         Command::Explain { model, account } => {
             crate::royalty::explain_asset(session, model, account.as_deref())
         }
-        Command::Run { model, data } => predict::run(session, model, data),
+        Command::Run {
+            model,
+            data,
+            options,
+        } => predict::run(session, model, data, *options),
     }
 }
 
@@ -153,28 +163,19 @@ pub fn run(command: &Command, session: &Session) -> Result<(), Failure> {
 fn get(session: &Session, asset: &AssetView, dir: &Path) -> Result<(), Failure> {
     let client = session.client()?;
     let opened = match &asset.key {
-        Some(key) => {
-            let sealed = SealedFolder {
-                // The ledger has checked the seal; opening needs ciphertext and key.
-                seal: Digest([0; 32]),
-                ciphertext: asset.blob,
-            };
-            open_folder(&sealed, key, client, dir)
-        }
+        Some(key) => open_folder(&sealed(asset), key, client, dir),
         None => fetch_folder(asset.blob, client, dir),
     };
-    opened.map_err(|error| {
-        let next = "nothing can be done about it here: the folder was registered like this";
-        match error {
-            OpenError::Machine(failure) => failure,
-            OpenError::Chunk(chunk) => Failure::new(
-                "bad_seal",
-                format_args!("chunk {chunk} does not open"),
-                next,
-            ),
-            OpenError::Archive(what) => Failure::new("archive", what, next),
-        }
-    })
+    opened.map_err(OpenError::of_asset)
+}
+
+/// An asset's ciphertext as what was sealed. The ledger has checked the seal; opening needs
+/// ciphertext and key.
+const fn sealed(asset: &AssetView) -> SealedFolder {
+    SealedFolder {
+        seal: Digest([0; 32]),
+        ciphertext: asset.blob,
+    }
 }
 
 /// Reads a model folder that no bounty limits.

@@ -34,7 +34,7 @@ use crate::out;
 
 pub use names::{bare_id, guard_id};
 use outbox::{forget, read_outbox, turn};
-pub use outbox::{keep, lock};
+pub use outbox::{keep, lock, private_dir};
 
 /// Where a node listens if nobody says otherwise.
 pub const NODE_URL: &str = "http://127.0.0.1:4747";

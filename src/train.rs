@@ -14,13 +14,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use datasets::MANIFEST_FILE;
+use datasets::{LabelKind, MANIFEST_FILE};
 use indicatif::{ProgressBar, ProgressStyle};
 use miner::train::RECIPE_FILE;
 use miner::{Checkpoints, Next, Progress, Recipe};
 use models::error::WEIGHTS_FILE;
 use models::{Architecture, Limits};
 use protocol::api::BountyView;
+use protocol::benchmark::Task;
 use protocol::receipt::Phase;
 use protocol::record::AssetKind;
 use serde::{Deserialize, Serialize};
@@ -89,6 +90,7 @@ pub fn run(args: &Args, session: &Session) -> Result<(), Failure> {
         Some(dir) => dir.clone(),
         None => required_data(session, &bounty)?,
     };
+    check_data(&data, &bounty)?;
     let begun = Begun {
         recipe: recipe.to_toml(),
         data: digest_of(&data.join(MANIFEST_FILE))?,
@@ -253,6 +255,33 @@ fn check_limits(recipe: &Recipe, bounty: &BountyView) -> Result<(), Failure> {
             )
             .exit(Exit::Rejected)
         })
+}
+
+/// That a model of these data is one for the bounty: the same inputs, and as many classes.
+fn check_data(dir: &Path, bounty: &BountyView) -> Result<(), Failure> {
+    let manifest = datasets::Manifest::load(dir).map_err(|error| {
+        let next = "name a data-set folder with --data; 'lode dataset init' makes one";
+        Failure::new(error.code(), &error, next).exit(Exit::Usage)
+    })?;
+    let benchmark = &bounty.posting.benchmark;
+    let labels = match benchmark.task {
+        Task::Classification { classes } => LabelKind::Classes(classes),
+        Task::Regression => LabelKind::Numbers,
+    };
+    let what = |inputs: u32, labels: LabelKind| match labels.classes() {
+        Some(classes) => format!("{inputs} inputs and {classes} classes"),
+        None => format!("{inputs} inputs and numbers as labels"),
+    };
+    if (manifest.inputs(), manifest.labels()) == (benchmark.inputs, labels) {
+        return Ok(());
+    }
+    let message = format!(
+        "the data have {}, the bounty asks for {}",
+        what(manifest.inputs(), manifest.labels()),
+        what(benchmark.inputs, labels)
+    );
+    let next = "train on data of the bounty's shape: a model of these would be invalid";
+    Err(Failure::new("data_shape", message, next).exit(Exit::Rejected))
 }
 
 /// The data set that every submission is made from, unpacked in the home.

@@ -200,7 +200,8 @@ fn explain(
     let is_over = |entry: &HistoryEntry| {
         let mut events = entry.receipt.events.iter();
         events.any(|event| {
-            matches!(event, protocol::receipt::Event::PhaseBegan { phase, .. } if has_ended(phase))
+            matches!(event, protocol::receipt::Event::PhaseBegan { bounty, phase }
+                if *bounty == id && has_ended(phase))
         })
     };
     // By the history: the view may be of a block after it.

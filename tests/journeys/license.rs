@@ -1,9 +1,8 @@
 //! A licensee's journey: terms, price, purchase, a certificate that holds without
 //! the node; and where the money went.
 
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::Output;
 
 use client::{Client, Sender};
 use licensing::{CommercialUse, Derivation, Fee, Terms};
@@ -15,70 +14,30 @@ use protocol::text::Name;
 use protocol::{Amount, ItemId};
 use serde_json::Value;
 
+use crate::dev::DevNode;
+
 /// A development network with a data set, a model made from it, and a licensee's home.
 pub(crate) struct Market {
-    node: Child,
-    pub(crate) url: String,
-    temp: tempfile::TempDir,
+    pub(crate) node: DevNode,
     pub(crate) model: ItemId,
-}
-
-impl Drop for Market {
-    fn drop(&mut self) {
-        // It has nothing to save: its folder goes too.
-        let _ = self.node.kill();
-        let _ = self.node.wait();
-    }
 }
 
 impl Market {
     pub(crate) fn new() -> Self {
-        let temp = tempfile::tempdir().expect("a folder for temporary files");
-        let mut node = Command::new(env!("CARGO_BIN_EXE_lode"))
-            .args([
-                "node",
-                "--dev",
-                "--json",
-                "--listen",
-                "127.0.0.1:0",
-                "--dir",
-            ])
-            .arg(temp.path().join("node"))
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the binary runs");
-        let mut line = String::new();
-        let out = node.stdout.take().expect("it is piped");
-        BufReader::new(out).read_line(&mut line).expect("a line");
-        let greeting: Value = serde_json::from_str(&line).expect("one JSON object in a line");
-        let url = greeting["url"].as_str().expect("its address").to_owned();
-        std::fs::write(temp.path().join("pass"), "a passphrase of the test\n").expect("room");
-        let model = sell(&url, temp.path());
-        let market = Self {
-            node,
-            url,
-            temp,
-            model,
-        };
+        let node = DevNode::begin();
+        let model = sell(&node.url, node.temp.path());
+        let market = Self { node, model };
         market.ok(&["key", "new", "--low-work-factor", "--hide-words"]);
         market.ok(&["account", "faucet"]);
         market
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.temp.path().join(name)
+        self.node.path(name)
     }
 
     fn lode(&self, args: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_lode"))
-            .args(args)
-            .env("LODE_NODE", &self.url)
-            .env("LODE_HOME", self.path("home"))
-            .env("LODE_PASSPHRASE_FILE", self.path("pass"))
-            .stdin(Stdio::null())
-            .output()
-            .expect("the binary runs")
+        self.node.lode(args)
     }
 
     /// What a command that works prints.
@@ -219,7 +178,7 @@ fn a_licence_is_bought_certified_and_explained() {
 
 /// The certificate holds without the node, and no digit of it can be changed.
 fn offline(mut market: Market, file: &str) {
-    market.node.kill().expect("it runs");
+    market.node.kill();
     let proven = market.json(&["license", "verify", file]);
     assert_eq!(proven["network_compared"], false);
     assert_eq!(proven["asset_name"], "Reader");

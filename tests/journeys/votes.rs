@@ -12,7 +12,7 @@ fn become_holder(market: &Market) {
     let account = market.json(&["account", "show"])["address"].clone();
     let account = account.as_str().expect("an address");
     let key = SecretKey::from_seed(&[7; 32]);
-    let client = Client::new(&market.url).expect("an address");
+    let client = Client::new(&market.node.url).expect("an address");
     let action = Action::TransferShares {
         asset: market.model,
         body: TransferShares {

@@ -165,15 +165,9 @@ fn a_draw_costs_more_the_more_holders_stand_before_the_drawn_one() {
     let holders: Vec<String> = (0..64).map(|number| format!("holder {number}")).collect();
     let people: Vec<&str> = holders.iter().map(String::as_str).collect();
     let mut world = World::with(parameters(), &people);
-    let mut action = model("m", drawn(&priced(5)), &[]);
-    if let Action::RegisterAsset { body, .. } = &mut action {
-        let held = people.iter().map(|who| Holder {
-            account: address(who),
-            shares: 15_625,
-        });
-        body.holders = held.collect();
-    }
-    let m = world.must("alice", action);
+    let held: Vec<(&str, u32)> = people.iter().map(|who| (*who, 15_625)).collect();
+    let action = model("m", drawn(&priced(5)), &[]);
+    let m = world.must("alice", held_by(action, &held));
     // Each of the 64 gives to two more.
     for more in ["a child", "another child"] {
         let given = people.iter().map(|who| {

@@ -14,6 +14,7 @@ mod funds;
 mod lineage;
 mod panels;
 mod random;
+mod refusals;
 mod royalties;
 mod settlement;
 mod state;

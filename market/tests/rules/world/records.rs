@@ -107,6 +107,18 @@ pub fn model(label: &str, terms: Vec<Tag>, parents: &[ItemId]) -> Action {
     }
 }
 
+/// The same asset, held by these.
+pub fn held_by(mut action: Action, holders: &[(&str, u32)]) -> Action {
+    if let Action::RegisterAsset { body, .. } = &mut action {
+        let held = holders.iter().map(|(who, shares)| Holder {
+            account: address(who),
+            shares: *shares,
+        });
+        body.holders = held.collect();
+    }
+    action
+}
+
 pub fn data_set(label: &str, terms: Vec<Tag>) -> Action {
     Action::RegisterAsset {
         terms,
