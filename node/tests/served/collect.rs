@@ -108,8 +108,10 @@ fn what_a_forgotten_bounty_named_is_removed_and_what_something_alive_names_never
         .set_clock(settled_ms + retention_ms - 1)
         .unwrap();
     assert_eq!(play.collect(), (Vec::new(), 0));
-    // Another bounty has the same test set.
-    let second = play.post(2);
+    // A submission to another bounty has the same ciphertext as the first one's test set.
+    let second = play.post_about(2, "another test set");
+    let other_set = play.upload("another test set").id;
+    play.commit(4, second, "test set");
     play.wait(2);
     assert!(play.served.client.bounty(bounty).unwrap().forgotten);
     assert_eq!(
@@ -156,9 +158,11 @@ fn what_a_forgotten_bounty_named_is_removed_and_what_something_alive_names_never
     }
     play.wait(retention_ms);
     assert!(play.served.client.bounty(second).unwrap().forgotten);
-    assert_eq!(play.collect(), (Vec::new(), 1));
+    assert_eq!(play.collect(), (Vec::new(), 2));
     play.wait(UNNAMED_KEPT_MS);
-    assert_eq!(play.collect(), (vec![test_set], 0));
+    let mut expected = vec![test_set, other_set];
+    expected.sort();
+    assert_eq!(play.collect(), (expected, 0));
     assert!(
         play.is_held(model_blob) && play.is_held(sold),
         "assets stay"

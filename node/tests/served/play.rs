@@ -101,12 +101,17 @@ impl Play {
     }
 
     pub fn post(&mut self, from: u8) -> ItemId {
+        self.post_about(from, "test set")
+    }
+
+    /// Posts a bounty whose test set is sealed from this text; no two may have the same.
+    pub fn post_about(&mut self, from: u8, test_set: &str) -> ItemId {
         let nonce = self.nonces[usize::from(from)];
         let scope = SealScope::test_set(self.served.network, address(from), nonce);
         let tags = priced(PaymentMode::GlobalDistribution).to_tags();
         let body = PostBounty {
             prepaid: 1,
-            ..posting("withheld", self.sealed(&scope, "test set"), &tags)
+            ..posting("withheld", self.sealed(&scope, test_set), &tags)
         };
         let body = Box::new(body);
         self.send(from, &Action::PostBounty { body })
