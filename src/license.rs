@@ -37,21 +37,27 @@ Examples:
         #[arg(long, value_name = "GRANT", value_parser = grants())]
         grant: Option<Grant>,
     },
-    /// Buy a licence: shows terms, price and who gets it, asks, pays once.
+    /// Buy a licence: shows terms, price and who gets it, asks, pays.
     ///
+    /// What the terms sell by the month is bought for a number of months, all paid in
+    /// advance: the network keeps the price of those to come, and pays out each as it begins.
     /// The record names the terms that were shown and their price as the most to
     /// pay, so nothing else can be bought by it. The licence has the id of that record.
     #[command(after_help = "\
 Examples:
   lode license buy 'Digits base' --grant commercial_use --dry-run
-  lode license buy 'Digits base' --grant commercial_use --price-max 300")]
+  lode license buy 'Digits base' --grant commercial_use --price-max 300
+  lode license buy 'Digits base' --grant commercial_use --months 12")]
     Buy {
         /// The asset: its id, the beginning of it (6 characters or more), or its name.
         asset: String,
         /// What to buy.
         #[arg(long, value_name = "GRANT", value_parser = grants())]
         grant: Grant,
-        /// Buy only if it costs at most so many LODE.
+        /// For how many months, where the terms sell it by the month.
+        #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+        months: u32,
+        /// Buy only if it costs at most so many LODE, all months together.
         #[arg(long, value_name = "LODE")]
         price_max: Option<String>,
         /// Buy it even if this key has that licence already, as for one that has ended.
@@ -130,11 +136,18 @@ pub fn run(command: &Command, session: &Session) -> Result<(), Failure> {
         Command::Buy {
             asset,
             grant,
+            months,
             price_max,
             again,
         } => {
-            let price_max = price_max.as_deref().map(amount).transpose()?;
-            buy(session, session.asset_id(asset)?, *grant, price_max, *again)
+            let wanted = Wanted {
+                asset: session.asset_id(asset)?,
+                grant: *grant,
+                months: *months,
+                price_max: price_max.as_deref().map(amount).transpose()?,
+                again: *again,
+            };
+            buy(session, &wanted)
         }
         Command::List {
             asset,
@@ -155,31 +168,58 @@ fn network(text: &str) -> Result<NetworkId, protocol::id::IdError> {
     bare_id(text).parse()
 }
 
-fn buy(
-    session: &Session,
+/// What is to be bought.
+struct Wanted {
     asset: ItemId,
     grant: Grant,
+    months: u32,
     price_max: Option<Amount>,
     again: bool,
-) -> Result<(), Failure> {
-    if let Some(view) = settled(session, asset, grant)? {
-        let acted = Acted::Done(view);
-        return told(session, &acted, "an earlier purchase is final: licence");
-    }
-    let quoted = Quoted::of(session, asset)?;
-    let quote = quoted.terms.quote(grant).map_err(|refusal| {
-        Failure::new(refusal.code(), refusal, refusal.next_step()).exit(Exit::Rejected)
+}
+
+/// The price of what is wanted, and the id of the terms that it is bought under.
+fn priced(quoted: &Quoted, wanted: &Wanted) -> Result<(Amount, protocol::Digest), Failure> {
+    let refused = |refusal: licensing::Refusal| {
+        let next = match refusal {
+            licensing::Refusal::SoldByMonth { .. } => "say how many with --months",
+            licensing::Refusal::SoldOnce { .. } => "leave --months out",
+            _ => refusal.next_step(),
+        };
+        Failure::new(refusal.code(), refusal, next).exit(Exit::Rejected)
+    };
+    let quote = quoted.terms.quote(wanted.grant).map_err(refused)?;
+    let price = quote.total(wanted.months).map_err(refused)?;
+    let price = price.ok_or_else(|| {
+        let message = "so many months cost more than an amount can hold";
+        Failure::new("overflow", message, "buy fewer months").exit(Exit::Rejected)
     })?;
-    if let Some(most) = price_max.filter(|most| quote.price > *most) {
+    if let Some(most) = wanted.price_max.filter(|most| price > *most) {
         let message = format_args!(
             "{} costs {} LODE, you would pay {} at most",
-            grant.name(),
-            quote.price.to_lode_string(),
+            wanted.grant.name(),
+            price.to_lode_string(),
             most.to_lode_string()
         );
         let next = "raise --price-max, or look at 'lode license quote' for other grants";
         return Err(Failure::new("price_above_max", message, next).exit(Exit::Rejected));
     }
+    Ok((price, quote.terms))
+}
+
+fn buy(session: &Session, wanted: &Wanted) -> Result<(), Failure> {
+    let &Wanted {
+        asset,
+        grant,
+        months,
+        again,
+        ..
+    } = wanted;
+    if let Some(view) = settled(session, asset, grant)? {
+        let acted = Acted::Done(view);
+        return told(session, &acted, "an earlier purchase is final: licence");
+    }
+    let quoted = Quoted::of(session, asset)?;
+    let (price, terms) = priced(&quoted, wanted)?;
     if !again {
         check_not_owned(session, asset, grant)?;
     }
@@ -190,16 +230,21 @@ fn buy(
         asset,
         body: BuyLicense {
             grant,
-            terms: quote.terms,
-            price_max: quote.price,
+            terms,
+            price_max: price,
+            months,
         },
     };
+    let how = match months {
+        0 => "It is paid once and not returned.".to_owned(),
+        1 => "That is one month; it is not returned.".to_owned(),
+        count => format!("Those are {count} months, all paid now; they are not returned."),
+    };
     let warning = format!(
-        "Buy {} of '{}' for {} LODE, under the terms {}. It is paid once and not returned.",
+        "Buy {} of '{}' for {} LODE, under the terms {terms}. {how}",
         grant.name(),
         quoted.view.name,
-        quote.price.to_lode_string(),
-        quote.terms
+        price.to_lode_string(),
     );
     let acted = session.act(&action, Some(&warning))?;
     told(session, &acted, "licence")
@@ -243,7 +288,8 @@ fn check_not_owned(session: &Session, asset: ItemId, grant: Grant) -> Result<(),
     };
     for license in session.client()?.licenses(&filter) {
         let license = license?;
-        if license.grant == grant {
+        let is_over = license.progress.is_some_and(|progress| !progress.runs);
+        if license.grant == grant && !is_over {
             let message = format_args!("this key has that licence already: {}", license.id);
             let next = "look at it with 'lode license show', or add --again to pay for another";
             return Err(Failure::new("licensed_already", message, next).exit(Exit::Usage));
@@ -282,12 +328,27 @@ fn list(
             license.grant.name().to_owned(),
             license.price.to_lode_string(),
             out::time(license.time_ms),
+            until(license),
             license.asset.to_string(),
             license.licensee.to_string(),
         ]
     });
-    let head = ["licence", "grant", "LODE", "bought", "asset", "licensee"];
+    let head = [
+        "licence", "grant", "LODE", "bought", "until", "asset", "licensee",
+    ];
     out::line(&out::table(&head, &[2], rows.collect()).to_string())
+}
+
+/// Until when a licence runs, or that it is over; nothing for one without months.
+fn until(license: &LicenseView) -> String {
+    let Some(term) = license.term else {
+        return String::new();
+    };
+    let is_over = license.progress.is_some_and(|progress| !progress.runs);
+    match is_over {
+        true => format!("{} (over)", out::time(term.until_ms)),
+        false => out::time(term.until_ms),
+    }
 }
 
 /// The licence that a text names: its id, or the beginning of it.

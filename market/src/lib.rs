@@ -10,6 +10,7 @@
 //! | [`ledger`] | purses: every unit is in one, and moves by a named rule |
 //! | [`accounts`] | nonces, byte fees, transfers |
 //! | [`assets`], [`royalties`], [`licenses`] | models and data sets, who earns, who may use |
+//! | [`months`] | licences that are bought for months: what the clock releases, and when they end |
 //! | [`evaluators`] | stakes and seats |
 //! | [`bounty`] | post, back, submit, reveal, attest; the clock; settlement |
 //! | [`rejection`] | every way in which a record can be refused, with a stable code |
@@ -21,6 +22,7 @@ mod draw;
 pub mod evaluators;
 pub mod ledger;
 pub mod licenses;
+pub mod months;
 pub mod rejection;
 pub mod royalties;
 pub mod state;

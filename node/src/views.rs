@@ -8,7 +8,8 @@ use market::evaluators::quorum;
 use protocol::Amount;
 use protocol::api::{
     AccountView, AssetView, BackingView, BountySummary, BountyView, CheckView, EvaluatorView,
-    HolderView, LicenseView, Offer, PanelView, SeatView, SubmissionView, WordView,
+    HolderView, LicenseProgress, LicenseTerm, LicenseView, Offer, PanelView, SeatView,
+    SubmissionView, WordView,
 };
 use protocol::id::{Address, ItemId};
 use protocol::receipt::{Purse, Standing};
@@ -214,7 +215,8 @@ fn offer(terms: &Terms, grant: Grant) -> Offer {
     let quote: Result<_, Refusal> = terms.quote(grant);
     Offer {
         grant,
-        price: quote.as_ref().ok().map(|quote| quote.price),
+        price: quote.as_ref().ok().map(|quote| quote.price.unit()),
+        months_max: quote.as_ref().map_or(0, |quote| quote.months_max),
         instead: quote.err().map(|refusal| refusal.to_string()),
     }
 }
@@ -228,7 +230,12 @@ pub(crate) fn holder(state: &State, asset: ItemId, account: Address, shares: u32
     }
 }
 
-pub(crate) fn license(id: ItemId, license: &market::licenses::License) -> LicenseView {
+pub(crate) fn license(
+    state: &State,
+    id: ItemId,
+    license: &market::licenses::License,
+) -> LicenseView {
+    let until_ms = state.runs_until_ms(license);
     LicenseView {
         id,
         asset: license.asset,
@@ -238,5 +245,18 @@ pub(crate) fn license(id: ItemId, license: &market::licenses::License) -> Licens
         price: license.price,
         height: license.height,
         time_ms: license.time_ms,
+        term: license
+            .term
+            .zip(until_ms)
+            .map(|(term, until_ms)| LicenseTerm {
+                months: term.months,
+                month_price: term.month_price,
+                until_ms,
+            }),
+        progress: license.term.map(|term| LicenseProgress {
+            begun: term.begun,
+            escrow: state.balance(Purse::Escrow(license.asset, id)),
+            runs: term.runs,
+        }),
     }
 }

@@ -83,7 +83,7 @@ pub fn wanted() -> Vec<String> {
         "claim-royalty",
         "transfer-shares",
     ];
-    const RULES: [&str; 24] = [
+    const RULES: [&str; 25] = [
         "ByteFee",
         "Transfer",
         "Reward",
@@ -108,8 +108,9 @@ pub fn wanted() -> Vec<String> {
         "StackIncome",
         "Claim",
         "RandomDistribution",
+        "Escrow",
     ];
-    const OTHERS: [&str; 46] = [
+    const OTHERS: [&str; 48] = [
         "phase: Open",
         "phase: TestKey",
         "phase: TestCheck",
@@ -156,6 +157,8 @@ pub fn wanted() -> Vec<String> {
         "settled: an unnamed parent diluted the miner",
         "settled: nobody is left to be paid",
         "forgotten",
+        "licence: a month began",
+        "licence: its months are over",
     ];
     let mut names: Vec<String> = Vec::new();
     for record in RECORDS {

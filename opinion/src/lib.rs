@@ -13,6 +13,7 @@
 //! | [`bounty`] | posting to commitment, the phases, the end |
 //! | [`panel`] | candidates, draws, words, tallies |
 //! | [`asset`] | stacks, holdings, income, claims |
+//! | [`license`] | purchases, months, what is released and when it is over |
 //! | [`play`] | random people who use a market, step by step |
 //! | [`step`] | the steps, and what they are made from |
 //! | [`coverage`] | what a play has seen |
@@ -20,6 +21,7 @@
 pub mod asset;
 pub mod bounty;
 pub mod coverage;
+pub mod license;
 pub mod model;
 pub mod money;
 pub mod panel;

@@ -10,6 +10,7 @@ use protocol::{Address, ItemId, NetworkId};
 use crate::asset::Asset;
 use crate::bounty::Bounty;
 use crate::coverage::Coverage;
+use crate::license::License;
 use crate::money::{Money, Movement, Units, units};
 
 /// What became of a record.
@@ -61,8 +62,8 @@ pub struct Model {
     pub bounties: BTreeMap<ItemId, Bounty>,
     /// Assets.
     pub assets: BTreeMap<ItemId, Asset>,
-    /// Licences: the record, the asset, the licensee.
-    pub licenses: Vec<(ItemId, ItemId, Address)>,
+    /// Licences, in the order in which they were bought.
+    pub licenses: Vec<License>,
     /// Incomes that wait for a holder to be drawn: height, record, asset, how much.
     pub distributions: Vec<(u64, ItemId, ItemId, Units)>,
     /// What was seen.
@@ -117,6 +118,7 @@ impl Model {
         self.parent = parent;
         self.records = 0;
         self.distribute();
+        self.licenses_due();
         while let Some(bounty) = self.next_due() {
             self.due(bounty);
         }
@@ -134,7 +136,10 @@ impl Model {
     /// Whether the clock has anything to do in the next block, whatever its time.
     pub fn has_work_left(&self) -> bool {
         let drawn = self.bounties.values().any(|bounty| bounty.draw.is_some());
-        drawn || !self.distributions.is_empty()
+        let mut licenses = self.licenses.iter();
+        let behind =
+            licenses.any(|it| self.license_due_ms(it).is_some_and(|ms| ms <= self.time_ms));
+        drawn || behind || !self.distributions.is_empty()
     }
 
     /// One record.

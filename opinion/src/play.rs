@@ -85,6 +85,7 @@ impl Setup {
             evaluator_stake_min: units(10_000),
             silent_forfeit_ppm: 10_000,
             unrevealed_forfeit_ppm: if pick(7) { 100_000 } else { 1_000_000 },
+            month_ms: if pick(0) { 2_500 } else { 6_000 },
         }
     }
 
@@ -171,7 +172,12 @@ fn terms(shape: u16) -> Terms {
     );
     match shape % 16 {
         0 | 1 => sharing(percent(10_000_000_000), 1_000_003, global),
-        2 | 3 => sharing(percent(33_333_333_333), 77_777, global),
+        2 => sharing(percent(33_333_333_333), 77_777, global),
+        3 => Terms {
+            commercial_use: Some(CommercialUse::FeeMonthly(fee(77_777))),
+            expiry_years: std::num::NonZeroU32::new(2),
+            ..sharing(percent(33_333_333_333), 1, global)
+        },
         4 => sharing(percent(25_000_000_000), 2_500_009, random),
         5 => sharing(percent(1), 3, global),
         6 => sharing(percent(100_000_000_000), 999_999, global),
@@ -179,7 +185,7 @@ fn terms(shape: u16) -> Terms {
         9 => licensing::presets::one_time(fee(4_000_001)),
         10 => Terms {
             derivation: Some(Derivation::LicensePassthrough),
-            commercial_use: Some(CommercialUse::FeeOneTime(fee(1_234_567))),
+            commercial_use: Some(CommercialUse::FeeMonthly(fee(1_234_567))),
             data_model_training: Some(DataModelTraining::Allowed),
             payment_mode: global,
             ..Terms::default()
@@ -189,7 +195,11 @@ fn terms(shape: u16) -> Terms {
             payment_mode: random,
             ..Terms::default()
         },
-        12 => sharing(percent(50_000_000_000), 3_333_333, random),
+        12 => Terms {
+            data_model_training: Some(DataModelTraining::FeeMonthly(fee(41))),
+            commercial_use: Some(CommercialUse::FeeMonthly(fee(3_333_333))),
+            ..sharing(percent(50_000_000_000), 1, random)
+        },
         13 => Terms {
             payment_mode: PaymentMode::Signer,
             ..licensing::presets::open()
@@ -938,7 +948,17 @@ impl<L: Ledger> Play<L> {
             Some(at) if shape < 230 => for_sale[at],
             _ => Grant::ALL[usize::from(shape % 4)],
         };
-        let price = terms.quote(grant).map_or(Amount::MAX, |quote| quote.price);
+        let quote = terms.quote(grant).ok();
+        let months = match quote {
+            Some(quote) if quote.months_max > 0 => match shape >> 2 & 15 {
+                0 => [0, 24, 25, 120, 121][usize::from(who % 5)],
+                count => u32::from(count % 5) + 1,
+            },
+            _ => u32::from(shape >> 2 & 31 == 31),
+        };
+        let unit = quote.map_or(Amount::MAX, |quote| quote.price.unit());
+        let price = unit.checked_mul(u128::from(months.max(1)));
+        let price = price.unwrap_or(Amount::MAX);
         let price_max = match shape >> 3 & 15 {
             0 => price.checked_sub(units(1)).unwrap_or(price),
             1..=7 => price,
@@ -951,6 +971,7 @@ impl<L: Ledger> Play<L> {
                 _ => terms.id(),
             },
             price_max,
+            months,
         };
         self.send(who, Action::BuyLicense { asset, body })?;
         Ok(())
@@ -1039,6 +1060,7 @@ impl<L: Ledger> Play<L> {
                     grant: Grant::Access,
                     terms: Digest([1; 32]),
                     price_max: Amount::MAX,
+                    months: 0,
                 };
                 let asset = nothing;
                 self.send(who, Action::BuyLicense { asset, body })?

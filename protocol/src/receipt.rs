@@ -41,6 +41,8 @@ pub enum Cause {
     Deadline(ItemId),
     /// An income of this asset that went to one holder, drawn by shares.
     Distribution(ItemId),
+    /// Work that the clock did for this licence.
+    License(ItemId),
 }
 
 /// Where money can be. Every unit is in exactly one purse.
@@ -83,11 +85,13 @@ pub enum Purse {
     Income(ItemId),
     /// Gone for ever.
     Burned,
+    /// What was paid for months that have not begun: the asset, the licence.
+    Escrow(ItemId, ItemId),
 }
 
 impl Purse {
     /// The kinds of purse, in the order of the supply table.
-    pub const KINDS: [&'static str; 12] = [
+    pub const KINDS: [&'static str; 13] = [
         "accounts",
         "rewards",
         "sponsor_bonds",
@@ -100,6 +104,7 @@ impl Purse {
         "deposits",
         "income",
         "burned",
+        "escrows",
     ];
 
     /// The place of this purse's kind in [`Self::KINDS`].
@@ -117,6 +122,7 @@ impl Purse {
             Self::Deposit(_) => 9,
             Self::Income(_) => 10,
             Self::Burned => 11,
+            Self::Escrow(..) => 12,
         }
     }
 }
@@ -185,6 +191,8 @@ pub enum Rule {
     Claim,
     /// Royalties of an asset with random distribution, to the holder that was drawn.
     RandomDistribution,
+    /// The price of a licence's months that have not begun, put up by its buyer.
+    Escrow,
 }
 
 /// One movement of money.
@@ -299,6 +307,35 @@ pub enum Event {
         terms: Digest,
         /// What was paid.
         price: Amount,
+    },
+    /// A licence runs for a time only. Stands beside the event that issues it.
+    LicenseRuns {
+        /// The licence.
+        license: ItemId,
+        /// For how many months.
+        months: u32,
+        /// When the last of them is over.
+        until_ms: u64,
+    },
+    /// A month of a licence began, and what was paid for it is income now.
+    MonthBegan {
+        /// The licence.
+        license: ItemId,
+        /// The asset.
+        asset: ItemId,
+        /// Whose licence it is.
+        licensee: Address,
+        /// Which month, from 1; the first begins with the purchase and has no event.
+        month: u32,
+    },
+    /// The last month of a licence is over, and the licence with it.
+    LicenseEnded {
+        /// The licence.
+        license: ItemId,
+        /// The asset.
+        asset: ItemId,
+        /// Whose licence it was.
+        licensee: Address,
     },
 }
 

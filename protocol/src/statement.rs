@@ -65,7 +65,7 @@ impl Subject {
                 _ => false,
             },
             Self::Asset(asset) => match *purse {
-                Purse::Income(of) | Purse::Deposit(of) => of == asset,
+                Purse::Income(of) | Purse::Deposit(of) | Purse::Escrow(of, _) => of == asset,
                 _ => false,
             },
         }
@@ -110,7 +110,8 @@ pub fn touched(receipt: &Receipt, record: Option<&Transaction>) -> Vec<Subject> 
     match receipt.cause {
         Cause::Deadline(id) => subjects.push(Subject::Bounty(id)),
         Cause::Distribution(id) => subjects.push(Subject::Asset(id)),
-        Cause::Record(_) => {}
+        // Its events say whose it is.
+        Cause::Record(_) | Cause::License(_) => {}
     }
     for purse in receipt.moves.iter().flat_map(|step| [step.from, step.to]) {
         match purse {
@@ -129,6 +130,7 @@ pub fn touched(receipt: &Receipt, record: Option<&Transaction>) -> Vec<Subject> 
             Purse::MinerBond(_) | Purse::EvaluationFee(_) => {}
             // What the record made may be an asset, or become one.
             Purse::Deposit(id) => subjects.push(Subject::Asset(id)),
+            Purse::Escrow(id, _) => subjects.push(Subject::Asset(id)),
             Purse::Burned => {}
         }
     }
@@ -154,7 +156,15 @@ pub fn touched(receipt: &Receipt, record: Option<&Transaction>) -> Vec<Subject> 
                 evaluator,
                 ..
             } => subjects.extend([Subject::Bounty(id), Subject::Account(evaluator)]),
+            // It stands beside the event that issues the licence.
+            Event::LicenseRuns { .. } => {}
             Event::LicenseIssued {
+                asset, licensee, ..
+            }
+            | Event::MonthBegan {
+                asset, licensee, ..
+            }
+            | Event::LicenseEnded {
                 asset, licensee, ..
             } => subjects.extend([Subject::Asset(asset), Subject::Account(licensee)]),
         }

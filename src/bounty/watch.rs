@@ -417,7 +417,11 @@ fn lines(entry: &HistoryEntry) -> Vec<String> {
                 short(submission),
                 standing_text(*standing)
             ),
-            Event::AssetRegistered { .. } | Event::LicenseIssued { .. } => continue,
+            Event::AssetRegistered { .. }
+            | Event::LicenseIssued { .. }
+            | Event::LicenseRuns { .. }
+            | Event::MonthBegan { .. }
+            | Event::LicenseEnded { .. } => continue,
         });
     }
     for step in &entry.receipt.moves {

@@ -174,6 +174,7 @@ impl<'a> Play<'a> {
             Purse::Harm(_) => "what waits for the harmed".into(),
             Purse::Deposit(_) => "deposit".into(),
             Purse::Income(asset) => format!("income of '{}'", self.asset_name(asset)),
+            Purse::Escrow(asset, _) => format!("months to come of '{}'", self.asset_name(asset)),
             Purse::Burned => "burned".into(),
         }
     }
@@ -214,6 +215,7 @@ fn reason(step: &Move) -> &'static str {
         Rule::SeatReturn => "free again",
         Rule::ForfeitHeld => "forfeited, for who was harmed",
         Rule::RandomDistribution => "royalties, drawn",
+        Rule::Escrow => "months to come",
     }
 }
 

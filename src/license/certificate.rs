@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use licensing::certificate::{CERTIFICATE_BYTES_MAX, Certificate, CertificateError, Proven};
 use protocol::ans104::{BundleReader, VerifiedItem, bundle};
-use protocol::api::LicenseView;
+use protocol::api::{LicenseProgress, LicenseTerm, LicenseView};
 use protocol::id::{Digest, NetworkId};
 use serde::Serialize;
 
@@ -25,6 +25,7 @@ pub fn show(session: &Session, license: LicenseView) -> Result<(), Failure> {
         #[serde(flatten)]
         proven: &'a Proven,
         weights_as_scored: Option<Digest>,
+        progress: Option<LicenseProgress>,
     }
     let (_, proven) = fetch(session, license)?;
     // A sealed model's record cannot state its weights: what evaluators found is the node's word.
@@ -39,6 +40,7 @@ pub fn show(session: &Session, license: LicenseView) -> Result<(), Failure> {
             &Shown {
                 proven,
                 weights_as_scored,
+                progress: license.progress,
             },
         );
     }
@@ -49,8 +51,28 @@ pub fn show(session: &Session, license: LicenseView) -> Result<(), Failure> {
              (the node says so; it is no part of the certificate)"
         ))?;
     }
+    if let (Some(term), Some(progress)) = (license.term, license.progress) {
+        out::line(&format!("\n{}", said_of(&term, &progress)))?;
+    }
     eprintln!("next: lode license certificate {}", license.id);
     Ok(())
+}
+
+/// How far a licence's months have come, as the node says.
+fn said_of(term: &LicenseTerm, progress: &LicenseProgress) -> String {
+    let LicenseTerm {
+        months, until_ms, ..
+    } = term;
+    let until = out::time(*until_ms);
+    match progress.runs {
+        true => format!(
+            "{} of its {months} months have begun; it runs until {until}, and {} LODE for the months to \
+             come are with the network\n  (the node says so; it is no part of the certificate)",
+            progress.begun,
+            progress.escrow.to_lode_string()
+        ),
+        false => format!("its {months} months are over since {until}"),
+    }
 }
 
 /// Writes the certificate of a licence.
@@ -142,7 +164,12 @@ fn fetch(session: &Session, license: LicenseView) -> Result<(Certificate, Proven
     let certificate = Certificate::new(proof, &block, &asset).map_err(node_failure)?;
     let network = client.status()?.network;
     let proven = certificate.verify(Some(network)).map_err(node_failure)?;
-    if proven.license != license {
+    let shown = LicenseView {
+        // How far its months have come is not part of what is proven.
+        progress: None,
+        ..license
+    };
+    if proven.license != shown {
         let why = "it proves another licence than the node shows";
         return Err(node_failure(why));
     }

@@ -38,6 +38,8 @@ struct Ancestor {
 struct OfferJson {
     grant: Grant,
     price: Option<Amount>,
+    /// For how many months at most it is sold at once; 0: the price is paid once.
+    months_max: u32,
     reason: Option<String>,
     next_step: Option<String>,
     ancestors: Vec<AncestorJson>,
@@ -126,6 +128,7 @@ impl Quoted {
                 return Ok(OfferJson {
                     grant,
                     price: None,
+                    months_max: 0,
                     reason: Some(refusal.to_string()),
                     next_step: Some(refusal.next_step().to_owned()),
                     ancestors: Vec::new(),
@@ -134,7 +137,7 @@ impl Quoted {
                 });
             }
         };
-        let (parts, rest) = self.divide(quote.price)?;
+        let (parts, rest) = self.divide(quote.price.unit())?;
         let ancestors = self.ancestors.iter().zip(parts);
         let ancestors = ancestors.map(|(ancestor, amount)| AncestorJson {
             asset: ancestor.id,
@@ -149,7 +152,8 @@ impl Quoted {
         });
         Ok(OfferJson {
             grant,
-            price: Some(quote.price),
+            price: Some(quote.price.unit()),
+            months_max: quote.months_max,
             reason: None,
             next_step: None,
             ancestors: ancestors.collect(),
@@ -172,8 +176,13 @@ impl Quoted {
             let first = sold.clone().find(|grant| *grant == Grant::CommercialUse);
             let sold = first.or_else(|| sold.next());
             if let Some(grant) = sold {
+                let quote = self.terms.quote(grant).ok();
+                let months = match quote {
+                    Some(quote) if quote.months_max > 0 => " --months N",
+                    _ => "",
+                };
                 eprintln!(
-                    "next: lode license buy {} --grant {}",
+                    "next: lode license buy {} --grant {}{months}",
                     self.view.id,
                     grant.name()
                 );
@@ -212,9 +221,13 @@ impl Quoted {
             let price = offer
                 .price
                 .map_or_else(|| "-".into(), Amount::to_lode_string);
+            let how = match offer.months_max {
+                0 => String::new(),
+                most => format!("a month, 1 to {most} months, all paid in advance"),
+            };
             let why = match (offer.reason, offer.next_step) {
                 (Some(reason), Some(next)) => format!("{reason}: {next}"),
-                _ => String::new(),
+                _ => how,
             };
             rows.push(vec![grant.name().to_owned(), price, why]);
         }
@@ -226,9 +239,10 @@ impl Quoted {
                 continue;
             };
             // Grants of the same price are divided in the same way.
-            if !prices.contains(&quote.price) {
-                prices.push(quote.price);
-                text.push_str(&self.parts(quote.price)?);
+            let unit = quote.price.unit();
+            if !prices.contains(&unit) {
+                prices.push(unit);
+                text.push_str(&self.parts(unit)?);
             }
         }
         Ok(text)

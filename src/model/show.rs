@@ -82,6 +82,9 @@ pub fn show(session: &Session, model: &str) -> Result<(), Failure> {
     }
     let rows = asset.offers.iter().map(|offer| {
         let price = match (offer.price, &offer.instead) {
+            (Some(price), _) if offer.months_max > 0 => {
+                format!("{} a month", price.to_lode_string())
+            }
             (Some(price), _) => price.to_lode_string(),
             (None, Some(instead)) => instead.clone(),
             (None, None) => "not sold".to_owned(),

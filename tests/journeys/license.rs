@@ -33,12 +33,18 @@ impl Drop for Market {
 
 impl Market {
     fn new() -> Self {
+        Self::with_clock("system")
+    }
+
+    fn with_clock(clock: &str) -> Self {
         let temp = tempfile::tempdir().expect("a folder for temporary files");
         let mut node = Command::new(env!("CARGO_BIN_EXE_lode"))
             .args([
                 "node",
                 "--dev",
                 "--json",
+                "--clock",
+                clock,
                 "--listen",
                 "127.0.0.1:0",
                 "--dir",
@@ -148,6 +154,9 @@ fn sell(url: &str, dir: &Path) -> ItemId {
     let price = Fee::new(Amount::from_lode(300).expect("small")).expect("above zero");
     let model = Terms {
         commercial_use: Some(CommercialUse::FeeOneTime(price)),
+        data_model_training: Some(licensing::DataModelTraining::FeeMonthly(
+            Fee::new(Amount::from_lode(10).expect("small")).expect("above zero"),
+        )),
         payment_mode: licensing::PaymentMode::GlobalDistribution,
         ..Terms::default()
     };
@@ -227,4 +236,55 @@ fn offline(mut market: Market, file: &str) {
     std::fs::write(file, text.replace("300 LODE", "3 LODE")).expect("room");
     let forged = market.fails(&["license", "verify", file]);
     assert_eq!(forged, (1, "certificate_stated".to_owned()));
+}
+
+/// Months of a minute, and a clock that is moved by hand: what is paid in advance is
+/// released month by month, and the licence is over when they are.
+#[test]
+fn months_are_bought_in_advance_and_released_one_by_one() {
+    let market = Market::with_clock("hand");
+    let client = Client::new(&market.url).expect("an address");
+    let grant = ["--grant", "data_model_training"];
+    let quote = market.json(&[&["license", "quote", "Reader"][..], &grant].concat());
+    let offer = &quote["offers"][0];
+    assert_eq!(offer["price"], "10000000000000000000000000");
+    assert_eq!(offer["months_max"], 120);
+    let buy = [&["license", "buy", "Reader", "--yes"][..], &grant].concat();
+    assert_eq!(market.fails(&buy), (5, "sold_by_month".to_owned()));
+    let dear = [&buy[..], &["--months", "3", "--price-max", "29"]].concat();
+    assert_eq!(market.fails(&dear), (5, "price_above_max".to_owned()));
+    let bought = market.json(&[&buy[..], &["--months", "3"]].concat());
+    let license = bought["id"].as_str().expect("an id");
+    let again = [&buy[..], &["--months", "1"]].concat();
+    assert_eq!(market.fails(&again), (2, "licensed_already".to_owned()));
+
+    let of = |asset: &str| market.json(&["royalty", "explain", asset]);
+    let shown = || market.json(&["license", "show", license]);
+    let start = shown()["license"]["time_ms"].as_u64().expect("a time");
+    assert_eq!(shown()["license"]["term"]["until_ms"], start + 180_000);
+    let file = market.path("months.json");
+    let file = super::text(&file).to_owned();
+    for month in 1..=3u64 {
+        let progress = &shown()["progress"];
+        assert_eq!(progress["begun"], month);
+        let left = 10_000_000_000_000_000_000_000_000 * u128::from(3 - month);
+        assert_eq!(progress["escrow"], left.to_string());
+        assert_eq!(progress["runs"], true);
+        for asset in ["Reader", "Rows"] {
+            assert_eq!(of(asset)["adds_up"], true, "{asset} after month {month}");
+        }
+        client.set_clock(start + 60_000 * month).expect("by hand");
+    }
+    assert_eq!(shown()["progress"]["runs"], false);
+    let listed = market.ok(&["license", "list"]);
+    assert!(listed.contains("(over)"), "{listed}");
+    assert!(
+        market.ok(&["account", "explain"]).contains("adds up"),
+        "every unit is explained"
+    );
+    // The certificate of a licence that is over says until when it ran.
+    market.ok(&["license", "certificate", license, "--out", &file]);
+    let verified = market.ok(&["license", "verify", &file]);
+    assert!(verified.contains("3 months, at 10 LODE each"), "{verified}");
+    assert!(verified.contains("Runs until"), "{verified}");
 }

@@ -9,6 +9,7 @@
 mod evaluator;
 mod holder;
 mod miner;
+mod months;
 mod spam;
 mod sponsor;
 #[path = "../rules/statements.rs"]

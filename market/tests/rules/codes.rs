@@ -190,9 +190,6 @@ const CASES: &[Case] = &[
     ("time_band_not_yet", || {
         terms(&[("After-3-Years-Derivation", "Allowed")])
     }),
-    ("monthly_fee_not_yet", || {
-        terms(&[("Commercial-Use", "Allowed-With-Fee-Monthly-5")])
-    }),
     ("payment_address_not_yet", || {
         terms(&[("Payment-Address", "somebody")])
     }),
@@ -241,6 +238,18 @@ const CASES: &[Case] = &[
     ("training_fee_not_yet", || {
         let asking = |t: &mut licensing::Terms| {
             t.data_model_training = Some(licensing::DataModelTraining::FeeOneTime(fee()));
+        };
+        child_of(data_set("parent", terms_with(asking)))
+    }),
+    ("derivation_monthly_fee_not_yet", || {
+        let asking = |t: &mut licensing::Terms| {
+            t.derivation = Some(licensing::Derivation::FeeMonthly(fee()));
+        };
+        child_of(model("parent", terms_with(asking), &[]))
+    }),
+    ("training_monthly_fee_not_yet", || {
+        let asking = |t: &mut licensing::Terms| {
+            t.data_model_training = Some(licensing::DataModelTraining::FeeMonthly(fee()));
         };
         child_of(data_set("parent", terms_with(asking)))
     }),
@@ -421,6 +430,12 @@ const CASES: &[Case] = &[
             t.commercial_use = Some(licensing::CommercialUse::RevenueShare(share));
         };
         buy(terms_with(asking), Grant::CommercialUse, |_| ())
+    }),
+    ("sold_once", || {
+        buy(priced(5), Grant::CommercialUse, |b| b.months = 1)
+    }),
+    ("sold_by_month", || {
+        buy(monthly(5), Grant::CommercialUse, |b| b.months = 0)
     }),
     ("terms_changed", || {
         buy(priced(5), Grant::Access, |b| b.terms = digest("others"))
@@ -654,10 +669,6 @@ fn samples() -> Vec<Rejection> {
             advice: text(),
         },
         TermsError::TimeBand(text()),
-        TermsError::MonthlyFee {
-            name: "Expiry",
-            value: text(),
-        },
         TermsError::PaymentAddress(text()),
         TermsError::Currency(text()),
         TermsError::NoCurrency("Access-Fee"),
@@ -669,6 +680,8 @@ fn samples() -> Vec<Rejection> {
         DerivationRefusal::TermsNotPassedOn,
         DerivationRefusal::DerivationFeeNotYet(fee()),
         DerivationRefusal::TrainingFeeNotYet(fee()),
+        DerivationRefusal::DerivationMonthlyFeeNotYet(fee()),
+        DerivationRefusal::TrainingMonthlyFeeNotYet(fee()),
     ];
     let derivation = |refusal| R::Derivation {
         parent: id,
@@ -681,6 +694,15 @@ fn samples() -> Vec<Rejection> {
         Refusal::Free(Grant::Access, licensing::Duty::Nothing),
         Refusal::PaidByChild(percent),
         Refusal::RevenueShareNotYet(percent),
+        Refusal::SoldOnce {
+            grant: Grant::Access,
+            months: 2,
+        },
+        Refusal::SoldByMonth {
+            grant: Grant::Access,
+            months: 0,
+            most: 12,
+        },
     ];
     samples.extend(sales.map(R::from));
     samples

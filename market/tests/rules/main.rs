@@ -10,6 +10,7 @@ mod codes;
 mod deposits;
 mod evaluators;
 mod lineage;
+mod months;
 mod panels;
 mod random;
 mod royalties;

@@ -116,6 +116,7 @@ impl Play {
         let mut world = World::with(
             Parameters {
                 sponsor_bond_ppm: 30_000,
+                month_ms: 40_000,
                 ..parameters()
             },
             &[],
@@ -233,6 +234,9 @@ impl Play {
                 }
                 Event::PhaseBegan { phase, .. } => self.count(format!("{phase:?}")),
                 Event::LicenseIssued { .. } => self.count("sale"),
+                Event::LicenseRuns { .. } => self.count("months sold"),
+                Event::MonthBegan { .. } => self.count("month began"),
+                Event::LicenseEnded { .. } => self.count("licence ended"),
                 Event::SeatFailed { had_committed, .. } => {
                     self.count(format!("seat failed {had_committed}"));
                 }
@@ -370,7 +374,11 @@ impl Play {
 
     /// Terms that cost at least `price`; some of them pay one holder each time.
     fn terms(&self, share: &str, price: u128, attempt: &Try) -> Vec<protocol::ans104::Tag> {
-        let terms = sharing(share, price + u128::from(attempt.amount % 3_000_000));
+        let price = price + u128::from(attempt.amount % 3_000_000);
+        let terms = match attempt.amount % 7 {
+            0 | 1 => monthly(price),
+            _ => sharing(share, price),
+        };
         match attempt.amount % 5 {
             0 => drawn(&terms),
             _ => terms,
@@ -422,7 +430,17 @@ impl Play {
     fn of_asset(&self, asset: ItemId, attempt: &Try) -> Action {
         let grant = Grant::ALL[2 - usize::from(attempt.pick == 1)];
         match attempt.what {
-            What::Buy => self.world.buy(asset, grant),
+            What::Buy => {
+                let terms = &self.world.state.asset(asset).expect("it was listed").terms;
+                let quote = terms.quote(grant).ok();
+                let is_monthly = quote.is_some_and(|quote| quote.months_max > 0);
+                // Now and then months of what has none, and none of what has some.
+                match attempt.amount % 11 {
+                    0 => self.world.buy_months(asset, grant, u32::from(!is_monthly)),
+                    count if is_monthly => self.world.buy_months(asset, grant, count % 5 + 1),
+                    _ => self.world.buy(asset, grant),
+                }
+            }
             What::Claim => Action::ClaimRoyalty { asset },
             _ => {
                 let to = PEOPLE[attempt.pick % PEOPLE.len()];
@@ -634,6 +652,11 @@ fn the_random_people_get_everywhere() {
         ("applied", 1_000),
         ("unincludable", 10),
         ("sale", 50),
+        ("months sold", 20),
+        ("month began", 20),
+        ("licence ended", 10),
+        ("rejected sold_once", 2),
+        ("rejected sold_by_month", 2),
         ("Claim", 20),
         ("StackIncome", 10),
         ("Settled", 30),

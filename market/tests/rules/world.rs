@@ -93,6 +93,17 @@ pub fn priced(price: u128) -> Vec<Tag> {
     licensing::presets::one_time(fee).to_tags()
 }
 
+/// Terms for which business use costs `fee` units a month, and descendants owe 10 % of their income.
+pub fn monthly(fee: u128) -> Vec<Tag> {
+    let fee = licensing::Fee::new(units(fee)).expect("above zero");
+    let terms = licensing::Terms::parse(&sharing("10%", 1)).expect("terms");
+    licensing::Terms {
+        commercial_use: Some(licensing::CommercialUse::FeeMonthly(fee)),
+        ..terms
+    }
+    .to_tags()
+}
+
 /// Terms for which descendants owe `percent` of their income; business use costs `price`.
 pub fn sharing(percent: &str, price: u128) -> Vec<Tag> {
     let fee = licensing::Fee::new(units(price)).expect("above zero");
@@ -176,6 +187,7 @@ pub fn parameters() -> Parameters {
         evaluator_stake_min: units(10_000),
         silent_forfeit_ppm: 10_000,
         unrevealed_forfeit_ppm: 100_000,
+        month_ms: Parameters::default().month_ms,
     }
 }
 
@@ -352,6 +364,11 @@ impl World {
                 })
                 .collect(),
         };
+        Self::of(genesis, &people)
+    }
+
+    /// The network of a genesis, in which these people have names.
+    pub fn of(genesis: Genesis, people: &[&str]) -> Self {
         let item = genesis.draft().sign(&secret("operator")).expect("few tags");
         let genesis = GenesisRecord::read(&item).expect("a genesis");
         let purses = genesis
@@ -977,8 +994,20 @@ impl World {
             grant,
             terms: terms.id(),
             price_max: Amount::MAX,
+            months: 0,
         };
         Action::BuyLicense { asset, body }
+    }
+
+    /// A purchase of so many months.
+    pub fn buy_months(&self, asset: ItemId, grant: Grant, count: u32) -> Action {
+        match self.buy(asset, grant) {
+            Action::BuyLicense { asset, mut body } => {
+                body.months = count;
+                Action::BuyLicense { asset, body }
+            }
+            other => other,
+        }
     }
 
     // Tables.
@@ -1007,6 +1036,7 @@ impl World {
             Purse::Deposit(id) => format!("deposit:{}", self.what(id)),
             Purse::Income(id) => format!("income:{}", self.what(id)),
             Purse::Burned => "burned".to_owned(),
+            Purse::Escrow(_, id) => format!("escrow:{}", self.what(id)),
         }
     }
 
@@ -1018,7 +1048,7 @@ impl World {
         }
         let mut parts: Vec<String> = match receipt.cause {
             Cause::Record(_) => vec!["ok".to_owned()],
-            Cause::Deadline(_) | Cause::Distribution(_) => Vec::new(),
+            Cause::Deadline(_) | Cause::Distribution(_) | Cause::License(_) => Vec::new(),
         };
         parts.extend(receipt.events.iter().map(|event| self.event(event)));
         let mut change: BTreeMap<String, i128> = BTreeMap::new();
@@ -1117,12 +1147,19 @@ impl World {
             Event::LicenseIssued {
                 licensee, price, ..
             } => format!("license to {} for {price}", self.who(*licensee)),
+            Event::LicenseRuns { months, .. } => format!("runs {months}"),
+            Event::MonthBegan { license, month, .. } => {
+                format!("month {month} of {}", self.what(*license))
+            }
+            Event::LicenseEnded { license, .. } => format!("ended {}", self.what(*license)),
         }
     }
 }
 
 pub fn id_of(receipt: &Receipt) -> ItemId {
     match receipt.cause {
-        Cause::Record(id) | Cause::Deadline(id) | Cause::Distribution(id) => id,
+        Cause::Record(id) | Cause::Deadline(id) | Cause::Distribution(id) | Cause::License(id) => {
+            id
+        }
     }
 }

@@ -63,7 +63,26 @@ impl Market {
         self.money(model)?;
         self.people(model)?;
         self.bounties(model)?;
-        self.assets(model)
+        self.assets(model)?;
+        self.licenses(model)
+    }
+
+    fn licenses(&self, model: &Model) -> Result<(), String> {
+        let mut ours: Vec<_> = model.licenses.iter().collect();
+        ours.sort_unstable_by_key(|license| license.id);
+        let ours = ours.into_iter().map(|it| {
+            let months = it.months.as_ref();
+            let months = months.map(|(count, _)| (*count, it.began.len(), it.ended_ms.is_none()));
+            (it.id, it.asset, it.licensee, it.bought_ms, months)
+        });
+        let theirs = self.0.licenses().map(|(id, it)| {
+            let months = it
+                .term
+                .map(|term| (term.months, term.begun as usize, term.runs));
+            (id, it.asset, it.licensee, it.time_ms, months)
+        });
+        let (ours, theirs): (Vec<_>, Vec<_>) = (ours.collect(), theirs.collect());
+        same(|| "licences".to_owned(), ours, theirs)
     }
 
     fn money(&self, model: &Model) -> Result<(), String> {

@@ -247,8 +247,11 @@ pub struct AssetView {
 pub struct Offer {
     /// What.
     pub grant: Grant,
-    /// What it costs, once; none: it is not sold.
+    /// What it costs, once or for each month; none: it is not sold.
     pub price: Option<Amount>,
+    /// For how many months at most it is sold at once; 0: it is paid once.
+    #[serde(default)]
+    pub months_max: u32,
     /// Why it is not sold: free, not granted, paid by a share.
     pub instead: Option<String>,
 }
@@ -285,4 +288,32 @@ pub struct LicenseView {
     pub height: u64,
     /// That block's time.
     pub time_ms: u64,
+    /// For how many months it was bought, and until when they run; left out of what was paid once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub term: Option<LicenseTerm>,
+    /// How far those months have come; left out of a certificate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progress: Option<LicenseProgress>,
+}
+
+/// For how long a licence was bought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LicenseTerm {
+    /// How many months.
+    pub months: u32,
+    /// What each of them costs.
+    pub month_price: Amount,
+    /// When the last of them is over.
+    pub until_ms: u64,
+}
+
+/// How far a licence that was bought for months has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LicenseProgress {
+    /// Months that have begun; what was paid for them is income.
+    pub begun: u32,
+    /// What was paid for those that have not.
+    pub escrow: Amount,
+    /// Whether it still runs.
+    pub runs: bool,
 }

@@ -113,11 +113,11 @@ pub enum Action {
         /// Salt and batch.
         body: RevealAttestations,
     },
-    /// Buys a licence once.
+    /// Buys a licence.
     BuyLicense {
         /// The asset.
         asset: ItemId,
-        /// Which grant, under which terms, for how much at most.
+        /// Which grant, under which terms, for how much at most, for how long.
         body: BuyLicense,
     },
     /// Pays out what an asset's income owes to the signer.
@@ -513,8 +513,16 @@ pub struct BuyLicense {
     pub grant: Grant,
     /// The id of the terms that the buyer read.
     pub terms: Digest,
-    /// The most the buyer pays.
+    /// The most the buyer pays, for all months together.
     pub price_max: Amount,
+    /// For how many months, where the terms ask for a fee a month; 0: for what is paid once.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub months: u32,
+}
+
+/// What is not written: a record that buys for no months is as it always was.
+const fn is_zero(months: &u32) -> bool {
+    *months == 0
 }
 
 /// Body of `transfer-shares`.

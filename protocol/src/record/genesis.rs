@@ -90,6 +90,19 @@ pub struct Parameters {
     pub silent_forfeit_ppm: u32,
     /// What a seat that commits and does not reveal loses, in millionths of what it locked.
     pub unrevealed_forfeit_ppm: u32,
+    /// How long a month of a licence is, in milliseconds. A genesis says so if it is not
+    /// thirty days.
+    #[serde(default = "month_ms", skip_serializing_if = "is_default_month")]
+    pub month_ms: u64,
+}
+
+/// Thirty days.
+const fn month_ms() -> u64 {
+    30 * 24 * HOUR_MS
+}
+
+const fn is_default_month(length_ms: &u64) -> bool {
+    *length_ms == month_ms()
 }
 
 impl Default for Parameters {
@@ -114,6 +127,7 @@ impl Default for Parameters {
             ),
             silent_forfeit_ppm: 10_000,
             unrevealed_forfeit_ppm: 100_000,
+            month_ms: month_ms(),
         }
     }
 }

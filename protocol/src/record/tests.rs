@@ -179,6 +179,7 @@ fn every_action() -> Vec<Action> {
                 grant: Grant::CommercialUse,
                 terms: Digest([1; 32]),
                 price_max: amount,
+                months: 0,
             },
         },
         Action::ClaimRoyalty { asset },
@@ -317,6 +318,29 @@ fn loose_envelopes_are_refused_with_their_code() {
         read_changed(&leave, |draft| draft.data = b"{\"a\":1}".to_vec()),
         Err("record_body")
     );
+}
+
+#[test]
+fn a_genesis_and_a_purchase_from_before_months_are_read_as_they_were() {
+    let bytes = json::to_vec(&Parameters::default());
+    assert!(!String::from_utf8_lossy(&bytes).contains("month"));
+    let read: Parameters = json::from_slice(&bytes, 4_096).unwrap();
+    assert_eq!(read, Parameters::default());
+    let short = Parameters {
+        month_ms: 5,
+        ..Parameters::default()
+    };
+    let bytes = json::to_vec(&short);
+    assert_eq!(json::from_slice(&bytes, 4_096), Ok(short));
+    let once = BuyLicense {
+        grant: Grant::Access,
+        terms: Digest([1; 32]),
+        price_max: Amount::from_base_units(1),
+        months: 0,
+    };
+    let bytes = json::to_vec(&once);
+    assert!(!String::from_utf8_lossy(&bytes).contains("months"));
+    assert_eq!(json::from_slice::<BuyLicense>(&bytes, 4_096), Ok(once));
 }
 
 #[test]

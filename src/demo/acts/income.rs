@@ -18,11 +18,12 @@ impl Play<'_> {
             .map(|(ancestor, share)| format!("'{}' ({share})", self.asset_name(*ancestor)))
             .collect();
         let (terms, grant) = (row.terms.clone(), Grant::CommercialUse);
-        let price = terms.quote(grant).map_err(Failure::bug)?.price;
+        let price = terms.quote(grant).map_err(Failure::bug)?.price.unit();
         let body = BuyLicense {
             grant,
             terms: terms.id(),
             price_max: price,
+            months: 0,
         };
         let id = self
             .world
