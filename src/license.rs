@@ -3,6 +3,7 @@
 
 mod certificate;
 mod quote;
+mod report;
 
 use std::path::PathBuf;
 
@@ -11,7 +12,7 @@ use client::{LicenseFilter, Settlement};
 use licensing::Grant;
 use protocol::api::{LicenseView, RecordView};
 use protocol::id::NetworkId;
-use protocol::receipt::Event;
+use protocol::receipt::{Event, LicenseStanding};
 use protocol::record::{Action, BuyLicense};
 use protocol::{Amount, ItemId};
 
@@ -63,6 +64,24 @@ Examples:
         /// Buy it even if this key has that licence already, as for one that has ended.
         #[arg(long)]
         again: bool,
+    },
+    /// Declare what a month of a licence for a share of revenue earned, and pay the share.
+    ///
+    /// Months are declared one after the other, each once it is over and before its grace
+    /// is over. A month that nobody declares ends the licence.
+    #[command(after_help = "\
+Examples:
+  lode license report 4a7uQ1 --revenue 1200 --dry-run
+  lode license report 'Digits base' --revenue 0")]
+    Report {
+        /// The licence: its id, the beginning of it (6 characters or more), or the name of the asset that this key has one licence of.
+        license: String,
+        /// What the licensee earned with the asset in that month, in LODE.
+        #[arg(long, value_name = "LODE")]
+        revenue: String,
+        /// Which month, from 1 [default: the next that is not declared].
+        #[arg(long, value_name = "N")]
+        period: Option<u32>,
     },
     /// List licences, newest first: those of the key that signs, or others.
     List {
@@ -149,6 +168,11 @@ pub fn run(command: &Command, session: &Session) -> Result<(), Failure> {
             };
             buy(session, &wanted)
         }
+        Command::Report {
+            license,
+            revenue,
+            period,
+        } => report::run(session, &find(session, license)?, amount(revenue)?, *period),
         Command::List {
             asset,
             licensee,
@@ -188,7 +212,9 @@ fn priced(quoted: &Quoted, wanted: &Wanted) -> Result<(Amount, protocol::Digest)
         Failure::new(refusal.code(), refusal, next).exit(Exit::Rejected)
     };
     let quote = quoted.terms.quote(wanted.grant).map_err(refused)?;
-    let price = quote.total(wanted.months).map_err(refused)?;
+    let price = quote
+        .total(wanted.months, quoted.minimum)
+        .map_err(refused)?;
     let price = price.ok_or_else(|| {
         let message = "so many months cost more than an amount can hold";
         Failure::new("overflow", message, "buy fewer months").exit(Exit::Rejected)
@@ -235,10 +261,16 @@ fn buy(session: &Session, wanted: &Wanted) -> Result<(), Failure> {
             months,
         },
     };
-    let how = match months {
-        0 => "It is paid once and not returned.".to_owned(),
-        1 => "That is one month; it is not returned.".to_owned(),
-        count => format!("Those are {count} months, all paid now; they are not returned."),
+    let quote = quoted.terms.quote(grant).ok();
+    let how = match (months, quote.and_then(|quote| quote.price.share())) {
+        (0, _) => "It is paid once and not returned.".to_owned(),
+        (1, None) => "That is one month; it is not returned.".to_owned(),
+        (count, None) => format!("Those are {count} months, all paid now; they are not returned."),
+        (count, Some(share)) => format!(
+            "That is the least for {count} months, all paid now. After each month you declare its \
+             revenue with 'lode license report' and pay what {share} of it is above that; a month \
+             that is not declared in time ends the licence."
+        ),
     };
     let warning = format!(
         "Buy {} of '{}' for {} LODE, under the terms {terms}. {how}",
@@ -288,8 +320,7 @@ fn check_not_owned(session: &Session, asset: ItemId, grant: Grant) -> Result<(),
     };
     for license in session.client()?.licenses(&filter) {
         let license = license?;
-        let is_over = license.progress.is_some_and(|progress| !progress.runs);
-        if license.grant == grant && !is_over {
+        if license.grant == grant && !is_over(&license) {
             let message = format_args!("this key has that licence already: {}", license.id);
             let next = "look at it with 'lode license show', or add --again to pay for another";
             return Err(Failure::new("licensed_already", message, next).exit(Exit::Usage));
@@ -344,11 +375,18 @@ fn until(license: &LicenseView) -> String {
     let Some(term) = license.term else {
         return String::new();
     };
-    let is_over = license.progress.is_some_and(|progress| !progress.runs);
-    match is_over {
-        true => format!("{} (over)", out::time(term.until_ms)),
-        false => out::time(term.until_ms),
+    let until = out::time(term.until_ms);
+    match license.progress.map(|progress| progress.standing) {
+        Some(LicenseStanding::Ended) => format!("{until} (over)"),
+        Some(LicenseStanding::Lapsed) => format!("{until} (lapsed)"),
+        Some(LicenseStanding::Runs) | None => until,
     }
+}
+
+/// Whether a licence that was bought for months is over.
+fn is_over(license: &LicenseView) -> bool {
+    let standing = license.progress.map(|progress| progress.standing);
+    standing.is_some_and(|standing| standing != LicenseStanding::Runs)
 }
 
 /// The licence that a text names: its id, or the beginning of it.

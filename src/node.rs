@@ -414,6 +414,7 @@ fn dev_parameters() -> Parameters {
         evaluator_stake_min: lode(100),
         evaluation_fee_min: Amount::from_base_units(BASE_UNITS_PER_LODE / 100),
         month_ms: 60_000,
+        grace_ms: 60_000,
         ..Parameters::default()
     }
 }

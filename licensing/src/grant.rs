@@ -31,32 +31,46 @@ pub enum Price {
     OneTime(Amount),
     /// So much, above zero, for each month, all months in advance.
     Monthly(Amount),
+    /// This part of what the buyer earns in each month, and the network's minimum for each
+    /// month in advance.
+    RevenueShare(Percent),
 }
 
 impl Price {
-    /// What is paid once, or for one month.
-    pub const fn unit(self) -> Amount {
+    /// What is paid once, or for one month in advance, on a network with this
+    /// [`revenue_minimum`](protocol::record::Parameters::revenue_minimum).
+    pub const fn unit(self, minimum: Amount) -> Amount {
         match self {
             Self::OneTime(amount) | Self::Monthly(amount) => amount,
+            Self::RevenueShare(_) => minimum,
+        }
+    }
+
+    /// The part of the buyer's revenue that is owed for each month, if one is.
+    pub const fn share(self) -> Option<Percent> {
+        match self {
+            Self::RevenueShare(share) => Some(share),
+            Self::OneTime(_) | Self::Monthly(_) => None,
         }
     }
 }
 
 impl Quote {
-    /// What so many months cost together (0: what is paid once); `None` if no
-    /// amount can hold it.
+    /// What so many months cost together (0: what is paid once) on a network with this
+    /// minimum; `None` if no amount can hold it.
     ///
     /// # Errors
     /// [`Refusal::SoldOnce`], [`Refusal::SoldByMonth`] if it is not sold so.
-    pub fn total(&self, months: u32) -> Result<Option<Amount>, Refusal> {
+    pub fn total(&self, months: u32, minimum: Amount) -> Result<Option<Amount>, Refusal> {
         let (grant, most) = (self.grant, self.months_max);
         match self.price {
             Price::OneTime(price) if months == 0 => Ok(Some(price)),
             Price::OneTime(_) => Err(Refusal::SoldOnce { grant, months }),
-            Price::Monthly(price) if (1..=most).contains(&months) => {
-                Ok(price.checked_mul(u128::from(months)))
+            Price::Monthly(_) | Price::RevenueShare(_) if (1..=most).contains(&months) => {
+                let unit = self.price.unit(minimum);
+                Ok(unit.checked_mul(u128::from(months)))
             }
-            Price::Monthly(_) => Err(Refusal::SoldByMonth {
+            Price::Monthly(_) | Price::RevenueShare(_) => Err(Refusal::SoldByMonth {
                 grant,
                 months,
                 most,
@@ -90,9 +104,6 @@ pub enum Refusal {
     /// It is paid for by a share of the child's income, not by a purchase.
     #[error("derivation is paid for by {0} of what the new asset earns, not by a purchase")]
     PaidByChild(Percent),
-    /// Commercial use for a share of what the buyer earns.
-    #[error("commercial use for a revenue share of {0} is not sold for now")]
-    RevenueShareNotYet(Percent),
     /// Months of what is paid once.
     #[error("{} is paid for once under these terms, not for {months} months", .grant.name())]
     SoldOnce {
@@ -120,7 +131,6 @@ impl Refusal {
             Self::NotGranted(_) => "not_granted",
             Self::Free(..) => "nothing_to_buy",
             Self::PaidByChild(_) => "paid_by_child",
-            Self::RevenueShareNotYet(_) => "revenue_share_not_yet",
             Self::SoldOnce { .. } => "sold_once",
             Self::SoldByMonth { .. } => "sold_by_month",
         }
@@ -139,7 +149,6 @@ impl Refusal {
                 "use it and give what you make the same terms: nothing has to be bought"
             }
             Self::PaidByChild(_) => "register what you make with this asset as its parent",
-            Self::RevenueShareNotYet(_) => "ask its holders for a one-time fee",
             Self::SoldOnce { .. } => "buy it without naming months",
             Self::SoldByMonth { .. } => "name how many months to buy",
         }
@@ -172,9 +181,7 @@ impl Terms {
             Grant::CommercialUse => match self.commercial_use.ok_or(denied)? {
                 CommercialUse::Allowed => return free(Duty::Nothing),
                 CommercialUse::Credit => return free(Duty::Credit),
-                CommercialUse::RevenueShare(share) => {
-                    return Err(Refusal::RevenueShareNotYet(share));
-                }
+                CommercialUse::RevenueShare(share) => Price::RevenueShare(share),
                 CommercialUse::FeeOneTime(fee) => Price::OneTime(fee.amount()),
                 CommercialUse::FeeMonthly(fee) => Price::Monthly(fee.amount()),
             },
@@ -186,7 +193,7 @@ impl Terms {
         };
         let months_max = match price {
             Price::OneTime(_) => 0,
-            Price::Monthly(_) => self.months_max(),
+            Price::Monthly(_) | Price::RevenueShare(_) => self.months_max(),
         };
         Ok(Quote {
             grant,

@@ -78,7 +78,10 @@ fn commercial_use(grant: Option<CommercialUse>) -> String {
         Some(CommercialUse::Allowed) => format!("{what} is free."),
         Some(CommercialUse::Credit) => format!("{what} is free for all who credit the author."),
         Some(CommercialUse::RevenueShare(share)) => {
-            format!("{what} costs {share} of what it earns there.")
+            format!(
+                "{what} costs {share} of what it earns there, declared month by month, and at \
+                 least the network's minimum a month, paid in advance."
+            )
         }
         Some(CommercialUse::FeeOneTime(fee)) => {
             format!("{what} costs one payment of {}.", lode(fee))

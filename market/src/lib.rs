@@ -11,6 +11,7 @@
 //! | [`accounts`] | nonces, byte fees, transfers |
 //! | [`assets`], [`royalties`], [`licenses`] | models and data sets, who earns, who may use |
 //! | [`months`] | licences that are bought for months: what the clock releases, and when they end |
+//! | `revenue` | shares of a licensee's revenue: declared month by month, or the licence lapses |
 //! | [`evaluators`] | stakes and seats |
 //! | [`bounty`] | post, back, submit, reveal, attest; the clock; settlement |
 //! | [`rejection`] | every way in which a record can be refused, with a stable code |
@@ -24,6 +25,7 @@ pub mod ledger;
 pub mod licenses;
 pub mod months;
 pub mod rejection;
+mod revenue;
 pub mod royalties;
 pub mod state;
 

@@ -65,7 +65,9 @@ pub(crate) fn buy(
         return Err(Rejection::TermsChanged { actual });
     }
     let quote = terms.quote(body.grant)?;
-    let price = quote.total(body.months)?.ok_or(Rejection::Overflow)?;
+    let minimum = state.parameters().revenue_minimum;
+    let price = quote.total(body.months, minimum)?;
+    let price = price.ok_or(Rejection::Overflow)?;
     if price > body.price_max {
         return Err(Rejection::PriceAboveMax {
             price,
@@ -73,7 +75,7 @@ pub(crate) fn buy(
         });
     }
     state.lock_deposit(tx)?;
-    let first = quote.price.unit();
+    let first = quote.price.unit(minimum);
     let later = price.checked_sub(first);
     let later = later.expect("what is sold has one payment or month at least");
     let buyer = Purse::Account(tx.signer);
@@ -90,7 +92,9 @@ pub(crate) fn buy(
         time_ms: clock.time_ms,
         term: match quote.price {
             Price::OneTime(_) => None,
-            Price::Monthly(fee) => Some(Term::new(body.months, fee)),
+            Price::Monthly(_) | Price::RevenueShare(_) => {
+                Some(Term::new(body.months, first, quote.price.share()))
+            }
         },
     };
     state.tables.licenses.put(tx.id, license);

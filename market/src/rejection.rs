@@ -317,6 +317,38 @@ pub enum Rejection {
     /// Nothing to pay out.
     #[error("nothing is owed at present")]
     NothingOwed,
+
+    // Revenue.
+    /// No such licence.
+    #[error("there is no licence {0}")]
+    UnknownLicense(ItemId),
+    /// A licence that owes no share of revenue.
+    #[error("the licence owes no share of revenue")]
+    NoRevenueShare,
+    /// Revenue of another month than the next one that is not declared.
+    #[error("the next month to declare is {expected}, the record declares {given}")]
+    OtherPeriod {
+        /// The next one.
+        expected: u32,
+        /// The record's.
+        given: u32,
+    },
+    /// A month that is not over.
+    #[error("month {period} is over at {ends_ms}, block time is {time_ms}")]
+    PeriodNotOver {
+        /// Which month.
+        period: u32,
+        /// When it is over.
+        ends_ms: u64,
+        /// The block's time.
+        time_ms: u64,
+    },
+    /// All months are declared.
+    #[error("all {0} months of the licence are declared")]
+    AllDeclared(u32),
+    /// A licence that lapsed.
+    #[error("the licence has lapsed: the revenue of its month {0} was not declared in time")]
+    LicenseLapsed(u32),
 }
 
 impl Rejection {
@@ -377,6 +409,12 @@ impl Rejection {
             Self::TooFewShares { .. } => "too_few_shares",
             Self::DrawPending => "draw_pending",
             Self::NothingOwed => "nothing_owed",
+            Self::UnknownLicense(_) => "unknown_license",
+            Self::NoRevenueShare => "no_revenue_share",
+            Self::OtherPeriod { .. } => "other_period",
+            Self::PeriodNotOver { .. } => "period_not_over",
+            Self::AllDeclared(_) => "all_declared",
+            Self::LicenseLapsed(_) => "license_lapsed",
         }
     }
 
@@ -447,6 +485,12 @@ impl Rejection {
             Self::PriceAboveMax { .. } => "allow the higher price, or do not buy",
             Self::NotHolder(_) | Self::NothingOwed => "look at who holds the asset's shares",
             Self::TooFewShares { .. } => "move fewer shares",
+            Self::UnknownLicense(_) => "name the record that bought the licence",
+            Self::NoRevenueShare => "declare nothing: it is paid for in advance",
+            Self::OtherPeriod { .. } => "declare the months one after the other",
+            Self::PeriodNotOver { .. } => "wait until the month is over",
+            Self::AllDeclared(_) => "declare nothing more",
+            Self::LicenseLapsed(_) => "buy another licence",
         }
     }
 }

@@ -5,11 +5,13 @@ use market::State;
 use market::assets::Asset;
 use market::bounty::{Bounty, Progress, Step, Submission, awarded_holders, awarded_split};
 use market::evaluators::quorum;
+use market::licenses::License;
+use market::months::Term;
 use protocol::Amount;
 use protocol::api::{
     AccountView, AssetView, BackingView, BountySummary, BountyView, CheckView, EvaluatorView,
-    HolderView, LicenseProgress, LicenseTerm, LicenseView, Offer, PanelView, SeatView,
-    SubmissionView, WordView,
+    HolderView, LicenseProgress, LicenseTerm, LicenseView, NextDeclaration, Offer, PanelView,
+    SeatView, SubmissionView, WordView,
 };
 use protocol::id::{Address, ItemId};
 use protocol::receipt::{Purse, Standing};
@@ -204,19 +206,24 @@ pub(crate) fn asset(state: &State, id: ItemId, asset: &Asset) -> AssetView {
         sentences: asset.terms.sentences(),
         offers: Grant::ALL
             .into_iter()
-            .map(|grant| offer(&asset.terms, grant))
+            .map(|grant| offer(state, &asset.terms, grant))
             .collect(),
         income: state.pool(id).map_or(Amount::ZERO, |pool| pool.income),
         unclaimed: state.balance(Purse::Income(id)),
     }
 }
 
-fn offer(terms: &Terms, grant: Grant) -> Offer {
+fn offer(state: &State, terms: &Terms, grant: Grant) -> Offer {
     let quote: Result<_, Refusal> = terms.quote(grant);
+    let minimum = state.parameters().revenue_minimum;
+    let quoted = quote.as_ref().ok();
     Offer {
         grant,
-        price: quote.as_ref().ok().map(|quote| quote.price.unit()),
-        months_max: quote.as_ref().map_or(0, |quote| quote.months_max),
+        price: quoted.map(|quote| quote.price.unit(minimum)),
+        months_max: quoted.map_or(0, |quote| quote.months_max),
+        share: quoted
+            .and_then(|quote| quote.price.share())
+            .map(|share| share.to_string()),
         instead: quote.err().map(|refusal| refusal.to_string()),
     }
 }
@@ -230,11 +237,7 @@ pub(crate) fn holder(state: &State, asset: ItemId, account: Address, shares: u32
     }
 }
 
-pub(crate) fn license(
-    state: &State,
-    id: ItemId,
-    license: &market::licenses::License,
-) -> LicenseView {
+pub(crate) fn license(state: &State, id: ItemId, license: &License) -> LicenseView {
     let until_ms = state.runs_until_ms(license);
     LicenseView {
         id,
@@ -252,11 +255,24 @@ pub(crate) fn license(
                 months: term.months,
                 month_price: term.month_price,
                 until_ms,
+                owes_share: term.share.is_some(),
             }),
         progress: license.term.map(|term| LicenseProgress {
             begun: term.begun,
             escrow: state.balance(Purse::Escrow(license.asset, id)),
-            runs: term.runs,
+            standing: term.standing,
+            declares: next_declaration(state, license, &term),
         }),
     }
+}
+
+fn next_declaration(state: &State, license: &License, term: &Term) -> Option<NextDeclaration> {
+    let share = term.share.filter(|_| term.owes_declarations())?;
+    let period = term.declared + 1;
+    Some(NextDeclaration {
+        period,
+        from_ms: state.months_end_ms(license, period),
+        until_ms: term.grace_until_ms,
+        share_billionths: share.billionths(),
+    })
 }

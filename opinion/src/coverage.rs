@@ -65,7 +65,7 @@ impl fmt::Display for Coverage {
 
 /// Everything that a whole play must see.
 pub fn wanted() -> Vec<String> {
-    const RECORDS: [&str; 16] = [
+    const RECORDS: [&str; 17] = [
         "transfer",
         "register-asset",
         "post-bounty",
@@ -82,6 +82,7 @@ pub fn wanted() -> Vec<String> {
         "buy-license",
         "claim-royalty",
         "transfer-shares",
+        "declare-revenue",
     ];
     const RULES: [&str; 25] = [
         "ByteFee",
@@ -110,7 +111,7 @@ pub fn wanted() -> Vec<String> {
         "RandomDistribution",
         "Escrow",
     ];
-    const OTHERS: [&str; 48] = [
+    const OTHERS: [&str; 53] = [
         "phase: Open",
         "phase: TestKey",
         "phase: TestCheck",
@@ -159,6 +160,11 @@ pub fn wanted() -> Vec<String> {
         "forgotten",
         "licence: a month began",
         "licence: its months are over",
+        "licence: fresh grace",
+        "licence: lapsed with nothing left",
+        "licence: lapsed, the rest returned",
+        "licence: declared at the minimum",
+        "licence: declared above the minimum",
     ];
     let mut names: Vec<String> = Vec::new();
     for record in RECORDS {

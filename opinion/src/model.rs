@@ -137,8 +137,7 @@ impl Model {
     pub fn has_work_left(&self) -> bool {
         let drawn = self.bounties.values().any(|bounty| bounty.draw.is_some());
         let mut licenses = self.licenses.iter();
-        let behind =
-            licenses.any(|it| self.license_due_ms(it).is_some_and(|ms| ms <= self.time_ms));
+        let behind = licenses.any(|it| self.is_license_behind(it));
         drawn || behind || !self.distributions.is_empty()
     }
 
@@ -224,6 +223,7 @@ impl Model {
             Action::BuyLicense { asset, body } => self.buy_license(tx, *asset, body),
             Action::ClaimRoyalty { asset } => self.claim_royalty(tx, *asset),
             Action::TransferShares { asset, body } => self.transfer_shares(tx, *asset, body),
+            Action::DeclareRevenue { license, body } => self.declare_revenue(tx, *license, body),
             Action::PostBounty { body } => self.post_bounty(tx, body),
             Action::BackBounty { bounty, body } => {
                 self.back_bounty(tx, *bounty, &units(body.amount))

@@ -86,6 +86,8 @@ impl Setup {
             silent_forfeit_ppm: 10_000,
             unrevealed_forfeit_ppm: if pick(7) { 100_000 } else { 1_000_000 },
             month_ms: if pick(0) { 2_500 } else { 6_000 },
+            grace_ms: if pick(1) { 6_000 } else { 2_000 },
+            revenue_minimum: units(10_007),
         }
     }
 
@@ -204,7 +206,10 @@ fn terms(shape: u16) -> Terms {
             payment_mode: PaymentMode::Signer,
             ..licensing::presets::open()
         },
-        14 => sharing(percent(5_000_000_000), 10_000_019, global),
+        14 => Terms {
+            commercial_use: Some(CommercialUse::RevenueShare(percent(33_333_333_333))),
+            ..sharing(percent(5_000_000_000), 1, random)
+        },
         _ => Terms {
             commercial_use: Some(CommercialUse::RevenueShare(percent(5_000_000_000))),
             derivation: Some(Derivation::Credit),
@@ -513,6 +518,11 @@ impl<L: Ledger> Play<L> {
                     self.send_as(holder, Action::TransferShares { asset, body }, |_| {})?;
                 }
             }
+            Step::Declare {
+                license,
+                who,
+                shape,
+            } => self.declare(license, who, shape)?,
             Step::Send { who, to, shape } => {
                 let amounts = [0, 1, 777, 100_000, 10_000_000, u128::MAX];
                 let amount = units(amounts[usize::from(shape) % amounts.len()]);
@@ -956,7 +966,8 @@ impl<L: Ledger> Play<L> {
             },
             _ => u32::from(shape >> 2 & 31 == 31),
         };
-        let unit = quote.map_or(Amount::MAX, |quote| quote.price.unit());
+        let minimum = self.model.parameters.revenue_minimum;
+        let unit = quote.map_or(Amount::MAX, |quote| quote.price.unit(minimum));
         let price = unit.checked_mul(u128::from(months.max(1)));
         let price = price.unwrap_or(Amount::MAX);
         let price_max = match shape >> 3 & 15 {
@@ -974,6 +985,37 @@ impl<L: Ledger> Play<L> {
             months,
         };
         self.send(who, Action::BuyLicense { asset, body })?;
+        Ok(())
+    }
+
+    /// A word on a month's revenue: mostly the licensee's, on the next month, when it is over.
+    fn declare(&mut self, number: u8, who: u8, shape: u16) -> Result<(), String> {
+        let licenses = self.model.licenses.iter();
+        let owing = licenses.filter(|it| it.owes_a_word() || number >= 230);
+        let owing: Vec<_> = owing.collect();
+        let chosen = usize::from(number).checked_rem(owing.len());
+        let Some(license) = chosen.map(|at| owing[at].clone()) else {
+            return Ok(());
+        };
+        let over_ms = self.model.next_period_over_ms(&license);
+        if shape & 3 != 0 && over_ms > self.model.time_ms {
+            self.wait(over_ms - self.model.time_ms)?;
+        }
+        let next = license.declared.len() as u32 + 1;
+        let period = match shape >> 2 & 15 {
+            0 => next + 1,
+            1 => next - 1,
+            _ => next,
+        };
+        let amounts = [0, 1, 10_007, 30_021, 30_025, 4_000_003, u128::MAX];
+        let revenue = units(amounts[usize::from(shape >> 6) % amounts.len()]);
+        let body = DeclareRevenue { period, revenue };
+        let signer = match who {
+            240.. => person(who),
+            _ => license.licensee,
+        };
+        let license = license.id;
+        self.send_as(signer, Action::DeclareRevenue { license, body }, |_| {})?;
         Ok(())
     }
 

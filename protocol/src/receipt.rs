@@ -328,6 +328,43 @@ pub enum Event {
         /// Which month, from 1; the first begins with the purchase and has no event.
         month: u32,
     },
+    /// The revenue of a licence's month was declared.
+    RevenueDeclared {
+        /// The licence.
+        license: ItemId,
+        /// The asset.
+        asset: ItemId,
+        /// Whose licence it is.
+        licensee: Address,
+        /// Which month, from 1.
+        period: u32,
+        /// What the licensee says that it earned.
+        revenue: Amount,
+        /// What was paid for it beyond the minimum.
+        paid: Amount,
+    },
+    /// The time to declare was over so late that there is a fresh one.
+    GraceExtended {
+        /// The licence.
+        license: ItemId,
+        /// The asset.
+        asset: ItemId,
+        /// Whose licence it is.
+        licensee: Address,
+        /// Until when.
+        until_ms: u64,
+    },
+    /// A month's revenue was not declared in time: the licence is over.
+    LicenseLapsed {
+        /// The licence.
+        license: ItemId,
+        /// The asset.
+        asset: ItemId,
+        /// Whose licence it was.
+        licensee: Address,
+        /// Which month, from 1.
+        period: u32,
+    },
     /// The last month of a licence is over, and the licence with it.
     LicenseEnded {
         /// The licence.
@@ -337,6 +374,20 @@ pub enum Event {
         /// Whose licence it was.
         licensee: Address,
     },
+}
+
+/// Where a licence that was bought for months stands.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum LicenseStanding {
+    /// It runs.
+    Runs,
+    /// Its months are over.
+    Ended,
+    /// A month's revenue was not declared in time.
+    Lapsed,
 }
 
 /// What a committee was drawn for.

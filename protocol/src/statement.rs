@@ -164,6 +164,15 @@ pub fn touched(receipt: &Receipt, record: Option<&Transaction>) -> Vec<Subject> 
             | Event::MonthBegan {
                 asset, licensee, ..
             }
+            | Event::RevenueDeclared {
+                asset, licensee, ..
+            }
+            | Event::GraceExtended {
+                asset, licensee, ..
+            }
+            | Event::LicenseLapsed {
+                asset, licensee, ..
+            }
             | Event::LicenseEnded {
                 asset, licensee, ..
             } => subjects.extend([Subject::Asset(asset), Subject::Account(licensee)]),
@@ -192,7 +201,9 @@ fn addressed(action: &Action) -> Vec<Subject> {
         Action::TransferShares { asset, body } => {
             vec![Subject::Asset(*asset), Subject::Account(body.to)]
         }
-        Action::RegisterAsset { .. }
+        // What it did says of which asset.
+        Action::DeclareRevenue { .. }
+        | Action::RegisterAsset { .. }
         | Action::PostBounty { .. }
         | Action::JoinEvaluators { .. }
         | Action::LeaveEvaluators => Vec::new(),

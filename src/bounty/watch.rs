@@ -421,6 +421,9 @@ fn lines(entry: &HistoryEntry) -> Vec<String> {
             | Event::LicenseIssued { .. }
             | Event::LicenseRuns { .. }
             | Event::MonthBegan { .. }
+            | Event::RevenueDeclared { .. }
+            | Event::GraceExtended { .. }
+            | Event::LicenseLapsed { .. }
             | Event::LicenseEnded { .. } => continue,
         });
     }

@@ -8,6 +8,7 @@ use licensing::certificate::{CERTIFICATE_BYTES_MAX, Certificate, CertificateErro
 use protocol::ans104::{BundleReader, VerifiedItem, bundle};
 use protocol::api::{LicenseProgress, LicenseTerm, LicenseView};
 use protocol::id::{Digest, NetworkId};
+use protocol::receipt::LicenseStanding;
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -60,19 +61,32 @@ pub fn show(session: &Session, license: LicenseView) -> Result<(), Failure> {
 
 /// How far a licence's months have come, as the node says.
 fn said_of(term: &LicenseTerm, progress: &LicenseProgress) -> String {
-    let LicenseTerm {
-        months, until_ms, ..
-    } = term;
-    let until = out::time(*until_ms);
-    match progress.runs {
-        true => format!(
+    let until = out::time(term.until_ms);
+    let months = term.months;
+    let mut text = match progress.standing {
+        LicenseStanding::Runs => format!(
             "{} of its {months} months have begun; it runs until {until}, and {} LODE for the months to \
-             come are with the network\n  (the node says so; it is no part of the certificate)",
+             come are with the network",
             progress.begun,
             progress.escrow.to_lode_string()
         ),
-        false => format!("its {months} months are over since {until}"),
+        LicenseStanding::Ended => format!("its {months} months are over since {until}"),
+        LicenseStanding::Lapsed => {
+            "it has LAPSED: the revenue of a month was not declared in time".to_owned()
+        }
+    };
+    if let Some(next) = progress.declares {
+        text.push_str(&format!(
+            "\nrevenue is declared for {} of its months; that of month {} is due from {} and before {}:\n  \
+             'lode license report'",
+            next.period - 1,
+            next.period,
+            out::time(next.from_ms),
+            out::time(next.until_ms)
+        ));
     }
+    text.push_str("\n  (the node says so; it is no part of the certificate)");
+    text
 }
 
 /// Writes the certificate of a licence.
@@ -145,6 +159,12 @@ pub fn verify(session: &Session, file: &Path, network: Option<NetworkId>) -> Res
     }
     out::bytes(proven.text().as_bytes())?;
     out::line("\nevery signature, root and word of this certificate holds")?;
+    if proven.license.term.is_some_and(|term| term.owes_share) {
+        out::line(
+            "but the licence is for a share of revenue: if a month's was not declared in time it has \
+             lapsed since, and no certificate can know that. Ask a node: 'lode license show'",
+        )?;
+    }
     match network {
         Some(_) => out::line("it is on the network that you named"),
         None => out::line(&format!(

@@ -314,6 +314,12 @@ fn income(entry: &HistoryEntry, of: ItemId) -> Option<What> {
             asset,
             licensee,
             ..
+        }
+        | Event::RevenueDeclared {
+            license,
+            asset,
+            licensee,
+            ..
         } => Some((license, asset, licensee)),
         _ => None,
     })?;

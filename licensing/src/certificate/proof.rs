@@ -59,7 +59,8 @@ pub(super) fn prove(
     }
     let quote = asset.terms.quote(license.grant);
     let quote = quote.map_err(CertificateError::NotSold)?;
-    let total = quote.total(wanted.months);
+    let minimum = genesis.genesis.parameters.revenue_minimum;
+    let total = quote.total(wanted.months, minimum);
     if total.map_err(CertificateError::NotSold)? != Some(license.price) {
         return Err(disagree("price", Part::Asset));
     }
@@ -198,14 +199,17 @@ fn issued(receipt: &Receipt, purchase: &Transaction) -> Result<LicenseView, Cert
 
 /// For how long it was bought, in the months of its network.
 fn term(quote: &Quote, months: u32, time_ms: u64, genesis: &GenesisRecord) -> Option<LicenseTerm> {
-    let Price::Monthly(month_price) = quote.price else {
+    if matches!(quote.price, Price::OneTime(_)) {
         return None;
-    };
-    let length_ms = u64::from(months).saturating_mul(genesis.genesis.parameters.month_ms);
+    }
+    let parameters = &genesis.genesis.parameters;
+    let month_price = quote.price.unit(parameters.revenue_minimum);
+    let length_ms = u64::from(months).saturating_mul(parameters.month_ms);
     Some(LicenseTerm {
         months,
         month_price,
         until_ms: time_ms.saturating_add(length_ms),
+        owes_share: quote.price.share().is_some(),
     })
 }
 

@@ -13,7 +13,7 @@ use protocol::record::{
 use protocol::text::Code;
 
 use super::*;
-use crate::{CommercialUse, Fee};
+use crate::{CommercialUse, Fee, Percent};
 
 const TIME_MS: u64 = 1_767_225_600_000;
 
@@ -28,6 +28,8 @@ struct Parts {
     event_price: Option<Amount>,
     /// For how many months it is sold; 0: once.
     months: u32,
+    /// For a share of revenue instead of the price.
+    share: Option<Percent>,
     /// For how many the record asks, and the receipt says that it runs, if otherwise.
     record_months: Option<u32>,
     event_months: Option<u32>,
@@ -49,6 +51,7 @@ impl Default for Parts {
             price_max: lode_of(300),
             event_price: None,
             months: 0,
+            share: None,
             record_months: None,
             event_months: None,
             rejected: None,
@@ -94,10 +97,11 @@ impl Parts {
             valid_until_ms: TIME_MS + 60_000,
         };
         let terms = Terms {
-            commercial_use: Fee::new(self.price).map(match self.months {
-                0 => CommercialUse::FeeOneTime,
-                _ => CommercialUse::FeeMonthly,
-            }),
+            commercial_use: match (self.share, self.months) {
+                (Some(share), _) => Some(CommercialUse::RevenueShare(share)),
+                (None, 0) => Fee::new(self.price).map(CommercialUse::FeeOneTime),
+                (None, _) => Fee::new(self.price).map(CommercialUse::FeeMonthly),
+            },
             ..Terms::default()
         };
         let body = RegisterAsset {
@@ -297,6 +301,25 @@ fn months_are_proven_with_what_each_costs_and_until_when_they_run() {
         let error = changed.verify(None).unwrap_err();
         assert_eq!(error, CertificateError::Stated("license"));
     }
+}
+
+#[test]
+fn a_share_of_revenue_is_certified_at_the_networks_minimum() {
+    let minimum = Parameters::default().revenue_minimum;
+    let parts = |price| Parts {
+        share: Percent::from_whole(5),
+        price,
+        ..five_months()
+    };
+    let certificate = certificate_of(parts(minimum));
+    assert_eq!(certificate.schema, SCHEMA_MONTHS);
+    let term = certificate.verify(None).unwrap().license.term.unwrap();
+    assert!(term.owes_share);
+    assert_eq!((term.months, term.month_price), (5, minimum));
+    for words in ["at 10 LODE each", "this text cannot know: ask a node"] {
+        assert!(certificate.text.contains(words), "{}", certificate.text);
+    }
+    check(parts(lode_of(9)), "certificate_disagrees");
 }
 
 #[test]

@@ -5,6 +5,10 @@ use protocol::record::AssetKind;
 use super::{Proven, grant_in_words, lode};
 use crate::grant::Grant;
 
+/// What holds of a licence for a share of revenue, and no certificate can know.
+const OWES_SHARE: &str = "its revenue of each month; one that is not declared in time ends the licence \
+     early, which this text cannot know: ask a node";
+
 impl Proven {
     /// The text of the certificate: who may do what with which asset, since when,
     /// for what, under which terms, and on which network that stands.
@@ -50,6 +54,9 @@ impl Proven {
             };
             rows.push(("Runs until", utc(term.until_ms)));
             rows.push(("  bought", format!("{months}, at {price} each")));
+            if term.owes_share {
+                rows.push(("  declares", OWES_SHARE.to_owned()));
+            }
         }
         rows.extend([
             ("Terms", license.terms.to_string()),

@@ -549,9 +549,10 @@ fn a_quote_names_the_price_and_the_terms() {
         (Grant::DataModelTraining, "3"),
     ] {
         let quote = terms.quote(grant).expect("for sale");
-        assert_eq!(quote.price.unit().to_lode_string(), price);
-        assert_eq!(quote.total(0), Ok(Some(quote.price.unit())));
-        let refusal = quote.total(1).expect_err("it is paid once");
+        let unit = quote.price.unit(Amount::MAX);
+        assert_eq!(unit.to_lode_string(), price);
+        assert_eq!(quote.total(0, Amount::MAX), Ok(Some(unit)));
+        let refusal = quote.total(1, Amount::MAX).expect_err("it is paid once");
         assert_eq!(refusal.code(), "sold_once");
         assert_eq!((quote.grant, quote.terms), (grant, terms.id()));
     }
@@ -568,7 +569,10 @@ fn months_cost_their_number_times_the_fee_and_end_with_the_terms() {
     };
     let total = |terms: &Terms, grant, months| {
         let quote = terms.quote(grant).expect("for sale");
-        let total = quote.total(months).map_err(|refusal| refusal.code());
+        let minimum = Amount::from_lode(7).expect("small");
+        let total = quote
+            .total(months, minimum)
+            .map_err(|refusal| refusal.code());
         total.map(|total| total.expect("fits").to_lode_string())
     };
     let cases = [
@@ -591,8 +595,27 @@ fn months_cost_their_number_times_the_fee_and_end_with_the_terms() {
         ..Terms::default()
     };
     let quote = dear.quote(Grant::CommercialUse).expect("for sale");
-    assert_eq!(quote.total(1), Ok(Some(Amount::MAX)));
-    assert_eq!(quote.total(2), Ok(None), "no amount can hold it");
+    assert_eq!(quote.total(1, Amount::ZERO), Ok(Some(Amount::MAX)));
+    let total = quote.total(2, Amount::ZERO);
+    assert_eq!(total, Ok(None), "no amount can hold it");
+}
+
+#[test]
+fn a_revenue_share_costs_the_networks_minimum_for_each_month() {
+    let terms = Terms {
+        commercial_use: Some(CommercialUse::RevenueShare(percent("5%"))),
+        expiry_years: NonZeroU32::new(1),
+        ..Terms::default()
+    };
+    let quote = terms.quote(Grant::CommercialUse).expect("for sale");
+    assert_eq!(quote.price.share(), Some(percent("5%")));
+    let minimum = Amount::from_lode(7).expect("small");
+    assert_eq!(quote.price.unit(minimum), minimum);
+    assert_eq!(quote.total(12, minimum), Ok(Amount::from_lode(84)));
+    for months in [0, 13] {
+        let refusal = quote.total(months, minimum).expect_err("months");
+        assert_eq!(refusal.code(), "sold_by_month");
+    }
 }
 
 #[test]
@@ -634,11 +657,6 @@ fn what_cannot_be_bought_is_refused_with_a_next_step() {
             presets::share_with_credit(share),
             Grant::CommercialUse,
             "nothing_to_buy",
-        ),
-        (
-            business_share.clone(),
-            Grant::CommercialUse,
-            "revenue_share_not_yet",
         ),
         (business_share, Grant::Derivation, "nothing_to_buy"),
     ] {

@@ -441,11 +441,19 @@ fn check_parameters(parameters: &Parameters) -> Result<(), GenesisError> {
             "from a millisecond to a century",
         ));
     }
-    if !(1..=100 * 366 * 24 * 3_600_000).contains(&parameters.month_ms) {
-        return Err(GenesisError::Parameter(
-            "month_ms",
-            "from a millisecond to a century",
-        ));
+    for (name, length_ms) in [
+        ("month_ms", parameters.month_ms),
+        ("grace_ms", parameters.grace_ms),
+    ] {
+        if !(1..=100 * 366 * 24 * 3_600_000).contains(&length_ms) {
+            return Err(GenesisError::Parameter(
+                name,
+                "from a millisecond to a century",
+            ));
+        }
+    }
+    if parameters.revenue_minimum.is_zero() {
+        return Err(GenesisError::Parameter("revenue_minimum", "above zero"));
     }
     if parameters.block_bytes_max < 1 << 16 {
         return Err(GenesisError::Parameter(

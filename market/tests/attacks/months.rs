@@ -1,6 +1,6 @@
-//! Licences by the month: sellers, buyers and holders who look for a moment.
+//! Licences by the month and by revenue: sellers, buyers and holders who look for a moment.
 
-use protocol::receipt::Phase;
+use protocol::receipt::{Event, Phase};
 use protocol::record::*;
 
 use crate::world::*;
@@ -119,4 +119,103 @@ fn a_flood_of_months_delays_no_bounty() {
         "a purchase has more than 430 bytes: {bytes}"
     );
     assert_eq!(deposits, 10 * bytes, "and its deposit never returns");
+}
+
+/// Months of ten seconds at 1,000,000 at least, four seconds of grace.
+fn short_revenue() -> Parameters {
+    Parameters {
+        grace_ms: 4_000,
+        revenue_minimum: units(1_000_000),
+        ..short_months()
+    }
+}
+
+/// Plays a licence for three months at 5 % of revenue, of which the buyer earns
+/// 100,000,000 a month, and says in the first block after a month what `word` gives for
+/// it. Gives the gains of buyer and holder, and after how long the licence was over.
+fn sharing_revenue(word: impl Fn(u32) -> Option<u128>) -> ([i128; 2], u64) {
+    let mut world = pool_with(short_revenue(), 1);
+    let m = world.must("alice", model("m", revenue("5%"), &[]));
+    let l = world.must("buyer", world.buy_months(m, Grant::CommercialUse, 3));
+    let bought = world.now();
+    let mut over_ms = 0;
+    for month in 1.. {
+        let Some(next_ms) = world.state.next_deadline_ms() else {
+            break;
+        };
+        let ends_ms = bought + month * 10_000;
+        let time_ms = if month <= 3 { ends_ms } else { next_ms };
+        while world
+            .state
+            .next_deadline_ms()
+            .is_some_and(|it| it <= time_ms)
+        {
+            let due_ms = world.state.next_deadline_ms().expect("asked just now");
+            let receipts = world.block(due_ms.max(world.now() + 1), &[]);
+            let events = receipts.iter().flat_map(|receipt| &receipt.events);
+            let ends = |event: &Event| {
+                matches!(
+                    event,
+                    Event::LicenseLapsed { .. } | Event::LicenseEnded { .. }
+                )
+            };
+            if over_ms == 0 && events.filter(|event| ends(event)).count() > 0 {
+                over_ms = world.now() - bought;
+            }
+        }
+        let month = month as u32;
+        if let (1..=3, Some(revenue)) = (month, word(month)) {
+            world.send("buyer", declare(l, month, revenue));
+        }
+    }
+    world.must("alice", claim(m));
+    (gains(&world, ["buyer", "alice"]), over_ms)
+}
+
+/// Silence costs the minimum of the months that have begun, and the licence.
+#[test]
+fn who_declares_nothing_pays_the_minimum_and_loses_the_licence() {
+    const M: i128 = 1_000_000;
+    let honest = sharing_revenue(|_| Some(100_000_000));
+    assert_eq!(honest, ([-15 * M, 15 * M], 30_000));
+    // The month that began meanwhile is paid; the third returns.
+    let silent = sharing_revenue(|_| None);
+    assert_eq!(silent, ([-2 * M, 2 * M], 14_000));
+    // After an honest month, the same a month later.
+    let tired = sharing_revenue(|month| (month == 1).then_some(100_000_000));
+    assert_eq!(tired, ([-7 * M, 7 * M], 24_000));
+}
+
+#[test]
+fn who_declares_too_late_has_lost_the_licence_already() {
+    let mut world = pool_with(short_revenue(), 1);
+    let m = world.must("alice", model("m", revenue("5%"), &[]));
+    let l = world.must("buyer", world.buy_months(m, Grant::CommercialUse, 3));
+    let bought = world.now();
+    world.block(bought + 10_000, &[]);
+    let late = [("buyer", declare(l, 1, 100_000_000))];
+    let receipts = world.block(bought + 14_000, &late);
+    let last = receipts.last().expect("a receipt a record");
+    assert_eq!(world.show(last), "license_lapsed");
+    // Nothing was taken for it, and it cannot be paid back to life.
+    assert_eq!(world.gain("buyer"), -2_000_000);
+}
+
+/// Not prevented: the ledger cannot see revenue. Who says zero pays the minimum and
+/// keeps the licence; so does who lets it lapse and buys the next month anew.
+#[test]
+fn who_lies_about_revenue_pays_the_minimum_only() {
+    const M: i128 = 1_000_000;
+    let honest = sharing_revenue(|_| Some(100_000_000));
+    let liar = sharing_revenue(|_| Some(0));
+    assert_eq!(liar, ([-3 * M, 3 * M], 30_000));
+    assert_eq!(honest.0[0] - liar.0[0], -12 * M, "what the lie gains");
+    assert_eq!(honest.0[1] - liar.0[1], 12 * M, "and who loses it");
+    let mut world = pool_with(short_revenue(), 1);
+    let m = world.must("alice", model("m", revenue("5%"), &[]));
+    for _ in 0..3 {
+        world.must("buyer", world.buy_months(m, Grant::CommercialUse, 1));
+        world.block(world.now() + 10_000, &[]);
+    }
+    assert_eq!(world.gain("buyer"), -3_000_000, "deposits are still theirs");
 }

@@ -113,6 +113,30 @@ fn buy(tags: Vec<Tag>, grant: Grant, change: fn(&mut BuyLicense)) -> String {
     shown(world, "buyer", Action::BuyLicense { asset, body })
 }
 
+const MONTH_MS: u64 = 30 * 24 * 3_600_000;
+
+/// A model under these terms, and a licence of it.
+fn revenue_licensed(tags: Vec<Tag>, months: u32) -> (World, protocol::ItemId) {
+    let cheap = Parameters {
+        revenue_minimum: units(5),
+        ..parameters()
+    };
+    let mut world = World::with(cheap, &[]);
+    let asset = world.must("alice", model("m", tags, &[]));
+    let sale = world.buy_months(asset, Grant::CommercialUse, months);
+    let license = world.must("buyer", sale);
+    (world, license)
+}
+
+/// What becomes of a declaration so long after the purchase.
+fn declared(tags: Vec<Tag>, months: u32, after_ms: u64, period: u32) -> String {
+    let (mut world, license) = revenue_licensed(tags, months);
+    for _ in 0..after_ms / MONTH_MS {
+        world.block(world.now() + MONTH_MS, &[]);
+    }
+    shown(world, "buyer", declare(license, period, 0))
+}
+
 const CASES: &[Case] = &[
     // Inclusion.
     ("other_network", || included(|e| e.network.0[5] ^= 1)),
@@ -424,12 +448,20 @@ const CASES: &[Case] = &[
     ("paid_by_child", || {
         buy(sharing("5%", 9), Grant::Derivation, |_| ())
     }),
-    ("revenue_share_not_yet", || {
-        let asking = |t: &mut licensing::Terms| {
-            let share = licensing::Percent::from_whole(5).expect("a percentage");
-            t.commercial_use = Some(licensing::CommercialUse::RevenueShare(share));
-        };
-        buy(terms_with(asking), Grant::CommercialUse, |_| ())
+    ("unknown_license", || {
+        shown(World::new(), "buyer", declare(nothing(), 1, 0))
+    }),
+    ("no_revenue_share", || declared(priced(5), 0, 0, 1)),
+    ("period_not_over", || declared(revenue("5%"), 1, 0, 1)),
+    ("other_period", || declared(revenue("5%"), 1, MONTH_MS, 2)),
+    ("license_lapsed", || {
+        declared(revenue("5%"), 1, 2 * MONTH_MS, 1)
+    }),
+    ("all_declared", || {
+        let (mut world, license) = revenue_licensed(revenue("5%"), 1);
+        world.block(world.now() + MONTH_MS, &[]);
+        world.must("buyer", declare(license, 1, 0));
+        shown(world, "buyer", declare(license, 2, 0))
     }),
     ("sold_once", || {
         buy(priced(5), Grant::CommercialUse, |b| b.months = 1)
@@ -538,7 +570,14 @@ fn must_be_sampled(rejection: &Rejection) {
         R::BatchIncomplete { .. } | R::LeavesMissing | R::NotForSale(_) => (),
         R::PartOutOfOrder { .. } | R::NotAsked | R::DrawPending => (),
         R::TermsChanged { .. } | R::PriceAboveMax { .. } | R::NotHolder(_) => (),
-        R::TooFewShares { .. } | R::NothingOwed => (),
+        R::TooFewShares { .. }
+        | R::UnknownLicense(_)
+        | R::NoRevenueShare
+        | R::OtherPeriod { .. }
+        | R::PeriodNotOver { .. }
+        | R::AllDeclared(_)
+        | R::LicenseLapsed(_)
+        | R::NothingOwed => (),
     }
 }
 
@@ -652,6 +691,19 @@ fn samples() -> Vec<Rejection> {
         R::NotHolder(who),
         R::TooFewShares { shares: 2, held: 1 },
         R::NothingOwed,
+        R::UnknownLicense(id),
+        R::NoRevenueShare,
+        R::OtherPeriod {
+            expected: 1,
+            given: 2,
+        },
+        R::PeriodNotOver {
+            period: 1,
+            ends_ms: 2,
+            time_ms: 1,
+        },
+        R::AllDeclared(1),
+        R::LicenseLapsed(1),
     ];
     let terms = [
         TermsError::NoLicense,
@@ -693,7 +745,6 @@ fn samples() -> Vec<Rejection> {
         Refusal::NotGranted(Grant::Access),
         Refusal::Free(Grant::Access, licensing::Duty::Nothing),
         Refusal::PaidByChild(percent),
-        Refusal::RevenueShareNotYet(percent),
         Refusal::SoldOnce {
             grant: Grant::Access,
             months: 2,

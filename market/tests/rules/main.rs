@@ -13,6 +13,7 @@ mod lineage;
 mod months;
 mod panels;
 mod random;
+mod revenue;
 mod royalties;
 mod settlement;
 mod state;

@@ -1,6 +1,6 @@
 //! Licences by the month: what the clock releases, to whom, and when it is over.
 
-use protocol::receipt::{Cause, Event, Phase, Purse};
+use protocol::receipt::{Cause, Event, LicenseStanding, Phase, Purse};
 use protocol::record::*;
 use protocol::{Amount, ItemId};
 
@@ -51,7 +51,10 @@ fn the_first_month_is_income_at_once_and_the_others_are_released_one_by_one() {
             .and_then(|it| it.term)
             .expect("months")
     };
-    assert_eq!((term(&world).begun, term(&world).runs), (1, true));
+    assert_eq!(
+        (term(&world).begun, term(&world).standing),
+        (1, LicenseStanding::Runs)
+    );
     world.clock(bought + 9_999, &[]);
     let released = ["month 2 of l", "escrow:l -2000000, income:m +2000000"];
     world.clock(bought + 10_000, &released);
@@ -59,10 +62,16 @@ fn the_first_month_is_income_at_once_and_the_others_are_released_one_by_one() {
     let released = ["month 3 of l", "escrow:l -2000000, income:m +2000000"];
     world.clock(bought + 20_000, &released);
     assert_eq!(world.state.balance(Purse::Escrow(m, l)), Amount::ZERO);
-    assert_eq!((term(&world).begun, term(&world).runs), (3, true));
+    assert_eq!(
+        (term(&world).begun, term(&world).standing),
+        (3, LicenseStanding::Runs)
+    );
     world.clock(bought + 29_999, &[]);
     world.clock(bought + 30_000, &["ended l"]);
-    assert_eq!((term(&world).begun, term(&world).runs), (3, false));
+    assert_eq!(
+        (term(&world).begun, term(&world).standing),
+        (3, LicenseStanding::Ended)
+    );
     // It is kept, and nothing more comes of it.
     assert_eq!(world.state.next_deadline_ms(), None);
     world.clock(bought + 1_000_000, &[]);
@@ -265,12 +274,10 @@ fn months_that_no_sum_can_hold_return_to_their_buyer() {
     assert_eq!(receipts.len(), 1);
     assert_eq!(world.state.balance(rich), units(before + fee));
     assert_eq!(world.state.balance(Purse::Escrow(m, l)), Amount::ZERO);
-    assert!(
-        !world
-            .state
-            .license(l)
-            .and_then(|it| it.term)
-            .expect("months")
-            .runs
-    );
+    let term = world
+        .state
+        .license(l)
+        .and_then(|it| it.term)
+        .expect("months");
+    assert_eq!(term.standing, LicenseStanding::Ended);
 }

@@ -50,6 +50,7 @@ enum What {
     RevealTestKey,
     Foreign,
     Unincludable,
+    Declare,
 }
 
 #[derive(Clone, Debug)]
@@ -77,6 +78,7 @@ fn a_try() -> impl Strategy<Value = Try> {
         1 => Just(What::RevealTestKey),
         3 => Just(What::Foreign),
         2 => Just(What::Unincludable),
+        6 => Just(What::Declare),
     ];
     // Most flaws are none: a bit that is set is something left undone.
     let flaws = prop_oneof![2 => Just(0u32), 1 => any::<u32>().prop_map(|bits| bits & (bits >> 7))];
@@ -117,6 +119,8 @@ impl Play {
             Parameters {
                 sponsor_bond_ppm: 30_000,
                 month_ms: 40_000,
+                grace_ms: 20_000,
+                revenue_minimum: units(10_007),
                 ..parameters()
             },
             &[],
@@ -237,6 +241,9 @@ impl Play {
                 Event::LicenseRuns { .. } => self.count("months sold"),
                 Event::MonthBegan { .. } => self.count("month began"),
                 Event::LicenseEnded { .. } => self.count("licence ended"),
+                Event::LicenseLapsed { .. } => self.count("licence lapsed"),
+                Event::GraceExtended { .. } => self.count("grace extended"),
+                Event::RevenueDeclared { .. } => self.count("declared"),
                 Event::SeatFailed { had_committed, .. } => {
                     self.count(format!("seat failed {had_committed}"));
                 }
@@ -295,6 +302,7 @@ impl Play {
         let asset = self.asset(attempt.pick);
         let action = match attempt.what {
             What::Pay | What::Unincludable => transfer(other, amount),
+            What::Declare => return self.declaration(attempt),
             What::Join => join(amount * 10),
             What::Leave => Action::LeaveEvaluators,
             What::Post => self.post(who, attempt),
@@ -330,6 +338,30 @@ impl Play {
             _ => who,
         };
         vec![(who.to_owned(), action)]
+    }
+
+    /// A licensee's word on its next month, mostly; now and then another's, or another month.
+    fn declaration(&self, attempt: &Try) -> Vec<(String, Action)> {
+        let owing = self.world.state.licenses().filter_map(|(id, license)| {
+            let term = license.term?;
+            let ends_ms = self.world.state.months_end_ms(&license, term.declared + 1);
+            let is_due = term.owes_declarations() && ends_ms <= self.world.now();
+            (is_due || attempt.flaws != 0).then_some((id, license, term.declared + 1))
+        });
+        let owing: Vec<_> = owing.collect();
+        let Some(&(id, license, period)) = owing.get(attempt.pick % owing.len().max(1)) else {
+            return Vec::new();
+        };
+        let period = match attempt.flaws % 5 {
+            4 => period + 1,
+            _ => period,
+        };
+        let who = PEOPLE
+            .iter()
+            .find(|who| address(who) == license.licensee && attempt.flaws % 7 != 6);
+        let who = who.unwrap_or(&PEOPLE[attempt.who]);
+        let revenue = u128::from(attempt.amount % 3_000_000);
+        vec![((*who).to_owned(), declare(id, period, revenue))]
     }
 
     fn post(&self, who: &str, attempt: &Try) -> Action {
@@ -376,7 +408,8 @@ impl Play {
     fn terms(&self, share: &str, price: u128, attempt: &Try) -> Vec<protocol::ans104::Tag> {
         let price = price + u128::from(attempt.amount % 3_000_000);
         let terms = match attempt.amount % 7 {
-            0 | 1 => monthly(price),
+            0 => monthly(price),
+            1 => revenue(share),
             _ => sharing(share, price),
         };
         match attempt.amount % 5 {
@@ -655,6 +688,9 @@ fn the_random_people_get_everywhere() {
         ("months sold", 20),
         ("month began", 20),
         ("licence ended", 10),
+        ("licence lapsed", 5),
+        ("declared", 5),
+        ("rejected period_not_over", 2),
         ("rejected sold_once", 2),
         ("rejected sold_by_month", 2),
         ("Claim", 20),

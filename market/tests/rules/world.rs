@@ -104,6 +104,23 @@ pub fn monthly(fee: u128) -> Vec<Tag> {
     .to_tags()
 }
 
+/// Terms for which business use costs a share of its revenue, and descendants owe 10 % of their income.
+pub fn revenue(percent: &str) -> Vec<Tag> {
+    let share = percent.parse().expect("a percentage");
+    let terms = licensing::Terms::parse(&sharing("10%", 1)).expect("terms");
+    licensing::Terms {
+        commercial_use: Some(licensing::CommercialUse::RevenueShare(share)),
+        ..terms
+    }
+    .to_tags()
+}
+
+pub fn declare(license: ItemId, period: u32, revenue: u128) -> Action {
+    let revenue = units(revenue);
+    let body = DeclareRevenue { period, revenue };
+    Action::DeclareRevenue { license, body }
+}
+
 /// Terms for which descendants owe `percent` of their income; business use costs `price`.
 pub fn sharing(percent: &str, price: u128) -> Vec<Tag> {
     let fee = licensing::Fee::new(units(price)).expect("above zero");
@@ -188,6 +205,8 @@ pub fn parameters() -> Parameters {
         silent_forfeit_ppm: 10_000,
         unrevealed_forfeit_ppm: 100_000,
         month_ms: Parameters::default().month_ms,
+        grace_ms: Parameters::default().grace_ms,
+        revenue_minimum: Parameters::default().revenue_minimum,
     }
 }
 
@@ -1151,6 +1170,19 @@ impl World {
             Event::MonthBegan { license, month, .. } => {
                 format!("month {month} of {}", self.what(*license))
             }
+            Event::RevenueDeclared {
+                license,
+                period,
+                paid,
+                ..
+            } => format!(
+                "month {period} of {} declared, {paid} paid",
+                self.what(*license)
+            ),
+            Event::GraceExtended { license, .. } => format!("grace of {}", self.what(*license)),
+            Event::LicenseLapsed {
+                license, period, ..
+            } => format!("{} lapsed at month {period}", self.what(*license)),
             Event::LicenseEnded { license, .. } => format!("ended {}", self.what(*license)),
         }
     }

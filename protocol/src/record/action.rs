@@ -132,6 +132,13 @@ pub enum Action {
         /// To whom, how many.
         body: TransferShares,
     },
+    /// Declares what a month of a licence for a share of revenue earned, and pays the share.
+    DeclareRevenue {
+        /// The licence.
+        license: ItemId,
+        /// Which month, how much.
+        body: DeclareRevenue,
+    },
 }
 
 /// Body of `transfer`; the target is the recipient.
@@ -535,6 +542,16 @@ pub struct TransferShares {
     pub shares: u32,
 }
 
+/// Body of `declare-revenue`; the target is the licence.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeclareRevenue {
+    /// Which month, from 1: the first that is not declared.
+    pub period: u32,
+    /// What the licensee earned with the asset in it.
+    pub revenue: Amount,
+}
+
 /// A body without fields: `{}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -560,6 +577,7 @@ impl Action {
             Self::BuyLicense { .. } => "buy-license",
             Self::ClaimRoyalty { .. } => "claim-royalty",
             Self::TransferShares { .. } => "transfer-shares",
+            Self::DeclareRevenue { .. } => "declare-revenue",
         }
     }
 
@@ -578,6 +596,7 @@ impl Action {
             Self::BuyLicense { asset, .. }
             | Self::ClaimRoyalty { asset }
             | Self::TransferShares { asset, .. } => Some(asset.0),
+            Self::DeclareRevenue { license, .. } => Some(license.0),
             Self::RegisterAsset { .. }
             | Self::PostBounty { .. }
             | Self::JoinEvaluators { .. }
@@ -609,6 +628,7 @@ impl Action {
             Self::RevealAttestations { body, .. } => json::to_vec(body),
             Self::BuyLicense { body, .. } => json::to_vec(body),
             Self::TransferShares { body, .. } => json::to_vec(body),
+            Self::DeclareRevenue { body, .. } => json::to_vec(body),
             Self::CancelBounty { .. } | Self::LeaveEvaluators | Self::ClaimRoyalty { .. } => {
                 json::to_vec(&Empty {})
             }
@@ -724,6 +744,10 @@ impl Action {
             "transfer-shares" => Self::TransferShares {
                 asset: item("transfer-shares")?,
                 body: body("transfer-shares", data)?,
+            },
+            "declare-revenue" => Self::DeclareRevenue {
+                license: item("declare-revenue")?,
+                body: body("declare-revenue", data)?,
             },
             unknown => {
                 return Err(RecordError::UnknownType(unknown.chars().take(48).collect()));

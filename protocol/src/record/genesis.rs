@@ -94,6 +94,17 @@ pub struct Parameters {
     /// thirty days.
     #[serde(default = "month_ms", skip_serializing_if = "is_default_month")]
     pub month_ms: u64,
+    /// How long after the end of a month its revenue can be declared, in milliseconds. A
+    /// genesis says so if it is not thirty days.
+    #[serde(default = "month_ms", skip_serializing_if = "is_default_month")]
+    pub grace_ms: u64,
+    /// What a month of a licence for a share of revenue costs in advance, whatever it earns.
+    /// A genesis says so if it is not 10 LODE.
+    #[serde(
+        default = "revenue_minimum",
+        skip_serializing_if = "is_default_minimum"
+    )]
+    pub revenue_minimum: Amount,
 }
 
 /// Thirty days.
@@ -103,6 +114,14 @@ const fn month_ms() -> u64 {
 
 const fn is_default_month(length_ms: &u64) -> bool {
     *length_ms == month_ms()
+}
+
+const fn revenue_minimum() -> Amount {
+    Amount::from_base_units(10 * crate::amount::BASE_UNITS_PER_LODE)
+}
+
+fn is_default_minimum(minimum: &Amount) -> bool {
+    *minimum == revenue_minimum()
 }
 
 impl Default for Parameters {
@@ -128,6 +147,8 @@ impl Default for Parameters {
             silent_forfeit_ppm: 10_000,
             unrevealed_forfeit_ppm: 100_000,
             month_ms: month_ms(),
+            grace_ms: month_ms(),
+            revenue_minimum: revenue_minimum(),
         }
     }
 }

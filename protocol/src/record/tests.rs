@@ -190,6 +190,13 @@ fn every_action() -> Vec<Action> {
                 shares: 1,
             },
         },
+        Action::DeclareRevenue {
+            license: asset,
+            body: DeclareRevenue {
+                period: 1,
+                revenue: amount,
+            },
+        },
     ]
 }
 
@@ -323,11 +330,18 @@ fn loose_envelopes_are_refused_with_their_code() {
 #[test]
 fn a_genesis_and_a_purchase_from_before_months_are_read_as_they_were() {
     let bytes = json::to_vec(&Parameters::default());
-    assert!(!String::from_utf8_lossy(&bytes).contains("month"));
+    let text = String::from_utf8_lossy(&bytes);
+    assert!(
+        ["month", "grace", "revenue"]
+            .iter()
+            .all(|name| !text.contains(name))
+    );
     let read: Parameters = json::from_slice(&bytes, 4_096).unwrap();
     assert_eq!(read, Parameters::default());
     let short = Parameters {
         month_ms: 5,
+        grace_ms: 6,
+        revenue_minimum: Amount::from_base_units(7),
         ..Parameters::default()
     };
     let bytes = json::to_vec(&short);

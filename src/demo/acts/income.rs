@@ -18,7 +18,8 @@ impl Play<'_> {
             .map(|(ancestor, share)| format!("'{}' ({share})", self.asset_name(*ancestor)))
             .collect();
         let (terms, grant) = (row.terms.clone(), Grant::CommercialUse);
-        let price = terms.quote(grant).map_err(Failure::bug)?.price.unit();
+        let price = terms.quote(grant).map_err(Failure::bug)?.price;
+        let price = price.unit(self.world.state().parameters().revenue_minimum);
         let body = BuyLicense {
             grant,
             terms: terms.id(),
