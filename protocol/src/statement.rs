@@ -8,7 +8,7 @@
 //! | subject | purses |
 //! |---|---|
 //! | account | its free balance, its stake, what its seats have locked; deposits that it put up |
-//! | asset | its income; the deposit of the record that made it |
+//! | asset | its income; what was paid for months to come; the deposit of the record that made it |
 //! | bounty | reward, sponsor's bond, prepaid fees, harm, seats; bonds, fees and deposits in its receipts |
 //!
 //! So nothing here asks the state, which forgets bounties. A purse can be in two

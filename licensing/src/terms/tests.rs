@@ -487,6 +487,14 @@ fn the_ids_of_known_terms_never_change() {
             "g0Gs2VVTyAb3reHlJnra1i3n2iminJP7nR2aDzdDWuM",
         ),
         (
+            presets::monthly(fee("25")),
+            "-xtTfAb7Wp09I-1LCAsgPEtqww1C4Xdgkvs2q81uaRs",
+        ),
+        (
+            presets::share_of_revenue(percent("5%")),
+            "yoxx1ua_X62GWymmta-itjxYK72haX4zrSL5CsZlmo8",
+        ),
+        (
             all_tags_terms(),
             "owcCIJkRLkJEmd8LtPvgtLoFpZCrp-I2t5qyQS1XaU8",
         ),
