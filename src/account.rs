@@ -40,7 +40,7 @@ Examples:
         /// To whom: an address or the name of a key here.
         to: String,
         /// How many LODE, as 12 or 0.5.
-        #[arg(value_name = "LODE")]
+        #[arg(value_name = "LODE", allow_negative_numbers = true)]
         amount: String,
     },
     /// Ask the faucet of a development network for tokens.
@@ -48,7 +48,7 @@ Examples:
         /// For whom [default: the key that signs].
         account: Option<String>,
         /// How many LODE [default: what the faucet gives].
-        #[arg(long, value_name = "LODE")]
+        #[arg(long, value_name = "LODE", allow_negative_numbers = true)]
         amount: Option<String>,
     },
 }

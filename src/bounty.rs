@@ -70,6 +70,7 @@ pub enum Command {
         /// The bounty: its id, the beginning of it, or its title.
         bounty: String,
         /// How many LODE, as 12 or 0.5.
+        #[arg(allow_negative_numbers = true)]
         amount: String,
     },
     /// Take a bounty back, before the first submission.
@@ -156,6 +157,16 @@ fn back(session: &Session, bounty: &str, text: &str) -> Result<(), Failure> {
         view.summary.title,
         f64::from(view.posting.split.backers) / 10_000.0,
     );
+    if session
+        .client()?
+        .account(session.address()?)?
+        .evaluator
+        .is_some()
+    {
+        eprintln!(
+            "note: this account is an evaluator; with a stake in this bounty it does not sit in its panels"
+        );
+    }
     let acted = session.act(&action, Some(&warning))?;
     session.report(&acted, &format!("backed {}", view.summary.title))
 }
@@ -215,7 +226,7 @@ fn void_text(reason: VoidReason) -> &'static str {
 }
 
 /// Whether a bounty is over.
-fn has_ended(phase: &Phase) -> bool {
+pub fn has_ended(phase: &Phase) -> bool {
     matches!(phase, Phase::Settled | Phase::Void(_))
 }
 

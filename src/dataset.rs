@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use client::AssetFilter;
 use datasets::{DatasetError, Manifest};
-use licensing::Terms;
+use licensing::{DataModelTraining, Terms};
 use protocol::ItemId;
 use protocol::api::AssetView;
 use protocol::record::{Action, AssetKind, BlobRef, Holder, RegisterAsset};
@@ -15,7 +15,7 @@ use crate::failure::{Exit, Failure};
 use crate::folder;
 use crate::out;
 use crate::sealing::{OpenError, Store, fetch_folder};
-use crate::session::{Acted, Session};
+use crate::session::{Acted, Session, registered_meanwhile};
 use crate::terms;
 use crate::test_sets;
 
@@ -24,7 +24,7 @@ use crate::test_sets;
 pub enum Command {
     /// Register a data-set folder: publish it, under terms.
     Add(AddArgs),
-    /// Make a data-set folder from a CSV file.
+    /// Make a data-set folder from a CSV file, or from two IDX files.
     Init(init::InitArgs),
     /// List data sets, newest first.
     List,
@@ -95,6 +95,10 @@ fn data_failure(error: DatasetError) -> Failure {
             "correct that line of the CSV file; if it names the columns, add --header",
             Exit::Usage,
         ),
+        DatasetError::Idx { .. } => (
+            "give the whole IDX files of images and labels, plain or gzip, as they were published",
+            Exit::Usage,
+        ),
         DatasetError::NotEmpty(_) => ("name a folder that is not there yet", Exit::Usage),
         _ => (
             "make the folder again, or take what does not belong out of it",
@@ -125,16 +129,22 @@ fn add(session: &Session, args: &AddArgs) -> Result<(), Failure> {
         // What an earlier command left open comes first: it may be this one.
         session.settle_outbox(me)?;
     }
-    let registered = AssetFilter {
-        kind: Some(AssetKind::DataSet),
-        maker: Some(me),
-        ..AssetFilter::default()
-    };
-    for asset in session.client()?.assets(&registered) {
-        let asset = asset?;
-        if asset.blob == blob {
-            return report_registered(session, &asset);
+    let earlier = || {
+        let made = AssetFilter {
+            kind: Some(AssetKind::DataSet),
+            maker: Some(me),
+            ..AssetFilter::default()
+        };
+        for asset in session.client()?.assets(&made) {
+            let asset = asset?;
+            if asset.blob == blob {
+                return Ok::<_, Failure>(Some(asset));
+            }
         }
+        Ok(None)
+    };
+    if let Some(asset) = earlier()? {
+        return report_registered(session, &asset);
     }
     if !args.even_so {
         not_kept(session, &args.folder, blob)?;
@@ -159,16 +169,29 @@ fn add(session: &Session, args: &AddArgs) -> Result<(), Failure> {
             eprintln!("  {sentence}");
         }
     }
+    let is_sold = matches!(
+        terms.data_model_training,
+        Some(DataModelTraining::FeeOneTime(_))
+    );
+    if is_sold {
+        eprintln!(
+            "note: no bounty can require data whose training is sold; for a part of what models earn there \
+             is --terms credit=5%"
+        );
+    }
     if session.global.dry_run {
         return session.report(&Acted::Tried(Box::new(trial)), "");
     }
     session.confirm(
-        "Register and publish it? Anyone can download it from then on, and the terms stay. Never publish \
+        "Register and publish it? Anyone can download it from then on, and the terms stay until holders vote for others. Never publish \
          the test set of a bounty.",
     )?;
     let signer = session.signer()?;
     session.client()?.hold(&mut archive)?;
-    let view = session.send(&*signer, &action)?;
+    let view = session.send_if(&*signer, &action, |_| match earlier()? {
+        Some(asset) => Err(registered_meanwhile(asset.id)),
+        None => Ok(()),
+    })?;
     let text = format!("registered '{}' as {}", manifest.name, view.id);
     session.report(&Acted::Done(Box::new(view)), &text)
 }
@@ -304,8 +327,7 @@ fn get(session: &Session, id: &str, dir: &Path) -> Result<(), Failure> {
     }
     fetch_folder(asset.blob, session.client()?, dir).map_err(|error| match error {
         OpenError::Machine(failure) => failure,
-        OpenError::Archive(fault) => not_sound(&asset, fault.message),
-        OpenError::Chunk(chunk) => not_sound(&asset, format!("chunk {chunk} does not open")),
+        fault => not_sound(&asset, fault.of_asset().message),
     })?;
     let (manifest, _) = datasets::load(dir).map_err(|error| not_sound(&asset, error))?;
     if session.json() {

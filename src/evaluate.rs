@@ -6,19 +6,20 @@
 //! | `desk` | what of a seat's work is on the disk, and in which order it gets there |
 //! | `seat` | the work itself: check, score, commit, reveal |
 //! | `daemon` | all seats of this account, for as long as the process lives |
-//! | `boxed` | a child process under limits, in which what a stranger made is opened and scored |
 //! | `leaf` | one prediction of anyone, recomputed |
 
-mod boxed;
 mod daemon;
 mod desk;
 mod duty;
 mod leaf;
 mod seat;
 
+pub use seat::test_text;
+
 use protocol::record::{Action, JoinEvaluators};
 
 use crate::account::amount;
+use crate::boxed::RunOptions;
 use crate::failure::Failure;
 use crate::session::Session;
 
@@ -69,38 +70,6 @@ pub enum Command {
         #[command(flatten)]
         options: RunOptions,
     },
-    /// What the others start for each thing that a stranger made; it is told by stdin.
-    #[command(hide = true)]
-    InBox,
-}
-
-/// How scoring is carried out; none of it changes a bit.
-#[derive(clap::Args, Clone, Copy, Debug)]
-pub struct RunOptions {
-    /// Threads of a product [default: LODE_THREADS, or the machine's].
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    threads: Option<u16>,
-    /// Let an evaluation have at least so much memory [default: what the bounty's limits need].
-    #[arg(long, value_name = "MIB")]
-    memory_max: Option<u64>,
-    /// Let an evaluation take at least so long [default: what the bounty's limits need, at least 300].
-    #[arg(long, value_name = "SECONDS")]
-    time_max: Option<u64>,
-}
-
-impl RunOptions {
-    /// The same for the evaluator.
-    pub fn options(self) -> evaluator::Options {
-        evaluator::Options {
-            threads: self.threads.map(usize::from),
-            ..evaluator::Options::default()
-        }
-    }
-}
-
-/// Runs `lode evaluate in-box`, which has no session: no home, no key, no node.
-pub fn in_box() -> std::process::ExitCode {
-    boxed::child()
 }
 
 /// Runs `lode evaluate …`.
@@ -133,6 +102,5 @@ pub fn run(command: &Command, session: &Session) -> Result<(), Failure> {
             example,
             options,
         } => leaf::reproduce(session, bounty, submission, *example, *options),
-        Command::InBox => Err(Failure::bug("main runs it before there is a session")),
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use client::ClientError;
 use protocol::api::Problem;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use wallet::{ErrorClass, WalletError};
 
 /// An error for a person, with a stable code for a program.
@@ -22,7 +22,8 @@ pub struct Failure {
 }
 
 /// The exit codes of `lode`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Exit {
     /// It did not work.
     Failed = 1,

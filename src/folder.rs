@@ -124,10 +124,34 @@ fn list(
             let inner = ArchivePath::parse(&inner).map_err(|error| odd(&error.to_string()))?;
             files.insert(inner, (path, size));
         } else {
-            return Err(odd("neither a file nor a folder"));
+            return Err(match kind.is_symlink() {
+                true => odd("a link; copy what it points to, as 'cp -rL FROM TO' does"),
+                false => odd("neither a file nor a folder"),
+            });
         }
     }
     Ok(())
+}
+
+/// The bytes of all regular files below a folder; links are not followed.
+///
+/// # Errors
+/// The system's refusal.
+pub fn bytes_in(dir: &Path) -> io::Result<u64> {
+    let mut bytes = 0u64;
+    let mut folders = vec![dir.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder)? {
+            let entry = entry?;
+            let metadata = entry.metadata()?;
+            if metadata.is_dir() {
+                folders.push(entry.path());
+            } else if metadata.is_file() {
+                bytes = bytes.saturating_add(metadata.len());
+            }
+        }
+    }
+    Ok(bytes)
 }
 
 /// Unpacks an archive into a folder that must not exist yet. On an error
@@ -192,6 +216,7 @@ mod tests {
         unpack(&bytes[..], LIMITS, &to).unwrap();
         assert_eq!(fs::read(to.join("a.txt")).unwrap(), b"one");
         assert_eq!(pack(&to, Vec::new()).unwrap(), bytes);
+        assert_eq!(bytes_in(&to).unwrap(), 3);
     }
 
     #[test]

@@ -84,6 +84,11 @@ pub fn run(command: &Command, session: &Session) -> Result<(), Failure> {
                      everything it has, and without them a lost file is lost for ever.\n"
                 );
                 eprintln!("{}\n", *words.phrase());
+            } else if !*hide_words {
+                eprintln!(
+                    "note: the recovery words are not shown with --json; 'lode key export' shows them: \
+                     write them on paper"
+                );
             }
             Ok(())
         }
@@ -104,7 +109,11 @@ pub fn run(command: &Command, session: &Session) -> Result<(), Failure> {
     }
 }
 
-fn check_name(name: &str) -> Result<(), Failure> {
+/// That a name is one that a key may have: it is a part of a path.
+///
+/// # Errors
+/// It is not.
+pub fn check_name(name: &str) -> Result<(), Failure> {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     if !name.is_empty() && name.len() <= 64 && name.chars().all(plain) {
         return Ok(());
@@ -122,7 +131,7 @@ fn write(
     check_name(&name)?;
     let path = session.key_path(&name);
     if let Some(dir) = path.parent() {
-        std::fs::create_dir_all(dir).map_err(|error| Failure::io(dir, &error))?;
+        crate::session::private_dir(dir)?;
     }
     if path.exists() {
         let message = format_args!("there is a key '{name}' already, at {}", path.display());

@@ -21,7 +21,7 @@ use crate::out;
 use crate::session::{Session, bare_id};
 use buy::Wanted;
 use quote::Quoted;
-pub use quote::shares_text;
+pub use quote::{shares_text, terms_of};
 
 /// What `lode license` can do.
 #[derive(clap::Subcommand)]

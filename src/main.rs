@@ -5,6 +5,7 @@
 
 mod account;
 mod bounty;
+mod boxed;
 mod dataset;
 mod demo;
 mod doctor;
@@ -98,7 +99,7 @@ Examples:
     Bounty(bounty::Command),
     /// Train a model for a bounty, by a recipe.
     ///
-    /// There are no checkpoints: a training that was stopped or killed begins again from the start,
+    /// A checkpoint is kept every ten seconds: after Ctrl-C or a kill the same command goes on from it,
     /// and comes to the same bits. One that is finished is recognised, and running this again does nothing.
     Train(train::Args),
     /// Check a model folder as an evaluator will, seal it, and commit it to a bounty.
@@ -154,6 +155,9 @@ Examples:
     },
     /// Print the manual page of a command, or write those of all.
     Man(man::Args),
+    /// What other commands start for each thing that a stranger made; it is told by stdin.
+    #[command(hide = true)]
+    InBox,
 }
 
 fn main() -> ExitCode {
@@ -162,8 +166,9 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
-    if matches!(cli.command, Command::Evaluate(evaluate::Command::InBox)) {
-        return evaluate::in_box();
+    // It has no session: no home, no key, no node.
+    if matches!(cli.command, Command::InBox) {
+        return boxed::child();
     }
     let json = cli.global.json;
     match Session::new(cli.global).and_then(|session| run(&cli.command, &session)) {
@@ -233,6 +238,7 @@ fn run(command: &Command, session: &Session) -> Result<(), Failure> {
         }
         Command::Doctor(args) => doctor::run(args, session),
         Command::Man(args) => man::run(args, session, Cli::command()),
+        Command::InBox => Err(Failure::bug("main runs it before there is a session")),
     }
 }
 

@@ -4,11 +4,13 @@
 //! |---|---|
 //! | `add` | an archive, a digest, terms: an asset |
 //! | `show` | list, one model, its lineage |
+//! | `votes` | terms in force, votes on others |
 //! | `predict` | predictions for a data-set folder |
 
 mod add;
 mod predict;
 mod show;
+mod votes;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -23,6 +25,7 @@ use protocol::api::AssetView;
 use protocol::benchmark::{ARITHMETIC_VERSION, Benchmark, Metric, ModelLimits, Task};
 use protocol::record::SealedFolder;
 
+use crate::boxed::RunOptions;
 use crate::failure::{Exit, Failure};
 use crate::out;
 use crate::sealing::{OpenError, fetch_folder, open_folder};
@@ -59,6 +62,39 @@ pub enum Command {
         /// Its id, the beginning of it, or its name.
         model: String,
     },
+    /// Show the terms that an asset is under, and what its holders vote for.
+    Terms {
+        /// A model's or data set's id, the beginning of it, or its name.
+        asset: String,
+    },
+    /// Vote for other terms, as a holder of the asset's shares.
+    ///
+    /// A ballot stands until another replaces it, the shares are gone, or terms take
+    /// effect. Half of the shares loosen terms at once; anything else takes nine
+    /// tenths, and thirty days in which buyers see it come. A vote for the terms in
+    /// force takes the ballot back.
+    #[command(after_help = "\
+Examples:
+  lode model vote 'Digits base' --terms paid=200 --dry-run
+  lode model vote 'Digits base' --terms file:terms.txt")]
+    Vote {
+        /// A model's or data set's id, the beginning of it, or its name.
+        asset: String,
+        /// The terms: 'open', 'credit', 'credit=5%', 'paid=LODE', or 'file:PATH' with a 'Name: value' a line.
+        #[arg(long, value_name = "TERMS", required_unless_present = "take_back")]
+        terms: Option<String>,
+        /// Take the ballot back: a vote for the terms in force.
+        #[arg(long, conflicts_with = "terms")]
+        take_back: bool,
+    },
+    /// Vote for terms that grant nothing: no more licences are sold, those sold stay.
+    #[command(after_help = "\
+Examples:
+  lode model revoke 'Digits base' --dry-run")]
+    Revoke {
+        /// A model's or data set's id, the beginning of it, or its name.
+        asset: String,
+    },
     /// Account for every unit of a model's income; the same as 'lode royalty explain'.
     Explain {
         /// Its id, the beginning of it, or its name.
@@ -67,13 +103,18 @@ pub enum Command {
         #[arg(long)]
         account: Option<String>,
     },
-    /// Predict the class of every row of a data-set folder: CSV, or with --json JSON.
+    /// Predict the class or the number of every row of a data-set folder: CSV, or with --json JSON.
+    ///
+    /// Model and data are opened and run in a child process under limits, which reaches
+    /// no key, no network and no other folder.
     Run {
         /// A model folder, or a model's id or name.
         model: String,
         /// The data-set folder.
         #[arg(long, value_name = "FOLDER")]
         data: PathBuf,
+        #[command(flatten)]
+        options: RunOptions,
     },
 }
 
@@ -104,10 +145,17 @@ pub fn run(command: &Command, session: &Session) -> Result<(), Failure> {
             out::line(&dir.display().to_string())
         }
         Command::Lineage { model } => show::lineage(session, model),
+        Command::Terms { asset } => votes::terms(session, asset),
+        Command::Vote { asset, terms, .. } => votes::vote(session, asset, terms.as_deref()),
+        Command::Revoke { asset } => votes::revoke(session, asset),
         Command::Explain { model, account } => {
             crate::royalty::explain_asset(session, model, account.as_deref())
         }
-        Command::Run { model, data } => predict::run(session, model, data),
+        Command::Run {
+            model,
+            data,
+            options,
+        } => predict::run(session, model, data, *options),
     }
 }
 
@@ -115,28 +163,19 @@ pub fn run(command: &Command, session: &Session) -> Result<(), Failure> {
 fn get(session: &Session, asset: &AssetView, dir: &Path) -> Result<(), Failure> {
     let client = session.client()?;
     let opened = match &asset.key {
-        Some(key) => {
-            let sealed = SealedFolder {
-                // The ledger has checked the seal; opening needs ciphertext and key.
-                seal: Digest([0; 32]),
-                ciphertext: asset.blob,
-            };
-            open_folder(&sealed, key, client, dir)
-        }
+        Some(key) => open_folder(&sealed(asset), key, client, dir),
         None => fetch_folder(asset.blob, client, dir),
     };
-    opened.map_err(|error| {
-        let next = "nothing can be done about it here: the folder was registered like this";
-        match error {
-            OpenError::Machine(failure) => failure,
-            OpenError::Chunk(chunk) => Failure::new(
-                "bad_seal",
-                format_args!("chunk {chunk} does not open"),
-                next,
-            ),
-            OpenError::Archive(what) => Failure::new("archive", what, next),
-        }
-    })
+    opened.map_err(OpenError::of_asset)
+}
+
+/// An asset's ciphertext as what was sealed. The ledger has checked the seal; opening needs
+/// ciphertext and key.
+const fn sealed(asset: &AssetView) -> SealedFolder {
+    SealedFolder {
+        seal: Digest([0; 32]),
+        ciphertext: asset.blob,
+    }
 }
 
 /// Reads a model folder that no bounty limits.

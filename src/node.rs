@@ -4,6 +4,7 @@
 //! D/log, D/state     the chain
 //! D/blobs            the blobs
 //! D/node.key         signs blocks; it is no wallet, and should own nothing
+//! D/unnamed.json     since when nothing names some of the blobs
 //! D/faucet.key       development networks: whose tokens the faucet gives
 //! ```
 
@@ -11,10 +12,12 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use node::blobs::{BLOB_BYTES_MAX, BlobError, Blobs};
 use node::chain::ChainError;
 use node::clock::{Clock, system_ms};
+use node::collect::CollectError;
 use node::engine::{Config, Node};
 use node::http::server::{Limits, serve};
 use node::http::{Faucet, router};
@@ -42,6 +45,9 @@ const SUPPLY_LODE: u64 = 1_000_000_000;
 /// What a faucet gives if nobody says how much, and at most.
 const FAUCET_LODE: u64 = 10_000;
 const FAUCET_LODE_MAX: u64 = 1_000_000;
+
+/// How often it is looked whether blobs can be removed.
+const COLLECT_EVERY: Duration = Duration::from_secs(3_600);
 
 /// The largest genesis file.
 const GENESIS_FILE_BYTES_MAX: u64 = 4 << 20;
@@ -176,6 +182,7 @@ pub fn run(args: &Args, session: &Session) -> Result<(), Failure> {
         connections_each_max: (args.connections / 2).max(1),
         requests_each_max: args.rate.max(1),
     };
+    runtime.spawn(collect(node.clone()));
     let ended = node.clone();
     let was_asked = runtime.block_on(async move {
         let asked = std::sync::atomic::AtomicBool::new(false);
@@ -193,7 +200,7 @@ pub fn run(args: &Args, session: &Session) -> Result<(), Failure> {
         asked.into_inner()
     });
     let joined = engine.join();
-    runtime.shutdown_timeout(std::time::Duration::from_secs(2));
+    runtime.shutdown_timeout(Duration::from_secs(2));
     match joined {
         Ok(()) if was_asked => {
             eprintln!("stopped; the log is whole");
@@ -203,6 +210,26 @@ pub fn run(args: &Args, session: &Session) -> Result<(), Failure> {
         Err(_) => Err(Failure::bug(
             "the engine panicked; the log is whole up to its last block",
         )),
+    }
+}
+
+/// Removes blobs that nothing names any more, for as long as the node lives.
+async fn collect(node: Node) {
+    loop {
+        let looking = node.clone();
+        let looked = tokio::task::spawn_blocking(move || looking.collect_blobs()).await;
+        match looked {
+            Ok(Ok(found)) if !found.removed.is_empty() => eprintln!(
+                "removed {} blobs of {} bytes that nothing names any more",
+                found.removed.len(),
+                found.removed_bytes
+            ),
+            Ok(Err(error)) if !matches!(error, CollectError::Closed | CollectError::Clock) => {
+                eprintln!("note: no blobs were removed: {error}");
+            }
+            _ => {}
+        }
+        tokio::time::sleep(COLLECT_EVERY).await;
     }
 }
 
@@ -410,6 +437,7 @@ fn described(args: &Args, key: &SecretKey) -> Result<Genesis, Failure> {
 fn dev_parameters() -> Parameters {
     Parameters {
         phase_min_ms: 1_000,
+        tighten_ms: 10_000,
         committee_min: 1,
         evaluator_stake_min: lode(100),
         evaluation_fee_min: Amount::from_base_units(BASE_UNITS_PER_LODE / 100),

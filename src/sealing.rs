@@ -5,11 +5,17 @@ use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use client::Client;
+use datasets::MANIFEST_FILE;
+use datasets::manifest::{DATA_BYTES_MAX, FILES_MAX, MANIFEST_BYTES_MAX};
+use evaluator::folder::{FILES_OPTIONAL, FILES_REQUIRED};
 use node::blobs::{BlobError, Blobs};
-use protocol::archive::Limits;
+use protocol::archive::{Limits, PATH_BYTES_MAX, archive_len};
+use protocol::benchmark::Benchmark;
 use protocol::record::{BlobRef, SealedFolder};
 use protocol::report::{Outcome, TestOutcome};
-use protocol::seal::{NONCE_LEN, Opener, SealError, SealKey, SealScope, encrypt, seal_digest};
+use protocol::seal::{
+    NONCE_LEN, Opener, SealError, SealKey, SealScope, ciphertext_len, encrypt, seal_digest,
+};
 use protocol::text::Code;
 
 use crate::failure::Failure;
@@ -23,6 +29,13 @@ pub enum OpenError {
     Chunk(u64),
     /// It opens, but holds no canonical archive: the owner's fault.
     Archive(ArchiveFault),
+    /// It has more bytes than anything sound can have, and was not fetched: the owner's fault.
+    TooLarge {
+        /// Bytes of the ciphertext.
+        size_bytes: u64,
+        /// Bytes that it may have.
+        limit_bytes: u64,
+    },
     /// The machine's fault.
     Machine(Failure),
 }
@@ -39,6 +52,10 @@ impl OpenError {
                 code: Code::lossy(fault.code),
                 place: Code::lossy(&place(&fault)),
             }),
+            Self::TooLarge { .. } => Ok(Outcome::Invalid {
+                code: Code::lossy(TOO_LARGE),
+                place: Code::lossy(CIPHERTEXT),
+            }),
             Self::Machine(failure) => Err(failure),
         }
     }
@@ -51,6 +68,7 @@ impl OpenError {
         let (code, place) = match self {
             Self::Chunk(chunk) => ("chunk", chunk.to_string()),
             Self::Archive(fault) => (fault.code, place(&fault)),
+            Self::TooLarge { .. } => (TOO_LARGE, CIPHERTEXT.to_owned()),
             Self::Machine(failure) => return Err(failure),
         };
         Ok(TestOutcome::BadSeal {
@@ -58,6 +76,66 @@ impl OpenError {
             place: Code::lossy(&place),
         })
     }
+
+    /// What somebody is told who wanted to use an asset's folder.
+    pub fn of_asset(self) -> Failure {
+        let next = "nothing can be done about it here: the folder was registered like this";
+        match self {
+            Self::Machine(failure) => failure,
+            Self::Chunk(chunk) => {
+                let message = format_args!("chunk {chunk} does not open");
+                Failure::new("bad_seal", message, next)
+            }
+            Self::Archive(what) => Failure::new("archive", what, next),
+            Self::TooLarge {
+                size_bytes,
+                limit_bytes,
+            } => {
+                let message =
+                    format_args!("{size_bytes} bytes, and at most {limit_bytes} are read");
+                Failure::new(TOO_LARGE, message, next)
+            }
+        }
+    }
+}
+
+/// The code of a ciphertext that has more bytes than anything sound can have.
+const TOO_LARGE: &str = "ciphertext_too_large";
+
+/// The place of what is wrong with a ciphertext as a whole.
+const CIPHERTEXT: &str = "ciphertext";
+
+/// The most bytes of the ciphertext of a model folder: the benchmark's limit on the folder's
+/// bytes, and what the archive and the seal add to its files.
+pub fn model_bytes_max(benchmark: &Benchmark) -> u64 {
+    let names = FILES_REQUIRED.iter().chain(&FILES_OPTIONAL);
+    let archive = archive_len(
+        names.map(|name| name.len()),
+        benchmark.limits.file_bytes_max,
+    );
+    ciphertext_len(archive).unwrap_or(u64::MAX)
+}
+
+/// The most bytes of the ciphertext of a test set: those of the largest data set there is.
+pub fn test_set_bytes_max() -> u64 {
+    let paths = std::iter::repeat_n(PATH_BYTES_MAX, FILES_MAX).chain([MANIFEST_FILE.len()]);
+    let content = DATA_BYTES_MAX + MANIFEST_BYTES_MAX as u64;
+    ciphertext_len(archive_len(paths, content)).unwrap_or(u64::MAX)
+}
+
+/// Judges a ciphertext by the size that the record names, before any of it is fetched.
+///
+/// # Errors
+/// [`OpenError::TooLarge`].
+pub const fn check_size(sealed: &SealedFolder, limit_bytes: u64) -> Result<(), OpenError> {
+    let size_bytes = sealed.ciphertext.size_bytes;
+    if size_bytes > limit_bytes {
+        return Err(OpenError::TooLarge {
+            size_bytes,
+            limit_bytes,
+        });
+    }
+    Ok(())
 }
 
 /// Where an archive is wrong, as it is attested.
@@ -217,7 +295,11 @@ pub fn open_ciphertext(
     unpack(opener, limits, dir)
 }
 
-fn unpack(archive: impl Read, limits: Limits, dir: &Path) -> Result<(), OpenError> {
+/// Unpacks an archive into `dir`, which must not exist yet.
+///
+/// # Errors
+/// As [`open_folder`].
+pub fn unpack(archive: impl Read, limits: Limits, dir: &Path) -> Result<(), OpenError> {
     folder::unpack(archive, limits, dir).map_err(|error| match error {
         UnpackError::Archive(fault) => OpenError::Archive(fault),
         UnpackError::Io(failure) => OpenError::Machine(failure),
@@ -239,7 +321,40 @@ fn seal_fault(error: SealError) -> OpenError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use protocol::benchmark::{ARITHMETIC_VERSION, Metric, ModelLimits, Task};
     use protocol::{Address, ItemId, NetworkId};
+
+    #[test]
+    fn the_largest_sound_folder_is_within_the_limit_to_the_byte() {
+        let temp = tempfile::tempdir().unwrap();
+        let benchmark = |file_bytes_max| Benchmark {
+            arithmetic: ARITHMETIC_VERSION,
+            task: Task::Regression,
+            inputs: 1,
+            examples_max: 1,
+            metric: Metric::Rmse,
+            limits: ModelLimits {
+                parameters_max: 1,
+                file_bytes_max,
+                multiply_adds_max: 1,
+            },
+        };
+        for bytes in [0, 1_000, 3 * 65_536] {
+            let folder = temp.path().join(bytes.to_string());
+            std::fs::create_dir(&folder).unwrap();
+            for name in FILES_REQUIRED.iter().chain(&FILES_OPTIONAL) {
+                std::fs::write(folder.join(name), "").unwrap();
+            }
+            std::fs::write(folder.join(FILES_REQUIRED[1]), vec![7; bytes]).unwrap();
+            let key = SealKey::from_bytes([4; 32]);
+            let sealed = seal_to_file(&folder, &key, [5; NONCE_LEN]).unwrap();
+            let len = sealed.metadata().unwrap().len();
+            assert_eq!(model_bytes_max(&benchmark(bytes as u64)), len);
+        }
+        assert_eq!(model_bytes_max(&benchmark(u64::MAX)), u64::MAX);
+        assert!(test_set_bytes_max() > DATA_BYTES_MAX);
+        assert!(test_set_bytes_max() < DATA_BYTES_MAX + (4 << 20));
+    }
 
     #[test]
     fn a_blob_that_rotted_here_is_no_fault_of_its_owner() {

@@ -34,7 +34,7 @@ use crate::out;
 
 pub use names::{bare_id, guard_id};
 use outbox::{forget, read_outbox, turn};
-pub use outbox::{keep, lock};
+pub use outbox::{keep, lock, private_dir};
 
 /// Where a node listens if nobody says otherwise.
 pub const NODE_URL: &str = "http://127.0.0.1:4747";
@@ -209,7 +209,11 @@ impl Session {
     pub fn signer_spec(&self) -> Result<SignerSpec, Failure> {
         match self.global.signer.clone().or_else(|| env("LODE_SIGNER")) {
             Some(spec) => Ok(spec.parse::<SignerSpec>()?),
-            None => Ok(SignerSpec::File(self.key_path(&self.key_name()))),
+            None => {
+                let name = self.key_name();
+                crate::key::check_name(&name)?;
+                Ok(SignerSpec::File(self.key_path(&name)))
+            }
         }
     }
 
@@ -296,6 +300,20 @@ impl Session {
     /// A rule would reject it or did, nobody agreed, there is no key, or the node
     /// cannot be asked.
     pub fn act(&self, action: &Action, warning: Option<&str>) -> Result<Acted, Failure> {
+        self.act_if(action, warning, || Ok(()))
+    }
+
+    /// The same, where `check` says whether it is still to be done once it is this
+    /// command's turn: another one of the same account may have done it meanwhile.
+    ///
+    /// # Errors
+    /// As [`Session::act`], or what `check` says.
+    pub fn act_if(
+        &self,
+        action: &Action,
+        warning: Option<&str>,
+        check: impl Fn() -> Result<(), Failure>,
+    ) -> Result<Acted, Failure> {
         let address = self.address()?;
         let trial = self.try_as(address, action)?;
         if self.global.dry_run {
@@ -305,7 +323,7 @@ impl Session {
             self.confirm(warning)?;
         }
         let signer = self.signer()?;
-        let view = self.send(&*signer, action)?;
+        let view = self.send_if(&*signer, action, |_| check())?;
         Ok(Acted::Done(Box::new(view)))
     }
 
@@ -467,6 +485,13 @@ impl Session {
             }
         }
     }
+}
+
+/// What another command of this account has registered while this one waited.
+pub fn registered_meanwhile(id: ItemId) -> Failure {
+    let message = format_args!("another command has just registered it as {id}: nothing was sent");
+    let next = "nothing is left to do; 'show' tells what was registered";
+    Failure::new("registered_already", message, next).exit(Exit::Rejected)
 }
 
 /// What to do without the key that was named.

@@ -14,13 +14,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use datasets::MANIFEST_FILE;
+use datasets::{LabelKind, MANIFEST_FILE};
 use indicatif::{ProgressBar, ProgressStyle};
 use miner::train::RECIPE_FILE;
 use miner::{Checkpoints, Next, Progress, Recipe};
 use models::error::WEIGHTS_FILE;
 use models::{Architecture, Limits};
 use protocol::api::BountyView;
+use protocol::benchmark::Task;
+use protocol::receipt::Phase;
 use protocol::record::AssetKind;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -88,6 +90,7 @@ pub fn run(args: &Args, session: &Session) -> Result<(), Failure> {
         Some(dir) => dir.clone(),
         None => required_data(session, &bounty)?,
     };
+    check_data(&data, &bounty)?;
     let begun = Begun {
         recipe: recipe.to_toml(),
         data: digest_of(&data.join(MANIFEST_FILE))?,
@@ -120,16 +123,26 @@ pub fn run(args: &Args, session: &Session) -> Result<(), Failure> {
         )
     })?;
     keep(&note, &protocol::json::to_vec(&begun))?;
+    if bounty.summary.phase != Phase::Open {
+        eprintln!(
+            "note: '{}' takes no submissions any more: it is in the phase '{}'",
+            bounty.summary.title,
+            bounty.summary.phase.name()
+        );
+    }
+    eprintln!("  this may be stopped: the same command goes on from the last checkpoint");
     let bar = bar()?;
     let (mut first, mut saved) = (None, crate::watch::now());
     let mut next = |progress: Progress| {
         let first = *first.get_or_insert(progress.step);
-        if first > 1 && progress.step == first {
-            bar.println(format!("going on after step {}", first - 1));
-            bar.reset_eta();
-        }
         bar.set_length(progress.steps);
         bar.set_position(progress.step);
+        if first > 1 && progress.step == first {
+            let text = format!("going on after step {}", first - 1);
+            tell(&bar, &text);
+            // What an earlier run did says nothing of this one's speed.
+            bar.reset_eta();
+        }
         let Progress {
             epoch,
             epochs,
@@ -149,6 +162,10 @@ pub fn run(args: &Args, session: &Session) -> Result<(), Failure> {
             .is_some_and(|every| progress.step.is_multiple_of(every.get()));
         if is_counted || saved.elapsed() >= CHECKPOINT_EVERY {
             saved = crate::watch::now();
+            if bar.is_hidden() {
+                let Progress { step, steps, .. } = progress;
+                eprintln!("step {step} of {steps}, epoch {epoch} of {epochs}, loss {loss:.4}");
+            }
             return Next::Save;
         }
         Next::Go
@@ -163,9 +180,8 @@ pub fn run(args: &Args, session: &Session) -> Result<(), Failure> {
     bar.finish_and_clear();
     let trained = trained.map_err(|error| {
         let next = match error.code() {
-            "checkpoint_other" | "checkpoint_damaged" => {
-                "go on with what it was begun with, or begin anew with --fresh"
-            }
+            "checkpoint_other" => "go on with what it was begun with, or begin anew with --fresh",
+            "checkpoint_damaged" => "begin anew with --fresh: it comes to the same bits",
             _ => "check recipe, data and base; no model was left behind",
         };
         Failure::new(error.code().to_owned(), &error, next)
@@ -204,9 +220,18 @@ pub fn run(args: &Args, session: &Session) -> Result<(), Failure> {
 
 fn bar() -> Result<ProgressBar, Failure> {
     let bar = ProgressBar::new(0);
-    let style = "  training {bar:32} {percent:>3} %, {eta} left  {msg}";
+    // The last part gives way in a narrow window.
+    let style = "{percent:>3} % {bar:16} {eta:>4} left  {wide_msg}";
     bar.set_style(ProgressStyle::with_template(style).map_err(Failure::bug)?);
     Ok(bar)
+}
+
+/// Says something above the bar, or without one.
+fn tell(bar: &ProgressBar, text: &str) {
+    match bar.is_hidden() {
+        true => eprintln!("{text}"),
+        false => bar.println(text),
+    }
 }
 
 /// That what the recipe makes is allowed: worth knowing before hours of training.
@@ -230,6 +255,33 @@ fn check_limits(recipe: &Recipe, bounty: &BountyView) -> Result<(), Failure> {
             )
             .exit(Exit::Rejected)
         })
+}
+
+/// That a model of these data is one for the bounty: the same inputs, and as many classes.
+fn check_data(dir: &Path, bounty: &BountyView) -> Result<(), Failure> {
+    let manifest = datasets::Manifest::load(dir).map_err(|error| {
+        let next = "name a data-set folder with --data; 'lode dataset init' makes one";
+        Failure::new(error.code(), &error, next).exit(Exit::Usage)
+    })?;
+    let benchmark = &bounty.posting.benchmark;
+    let labels = match benchmark.task {
+        Task::Classification { classes } => LabelKind::Classes(classes),
+        Task::Regression => LabelKind::Numbers,
+    };
+    let what = |inputs: u32, labels: LabelKind| match labels.classes() {
+        Some(classes) => format!("{inputs} inputs and {classes} classes"),
+        None => format!("{inputs} inputs and numbers as labels"),
+    };
+    if (manifest.inputs(), manifest.labels()) == (benchmark.inputs, labels) {
+        return Ok(());
+    }
+    let message = format!(
+        "the data have {}, the bounty asks for {}",
+        what(manifest.inputs(), manifest.labels()),
+        what(benchmark.inputs, labels)
+    );
+    let next = "train on data of the bounty's shape: a model of these would be invalid";
+    Err(Failure::new("data_shape", message, next).exit(Exit::Rejected))
 }
 
 /// The data set that every submission is made from, unpacked in the home.

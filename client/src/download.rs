@@ -157,8 +157,13 @@ impl<'a, P: FnMut(u64, u64)> Fetch<'a, P> {
     /// That the answer is the part that was asked for.
     fn check_range(&self, response: &Response<Body>, left: u64) -> Result<(), ClientError> {
         let size_bytes = self.blob.size_bytes;
+        // What is not the blob by its length is not read at all.
         match response.body().content_length() {
             Some(length) if length > left && self.done == 0 => return Err(self.too_large()),
+            Some(length) if length < left && self.done == 0 => {
+                let what = format!("{length} bytes of a blob that has {size_bytes}");
+                return Err(self.client.http.bad(what));
+            }
             _ => {}
         }
         if self.done == 0 {

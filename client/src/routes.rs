@@ -3,7 +3,7 @@
 use protocol::ans104::VerifiedItem;
 use protocol::api::{
     AccountView, AssetView, BlockView, BountySummary, BountyView, EvaluatorView, HistoryEntry,
-    HolderView, LicenseView, ReceiptProof, RecordView, StatementView, SubmissionView,
+    HolderView, LicenseView, ReceiptProof, RecordView, StatementView, SubmissionView, VotesView,
 };
 use protocol::id::{Address, ItemId};
 use protocol::record::AssetKind;
@@ -140,6 +140,14 @@ impl Client {
     /// `GET /v1/assets/{id}/holders`, by address.
     pub fn holders(&self, asset: ItemId) -> Pages<HolderView> {
         self.pages(Ask::new(format!("/v1/assets/{asset}/holders")))
+    }
+
+    /// `GET /v1/assets/{id}/votes`.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn votes(&self, asset: ItemId) -> Result<VotesView, ClientError> {
+        self.get(Ask::new(format!("/v1/assets/{asset}/votes")))
     }
 
     /// `GET /v1/accounts/{address}/holdings`, by asset.

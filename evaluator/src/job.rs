@@ -125,7 +125,7 @@ fn score(
 }
 
 /// Runs `job` with so many threads a product.
-pub(crate) fn with_threads<R>(threads: Option<usize>, job: impl FnOnce() -> R) -> R {
+pub fn with_threads<R>(threads: Option<usize>, job: impl FnOnce() -> R) -> R {
     match threads {
         None => job(),
         Some(threads) => {

@@ -15,7 +15,7 @@ use crate::fault::Fault;
 use crate::folder::LoadedModel;
 
 /// The most numbers that one layer gives for a whole batch (256 MiB of them): wide models run in smaller batches.
-const BATCH_NUMBERS_MAX: usize = 1 << 26;
+pub const BATCH_NUMBERS_MAX: usize = 1 << 26;
 
 /// A model, ready to run on the inner backend.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! CSV: lines kept as they are and the table read from them agree; every number is finite.
 #![no_main]
 
-use datasets::{CsvSpec, CsvText, read_csv};
+use datasets::{CsvSpec, CsvText, LabelKind, Labels, read_csv};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
@@ -13,7 +13,10 @@ fuzz_target!(|data: &[u8]| {
         header: head[1] & 1 == 1,
         label_column: u32::from(head[1] >> 1) % (inputs + 1),
         inputs,
-        classes: u32::from(head[2] % 16) + 2,
+        labels: match head[2] {
+            classes @ 0..128 => LabelKind::Classes(u32::from(classes % 16) + 2),
+            _ => LabelKind::Numbers,
+        },
         divide_inputs_by: u32::from(head[3]) + 1,
     };
     spec.check().expect("within the limits");
@@ -24,7 +27,15 @@ fuzz_target!(|data: &[u8]| {
     assert_eq!(text.rows().len(), table.labels.len());
     assert_eq!(table.inputs.dim(), (table.labels.len(), inputs as usize));
     assert!(table.inputs.iter().all(|value| value.is_finite()));
-    assert!(table.labels.iter().all(|&label| label < spec.classes));
+    match (&table.labels, spec.labels) {
+        (Labels::Classes(labels), LabelKind::Classes(classes)) => {
+            assert!(labels.iter().all(|&label| label < classes));
+        }
+        (Labels::Numbers(labels), LabelKind::Numbers) => {
+            assert!(labels.iter().all(|label| label.is_finite()));
+        }
+        _ => panic!("labels of another kind"),
+    }
     let mut lines: Vec<&str> = text.header().into_iter().collect();
     lines.extend(text.rows());
     let again = read_csv(lines.join("\n").as_bytes(), &spec).expect("its lines");

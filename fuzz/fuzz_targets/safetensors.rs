@@ -4,13 +4,13 @@
 
 use libfuzzer_sys::fuzz_target;
 use models::reader::check_file_size;
-use models::{Limits, MlpConfig, Weights};
+use models::{Architecture, Limits, ModelConfig, Weights};
 
 fuzz_target!(|data: &[u8]| {
     let Some((json, file)) = lode_fuzz::two(data) else {
         return;
     };
-    let Ok(config) = MlpConfig::from_json(json) else {
+    let Ok(config) = ModelConfig::from_json(json) else {
         return;
     };
     let limits = Limits {

@@ -9,7 +9,8 @@
 //! | `license`, `terms` | the same for programs: the licence's fields, the tags of its terms |
 //! | `proof` | genesis, record, receipt, its path, and the header that names the receipts' root |
 //! | `block` | the header of the record's block, which dates it |
-//! | `asset` | the record that made the asset and put it under its terms |
+//! | `asset` | the record that made the asset and put it under its first terms |
+//! | `vote` | where the licence is under other terms: the vote of a holder that carries their tags |
 //!
 //! What holds of a certificate that verifies, each from the one before:
 //!
@@ -18,8 +19,10 @@
 //! 3. The second header's receipts root proves the receipt.
 //! 4. The receipt is the record's, no rule rejected it, and it issues the licence.
 //! 5. The licensee signed the record, for this network: it buys this grant of this asset under these terms.
-//! 6. The asset's own record carries the terms. They have the id that was bought
-//!    under, and sell the grant for the price that was paid, for so many months.
+//! 6. The asset's own record, or else a vote on that asset's terms, carries the terms. They have
+//!    the id that was bought under, and sell the grant for the price that was paid, for so many
+//!    months. That the vote had come into force then is in the receipt: the ledger sells under no
+//!    other terms.
 //! 7. What stands beside the proof (`text`, `license`, `terms`) says exactly this.
 //!
 //! Which network counts is the reader's to say: anyone can begin one. So its id
@@ -78,6 +81,9 @@ pub struct Certificate {
     pub block: String,
     /// The record item that made the asset.
     pub asset: String,
+    /// The vote item that carries the terms; none: the asset's own record does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vote: Option<String>,
 }
 
 /// What a certificate proves.
@@ -118,8 +124,31 @@ impl Certificate {
         block: &VerifiedItem,
         asset: &VerifiedItem,
     ) -> Result<Self, CertificateError> {
+        Self::of(proof, block, asset, None)
+    }
+
+    /// The same for a licence under terms that holders voted for: `vote` carries their tags.
+    ///
+    /// # Errors
+    /// [`CertificateError`] if they prove no licence.
+    pub fn with_vote(
+        proof: ReceiptProof,
+        block: &VerifiedItem,
+        asset: &VerifiedItem,
+        vote: &VerifiedItem,
+    ) -> Result<Self, CertificateError> {
+        Self::of(proof, block, asset, Some(vote))
+    }
+
+    fn of(
+        proof: ReceiptProof,
+        block: &VerifiedItem,
+        asset: &VerifiedItem,
+        vote: Option<&VerifiedItem>,
+    ) -> Result<Self, CertificateError> {
         let (block, asset) = (to_base64url(block.bytes()), to_base64url(asset.bytes()));
-        let proven = prove(&proof, &block, &asset)?;
+        let vote = vote.map(|vote| to_base64url(vote.bytes()));
+        let proven = prove(&proof, &block, &asset, vote.as_deref())?;
         Ok(Self {
             schema: schema_of(&proven.license).to_owned(),
             text: proven.text(),
@@ -128,6 +157,7 @@ impl Certificate {
             proof,
             block,
             asset,
+            vote,
         })
     }
 
@@ -150,7 +180,8 @@ impl Certificate {
     /// # Errors
     /// [`CertificateError`] names what does not hold.
     pub fn verify(&self, network: Option<NetworkId>) -> Result<Proven, CertificateError> {
-        let proven = prove(&self.proof, &self.block, &self.asset)?;
+        let vote = self.vote.as_deref();
+        let proven = prove(&self.proof, &self.block, &self.asset, vote)?;
         let found = proven.network;
         match network {
             Some(expected) if expected != found => {

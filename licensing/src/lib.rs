@@ -12,6 +12,7 @@
 //! | [`sentence`] | the same terms in plain English, one sentence a grant |
 //! | [`grant`] | what can be asked for, and what it costs |
 //! | [`derivation`] | whether an asset may be made from another, and what it then owes |
+//! | [`loosening`] | whether new terms ask for no more than old ones |
 //! | [`royalty`] | the royalty stack: what every ancestor gets of all income |
 //! | [`split`] | exact division by weights, the remainder in record order |
 //! | [`percent`] | percentages as integers |
@@ -21,6 +22,7 @@
 pub mod certificate;
 pub mod derivation;
 pub mod grant;
+pub mod loosening;
 pub mod parse;
 pub mod percent;
 pub mod presets;

@@ -47,9 +47,9 @@ impl RoyaltyStack {
     /// The stack of a child: for each parent its own share (what
     /// [`check_derivation`](crate::check_derivation) gave) and its whole stack.
     ///
-    /// An ancestor reached by two paths counts once. Terms are frozen, so both
-    /// paths state the same share; were they ever to differ, the larger counts,
-    /// so that no ancestor gets less than one of its descendants promised.
+    /// An ancestor reached by two paths counts once. If its terms changed between
+    /// the two, the larger share counts, so that no ancestor gets less than one of
+    /// its descendants promised.
     ///
     /// # Errors
     /// [`StackError`] if there are too many ancestors, or they are owed more than 100 %.

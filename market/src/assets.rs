@@ -1,8 +1,9 @@
 //! Assets: models and data sets under licence terms, with parents and holders.
 //!
 //! Parents are older than their child, because they must exist when it is
-//! registered, so lineage has no cycle. Terms, parents and the royalty stack are
-//! frozen: at registration for an import, at commitment for a submission.
+//! registered, so lineage has no cycle. Parents and the royalty stack are frozen, at
+//! registration for an import, at commitment for a submission; the terms are those
+//! of that moment until holders vote for others ([`crate::terms`]).
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use licensing::{ParentKind, PaymentMode, Percent, RoyaltyStack, Terms, check_derivation};

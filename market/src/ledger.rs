@@ -4,6 +4,9 @@
 //! with the nonce. Every movement is noted for the receipt and kept in the totals
 //! by kind of purse, so that the supply is checked by deltas at every step and by
 //! full sum wherever somebody asks.
+//!
+//! What one record put up for itself (bond, evaluation fee, deposit) comes and goes
+//! together, so these purses share one entry of the state: [`Held`].
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use protocol::receipt::{Move, Purse, Rule};
@@ -30,23 +33,70 @@ impl Totals {
     }
 }
 
+/// The purses of one record.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub(crate) struct Held {
+    /// [`Purse::MinerBond`].
+    bond: Amount,
+    /// [`Purse::EvaluationFee`].
+    fee: Amount,
+    /// [`Purse::Deposit`].
+    deposit: Amount,
+}
+
+impl Held {
+    /// All of them, for the record that they are of.
+    fn purses(&self, record: ItemId) -> [(Purse, Amount); 3] {
+        [
+            (Purse::MinerBond(record), self.bond),
+            (Purse::EvaluationFee(record), self.fee),
+            (Purse::Deposit(record), self.deposit),
+        ]
+    }
+}
+
+/// Where the amount of a purse stands in the state.
+enum Place {
+    /// Beside a nonce.
+    Account(Address),
+    /// In the totals.
+    Burned,
+    /// In a record's entry.
+    Held(ItemId, fn(&mut Held) -> &mut Amount),
+    /// In an entry of its own.
+    Own,
+}
+
+impl Place {
+    fn of(purse: Purse) -> Self {
+        match purse {
+            Purse::Account(address) => Self::Account(address),
+            Purse::Burned => Self::Burned,
+            Purse::MinerBond(record) => Self::Held(record, |held| &mut held.bond),
+            Purse::EvaluationFee(record) => Self::Held(record, |held| &mut held.fee),
+            Purse::Deposit(record) => Self::Held(record, |held| &mut held.deposit),
+            _ => Self::Own,
+        }
+    }
+}
+
 impl State {
     /// What is in a purse.
     pub fn balance(&self, purse: Purse) -> Amount {
-        match purse {
-            Purse::Account(address) => self
-                .tables
-                .accounts
-                .get(&address)
-                .map_or(Amount::ZERO, |account| account.balance),
-            Purse::Burned => self.totals().by_kind[Purse::Burned.kind()],
-            _ => self
-                .tables
-                .purses
-                .get(&purse)
-                .copied()
-                .unwrap_or(Amount::ZERO),
+        match Place::of(purse) {
+            Place::Account(address) => self.account(address).balance,
+            Place::Burned => self.totals().by_kind[Purse::Burned.kind()],
+            Place::Held(record, part) => *part(&mut self.held(record)),
+            Place::Own => {
+                let amount = self.tables.purses.get(&purse);
+                amount.copied().unwrap_or(Amount::ZERO)
+            }
         }
+    }
+
+    fn held(&self, record: ItemId) -> Held {
+        let held = self.tables.held.get(&record);
+        held.copied().unwrap_or_default()
     }
 
     /// The sums of all purses by kind.
@@ -68,7 +118,9 @@ impl State {
             .purses
             .iter()
             .map(|(&purse, &amount)| (purse, amount));
-        for (purse, amount) in accounts.chain(purses) {
+        let held = self.tables.held.iter();
+        let held = held.flat_map(|(&record, held)| held.purses(record));
+        for (purse, amount) in accounts.chain(purses).chain(held) {
             let sum = &mut full.by_kind[purse.kind()];
             *sum = sum.checked_add(amount)?;
         }
@@ -184,12 +236,19 @@ impl State {
     }
 
     fn set(&mut self, purse: Purse, amount: Amount) {
-        match purse {
-            Purse::Account(_) => unreachable!("accounts hold a nonce beside the balance"),
-            // The totals hold it.
-            Purse::Burned => {}
-            _ if amount.is_zero() => self.tables.purses.remove(&purse),
-            _ => self.tables.purses.put(purse, amount),
+        match Place::of(purse) {
+            Place::Account(_) => unreachable!("accounts hold a nonce beside the balance"),
+            Place::Burned => {}
+            Place::Held(record, part) => {
+                let mut held = self.held(record);
+                *part(&mut held) = amount;
+                match held == Held::default() {
+                    true => self.tables.held.remove(&record),
+                    false => self.tables.held.put(record, held),
+                }
+            }
+            Place::Own if amount.is_zero() => self.tables.purses.remove(&purse),
+            Place::Own => self.tables.purses.put(purse, amount),
         }
     }
 }

@@ -10,6 +10,7 @@
 //! | [`ledger`] | purses: every unit is in one, and moves by a named rule |
 //! | [`accounts`] | nonces, byte fees, transfers |
 //! | [`assets`], [`royalties`], [`licenses`] | models and data sets, who earns, who may use |
+//! | [`terms`] | votes on an asset's terms: what takes effect, and when |
 //! | [`months`] | licences that are bought for months: what the clock releases, and when they end |
 //! | `revenue` | shares of a licensee's revenue: declared month by month, or the licence lapses |
 //! | [`evaluators`] | stakes and seats |
@@ -28,6 +29,7 @@ pub mod rejection;
 mod revenue;
 pub mod royalties;
 pub mod state;
+pub mod terms;
 
 pub use rejection::Rejection;
 pub use state::{BlockOutcome, Change, GenesisError, LoadError, State};

@@ -318,6 +318,19 @@ pub enum Rejection {
     #[error("nothing is owed at present")]
     NothingOwed,
 
+    // Votes on terms.
+    /// Terms that would pay in another way than the asset does.
+    #[error("an asset's payment mode never changes, these terms have another one")]
+    PaymentModeFixed,
+    /// A parent passed its terms on to this asset.
+    #[error("the asset was made under terms that a parent model passes on, so they stay its terms")]
+    TermsBound,
+    /// Nothing to take back.
+    #[error("these terms are in force, and this account has no ballot to take back")]
+    NoBallot,
+    /// The ballot is for these terms already.
+    #[error("this account's ballot is for these terms already")]
+    BallotStands,
     // Revenue.
     /// No such licence.
     #[error("there is no licence {0}")]
@@ -409,6 +422,10 @@ impl Rejection {
             Self::TooFewShares { .. } => "too_few_shares",
             Self::DrawPending => "draw_pending",
             Self::NothingOwed => "nothing_owed",
+            Self::PaymentModeFixed => "payment_mode_fixed",
+            Self::TermsBound => "terms_bound",
+            Self::NoBallot => "no_ballot",
+            Self::BallotStands => "ballot_stands",
             Self::UnknownLicense(_) => "unknown_license",
             Self::NoRevenueShare => "no_revenue_share",
             Self::OtherPeriod { .. } => "other_period",
@@ -485,6 +502,8 @@ impl Rejection {
             Self::PriceAboveMax { .. } => "allow the higher price, or do not buy",
             Self::NotHolder(_) | Self::NothingOwed => "look at who holds the asset's shares",
             Self::TooFewShares { .. } => "move fewer shares",
+            Self::PaymentModeFixed => "vote for terms with the asset's own 'Payment-Mode'",
+            Self::TermsBound | Self::NoBallot | Self::BallotStands => "nothing has to be done",
             Self::UnknownLicense(_) => "name the record that bought the licence",
             Self::NoRevenueShare => "declare nothing: it is paid for in advance",
             Self::OtherPeriod { .. } => "declare the months one after the other",

@@ -18,6 +18,7 @@ use protocol::{Address, Amount, ItemId};
 use crate::draw;
 use crate::rejection::Rejection;
 use crate::state::State;
+use crate::terms;
 
 /// What an asset has earned for its holders.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
@@ -214,6 +215,7 @@ pub(crate) fn transfer_shares(
     }
     change_holding(state, asset, holder, |holding| holding.shares -= shares);
     change_holding(state, asset, body.to, |holding| holding.shares += shares);
+    terms::shares_moved(state, asset, holder, body.to, shares);
     Ok(())
 }
 

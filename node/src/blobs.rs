@@ -19,7 +19,8 @@
 //! What arrives is staged in this folder. The store is a folder now and can be a
 //! bucket later: whole blobs go through `object_store`, on a small runtime of its
 //! own. So every call blocks: make it from a thread that may, never from inside
-//! another asynchronous runtime. It does not know which blobs are still needed.
+//! another asynchronous runtime. It does not know which blobs are still needed: that is
+//! [`crate::collect`]'s.
 
 mod arrival;
 mod reader;
@@ -292,6 +293,38 @@ impl Blobs {
         match self.inner.runtime.block_on(self.inner.store.head(&key(id))) {
             Ok(meta) => Ok(Some(meta.size)),
             Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(store_error(format!("blob {id}"))(error)),
+        }
+    }
+
+    /// All blobs that are held, with their sizes; their bytes are not checked.
+    ///
+    /// # Errors
+    ///
+    /// The store fails.
+    pub fn list(&self) -> Result<Vec<(BlobId, u64)>, BlobError> {
+        let folder = Key::from("blobs");
+        let list = self.inner.store.list_with_delimiter(Some(&folder));
+        let listed = self.inner.runtime.block_on(list);
+        let listed = listed.map_err(store_error("the list of blobs".to_owned()))?;
+        let named = listed.objects.into_iter().filter_map(|object| {
+            // What has no blob's name is not ours.
+            let id = object.location.filename()?.parse().ok()?;
+            Some((id, object.size))
+        });
+        Ok(named.collect())
+    }
+
+    /// Removes a blob, and says whether it was held. Who is reading it fails.
+    ///
+    /// # Errors
+    ///
+    /// The store fails.
+    pub fn remove(&self, id: BlobId) -> Result<bool, BlobError> {
+        let key = key(id);
+        match self.inner.runtime.block_on(self.inner.store.delete(&key)) {
+            Ok(()) => Ok(true),
+            Err(object_store::Error::NotFound { .. }) => Ok(false),
             Err(error) => Err(store_error(format!("blob {id}"))(error)),
         }
     }

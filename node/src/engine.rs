@@ -15,7 +15,7 @@
 //! is applied until it is synced, so nobody sees a block that could be lost. A
 //! record leaves the mempool only after its receipt is in the history: who looks
 //! into the mempool first and the history second finds it, wherever it is.
-//! Locks are taken in the order chain, mempool. A log that cannot be written
+//! Locks are taken in the order naming, chain, mempool. A log that cannot be written
 //! closes the chain; the engine opens it again as soon as that works, and
 //! nothing is answered for in between.
 
@@ -59,7 +59,7 @@ const REOPEN_AFTER: Duration = Duration::from_secs(1);
 
 /// Block time may run so far ahead of the clock, because it must rise with every
 /// block; if the clock is further behind, it is wrong, and no block is made.
-const CLOCK_BEHIND_MS_MAX: u64 = 2_000;
+pub(crate) const CLOCK_BEHIND_MS_MAX: u64 = 2_000;
 
 /// Signs what the node proposes.
 pub type Signer = Arc<dyn Proposer>;
@@ -115,6 +115,9 @@ struct Shared {
     /// The height after which somebody wants an empty block.
     wanted_after: AtomicU64,
     has_ended: watch::Sender<bool>,
+    /// Held while a record that names blobs is checked and taken; wholly, while blobs
+    /// are removed. Taken before all other locks.
+    naming: RwLock<()>,
 }
 
 /// No height: nobody wants an empty block.
@@ -171,6 +174,7 @@ impl Node {
             is_stopping: AtomicBool::new(false),
             wanted_after: AtomicU64::new(NOBODY),
             has_ended: watch::Sender::new(false),
+            naming: RwLock::new(()),
         });
         let engine = Engine {
             shared: Arc::clone(&shared),
@@ -185,6 +189,16 @@ impl Node {
     /// The blobs.
     pub fn blobs(&self) -> &Blobs {
         &self.shared.blobs
+    }
+
+    /// The folder of log and state database.
+    pub fn dir(&self) -> &Path {
+        &self.shared.dir
+    }
+
+    /// What keeps records that name blobs and the removal of blobs apart.
+    pub(crate) fn naming(&self) -> &RwLock<()> {
+        &self.shared.naming
     }
 
     /// The clock.
@@ -227,6 +241,7 @@ impl Node {
     ///
     /// Why it is not taken.
     pub async fn submit(&self, record: Record) -> Result<Ticket, Problem> {
+        let _naming = self.naming().read().await;
         self.check_blobs(&record).await?;
         let chain = self.chain().await;
         self.offer(&chain, record)
@@ -234,6 +249,7 @@ impl Node {
 
     /// Offers many at once: the engine sees all of them or none.
     pub async fn submit_all(&self, records: Vec<Record>) -> Vec<Result<Ticket, Problem>> {
+        let _naming = self.naming().read().await;
         let mut checked = Vec::with_capacity(records.len());
         for record in records {
             let held = self.check_blobs(&record).await;
@@ -248,6 +264,7 @@ impl Node {
 
     /// As [`Node::submit_all`], from a thread that may block.
     pub fn submit_blocking(&self, records: Vec<Record>) -> Vec<Result<Ticket, Problem>> {
+        let _naming = self.naming().blocking_read();
         let held = |record: Record| {
             admission::check_held(&self.shared.blobs, &record.tx)
                 .map(|()| record)

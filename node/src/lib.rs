@@ -10,6 +10,7 @@
 //! | [`sequencer`] | who orders, and which blocks count; [`sequencer::Solo`] |
 //! | [`block`] | a verified block, and its bytes |
 //! | [`blobs`] | blobs by their BLAKE3 root |
+//! | [`mod@collect`] | blobs that nothing names any more are removed |
 //! | [`admission`] | records are taken only while what they name is held |
 //! | [`mod@export`], [`mod@replay`] | the log as one bundle, and everything recomputed from it |
 //!
@@ -27,6 +28,7 @@ pub mod blobs;
 pub mod block;
 pub mod chain;
 pub mod clock;
+pub mod collect;
 pub mod derived;
 pub mod engine;
 pub mod export;

@@ -116,6 +116,11 @@ impl Mempool {
         self.bytes
     }
 
+    /// All records that wait, those included that the engine has in hand.
+    pub fn records(&self) -> impl Iterator<Item = &Record> {
+        self.records.values().map(|waiting| &waiting.record)
+    }
+
     /// A record that waits.
     pub fn get(&self, id: ItemId) -> Option<&Record> {
         self.records.get(&id).map(|waiting| &waiting.record)

@@ -7,11 +7,12 @@ use market::bounty::{Bounty, Progress, Step, Submission, awarded_holders, awarde
 use market::evaluators::quorum;
 use market::licenses::License;
 use market::months::Term;
+use market::terms::{LOOSEN_SHARES, Pending, TIGHTEN_SHARES, Tally};
 use protocol::Amount;
 use protocol::api::{
     AccountView, AssetView, BackingView, BountySummary, BountyView, CheckView, EvaluatorView,
     HolderView, LicenseProgress, LicenseTerm, LicenseView, NextDeclaration, Offer, PanelView,
-    SeatView, SubmissionView, WordView,
+    PendingTerms, SeatView, SubmissionView, TallyView, VotesView, WordView,
 };
 use protocol::id::{Address, ItemId};
 use protocol::receipt::{Purse, Standing};
@@ -177,14 +178,62 @@ fn submission(bounty_id: ItemId, bounty: &Bounty, row: &Submission) -> Submissio
         standing: row.standing,
         prepaid: row.prepaid,
         gain: row.gain,
+        award: row.award,
         words: Vec::new(),
         split: has_won.then(|| awarded_split(bounty, row)),
         holders: Vec::new(),
     }
 }
 
+/// The most tallies that are shown of one asset.
+const TALLIES_MAX: usize = 100;
+
+fn pairs(terms: &Terms) -> Vec<(String, String)> {
+    let tags = terms.to_tags().into_iter();
+    tags.map(|tag| (tag.name, tag.value)).collect()
+}
+
+fn pending(pending: Pending) -> PendingTerms {
+    PendingTerms {
+        terms: pairs(&pending.terms),
+        terms_id: pending.terms.id(),
+        sentences: pending.terms.sentences(),
+        at_ms: pending.at_ms,
+    }
+}
+
+pub(crate) fn votes(state: &State, id: ItemId, asset: &Asset) -> VotesView {
+    let voting = state.voting(id);
+    let tally = |(terms_id, tally): (_, &Tally)| {
+        let loosens = tally.terms.loosens(&asset.terms, asset.kind);
+        TallyView {
+            terms: pairs(&tally.terms),
+            terms_id,
+            sentences: tally.terms.sentences(),
+            record: tally.record,
+            shares: tally.shares,
+            needed: if loosens {
+                LOOSEN_SHARES
+            } else {
+                TIGHTEN_SHARES
+            },
+            loosens,
+        }
+    };
+    let mut found: Vec<_> = state.tallies(id).collect();
+    found.sort_by_key(|(terms, tally)| (std::cmp::Reverse(tally.shares), *terms));
+    VotesView {
+        asset: id,
+        terms_id: asset.terms.id(),
+        terms_record: voting.record,
+        epoch: voting.epoch,
+        pending: voting.pending.map(pending),
+        tallies: found.into_iter().take(TALLIES_MAX).map(tally).collect(),
+    }
+}
+
 pub(crate) fn asset(state: &State, id: ItemId, asset: &Asset) -> AssetView {
-    let tags = asset.terms.to_tags();
+    let voting = state.voting(id);
     AssetView {
         id,
         kind: asset.kind,
@@ -201,7 +250,7 @@ pub(crate) fn asset(state: &State, id: ItemId, asset: &Asset) -> AssetView {
             .iter()
             .map(|(ancestor, share)| (*ancestor, share.to_string()))
             .collect(),
-        terms: tags.into_iter().map(|tag| (tag.name, tag.value)).collect(),
+        terms: pairs(&asset.terms),
         terms_id: asset.terms.id(),
         sentences: asset.terms.sentences(),
         offers: Grant::ALL
@@ -210,6 +259,8 @@ pub(crate) fn asset(state: &State, id: ItemId, asset: &Asset) -> AssetView {
             .collect(),
         income: state.pool(id).map_or(Amount::ZERO, |pool| pool.income),
         unclaimed: state.balance(Purse::Income(id)),
+        terms_record: voting.record,
+        pending: voting.pending.map(pending),
     }
 }
 
@@ -234,6 +285,7 @@ pub(crate) fn holder(state: &State, asset: ItemId, account: Address, shares: u32
         account,
         shares,
         owed: state.owed(asset, account),
+        ballot: state.ballot(asset, account).map(|ballot| ballot.terms),
     }
 }
 

@@ -17,6 +17,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::model::{Model, Place, Refused};
 use crate::money::{Units, ratio};
+use crate::votes::Votes;
 
 /// Ancestors and their shares of gross, in billionths of a percent.
 pub type Stack = BTreeMap<ItemId, u64>;
@@ -45,8 +46,12 @@ pub struct Asset {
     pub place: Place,
     /// What its ancestors get.
     pub stack: Stack,
+    /// What it was made from.
+    pub parents: Vec<ItemId>,
     /// In order.
     pub happenings: Vec<Happening>,
+    /// What its holders want it to be under.
+    pub votes: Votes,
 }
 
 impl Asset {
@@ -240,6 +245,8 @@ impl Model {
             weights: body.weights_digest,
             place: self.place(),
             stack,
+            parents: body.parents.clone(),
+            votes: Votes::default(),
             happenings: shares
                 .into_iter()
                 .map(|(who, shares)| Happening::Shares(who, shares))
@@ -345,6 +352,7 @@ impl Model {
         }
         self.happened(id, Happening::Shares(tx.signer, -shares));
         self.happened(id, Happening::Shares(body.to, shares));
+        self.votes_follow(id, tx.signer, body.to);
         Ok(())
     }
 

@@ -19,6 +19,7 @@ use crate::asset::{Asset, Happening, Stack, good_terms, left_by};
 use crate::model::{Model, Place, Refused};
 use crate::money::{Units, part, ratio, split, units};
 use crate::panel::{Seat, Seats};
+use crate::votes::Votes;
 
 const DAY_MS: u64 = 24 * 3_600_000;
 const BACKINGS_MAX: usize = 1_000;
@@ -50,6 +51,10 @@ pub struct Submission {
     pub is_prepaid: bool,
     /// Bond.
     pub bond: Units,
+    /// What its ancestors got by the terms of that moment.
+    pub stack: Stack,
+    /// What the named parents left of an income then, and what all did.
+    pub left: (BigRational, BigRational),
     /// Whether its key is out.
     pub is_revealed: bool,
     /// What a quorum found.
@@ -429,9 +434,19 @@ impl Model {
         let (left_named, left) = self.left_of(bounty, &body.parents)?;
         let whole = BigRational::from(BigInt::from(SHARES_PER_ASSET));
         let miner = BigRational::from(BigInt::from(bounty.body.split.miner));
-        if &left_named - left > left_named * miner / whole {
+        if &left_named - &left > &left_named * miner / whole {
             return Err("unnamed parents want more than the miner has");
         }
+        if self.evaluators.contains_key(&tx.signer) && !bounty.is_party(tx.signer) {
+            let candidates = self.with_free_stake(&self.seat_stake(bounty), |who| {
+                bounty.is_party(who) || who == tx.signer
+            });
+            if self.panel_size(candidates.len()).is_none() {
+                self.coverage.saw("commit: too few would be left to judge");
+                return Err("too few would be left to judge");
+            }
+        }
+        let stack = self.stack(&bounty.parents_with(&body.parents), &bounty.terms)?;
         let fee = units(bounty.body.evaluation_fee);
         let bond = part(&units(bounty.body.reward), self.parameters.miner_bond_ppm);
         let bond = bond.max(&fee * 2);
@@ -454,6 +469,8 @@ impl Model {
             place: self.place(),
             is_prepaid,
             bond,
+            stack,
+            left: (left_named, left),
             is_revealed: false,
             verdict: None,
             standing: None,
@@ -720,17 +737,16 @@ impl Model {
 
     fn make_asset(&mut self, bounty: &Bounty, submission: &Submission, weights: Digest) {
         let parents = bounty.parents_with(&submission.body.parents);
-        let stack: Stack = self
-            .stack(&parents, &bounty.terms)
-            .expect("checked at commitment, and nothing changes since");
         let all = i64::from(SHARES_PER_ASSET);
         let asset = Asset {
             kind: AssetKind::Model,
             terms: bounty.terms.clone(),
             weights: Some(weights),
             place: submission.place,
-            stack,
+            stack: submission.stack.clone(),
+            parents,
             happenings: vec![Happening::Shares(submission.miner, all)],
+            votes: Votes::default(),
         };
         self.assets.insert(submission.id, asset);
     }
@@ -740,9 +756,7 @@ impl Model {
         let all = Units::from(SHARES_PER_ASSET);
         let shares = &bounty.body.split;
         let staked: Vec<Units> = bounty.backings.iter().map(|b| b.amount.clone()).collect();
-        let (named, left) = self
-            .left_of(bounty, &submission.body.parents)
-            .expect("checked at commitment");
+        let (named, left) = submission.left.clone();
         let others = Units::from(shares.sponsor) + shares.backers;
         let zero = BigRational::from(Units::from(0));
         let mut enlarged = others.clone();

@@ -65,7 +65,7 @@ impl fmt::Display for Coverage {
 
 /// Everything that a whole play must see.
 pub fn wanted() -> Vec<String> {
-    const RECORDS: [&str; 17] = [
+    const RECORDS: [&str; 18] = [
         "transfer",
         "register-asset",
         "post-bounty",
@@ -82,6 +82,7 @@ pub fn wanted() -> Vec<String> {
         "buy-license",
         "claim-royalty",
         "transfer-shares",
+        "vote-terms",
         "declare-revenue",
     ];
     const RULES: [&str; 25] = [
@@ -111,7 +112,7 @@ pub fn wanted() -> Vec<String> {
         "RandomDistribution",
         "Escrow",
     ];
-    const OTHERS: [&str; 53] = [
+    const OTHERS: [&str; 59] = [
         "phase: Open",
         "phase: TestKey",
         "phase: TestCheck",
@@ -158,6 +159,12 @@ pub fn wanted() -> Vec<String> {
         "settled: an unnamed parent diluted the miner",
         "settled: nobody is left to be paid",
         "forgotten",
+        "terms: loosened",
+        "terms: loosened by a transfer",
+        "terms: tightening scheduled",
+        "terms: tightening replaced",
+        "terms: tightened",
+        "terms: tightening dropped",
         "licence: a month began",
         "licence: its months are over",
         "licence: fresh grace",

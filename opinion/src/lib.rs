@@ -13,6 +13,7 @@
 //! | [`bounty`] | posting to commitment, the phases, the end |
 //! | [`panel`] | candidates, draws, words, tallies |
 //! | [`asset`] | stacks, holdings, income, claims |
+//! | [`votes`] | votes on terms, counted anew each time |
 //! | [`license`] | purchases, months, what is released and when it is over |
 //! | [`play`] | random people who use a market, step by step |
 //! | [`step`] | the steps, and what they are made from |
@@ -27,6 +28,7 @@ pub mod money;
 pub mod panel;
 pub mod play;
 pub mod step;
+pub mod votes;
 
 pub use coverage::Coverage;
 pub use model::{Decision, Model};

@@ -118,6 +118,7 @@ impl Model {
         self.parent = parent;
         self.records = 0;
         self.distribute();
+        self.votes_due();
         self.licenses_due();
         while let Some(bounty) = self.next_due() {
             self.due(bounty);
@@ -136,9 +137,13 @@ impl Model {
     /// Whether the clock has anything to do in the next block, whatever its time.
     pub fn has_work_left(&self) -> bool {
         let drawn = self.bounties.values().any(|bounty| bounty.draw.is_some());
+        let void = self
+            .assets
+            .values()
+            .any(|asset| !asset.votes.void.is_empty());
         let mut licenses = self.licenses.iter();
         let behind = licenses.any(|it| self.is_license_behind(it));
-        drawn || behind || !self.distributions.is_empty()
+        drawn || void || behind || !self.distributions.is_empty()
     }
 
     /// One record.
@@ -223,6 +228,7 @@ impl Model {
             Action::BuyLicense { asset, body } => self.buy_license(tx, *asset, body),
             Action::ClaimRoyalty { asset } => self.claim_royalty(tx, *asset),
             Action::TransferShares { asset, body } => self.transfer_shares(tx, *asset, body),
+            Action::VoteTerms { asset, terms } => self.vote_terms(tx, *asset, terms),
             Action::DeclareRevenue { license, body } => self.declare_revenue(tx, *license, body),
             Action::PostBounty { body } => self.post_bounty(tx, body),
             Action::BackBounty { bounty, body } => {

@@ -378,6 +378,11 @@ impl Model {
             if verdict.is_none() && seats.redraws < REDRAWS_MAX {
                 return self.draw_again(id, Panel::Check, false);
             }
+            let spoken = seats.standing().filter(|seat| seat.said.is_some()).count();
+            if verdict.is_none() && seats.size.is_some_and(|size| spoken >= quorum(size)) {
+                self.coverage.saw("panel: check: too few could look");
+                return self.draw_again(id, Panel::Check, true);
+            }
             verdict
         };
         match verdict {
@@ -442,7 +447,10 @@ impl Model {
             _ => return self.void(id, VoidReason::NoQuorum),
         }
         // 5
-        if different.iter().any(|words| *words > 1) {
+        if !different.is_empty() {
+            if different.iter().all(|words| *words < 2) {
+                self.coverage.saw("panel: score: too few could look");
+            }
             return self.draw_again(id, Panel::Score, true);
         }
         // 6

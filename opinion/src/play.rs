@@ -85,6 +85,7 @@ impl Setup {
             evaluator_stake_min: units(10_000),
             silent_forfeit_ppm: 10_000,
             unrevealed_forfeit_ppm: if pick(7) { 100_000 } else { 1_000_000 },
+            tighten_ms: if pick(6) { 700 } else { 5_000 },
             month_ms: if pick(0) { 2_500 } else { 6_000 },
             grace_ms: if pick(1) { 6_000 } else { 2_000 },
             revenue_minimum: units(10_007),
@@ -315,7 +316,10 @@ impl<L: Ledger> Play<L> {
             return 1;
         }
         let open = self.model.bounties.values().filter(|b| !b.is_over());
-        let first = open.map(|bounty| bounty.until_ms).min();
+        let first = open.map(|bounty| bounty.until_ms);
+        let assets = self.model.assets.values();
+        let pending = assets.filter_map(|asset| asset.votes.pending.as_ref());
+        let first = first.chain(pending.map(|(_, at_ms)| *at_ms)).min();
         first.map_or(100, |until| until.saturating_sub(self.model.time_ms))
     }
 
@@ -513,7 +517,11 @@ impl<L: Ledger> Play<L> {
                         3 => 1,
                         parts => held / u32::from(parts),
                     };
-                    let to = person(to);
+                    let voters = &self.model.assets[&asset].votes.ballots;
+                    let voter = usize::from(to).checked_rem(voters.len());
+                    let voter = voter.filter(|_| shape >= 128);
+                    let voter = voter.and_then(|at| voters.keys().nth(at).copied());
+                    let to = voter.unwrap_or_else(|| person(to));
                     let body = TransferShares { to, shares };
                     self.send_as(holder, Action::TransferShares { asset, body }, |_| {})?;
                 }
@@ -528,6 +536,11 @@ impl<L: Ledger> Play<L> {
                 let amount = units(amounts[usize::from(shape) % amounts.len()]);
                 let (to, body) = (person(to), Transfer { amount });
                 self.send(who, Action::Transfer { to, body })?;
+            }
+            Step::Vote { who, asset, shape } => {
+                if let Some(asset) = self.asset(asset) {
+                    self.vote(who, asset, shape)?;
+                }
             }
             Step::Odd {
                 who,
@@ -985,6 +998,54 @@ impl<L: Ledger> Play<L> {
             months,
         };
         self.send(who, Action::BuyLicense { asset, body })?;
+        Ok(())
+    }
+
+    /// A word on terms: mostly in the neighbourhood of those in force, and often what
+    /// somebody else has voted for.
+    fn vote(&mut self, who: u8, asset: ItemId, shape: u16) -> Result<(), String> {
+        let holder = self.holder(asset, who);
+        let known = &self.model.assets[&asset];
+        let mut wanted = known.terms.clone();
+        let ballots: Vec<Terms> = known
+            .votes
+            .ballots
+            .values()
+            .map(|it| it.0.clone())
+            .collect();
+        let fee = |amount: u128| Fee::new(units(amount)).expect("above zero");
+        match shape & 15 {
+            0..=3 => {
+                let at = usize::from(shape >> 4).checked_rem(ballots.len());
+                let other = at.map(|at| ballots[at].clone());
+                wanted = other.unwrap_or_else(|| wanted.revoked());
+            }
+            4 => wanted = wanted.revoked(),
+            5 => wanted.derivation = Some(Derivation::Allowed),
+            6 | 7 => {
+                let price = fee(u128::from(shape >> 4 & 7) * 300_001 + 1);
+                wanted.commercial_use = Some(CommercialUse::FeeOneTime(price));
+            }
+            8 => wanted.access_fee = (shape >> 4 & 1 == 0).then(|| fee(7)),
+            9 => wanted.expiry_years = std::num::NonZeroU32::new(u32::from(shape >> 4 & 3)),
+            10 => {
+                let share = u64::from(shape >> 4 & 7) * 5_000_000_000 + 1;
+                let share = Percent::from_billionths(share).expect("at most a whole");
+                wanted.derivation = Some(Derivation::RevenueShare(share));
+            }
+            11 => wanted.data_model_training = None,
+            12 => {}
+            _ => {
+                let payment_mode = match shape >> 8 & 7 {
+                    0 => PaymentMode::RandomDistribution,
+                    _ => wanted.payment_mode,
+                };
+                wanted = terms(shape >> 4);
+                wanted.payment_mode = payment_mode;
+            }
+        }
+        let terms = wanted.to_tags();
+        self.send_as(holder, Action::VoteTerms { asset, terms }, |_| {})?;
         Ok(())
     }
 

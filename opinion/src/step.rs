@@ -138,6 +138,15 @@ pub enum Step {
         /// How much.
         shape: u8,
     },
+    /// Votes on terms.
+    Vote {
+        /// Which holder.
+        who: u8,
+        /// Of what.
+        asset: u8,
+        /// For which terms.
+        shape: u16,
+    },
     /// Something that ought to be refused, or is at least odd.
     Odd {
         /// Who.
@@ -222,6 +231,11 @@ impl Step {
                 who,
                 to: at,
                 shape: a,
+            },
+            244.. => Self::Vote {
+                who,
+                asset: at,
+                shape,
             },
             _ => Self::Odd {
                 who,

@@ -32,6 +32,12 @@ pub use path::{ArchivePath, COMPONENT_BYTES_MAX, DEPTH_MAX, PATH_BYTES_MAX, Path
 /// First bytes of an archive.
 pub const MAGIC: &[u8; 14] = b"lode/archive/1";
 
+/// Bytes of the length of a path, which is 0 at the end.
+const PATH_LEN_BYTES: usize = 2;
+
+/// Bytes of the length of a file.
+const FILE_LEN_BYTES: usize = 8;
+
 /// What a reader accepts. A length is checked before its file is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -187,6 +193,16 @@ impl ArchiveError {
             | Self::TotalTooLong { offset, .. } => *offset,
         }
     }
+}
+
+/// The length in bytes of an archive of files whose paths have these lengths and
+/// whose contents have so many bytes together; saturates.
+pub fn archive_len(path_bytes: impl IntoIterator<Item = usize>, content_bytes: u64) -> u64 {
+    let frame = |path_bytes: usize| (PATH_LEN_BYTES + path_bytes + FILE_LEN_BYTES) as u64;
+    let frames: u64 = path_bytes.into_iter().map(frame).sum();
+    (MAGIC.len() as u64 + PATH_LEN_BYTES as u64)
+        .saturating_add(frames)
+        .saturating_add(content_bytes)
 }
 
 /// Checks that `path`, which begins at byte `offset`, may follow `previous`.

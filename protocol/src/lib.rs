@@ -13,6 +13,7 @@
 //! | [`merkle`] | roots and proofs over predictions, items and receipts |
 //! | [`benchmark`], [`report`] | what is asked of a model, and what its evaluation gives |
 //! | [`record`], [`block`], [`receipt`] | what is on the log, and what came of it |
+//! | [`phases`] | how long the phases of a bounty last |
 //! | [`statement`] | every unit in and out of an account, a bounty, an asset, from receipts |
 //! | [`json`] | strict JSON |
 //! | [`api`] | what a node and its clients say to each other |
@@ -27,6 +28,7 @@ pub mod id;
 pub mod json;
 pub mod keys;
 pub mod merkle;
+pub mod phases;
 pub mod receipt;
 pub mod record;
 pub mod report;

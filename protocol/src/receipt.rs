@@ -41,6 +41,8 @@ pub enum Cause {
     Deadline(ItemId),
     /// An income of this asset that went to one holder, drawn by shares.
     Distribution(ItemId),
+    /// Work that the clock did on the terms of this asset.
+    Terms(ItemId),
     /// Work that the clock did for this licence.
     License(ItemId),
 }
@@ -307,6 +309,33 @@ pub enum Event {
         terms: Digest,
         /// What was paid.
         price: Amount,
+    },
+    /// An asset is under other terms from now on; all ballots are void.
+    TermsChanged {
+        /// The asset.
+        asset: ItemId,
+        /// The terms' id.
+        terms: Digest,
+        /// The vote that carries their tags.
+        record: ItemId,
+    },
+    /// Tighter terms have the shares that they need, and wait for their time.
+    TighteningScheduled {
+        /// The asset.
+        asset: ItemId,
+        /// The terms' id.
+        terms: Digest,
+        /// The vote that carries their tags.
+        record: ItemId,
+        /// When they take effect, if they have the shares then.
+        at_ms: u64,
+    },
+    /// Tighter terms that waited do not take effect.
+    TighteningDropped {
+        /// The asset.
+        asset: ItemId,
+        /// The terms' id.
+        terms: Digest,
     },
     /// A licence runs for a time only. Stands beside the event that issues it.
     LicenseRuns {

@@ -109,7 +109,7 @@ pub fn touched(receipt: &Receipt, record: Option<&Transaction>) -> Vec<Subject> 
     }
     match receipt.cause {
         Cause::Deadline(id) => subjects.push(Subject::Bounty(id)),
-        Cause::Distribution(id) => subjects.push(Subject::Asset(id)),
+        Cause::Distribution(id) | Cause::Terms(id) => subjects.push(Subject::Asset(id)),
         // Its events say whose it is.
         Cause::Record(_) | Cause::License(_) => {}
     }
@@ -176,6 +176,9 @@ pub fn touched(receipt: &Receipt, record: Option<&Transaction>) -> Vec<Subject> 
             | Event::LicenseEnded {
                 asset, licensee, ..
             } => subjects.extend([Subject::Asset(asset), Subject::Account(licensee)]),
+            Event::TermsChanged { asset, .. }
+            | Event::TighteningScheduled { asset, .. }
+            | Event::TighteningDropped { asset, .. } => subjects.push(Subject::Asset(asset)),
         }
     }
     subjects.sort_unstable();
@@ -195,7 +198,9 @@ fn addressed(action: &Action) -> Vec<Subject> {
         | Action::RevealSubmission { bounty, .. }
         | Action::CommitAttestations { bounty, .. }
         | Action::RevealAttestations { bounty, .. } => vec![Subject::Bounty(*bounty)],
-        Action::BuyLicense { asset, .. } | Action::ClaimRoyalty { asset } => {
+        Action::BuyLicense { asset, .. }
+        | Action::ClaimRoyalty { asset }
+        | Action::VoteTerms { asset, .. } => {
             vec![Subject::Asset(*asset)]
         }
         Action::TransferShares { asset, body } => {

@@ -17,8 +17,12 @@ pub struct Cost {
     pub reward: Amount,
     /// Returns, unless the bounty fails by the sponsor's fault.
     pub bond: Amount,
+    /// What pays the evaluation of the first submissions; what of it is not used returns.
+    pub prepaid: Option<Amount>,
     /// Burned, if it is known.
     pub byte_fee: Option<Amount>,
+    /// Returns when the bounty is forgotten, if it is known.
+    pub deposit: Option<Amount>,
     /// What the account has, if it is known.
     pub balance: Option<Amount>,
 }
@@ -50,7 +54,9 @@ impl Check {
         let mut cost = Cost {
             reward,
             bond,
+            prepaid: None,
             byte_fee: None,
+            deposit: None,
             balance: None,
         };
         let Some(address) = account else {
@@ -70,6 +76,11 @@ impl Check {
             cost.byte_fee = cost
                 .byte_fee
                 .or_else(|| byte_fee(status, address, view.next_nonce, &action));
+            let factor = u128::from(status.parameters.deposit_factor);
+            cost.deposit = cost.byte_fee.and_then(|fee| fee.checked_mul(factor));
+            cost.prepaid = posting
+                .evaluation_fee
+                .checked_mul(u128::from(posting.prepaid));
         }
         self.funds(&cost);
         let is_known = |code: &str| self.findings.iter().any(|finding| finding.code == code);
@@ -81,15 +92,16 @@ impl Check {
     }
 
     fn funds(&mut self, cost: &Cost) {
-        let needed = [cost.bond, cost.byte_fee.unwrap_or(Amount::ZERO)]
+        let needed = [Some(cost.bond), cost.prepaid, cost.byte_fee, cost.deposit]
             .into_iter()
+            .flatten()
             .try_fold(cost.reward, Amount::checked_add);
         let (Some(balance), Some(needed)) = (cost.balance, needed) else {
             return;
         };
         if balance < needed {
             let message = format!(
-                "reward, bond and byte fee make {} LODE, the account has {} LODE",
+                "reward, bond, prepaid fees, byte fee and deposit make {} LODE, the account has {} LODE",
                 needed.to_lode_string(),
                 balance.to_lode_string()
             );

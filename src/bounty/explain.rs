@@ -69,7 +69,7 @@ struct Person {
     deposits: Amount,
     /// Got less all that it put in, paid and lost, in LODE with its sign.
     net: String,
-    /// Royalty shares of the winner, the first if there are several, that the
+    /// Royalty shares of the winner, the best if there are several, that the
     /// settlement gave it, of 1000000.
     shares: u32,
     /// The same of every awarded model.
@@ -200,7 +200,8 @@ fn explain(
     let is_over = |entry: &HistoryEntry| {
         let mut events = entry.receipt.events.iter();
         events.any(|event| {
-            matches!(event, protocol::receipt::Event::PhaseBegan { phase, .. } if has_ended(phase))
+            matches!(event, protocol::receipt::Event::PhaseBegan { bounty, phase }
+                if *bounty == id && has_ended(phase))
         })
     };
     // By the history: the view may be of a block after it.
@@ -236,7 +237,10 @@ fn steps(subject: &Subject, history: &[HistoryEntry]) -> Vec<Step> {
             time_ms: entry.time_ms,
             record: match entry.receipt.cause {
                 Cause::Record(record) => Some(record),
-                Cause::Deadline(_) | Cause::Distribution(_) | Cause::License(_) => None,
+                Cause::Deadline(_)
+                | Cause::Distribution(_)
+                | Cause::Terms(_)
+                | Cause::License(_) => None,
             },
             step,
         };
@@ -307,10 +311,10 @@ fn people(subject: &Subject, moves: &[Step], models: &[(Address, Held)]) -> Vec<
             person.why.push(Why { rule, got, amount });
         }
     }
-    let first = models.first().map(|(_, held)| held.asset);
+    let best = models.last().map(|(_, held)| held.asset);
     for (account, held) in models {
         let person = people.entry(*account).or_default();
-        if Some(held.asset) == first {
+        if Some(held.asset) == best {
             person.shares = held.shares;
         }
         person.models.push(held.clone());
@@ -527,7 +531,7 @@ mod tests {
             name: format!("model {asset}"),
             shares,
         };
-        let models = [(WINNER, held(7, 600_000)), (WINNER, held(8, 1))];
+        let models = [(WINNER, held(7, 1)), (WINNER, held(8, 600_000))];
         let people = people(&Subject::Bounty(BOUNTY), &moves, &models);
         let found: Vec<_> = people
             .iter()

@@ -15,7 +15,7 @@ use super::check::Check;
 use super::has_ended;
 use super::plan::Weight;
 use crate::failure::Failure;
-use crate::sealing::{OpenError, fetch_folder};
+use crate::sealing::fetch_folder;
 use crate::session::Session;
 use crate::test_sets;
 
@@ -182,11 +182,7 @@ fn fetch(client: &Client, parent: &AssetView) -> Result<Table, String> {
     }
     let temp = tempfile::tempdir().map_err(|error| error.to_string())?;
     let dir = temp.path().join("parent");
-    fetch_folder(parent.blob, client, &dir).map_err(|error| match error {
-        OpenError::Machine(failure) => failure.message,
-        OpenError::Archive(fault) => fault.message,
-        OpenError::Chunk(chunk) => format!("chunk {chunk} does not open"),
-    })?;
+    fetch_folder(parent.blob, client, &dir).map_err(|error| error.of_asset().message)?;
     datasets::load_table(&dir).map_err(|error| error.to_string())
 }
 

@@ -117,7 +117,7 @@ pub fn run(session: &Session, file: &Path, knowing: &Knowing) -> Result<(), Fail
         .ok_or_else(|| Failure::bug("a checked bounty has a test set"))?;
     let (pending, key) = seal(session, owner, &folder)?;
     posting.test_set.ciphertext = pending.ciphertext;
-    let view = send(session, &*signer, posting, &pending, &key)?;
+    let view = send(session, &*signer, posting, &pending, &key, knowing.again)?;
     test_sets::note(session, pending.archive, view.id)?;
     forget(session, &pending)?;
     report(session, &view)
@@ -145,9 +145,22 @@ fn print_offer(
                 .to_owned(),
         ],
     ];
-    if let Some(fee) = cost.byte_fee {
-        rows.push(vec![lode(fee), "byte fee".to_owned(), "burned".to_owned()]);
-    }
+    let further = [
+        (
+            cost.prepaid.filter(|fees| !fees.is_zero()),
+            "prepaid fees",
+            "pays the evaluation of the first submissions; what is not used returns",
+        ),
+        (cost.byte_fee, "byte fee", "burned"),
+        (
+            cost.deposit,
+            "deposit",
+            "for its place in the state; returns when the ended bounty is forgotten",
+        ),
+    ];
+    rows.extend(further.into_iter().filter_map(|(amount, what, becomes)| {
+        Some(vec![lode(amount?), what.to_owned(), becomes.to_owned()])
+    }));
     let title = &posting.title;
     out::line(&format!("'{title}' takes from your account:"))?;
     out::line(&out::table(&["LODE", "", "what becomes of it"], &[0], rows).to_string())?;
@@ -310,6 +323,7 @@ fn send(
     mut posting: PostBounty,
     pending: &Pending,
     key: &SealKey,
+    again: bool,
 ) -> Result<RecordView, Failure> {
     const TAKEN: &str = "nonce_taken";
     for _ in 0..NONCES_MAX {
@@ -322,7 +336,12 @@ fn send(
             false => Err(Failure::new(TAKEN, "the nonce was taken", "seal again")),
         });
         match sent {
-            Err(failure) if failure.code == TAKEN => {}
+            Err(failure) if failure.code == TAKEN => {
+                // It may have been this very bounty, posted by another command.
+                if !again {
+                    not_running(session, pending.owner, &posting.title)?;
+                }
+            }
             other => return other,
         }
     }

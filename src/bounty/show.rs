@@ -3,6 +3,7 @@
 use protocol::api::{BountyView, CheckView, SeatView, SubmissionView};
 use protocol::benchmark::Task;
 use protocol::receipt::{Phase, Standing};
+use protocol::record::Pay;
 use protocol::report::{Outcome, TestOutcome};
 
 use super::offer::{NO_LICENSE, margin_text, split_text};
@@ -72,7 +73,9 @@ fn page(view: &BountyView, clock_ms: u64) -> String {
             page.push_str(&format!("\n{title}\n{table}\n"));
         }
     };
-    let head = ["id", "model", "miner", "key", "outcome", "standing"];
+    let head = [
+        "id", "model", "miner", "key", "outcome", "standing", "award",
+    ];
     let rows = view.submissions.iter().map(submission_row).collect();
     part("Submissions, in the order of commitment", &head, rows);
     let rows = view.backings.iter().map(|backing| {
@@ -111,9 +114,10 @@ fn page(view: &BountyView, clock_ms: u64) -> String {
     page.trim_end().to_owned()
 }
 
-/// The submission that won, once it is known.
+/// The best submission that won, once it is known. In a bounty that is paid by steps
+/// each one beats those before it, so it is the last.
 pub fn winner(view: &BountyView) -> Option<&SubmissionView> {
-    let mut all = view.submissions.iter();
+    let mut all = view.submissions.iter().rev();
     all.find(|one| one.standing == Some(Standing::Won))
 }
 
@@ -142,7 +146,7 @@ fn facts(view: &BountyView, clock_ms: u64) -> Vec<Vec<String>> {
         rows.push((word, out::time(summary.until_ms)));
         if let Some(winner) = winner(view) {
             rows.extend([
-                ("winner", winner.name.to_string()),
+                (winner_word(posting.pay), winner.name.to_string()),
                 ("its id", winner.id.to_string()),
                 ("its miner", winner.miner.to_string()),
             ]);
@@ -179,7 +183,7 @@ fn facts(view: &BountyView, clock_ms: u64) -> Vec<Vec<String>> {
         rows.push(("next", next.to_owned()));
     }
     rows.extend([
-        ("award", lode(summary.award)),
+        award_row(view),
         ("reserve", posting.reserve.to_string()),
         ("margin", margin_text(posting.margin)),
         ("metric", posting.benchmark.metric.name().to_owned()),
@@ -221,6 +225,29 @@ fn facts(view: &BountyView, clock_ms: u64) -> Vec<Vec<String>> {
         .collect()
 }
 
+const fn winner_word(pay: Pay) -> &'static str {
+    match pay {
+        Pay::WinnerTakesAll => "winner",
+        Pay::Steps => "best winner",
+    }
+}
+
+/// The award, and what becomes of it.
+fn award_row(view: &BountyView) -> (&'static str, String) {
+    let amount = format!("{} LODE", view.summary.award.to_lode_string());
+    let won = view.submissions.iter();
+    let won = won.filter(|one| one.standing == Some(Standing::Won));
+    let text = match (view.summary.phase, view.posting.pay, won.count()) {
+        (Phase::Void(_), ..) => format!("{amount}, returned"),
+        (Phase::Settled, _, 0) => format!("{amount}, returned: nobody reached the reserve"),
+        (Phase::Settled, Pay::Steps, 1) => format!("{amount}, for one step"),
+        (Phase::Settled, Pay::Steps, steps) => format!("{amount}, shared by {steps} steps"),
+        (_, Pay::Steps, _) => format!("{amount}, shared by all who improve on the best"),
+        (_, Pay::WinnerTakesAll, _) => amount,
+    };
+    ("award", text)
+}
+
 /// How long it is until then.
 fn left(until_ms: u64, clock_ms: u64) -> String {
     match until_ms.checked_sub(clock_ms) {
@@ -248,6 +275,10 @@ fn submission_row(submission: &SubmissionView) -> Vec<String> {
             .map(outcome_text)
             .unwrap_or_default(),
         submission.standing.map(standing_text).unwrap_or_default(),
+        match submission.award.is_zero() {
+            true => String::new(),
+            false => format!("{} LODE", submission.award.to_lode_string()),
+        },
     ]
 }
 

@@ -187,10 +187,16 @@ fn head(view: &BountyView, reveals: bool) -> Result<(), Failure> {
 }
 
 fn end(session: &Session, view: &BountyView) -> Result<(), Failure> {
-    if session.json() {
-        return Ok(());
-    }
     let id = view.summary.id;
+    if session.json() {
+        let fields = serde_json::json!({
+            "event": "ended",
+            "bounty": id,
+            "phase": view.summary.phase,
+            "winner": super::show::winner(view).map(|winner| winner.id),
+        });
+        return out::json_line("bounty.event", fields);
+    }
     out::line(&format!(
         "it has ended: {}",
         phase_text(&view.summary.phase)
@@ -255,6 +261,12 @@ struct Follower<'a> {
 
 impl Follower<'_> {
     fn open(&mut self) -> Result<(), ClientError> {
+        if self.from == EventsFrom::Now {
+            // A place that holds when the stream has to be opened again.
+            let height = self.client.status()?.height;
+            let place = u32::MAX;
+            self.from = EventsFrom::After(EventId { height, place });
+        }
         let filter = EventFilter::Bounty(self.id);
         self.events = Some(self.client.events(filter, self.from)?);
         Ok(())
@@ -288,15 +300,23 @@ impl Follower<'_> {
         }
     }
 
-    /// Prints what is on its way already.
+    /// Prints what is on its way already, also what came while the stream was cut.
     fn drain(&mut self, session: &Session) -> Result<(), Failure> {
-        let Some(events) = &self.events else {
-            return Ok(());
-        };
-        while let Ok(Some(event)) = events.next_within(AGAIN_AFTER / 2) {
-            print(session, event.id, &event.kind)?;
+        loop {
+            let Some(events) = &self.events else {
+                patiently(|| Ok(self.open()?))?;
+                continue;
+            };
+            match events.next_within(AGAIN_AFTER) {
+                Ok(Some(event)) => {
+                    self.from = EventsFrom::After(event.id);
+                    print(session, event.id, &event.kind)?;
+                }
+                Ok(None) => return Ok(()),
+                Err(error) if error.is_temporary() => self.events = None,
+                Err(error) => return Err(error.into()),
+            }
         }
-        Ok(())
     }
 
     /// The bounty as it is now; none if the node is away.
@@ -419,6 +439,9 @@ fn lines(entry: &HistoryEntry) -> Vec<String> {
             ),
             Event::AssetRegistered { .. }
             | Event::LicenseIssued { .. }
+            | Event::TermsChanged { .. }
+            | Event::TighteningScheduled { .. }
+            | Event::TighteningDropped { .. }
             | Event::LicenseRuns { .. }
             | Event::MonthBegan { .. }
             | Event::RevenueDeclared { .. }

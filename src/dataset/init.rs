@@ -3,6 +3,7 @@
 mod source;
 
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use datasets::{LabelKind, Labels, Manifest, Split};
@@ -119,7 +120,14 @@ fn make(args: &InitArgs, source: &impl Source) -> Result<Vec<(PathBuf, Manifest)
             attribution: attribution.clone(),
             license: license.clone(),
         };
-        let manifest = source.write(&dir, &about, rows).map_err(data_failure)?;
+        let was_there = dir.exists();
+        let manifest = source.write(&dir, &about, rows).map_err(|error| {
+            if !was_there {
+                // Half a folder would be in the way of the next try.
+                let _ = fs::remove_dir_all(&dir);
+            }
+            data_failure(error)
+        })?;
         Ok::<_, Failure>((dir, manifest))
     };
     let Some(n) = args.split_test else {
@@ -161,7 +169,13 @@ fn beside(folder: &Path, suffix: &str) -> PathBuf {
 
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     let io = |error: std::io::Error| Failure::io(path, &error);
-    if fs::metadata(path).map_err(io)?.len() > FILE_BYTES_MAX {
+    let mut bytes = Vec::new();
+    let file = fs::File::open(path).map_err(io)?;
+    // Counted while it is read: a device has no length.
+    file.take(FILE_BYTES_MAX + 1)
+        .read_to_end(&mut bytes)
+        .map_err(io)?;
+    if bytes.len() as u64 > FILE_BYTES_MAX {
         let message = format_args!("{} is larger than 1 GiB", path.display());
         return Err(usage(
             "file_too_large",
@@ -169,7 +183,7 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
             "divide it into several data sets",
         ));
     }
-    fs::read(path).map_err(io)
+    Ok(bytes)
 }
 
 /// What the labels are, and how they are spread: rows of each class, the first

@@ -34,11 +34,16 @@ pub fn seals(report: &mut Report, session: &Session, client: Option<&Client>) {
             let next = format!("chmod 600 '{}'", path.display());
             report.problem("seals", weak.to_string(), &next);
         }
-        let bytes = fs::read(path).map(zeroize::Zeroizing::new);
-        let kept = bytes.ok().and_then(|bytes| {
-            // What is wrong with it is not said: an error could quote the key.
-            protocol::json::from_slice::<Kept>(&bytes, SEAL_BYTES_MAX).ok()
-        });
+        let bytes = match fs::read(path) {
+            Ok(bytes) => zeroize::Zeroizing::new(bytes),
+            Err(error) => {
+                let text = format!("{} cannot be read: {error}", path.display());
+                report.problem("seals", text, "run this as the user whose seals they are");
+                continue;
+            }
+        };
+        // What is wrong with it is not said: an error could quote the key.
+        let kept = protocol::json::from_slice::<Kept>(&bytes, SEAL_BYTES_MAX).ok();
         let Some(kept) = kept else {
             report.problem(
                 "seals",

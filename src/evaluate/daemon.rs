@@ -15,10 +15,10 @@ use protocol::receipt::{Move, Phase, Purse, Rule};
 use protocol::report::Outcome;
 use serde_json::json;
 
-use super::RunOptions;
 use super::desk::{KEPT_AFTER_END_MS, room, tidy};
 use super::duty;
 use super::seat::{Step, Worker, test_text};
+use crate::boxed::RunOptions;
 use crate::failure::{Exit, Failure};
 use crate::out;
 use crate::session::{Session, lock};
@@ -303,7 +303,7 @@ fn note(
             0
         }
     };
-    let length_ms = duty::length_ms(&view.posting.schedule, &view.summary.phase);
+    let length_ms = duty::length_ms(view);
     let until = now() + retry_after(tries, length_ms);
     troubles.insert(id, Trouble { tries, until, said });
 }

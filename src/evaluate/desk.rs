@@ -116,8 +116,7 @@ impl Desk {
     /// # Errors
     /// The system's refusal.
     pub fn open(&self) -> Result<(), Failure> {
-        let made = fs::create_dir_all(&self.dir);
-        made.map_err(|error| Failure::io(&self.dir, &error))?;
+        crate::session::private_dir(&self.dir)?;
         // What a process that died had open: only one works for the account.
         for entry in fs::read_dir(&self.dir).into_iter().flatten().flatten() {
             if entry.file_name().to_string_lossy().starts_with("box-") {

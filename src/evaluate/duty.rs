@@ -2,8 +2,9 @@
 
 use protocol::api::{BountyView, CheckView, SeatView, SubmissionView};
 use protocol::id::Address;
+use protocol::phases;
 use protocol::receipt::Phase;
-use protocol::record::{ATTESTATIONS_PER_PART, Schedule};
+use protocol::record::ATTESTATIONS_PER_PART;
 
 use super::desk::{Batch, Round};
 
@@ -92,18 +93,9 @@ pub fn is_waiting(bounty: &BountyView, me: Address) -> bool {
     is_committed && bounty.summary.phase == Phase::Score
 }
 
-/// How long a phase is by the schedule.
-pub fn length_ms(schedule: &Schedule, phase: &Phase) -> u64 {
-    match phase {
-        Phase::Open => schedule.open_ms,
-        Phase::TestKey => schedule.test_key_ms,
-        Phase::TestCheck => schedule.test_check_ms,
-        Phase::Reveal => schedule.reveal_ms,
-        Phase::Score => schedule.score_ms,
-        Phase::ScoreReveal => schedule.score_reveal_ms,
-        Phase::Challenge => schedule.challenge_ms,
-        Phase::Settled | Phase::Void(_) => 0,
-    }
+/// How long a bounty's phase is by its schedule; 0 if it has ended.
+pub fn length_ms(bounty: &BountyView) -> u64 {
+    phases::length_ms(&bounty.posting.schedule, &bounty.summary.phase).unwrap_or(0)
 }
 
 /// Whether the phase ends so soon that what could not be fetched until now is 'unavailable'.

@@ -12,8 +12,7 @@ use protocol::record::{Action, Attestation, BlobRef, Transaction};
 use protocol::report::{Leaf, Outcome, predictions_root};
 use serde::Serialize;
 
-use super::RunOptions;
-use super::boxed::Enclosure;
+use crate::boxed::{Enclosure, RunOptions};
 use crate::failure::{Exit, Failure};
 use crate::out;
 use crate::sealing::Store;
@@ -54,8 +53,9 @@ pub fn reproduce(
         return Err(Failure::new("sealed", message, next).exit(Exit::Later));
     };
     let temp = tempfile::tempdir().map_err(|error| Failure::io(&std::env::temp_dir(), &error))?;
-    let made = Enclosure::new(temp.path(), &bounty.posting.benchmark, options)?;
+    let made = Enclosure::new(temp.path(), options)?;
     let (ours, examples) = made.example(
+        &bounty.posting.benchmark,
         (&bounty.posting.test_set, test_key),
         (&found.sealed, key),
         client,

@@ -17,10 +17,9 @@ use protocol::report::{Outcome, TestOutcome};
 use protocol::seal::SealKey;
 use wallet::Signer;
 
-use super::RunOptions;
-use super::boxed::Enclosure;
 use super::desk::{Batch, Desk};
 use super::duty::{self, Duty};
+use crate::boxed::{Enclosure, RunOptions};
 use crate::failure::{Exit, Failure};
 use crate::sealing::Store;
 use crate::session::{Session, entropy};
@@ -91,7 +90,7 @@ impl Worker<'_> {
     fn time(&self, bounty: &BountyView) -> Result<Time, Failure> {
         let now_ms = self.client.status()?.clock_ms;
         let until_ms = bounty.summary.until_ms;
-        let length_ms = duty::length_ms(&bounty.posting.schedule, &bounty.summary.phase);
+        let length_ms = duty::length_ms(bounty);
         Ok(Time {
             is_urgent: duty::is_urgent(now_ms, until_ms, length_ms),
             is_last_call: duty::is_last_call(now_ms, until_ms, length_ms),
@@ -119,16 +118,17 @@ impl Worker<'_> {
 
     fn test_outcome(&self, bounty: &BountyView, desk: &Desk) -> Result<TestOutcome, Failure> {
         let dir = desk.test_dir();
-        let new = || Enclosure::new(desk.dir(), &bounty.posting.benchmark, self.options);
+        let benchmark = &bounty.posting.benchmark;
+        let new = || Enclosure::new(desk.dir(), self.options);
         if dir.exists() {
             // It may have been torn by a power cut: only a good word counts without a second look.
-            if let Ok(TestOutcome::Ok) = new()?.opened_test_set(&dir) {
+            if let Ok(TestOutcome::Ok) = new()?.opened_test_set(benchmark, &dir) {
                 return Ok(TestOutcome::Ok);
             }
             fs::remove_dir_all(&dir).map_err(|error| Failure::io(&dir, &error))?;
         }
         let sealed = &bounty.posting.test_set;
-        new()?.test_set(sealed, test_key(bounty)?, self.client, &dir)
+        new()?.test_set(benchmark, sealed, test_key(bounty)?, self.client, &dir)
     }
 
     /// The test set, opened on the disk: looked at once for all submissions.
@@ -226,8 +226,9 @@ impl Worker<'_> {
         let test = self.open_test_set(bounty, desk)?;
         let key = submission.key.as_ref();
         let key = key.ok_or_else(|| Failure::bug("a submission without a key is not scored"))?;
-        let made = Enclosure::new(desk.dir(), &bounty.posting.benchmark, self.options)?;
-        made.score(&submission.sealed, key, self.client, &test)
+        let (benchmark, sealed) = (&bounty.posting.benchmark, &submission.sealed);
+        let made = Enclosure::new(desk.dir(), self.options)?;
+        made.score(benchmark, sealed, key, self.client, &test)
     }
 
     /// The batch, its leaves held by the node; none if a report has to be made again.
@@ -329,10 +330,4 @@ pub fn test_text(outcome: &TestOutcome) -> String {
         }
         TestOutcome::Unavailable => "it could not be had".to_owned(),
     }
-}
-
-/// Why there is no verdict, as a failure of this machine.
-pub fn no_verdict(reason: evaluator::NoVerdict) -> Failure {
-    let next = "check the disk of $LODE_HOME, and that this version of lode knows the benchmark";
-    Failure::new("no_verdict", reason, next)
 }

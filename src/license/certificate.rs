@@ -4,11 +4,13 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
+use licensing::Terms;
 use licensing::certificate::{CERTIFICATE_BYTES_MAX, Certificate, CertificateError, Proven};
 use protocol::ans104::{BundleReader, VerifiedItem, bundle};
 use protocol::api::{LicenseProgress, LicenseTerm, LicenseView};
 use protocol::id::{Digest, NetworkId};
-use protocol::receipt::LicenseStanding;
+use protocol::receipt::{Event, LicenseStanding};
+use protocol::record::Transaction;
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -181,7 +183,11 @@ fn fetch(session: &Session, license: LicenseView) -> Result<(Certificate, Proven
     let proof = client.receipt_proof(license.id)?;
     let block = header(&client.block_bundle(license.height)?)?;
     let asset = client.record_item(license.asset)?;
-    let certificate = Certificate::new(proof, &block, &asset).map_err(node_failure)?;
+    let certificate = match vote_for(session, &license, &asset)? {
+        None => Certificate::new(proof, &block, &asset),
+        Some(vote) => Certificate::with_vote(proof, &block, &asset, &vote),
+    };
+    let certificate = certificate.map_err(node_failure)?;
     let network = client.status()?.network;
     let proven = certificate.verify(Some(network)).map_err(node_failure)?;
     let shown = LicenseView {
@@ -194,6 +200,34 @@ fn fetch(session: &Session, license: LicenseView) -> Result<(Certificate, Proven
         return Err(node_failure(why));
     }
     Ok((certificate, proven))
+}
+
+/// The vote that carries a licence's terms, if the asset's own record does not: the
+/// asset's history has the change that brought them into force.
+fn vote_for(
+    session: &Session,
+    license: &LicenseView,
+    asset: &VerifiedItem,
+) -> Result<Option<VerifiedItem>, Failure> {
+    let own = Transaction::read(asset).map_err(node_failure)?;
+    let own = Terms::parse(own.action.terms()).map_err(node_failure)?;
+    if own.id() == license.terms {
+        return Ok(None);
+    }
+    let client = session.client()?;
+    for entry in client.asset_history(license.asset) {
+        for event in entry?.receipt.events {
+            match event {
+                Event::TermsChanged { terms, record, .. } if terms == license.terms => {
+                    return Ok(Some(client.record_item(record)?));
+                }
+                _ => {}
+            }
+        }
+    }
+    Err(node_failure(
+        "no vote brought the licence's terms into force",
+    ))
 }
 
 /// The header of a block's bundle: its first item.

@@ -12,7 +12,7 @@ use crate::failure::{Exit, Failure};
 use crate::folder;
 use crate::out;
 use crate::sealing::Store;
-use crate::session::Session;
+use crate::session::{Session, registered_meanwhile};
 
 /// What `lode model add` can be told.
 #[derive(clap::Args)]
@@ -50,20 +50,26 @@ pub fn run(args: &Args, session: &Session) -> Result<(), Failure> {
     parents.sort();
     let me = session.address()?;
     session.settle_outbox(me)?;
-    let made = client::AssetFilter {
-        kind: Some(AssetKind::Model),
-        maker: Some(me),
-        ..client::AssetFilter::default()
-    };
-    for asset in client.assets(&made) {
-        let asset = asset?;
-        if asset.weights_digest == Some(model.weights_digest) {
-            if session.json() {
-                return out::json("asset", &asset);
+    let earlier = || {
+        let made = client::AssetFilter {
+            kind: Some(AssetKind::Model),
+            maker: Some(me),
+            ..client::AssetFilter::default()
+        };
+        for asset in client.assets(&made) {
+            let asset = asset?;
+            if asset.weights_digest == Some(model.weights_digest) {
+                return Ok::<_, Failure>(Some(asset));
             }
-            eprintln!("you have registered these weights already: nothing was sent");
-            return out::line(&format!("model {}", asset.id));
         }
+        Ok(None)
+    };
+    if let Some(asset) = earlier()? {
+        if session.json() {
+            return out::json("asset", &asset);
+        }
+        eprintln!("you have registered these weights already: nothing was sent");
+        return out::line(&format!("model {}", asset.id));
     }
     let io = |error: std::io::Error| Failure::io(&std::env::temp_dir(), &error);
     let mut archive = folder::pack(&args.folder, tempfile::tempfile().map_err(io)?)?;
@@ -83,7 +89,7 @@ pub fn run(args: &Args, session: &Session) -> Result<(), Failure> {
     // What a rule would refuse is not uploaded.
     session.try_as(me, &action)?;
     if !session.json() {
-        eprintln!("under these terms, which cannot be changed later:");
+        eprintln!("under these terms, until holders of its shares vote for others:");
         for sentence in terms.sentences() {
             eprintln!("  {sentence}");
         }
@@ -93,7 +99,10 @@ pub fn run(args: &Args, session: &Session) -> Result<(), Failure> {
         std::io::Seek::rewind(&mut archive).map_err(io)?;
         client.hold(&mut archive)?;
     }
-    let acted = session.act(&action, None)?;
+    let acted = session.act_if(&action, None, || match earlier()? {
+        Some(asset) => Err(registered_meanwhile(asset.id)),
+        None => Ok(()),
+    })?;
     let text = match acted.id() {
         Some(id) => format!("model {id}"),
         None => String::new(),

@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
+use client::Client;
 use datasets::Labels;
 use evaluator::metric::argmax;
-use evaluator::{ModelRunner, Options};
 use protocol::report::Leaf;
 use serde::Serialize;
 
-use super::{get, load_any};
+use super::sealed;
+use crate::boxed::{Enclosure, ModelAt, RunOptions};
 use crate::failure::{Exit, Failure};
 use crate::out;
 use crate::session::Session;
@@ -34,47 +35,31 @@ enum Prediction {
 ///
 /// # Errors
 /// Model or data cannot be read, or do not fit.
-pub fn run(session: &Session, model: &str, data: &Path) -> Result<(), Failure> {
-    let temp = tempfile::tempdir().map_err(|error| Failure::io(&std::env::temp_dir(), &error))?;
+pub fn run(
+    session: &Session,
+    model: &str,
+    data: &Path,
+    options: RunOptions,
+) -> Result<(), Failure> {
+    let temp = std::env::temp_dir();
+    let made = Enclosure::new(&temp, options)?;
     let folder = Path::new(model);
-    let loaded = if folder.is_dir() {
-        load_any(folder)?
+    let found = if folder.is_dir() {
+        made.predict(&ModelAt::Folder(folder), None::<&Client>, data)?
     } else {
-        let asset = session.client()?.asset(session.asset_id(model)?)?;
-        let dir = temp.path().join("model");
-        get(session, &asset, &dir)?;
-        load_any(&dir)?
+        let client = session.client()?;
+        let asset = client.asset(session.asset_id(model)?)?;
+        let at = match &asset.key {
+            Some(key) => ModelAt::Sealed(sealed(&asset), key),
+            None => ModelAt::Archive(asset.blob),
+        };
+        made.predict(&at, Some(client), data)?
     };
-    let table = datasets::load_table(data).map_err(|error| {
-        let next = "give a data-set folder: dataset.json and what it names";
-        Failure::new(error.code(), error, next)
-    })?;
-    if table.inputs.ncols() != loaded.config.input_size() {
-        let message = format!(
-            "a row has {} inputs, the model wants {}",
-            table.inputs.ncols(),
-            loaded.config.input_size()
-        );
-        let next = "choose data that the model was made for";
-        return Err(Failure::new("inputs_mismatch", message, next).exit(Exit::Usage));
-    }
-    let runner = ModelRunner::new(&loaded);
-    let batch = Options::default().batch_size;
-    let leaves = runner
-        .leaves(table.inputs.view(), 0, batch)
-        .map_err(|fault| {
-            Failure::new(
-                fault.code.as_str(),
-                &fault,
-                "the model cannot be used on these data",
-            )
-        })?;
-    let outputs = loaded.config.num_labels();
-    let predictions = predictions(&leaves, &table.labels, outputs)?;
+    let predictions = predictions(&found.leaves, &found.labels, found.outputs)?;
     if session.json() {
         return out::json("model.run", &predictions);
     }
-    out::bytes(csv(&predictions, outputs).as_bytes())
+    out::bytes(csv(&predictions, found.outputs).as_bytes())
 }
 
 /// One output is a number, more are logits of classes; the labels must be of the same kind.

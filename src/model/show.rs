@@ -80,6 +80,15 @@ pub fn show(session: &Session, model: &str) -> Result<(), Failure> {
     for sentence in &asset.sentences {
         out::line(sentence)?;
     }
+    if let Some(pending) = &asset.pending {
+        out::line(&format!(
+            "from {} on, if nine tenths of the shares are still for it:",
+            licensing::certificate::utc(pending.at_ms)
+        ))?;
+        for sentence in &pending.sentences {
+            out::line(&format!("  {sentence}"))?;
+        }
+    }
     let rows = asset.offers.iter().map(|offer| {
         let price = match (offer.price, &offer.share, &offer.instead) {
             (Some(price), Some(share), _) => {

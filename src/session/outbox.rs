@@ -17,7 +17,7 @@ const OUTBOX_BYTES_MAX: u64 = 1 << 20;
 pub(super) fn turn(outbox: &Path) -> Result<fs::File, Failure> {
     let path = outbox.with_extension("lock");
     let io = |error: std::io::Error| Failure::io(&path, &error);
-    fs::create_dir_all(path.parent().unwrap_or(Path::new("."))).map_err(io)?;
+    private_dir(path.parent().unwrap_or(Path::new(".")))?;
     let lock = fs::File::create(&path).map_err(io)?;
     if let Err(fs::TryLockError::WouldBlock) = lock.try_lock() {
         eprintln!("note: another command acts for this account; waiting for it");
@@ -47,7 +47,7 @@ pub(super) fn read_outbox(path: &Path) -> Result<Option<protocol::ans104::Verifi
 pub fn keep(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let io = |error: std::io::Error| Failure::io(path, &error);
     let dir = path.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(dir).map_err(io)?;
+    private_dir(dir)?;
     // Temporary files are made for their owner only.
     let mut file = tempfile::NamedTempFile::new_in(dir).map_err(io)?;
     file.write_all(bytes).map_err(io)?;
@@ -60,6 +60,20 @@ pub fn keep(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Makes a folder of the home, and those above it that are missing, for their owner
+/// only: names and times in there are nobody else's business.
+///
+/// # Errors
+/// The system's refusal.
+pub fn private_dir(dir: &Path) -> Result<(), Failure> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    let made = builder.create(dir);
+    made.map_err(|error| Failure::io(dir, &error))
+}
+
 /// Takes the lock of this file, which a process that ends gives back, however it
 /// ends; none if another process has it.
 ///
@@ -67,7 +81,7 @@ pub fn keep(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
 /// The system's refusal.
 pub fn lock(path: &Path) -> Result<Option<fs::File>, Failure> {
     let io = |error: std::io::Error| Failure::io(path, &error);
-    fs::create_dir_all(path.parent().unwrap_or(Path::new("."))).map_err(io)?;
+    private_dir(path.parent().unwrap_or(Path::new(".")))?;
     let file = fs::File::create(path).map_err(io)?;
     match file.try_lock() {
         Ok(()) => Ok(Some(file)),

@@ -48,12 +48,13 @@ pub struct Scored {
 /// # Errors
 /// What an evaluator would call invalid, with code and place; or data that cannot be read.
 pub fn check(dir: &Path, benchmark: &Benchmark, data: Option<&Path>) -> Result<Checked, Failure> {
-    // An archive holds less than a folder can: links, devices, odd names.
-    folder::pack(dir, std::io::sink())?;
+    // First, because it looks at sizes before it reads.
     let model = load_model(dir, benchmark).map_err(|error| match error {
         Verdict::Fault(fault) => invalid(&fault),
         Verdict::NoVerdict(reason) => unreadable(reason),
     })?;
+    // An archive holds less than a folder can: links, devices, odd names.
+    folder::pack(dir, std::io::sink())?;
     let scored = data
         .map(|data| score(&model, benchmark, data))
         .transpose()?;

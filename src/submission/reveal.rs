@@ -34,6 +34,12 @@ pub fn reveal(session: &Session, id: ItemId) -> Result<(), Failure> {
             false => out::line("its key is out already"),
         };
     }
+    if kept.is_none() && crate::bounty::has_ended(&client.bounty(submission.bounty)?.summary.phase)
+    {
+        let message = "its bounty has ended: its key is not asked for any more";
+        let next = "look at what came of it with 'lode submission show'";
+        return Err(Failure::new("ended", message, next).exit(Exit::Rejected));
+    }
     let kept = kept.ok_or_else(|| {
         let message = "no key of this submission is kept here";
         let next = "run this with the $LODE_HOME that submitted it";
@@ -137,11 +143,13 @@ pub fn watch(session: &Session, bounties: &[String]) -> Result<(), Failure> {
                     Next::Wait => say_waiting(session, view, &mut said),
                     Next::Reveal(id) => {
                         let submission = client.submission(id)?;
-                        let view = session.send(&*signer, &action(&submission, kept))?;
+                        let action = action(&submission, kept);
+                        if let Some(record) = send_once(session, &*signer, id, &action)? {
+                            let fields =
+                                json!({ "event": "revealed", "submission": id, "record": record });
+                            say(session, &format!("revealed {id}"), fields)?;
+                        }
                         seals::forget(session, kept.sealed.ciphertext)?;
-                        let fields =
-                            json!({ "event": "revealed", "submission": id, "record": view.id });
-                        say(session, &format!("revealed {id}"), fields)?;
                     }
                     Next::Forget(why) => {
                         seals::forget(session, kept.sealed.ciphertext).map(|()| {
@@ -180,6 +188,31 @@ pub fn watch(session: &Session, bounties: &[String]) -> Result<(), Failure> {
             }
         }
         watch.wait(wait);
+    }
+}
+
+/// Reveals a key, unless somebody did while this waited for its turn: two that watch
+/// do not both pay for it.
+fn send_once(
+    session: &Session,
+    signer: &dyn wallet::Signer,
+    id: ItemId,
+    action: &Action,
+) -> Result<Option<ItemId>, Failure> {
+    const IS_OUT: &str = "key_is_out";
+    let client = session.client()?;
+    let sent = session.send_if(signer, action, |_| match client.submission(id)?.key {
+        None => Ok(()),
+        Some(_) => Err(Failure::new(
+            IS_OUT,
+            "its key is out",
+            "nothing is left to do",
+        )),
+    });
+    match sent {
+        Ok(view) => Ok(Some(view.id)),
+        Err(failure) if failure.code == IS_OUT => Ok(None),
+        Err(failure) => Err(failure),
     }
 }
 

@@ -3,7 +3,7 @@
 use protocol::api::{BountyView, HistoryEntry, SubmissionView};
 use protocol::id::{Address, ItemId};
 use protocol::receipt::{Cause, Move, Purse, Rule, Standing};
-use protocol::record::{Action, Transaction};
+use protocol::record::{Action, Pay, Transaction};
 use protocol::report::Outcome;
 use protocol::{Amount, Score};
 use serde::Serialize;
@@ -72,7 +72,7 @@ fn standing_text(standing: &Standing) -> String {
         Standing::NotRevealed => "out: its key was not revealed".to_owned(),
         Standing::BadSeal => "out: its key does not open its ciphertext".to_owned(),
         Standing::Invalid => "out: it breaks the benchmark's rules".to_owned(),
-        Standing::NoVerdict => "no verdict: nothing was charged".to_owned(),
+        Standing::NoVerdict => "no verdict: bond and fee have returned".to_owned(),
     }
 }
 
@@ -90,7 +90,7 @@ struct Step {
 struct Shown<'a> {
     submission: &'a SubmissionView,
     moves: Vec<Step>,
-    /// What the miner got for it, less what the miner paid.
+    /// What the miner got for it, less what the miner paid, its deposit left out.
     net: String,
 }
 
@@ -142,13 +142,14 @@ pub fn show(session: &Session, id: ItemId) -> Result<(), Failure> {
     ];
     let rows = rows.map(|(what, value)| vec![what.to_owned(), value]);
     out::line(&out::table(&[], &[], rows.to_vec()).to_string())?;
+    let pay = bounty.posting.pay;
     let rows = moves.iter().map(|one| {
         vec![
             one.height.to_string(),
             out::purse(&one.step.from),
             out::purse(&one.step.to),
             one.step.amount.to_lode_string(),
-            format!("{}: {}", out::rule(one.step.rule), why(one.step.rule)),
+            format!("{}: {}", out::rule(one.step.rule), why(one.step.rule, pay)),
         ]
     });
     let head = ["block", "from", "to", "LODE", "why"];
@@ -186,15 +187,17 @@ fn belongs(step: &Move, view: &SubmissionView, is_own_record: bool) -> bool {
     is_own_record
         || purses.contains(&step.from)
         || purses.contains(&step.to)
-        || (won && step.rule == Rule::Award && step.to == miner)
+        || (won && step.rule == Rule::Award && step.to == miner && step.amount == view.award)
         || (step.rule == Rule::ForfeitShared && step.to == miner)
 }
 
-/// What an account got less what it paid, in LODE with its sign.
+/// What an account got less what it paid, in LODE with its sign. A deposit is the
+/// account's own still, so it does not count.
 fn net<'a>(account: Address, moves: impl Iterator<Item = &'a Move>) -> String {
     let purse = Purse::Account(account);
     let (mut got, mut paid) = (Amount::ZERO, Amount::ZERO);
-    for step in moves {
+    let is_deposit = |one: &Purse| matches!(one, Purse::Deposit(_));
+    for step in moves.filter(|step| !is_deposit(&step.from) && !is_deposit(&step.to)) {
         if step.to == purse {
             got = got.checked_add(step.amount).unwrap_or(got);
         }
@@ -212,12 +215,15 @@ fn net<'a>(account: Address, moves: impl Iterator<Item = &'a Move>) -> String {
 }
 
 /// A rule that moves a submission's money, in a sentence.
-fn why(rule: Rule) -> &'static str {
+fn why(rule: Rule, pay: Pay) -> &'static str {
     match rule {
+        Rule::Deposit => "for its place in the state; comes back when that is forgotten",
+        Rule::DepositReturn => "its place in the state is given up",
         Rule::ByteFee => "every record pays for its bytes",
         Rule::Bond => "put up with the commitment",
         Rule::EvaluationFee => "paid with the commitment, for the evaluators",
         Rule::EvaluationPay => "to an evaluator who agrees with the quorum",
+        Rule::Award if pay == Pay::Steps => "its step's part of the reward and all stakes",
         Rule::Award => "the reward and all stakes, to the best score",
         Rule::BondReturn => "nothing was withheld: it returns to who put it up",
         Rule::Refund => "nobody had to score it, or nobody did",

@@ -13,6 +13,7 @@ use std::io::{Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use client::{Client, blob_ref_of};
+use protocol::Amount;
 use protocol::ans104::Tag;
 use protocol::api::{BountyView, SubmissionView};
 use protocol::id::{Address, BlobId, ItemId, NetworkId};
@@ -110,7 +111,9 @@ pub fn submit(args: &SubmitArgs, session: &Session) -> Result<(), Failure> {
     if session.global.dry_run {
         return session.report(&crate::session::Acted::Tried(Box::new(trial)), "");
     }
-    say_cost(session, &bounty, &trial.byte_fee.to_lode_string());
+    let factor = u128::from(client.status()?.parameters.deposit_factor);
+    let deposit = trial.byte_fee.checked_mul(factor);
+    say_cost(session, &bounty, trial.byte_fee, deposit);
     session.confirm("Commit this model to the bounty: fee and bond are paid now.")?;
     let signer = session.signer()?;
     seals::save(session, &kept)?;
@@ -271,16 +274,23 @@ fn say_earlier(
 }
 
 /// What it costs, what returns when.
-fn say_cost(session: &Session, bounty: &BountyView, byte_fee: &str) {
+fn say_cost(session: &Session, bounty: &BountyView, byte_fee: Amount, deposit: Option<Amount>) {
     if session.json() {
         return;
     }
-    let rows = vec![
+    let is_prepaid = bounty.summary.submissions < bounty.posting.prepaid;
+    let (fee, becomes) = match is_prepaid {
+        true => (Amount::ZERO, "the sponsor has paid it for the first"),
+        false => (
+            bounty.posting.evaluation_fee,
+            "goes to the evaluators who agree on your model; returns if nobody had to score it",
+        ),
+    };
+    let mut rows = vec![
         vec![
             "evaluation fee".to_owned(),
-            bounty.posting.evaluation_fee.to_lode_string(),
-            "goes to the evaluators who agree on your model; returns if nobody had to score it"
-                .to_owned(),
+            fee.to_lode_string(),
+            becomes.to_owned(),
         ],
         vec![
             "bond".to_owned(),
@@ -290,10 +300,18 @@ fn say_cost(session: &Session, bounty: &BountyView, byte_fee: &str) {
         ],
         vec![
             "byte fee".to_owned(),
-            byte_fee.to_owned(),
+            byte_fee.to_lode_string(),
             "burned".to_owned(),
         ],
     ];
+    rows.extend(deposit.map(|deposit| {
+        vec![
+            "deposit".to_owned(),
+            deposit.to_lode_string(),
+            "for its place in the state; returns when that is forgotten, stays with a model"
+                .to_owned(),
+        ]
+    }));
     eprintln!("{}", out::table(&["it costs", "LODE", ""], &[1], rows));
     eprintln!(
         "a model with the weights of an earlier one is out, whoever made it. The model will be under the \

@@ -1,4 +1,4 @@
-//! The child in which a stranger's folders are opened and scored, for real.
+//! The child in which a stranger's folders are opened, scored and run, for real.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,25 +8,24 @@ use std::process::{Command, Output, Stdio};
 
 use models::{MlpConfig, Weights};
 use protocol::archive::{self, ArchivePath};
+use protocol::report::Leaf;
 use protocol::seal::{NONCE_LEN, SealKey, encrypt};
 use serde_json::{Value, json};
 
-use crate::{Demo, stderr};
+use crate::{Demo, lode, stderr, stdout, text};
 
 const KEY: [u8; 32] = [7; 32];
 
-/// The folder of one evaluation, and what it is to be told.
+/// The folder of one child, and what it is to be told.
 struct Own {
     dir: tempfile::TempDir,
+    test: Value,
     orders: Value,
 }
 
 impl Own {
     fn new(test: &Path) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let limits = json!({
-            "parameters_max": 4_000_000, "file_bytes_max": 16_000_000, "multiply_adds_max": 4_000_000,
-        });
         let orders = json!({
             "own": dir.path().canonicalize().unwrap(),
             "memory_bytes": 4u64 << 30,
@@ -34,14 +33,10 @@ impl Own {
             "file_bytes": 64 << 20,
             "batch_size": 256,
             "threads": 2,
-            "benchmark": {
-                "arithmetic": 1, "task": {"classification": {"classes": 10}}, "inputs": 64, "examples_max": 360,
-                "metric": "accuracy", "limits": limits,
-            },
-            "test": { "open": { "dir": test.canonicalize().unwrap() } },
-            "ask": "test_set",
+            "work": null,
         });
-        Self { dir, orders }
+        let test = opened(test);
+        Self { dir, test, orders }
     }
 
     /// Puts a ciphertext of these bytes into the folder and asks for a score.
@@ -54,8 +49,31 @@ impl Own {
         fs::write(&file, sealed).unwrap();
         let file = file.canonicalize().unwrap();
         let model = json!({ "sealed": { "file": file, "key": key.to_text() } });
-        self.orders["ask"] = json!({ "score": { "model": model } });
+        let limits = json!({
+            "parameters_max": 4_000_000, "file_bytes_max": 16_000_000, "multiply_adds_max": 4_000_000,
+        });
+        let benchmark = json!({
+            "arithmetic": 1, "task": {"classification": {"classes": 10}}, "inputs": 64, "examples_max": 360,
+            "metric": "accuracy", "limits": limits,
+        });
+        self.orders["work"] =
+            json!({ "score": { "benchmark": benchmark, "test": self.test, "model": model } });
         self
+    }
+
+    /// Puts an archive into the folder and asks for predictions.
+    fn predict(&mut self, archive: &[u8]) -> &mut Self {
+        let file = self.dir.path().join("model.archive");
+        fs::write(&file, archive).unwrap();
+        let model = json!({ "archive": { "file": file.canonicalize().unwrap() } });
+        self.orders["work"] = json!({ "predict": { "model": model, "data": self.test } });
+        self
+    }
+
+    fn answer(&self) -> Value {
+        let output = self.run();
+        assert!(output.status.success(), "{}", stderr(&output));
+        serde_json::from_slice(&self.file("answer.json")).unwrap()
     }
 
     fn run(&self) -> Output {
@@ -63,9 +81,11 @@ impl Own {
         for left in ["model", "report"] {
             let _ = fs::remove_dir_all(self.dir.path().join(left));
         }
-        let _ = fs::remove_file(self.dir.path().join("answer.json"));
+        for left in ["answer.json", "predictions.bin"] {
+            let _ = fs::remove_file(self.dir.path().join(left));
+        }
         let mut child = Command::new(env!("CARGO_BIN_EXE_lode"))
-            .args(["evaluate", "in-box"])
+            .arg("in-box")
             .env_clear()
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -98,14 +118,20 @@ impl Own {
         let output = self.run();
         self.orders[limit] = before;
         assert!(!self.dir.path().join("report").exists(), "{limit}");
+        let left = fs::read(self.dir.path().join("predictions.bin")).unwrap_or_default();
+        assert_eq!(left, b"", "{limit}");
         if output.status.success() {
             let answer: Value = serde_json::from_slice(&self.file("answer.json")).unwrap();
-            assert!(answer["no_verdict"].is_object(), "{limit}: {answer}");
+            assert!(answer["failed"].is_object(), "{limit}: {answer}");
         } else {
             let left = fs::read(self.dir.path().join("answer.json")).unwrap_or_default();
             assert_eq!(left, b"", "{limit}");
         }
     }
+}
+
+fn opened(dir: &Path) -> Value {
+    json!({ "open": { "dir": dir.canonicalize().unwrap() } })
 }
 
 fn archived(dir: &Path) -> Vec<u8> {
@@ -147,8 +173,76 @@ fn a_report_has_the_same_bytes_inside_the_box_and_outside() {
             );
         }
     }
+    predictions_are_the_leaves_of_the_report(&demo);
+    a_folder_is_run_in_a_child_and_its_faults_are_said(&demo);
     what_a_miner_did_wrong_is_an_outcome(&demo);
     a_limit_that_is_broken_leaves_no_answer(&demo);
+}
+
+/// As its name; it shares the demo's seconds.
+fn predictions_are_the_leaves_of_the_report(demo: &Demo) {
+    let mut own = Own::new(&people(demo, "Ada/test-set"));
+    let said = json!({ "predictions": { "rows": 360, "outputs": 10, "classes": true } });
+    assert_eq!(
+        own.predict(&archived(&people(demo, "Milo/model"))).answer(),
+        said
+    );
+    let leaves = fs::read(people(demo, "Ada/reports/Milo/leaves.bin")).unwrap();
+    let mut rest = &leaves[..];
+    for row in own.file("predictions.bin").chunks_exact(8 + 4 * 10) {
+        let (leaf, after) = Leaf::split_from(rest).unwrap();
+        let bits = row[8..].chunks_exact(4);
+        let bits = bits.map(|bits| u32::from_le_bytes(bits.try_into().unwrap()));
+        assert_eq!(leaf.output_bits, bits.collect::<Vec<u32>>());
+        rest = after;
+    }
+    assert_eq!(rest, b"");
+}
+
+/// As its name; it shares the demo's seconds.
+fn a_folder_is_run_in_a_child_and_its_faults_are_said(demo: &Demo) {
+    let (model, data) = (people(demo, "Milo/model"), people(demo, "Ada/test-set"));
+    let run = |model: &Path, more: &[&str]| {
+        let args = ["model", "run", text(model), "--data", text(&data)];
+        lode(&[&args[..], more].concat())
+    };
+    let one = run(&model, &["--threads", "1"]);
+    assert_eq!(stderr(&one), "");
+    assert_eq!(stdout(&one).lines().count(), 361);
+    assert_eq!(
+        run(&model, &["--threads", "2", "--json"]).status.code(),
+        Some(0)
+    );
+    assert_eq!(run(&model, &[]).stdout, one.stdout);
+
+    // What is wrong with a folder is found in the child and said here.
+    let bad = demo.beside("bad");
+    fs::create_dir(&bad).unwrap();
+    for (file, content, code) in [
+        ("config.json", "{", "config_form"),
+        ("config.json", &"[".repeat(60_000), "config_form"),
+        ("config.json", &" ".repeat(70_000), "config_too_long"),
+    ] {
+        fs::write(bad.join(file), content).unwrap();
+        let output = run(&bad, &[]);
+        assert!(
+            stderr(&output).contains(&format!("error[{code}]")),
+            "{}",
+            stderr(&output)
+        );
+        assert_eq!(output.stdout, b"");
+    }
+    let narrow = MlpConfig::new(3, &[], 10).unwrap();
+    fs::write(bad.join("config.json"), narrow.to_json()).unwrap();
+    let weights = Weights::generate(&narrow, |spec| vec![0.25; spec.len()]).unwrap();
+    fs::write(bad.join("model.safetensors"), weights.to_safetensors()).unwrap();
+    let output = run(&bad, &[]);
+    assert!(
+        stderr(&output).contains("error[inputs_mismatch]"),
+        "{}",
+        stderr(&output)
+    );
+    assert_eq!(output.status.code(), Some(2));
 }
 
 /// As its name; it shares the demo's seconds.
@@ -193,6 +287,28 @@ fn what_a_miner_did_wrong_is_an_outcome(demo: &Demo) {
         let path = ArchivePath::parse(name).unwrap();
         archive::encode(&BTreeMap::from([(path, content.to_vec())])).unwrap()
     };
+    // As many files as there may be, none of which belongs there; and one more.
+    let many = |count: usize| {
+        let path = |at: usize| ArchivePath::parse(&format!("{at:05}")).unwrap();
+        let files = (0..count).map(|at| (path(at), Vec::new())).collect();
+        archive::encode(&files).unwrap()
+    };
+    assert_eq!(
+        own.score(&many(10_000), |_| ()).outcome(),
+        invalid("file_unexpected", "00000")
+    );
+    // Each has a length of two bytes, a path of five, a length of eight.
+    let place = format!("byte {}", 14 + 10_000 * 15 + 2);
+    assert_eq!(
+        own.score(&many(10_001), |_| ()).outcome(),
+        invalid("archive_files", &place)
+    );
+
+    // What was not fetched is judged by its size alone.
+    let source = &mut own.orders["work"]["score"]["model"];
+    *source = json!({ "too_large": { "size_bytes": 1u64 << 40, "limit_bytes": 1_000 } });
+    assert_eq!(own.outcome(), invalid("ciphertext_too_large", "ciphertext"));
+
     let stranger = one("a.py", b"import os");
     assert_eq!(
         own.score(&stranger, |_| ()).outcome(),
@@ -227,15 +343,23 @@ fn a_limit_that_is_broken_leaves_no_answer(demo: &Demo) {
     // The same folder once more, under limits that suffice.
     let scored = own.outcome();
     assert!(scored["scored"].is_object(), "{scored}");
+    own.predict(&large());
+    if cfg!(target_os = "linux") {
+        own.has_no_verdict("memory_bytes", 32 << 20);
+        own.has_no_verdict("file_bytes", 4_096);
+        own.has_no_verdict("seconds", 0);
+    }
+    let predicted = own.answer();
+    assert!(predicted["predictions"].is_object(), "{predicted}");
 }
 
 #[test]
-fn what_is_no_job_is_refused() {
+fn what_are_no_orders_is_refused() {
     let output = Command::new(env!("CARGO_BIN_EXE_lode"))
-        .args(["evaluate", "in-box"])
+        .arg("in-box")
         .stdin(Stdio::null())
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(2));
-    assert!(stderr(&output).contains("no job"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("no orders"), "{}", stderr(&output));
 }

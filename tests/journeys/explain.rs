@@ -1,21 +1,23 @@
 //! Everything is explained: a market with a forfeit, a claim and a drawn royalty, in
 //! which every account, the bounty and every asset add up, by the command and the API.
 
-use std::io::{BufRead, BufReader, Cursor};
-use std::process::{Child, Command, Output, Stdio};
+use std::io::Cursor;
+use std::process::Output;
 
 use client::{Client, Sender, blob_ref_of};
 use licensing::{CommercialUse, Fee, PaymentMode, Terms};
 use protocol::api::FaucetRequest;
-use protocol::benchmark::{ARITHMETIC_VERSION, Benchmark, Metric, ModelLimits, Task};
 use protocol::keys::SecretKey;
 use protocol::receipt::{Phase, Rule, VoidReason};
 use protocol::record::*;
 use protocol::seal::{SealKey, SealScope, seal_digest};
 use protocol::statement::Subject;
 use protocol::text::Name;
-use protocol::{Address, Amount, ItemId, Score};
+use protocol::{Address, Amount, ItemId};
 use serde_json::Value;
+
+use crate::dev::DevNode;
+use crate::posting::posting;
 
 const EVALUATOR: u8 = 1;
 const SPONSOR: u8 = 2;
@@ -44,42 +46,14 @@ fn terms(payment_mode: PaymentMode) -> Terms {
 
 /// A development network, and people with faucet money.
 struct Market {
-    node: Child,
-    url: String,
+    node: DevNode,
     client: Client,
-    temp: tempfile::TempDir,
-}
-
-impl Drop for Market {
-    fn drop(&mut self) {
-        let _ = self.node.kill();
-        let _ = self.node.wait();
-    }
 }
 
 impl Market {
     fn begin() -> Self {
-        let temp = tempfile::tempdir().expect("a folder for temporary files");
-        let mut node = Command::new(env!("CARGO_BIN_EXE_lode"))
-            .args([
-                "node",
-                "--dev",
-                "--json",
-                "--listen",
-                "127.0.0.1:0",
-                "--dir",
-            ])
-            .arg(temp.path().join("node"))
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the binary runs");
-        let mut line = String::new();
-        let out = node.stdout.take().expect("it is piped");
-        BufReader::new(out).read_line(&mut line).expect("a line");
-        let greeting: Value = serde_json::from_str(&line).expect("one JSON object in a line");
-        let url = greeting["url"].as_str().expect("its address").to_owned();
-        let client = Client::new(&url).expect("an address");
+        let node = DevNode::begin();
+        let client = node.client();
         for who in EVALUATOR..=BUYER {
             let request = FaucetRequest {
                 account: address(who),
@@ -87,12 +61,7 @@ impl Market {
             };
             client.faucet(&request).expect("a faucet");
         }
-        Self {
-            node,
-            url,
-            client,
-            temp,
-        }
+        Self { node, client }
     }
 
     fn send(&self, who: u8, action: &Action) -> ItemId {
@@ -146,48 +115,7 @@ impl Market {
         let network = self.client.status().expect("it answers").network;
         let scope = SealScope::test_set(network, address(SPONSOR), account.nonce);
         let tags = terms(PaymentMode::GlobalDistribution).to_tags();
-        let hour_ms = 3_600_000;
-        let body = PostBounty {
-            title: Name::new("leaked").expect("short"),
-            benchmark: Benchmark {
-                arithmetic: ARITHMETIC_VERSION,
-                task: Task::Classification { classes: 10 },
-                inputs: 64,
-                examples_max: 360,
-                metric: Metric::Accuracy,
-                limits: ModelLimits {
-                    parameters_max: 1_000,
-                    file_bytes_max: 1 << 20,
-                    multiply_adds_max: 1_000,
-                },
-            },
-            test_set: self.sealed(&scope, "test set"),
-            reward: lode(100),
-            pay: Pay::WinnerTakesAll,
-            reserve: Score(0),
-            margin: 0,
-            evaluation_fee: lode(2),
-            prepaid: 0,
-            schedule: Schedule {
-                open_ms: hour_ms,
-                test_key_ms: hour_ms,
-                test_check_ms: hour_ms,
-                reveal_ms: hour_ms,
-                score_ms: hour_ms,
-                score_reveal_ms: hour_ms,
-                challenge_ms: hour_ms,
-            },
-            model_terms: tags
-                .iter()
-                .map(|tag| (tag.name.clone(), tag.value.clone()))
-                .collect(),
-            parents: Vec::new(),
-            split: RoyaltySplit {
-                miner: 600_000,
-                sponsor: 300_000,
-                backers: 100_000,
-            },
-        };
+        let body = posting("leaked", self.sealed(&scope, "test set"), &tags);
         let body = Box::new(body);
         let bounty = self.send(SPONSOR, &Action::PostBounty { body });
         let body = BackBounty { amount: lode(10) };
@@ -210,13 +138,7 @@ impl Market {
     }
 
     fn lode(&self, args: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_lode"))
-            .args(args)
-            .env("LODE_NODE", &self.url)
-            .env("LODE_HOME", self.temp.path().join("home"))
-            .stdin(Stdio::null())
-            .output()
-            .expect("the binary runs")
+        self.node.lode(args)
     }
 
     /// What it says to people, which must end well, and to programs.

@@ -1,9 +1,8 @@
 //! A licensee's journey: terms, price, purchase, a certificate that holds without
 //! the node; and where the money went.
 
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::Output;
 
 use client::{Client, Sender};
 use licensing::{CommercialUse, Derivation, Fee, Terms};
@@ -15,80 +14,37 @@ use protocol::text::Name;
 use protocol::{Amount, ItemId};
 use serde_json::Value;
 
-/// A development network with a data set, a model made from it, and a licensee's home.
-struct Market {
-    node: Child,
-    url: String,
-    temp: tempfile::TempDir,
-    model: ItemId,
-}
+use crate::dev::DevNode;
 
-impl Drop for Market {
-    fn drop(&mut self) {
-        // It has nothing to save: its folder goes too.
-        let _ = self.node.kill();
-        let _ = self.node.wait();
-    }
+/// A development network with a data set, a model made from it, and a licensee's home.
+pub(crate) struct Market {
+    pub(crate) node: DevNode,
+    pub(crate) model: ItemId,
 }
 
 impl Market {
-    fn new() -> Self {
-        Self::with_clock("system")
+    pub(crate) fn new() -> Self {
+        Self::at(DevNode::begin())
     }
 
-    fn with_clock(clock: &str) -> Self {
-        let temp = tempfile::tempdir().expect("a folder for temporary files");
-        let mut node = Command::new(env!("CARGO_BIN_EXE_lode"))
-            .args([
-                "node",
-                "--dev",
-                "--json",
-                "--clock",
-                clock,
-                "--listen",
-                "127.0.0.1:0",
-                "--dir",
-            ])
-            .arg(temp.path().join("node"))
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the binary runs");
-        let mut line = String::new();
-        let out = node.stdout.take().expect("it is piped");
-        BufReader::new(out).read_line(&mut line).expect("a line");
-        let greeting: Value = serde_json::from_str(&line).expect("one JSON object in a line");
-        let url = greeting["url"].as_str().expect("its address").to_owned();
-        std::fs::write(temp.path().join("pass"), "a passphrase of the test\n").expect("room");
-        let model = sell(&url, temp.path());
-        let market = Self {
-            node,
-            url,
-            temp,
-            model,
-        };
+    fn at(node: DevNode) -> Self {
+        let model = sell(&node.url, node.temp.path());
+        let market = Self { node, model };
         market.ok(&["key", "new", "--low-work-factor", "--hide-words"]);
         market.ok(&["account", "faucet"]);
         market
     }
 
-    fn path(&self, name: &str) -> PathBuf {
-        self.temp.path().join(name)
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.node.path(name)
     }
 
     fn lode(&self, args: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_lode"))
-            .args(args)
-            .env("LODE_NODE", &self.url)
-            .env("LODE_HOME", self.path("home"))
-            .env("LODE_PASSPHRASE_FILE", self.path("pass"))
-            .stdin(Stdio::null())
-            .output()
-            .expect("the binary runs")
+        self.node.lode(args)
     }
 
     /// What a command that works prints.
-    fn ok(&self, args: &[&str]) -> String {
+    pub(crate) fn ok(&self, args: &[&str]) -> String {
         let output = self.lode(args);
         assert!(
             output.status.success(),
@@ -98,13 +54,13 @@ impl Market {
         super::stdout(&output)
     }
 
-    fn json(&self, args: &[&str]) -> Value {
+    pub(crate) fn json(&self, args: &[&str]) -> Value {
         let text = self.ok(&[&["--json"], args].concat());
         serde_json::from_str(&text).expect("one JSON object")
     }
 
     /// The exit code and the error's code of a command that does not work.
-    fn fails(&self, args: &[&str]) -> (i32, String) {
+    pub(crate) fn fails(&self, args: &[&str]) -> (i32, String) {
         let output = self.lode(&[&["--json"], args].concat());
         let text = super::stderr(&output);
         let error = text.lines().last().expect("an error");
@@ -230,7 +186,7 @@ fn a_licence_is_bought_certified_and_explained() {
 
 /// The certificate holds without the node, and no digit of it can be changed.
 fn offline(mut market: Market, file: &str) {
-    market.node.kill().expect("it runs");
+    market.node.kill();
     let proven = market.json(&["license", "verify", file]);
     assert_eq!(proven["network_compared"], false);
     assert_eq!(proven["asset_name"], "Reader");
@@ -250,8 +206,8 @@ fn offline(mut market: Market, file: &str) {
 /// released month by month, and the licence is over when they are.
 #[test]
 fn months_are_bought_in_advance_and_released_one_by_one() {
-    let market = Market::with_clock("hand");
-    let client = Client::new(&market.url).expect("an address");
+    let market = Market::at(DevNode::with_clock("hand"));
+    let client = market.node.client();
     let grant = ["--grant", "data_model_training"];
     let quote = market.json(&[&["license", "quote", "Reader"][..], &grant].concat());
     let offer = &quote["offers"][0];
@@ -300,8 +256,8 @@ fn months_are_bought_in_advance_and_released_one_by_one() {
 /// A share of revenue: the minimum in advance, a word a month, and silence that ends it.
 #[test]
 fn revenue_is_declared_month_by_month_or_the_licence_lapses() {
-    let market = Market::with_clock("hand");
-    let client = Client::new(&market.url).expect("an address");
+    let market = Market::at(DevNode::with_clock("hand"));
+    let client = market.node.client();
     let grant = ["--grant", "commercial_use"];
     let quote = market.json(&[&["license", "quote", "Sharer"][..], &grant].concat());
     let offer = &quote["offers"][0];

@@ -4,12 +4,17 @@
 
 mod boxed;
 mod demo;
+mod dev;
+mod dying;
 mod explain;
 mod license;
 mod log;
 mod market;
+#[path = "../../node/tests/served/posting.rs"]
+mod posting;
 mod readme;
 mod tidy;
+mod votes;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -35,14 +35,14 @@ const LOOKS_MAX: u32 = 6_000;
 const PEOPLE: [&str; 8] = [
     "sponsor", "backer", "mina", "milo", "ada", "emil", "ines", "lumen",
 ];
-const EVALUATORS: [&str; 3] = ["ada", "emil", "ines"];
+pub const EVALUATORS: [&str; 3] = ["ada", "emil", "ines"];
 
 /// A process that is ended with the test.
-struct Process(Child);
+pub struct Process(pub Child);
 
 impl Process {
     /// SIGKILL: it has no say in it.
-    fn kill(mut self) {
+    pub fn kill(mut self) {
         self.0.kill().unwrap();
         self.0.wait().unwrap();
     }
@@ -54,7 +54,7 @@ impl Process {
     }
 
     /// SIGTERM, and then a clean end.
-    fn stop(mut self) {
+    pub fn stop(mut self) {
         let pid = self.0.id().to_string();
         assert!(Command::new("kill").arg(&pid).status().unwrap().success());
         let status = self.0.wait().unwrap();
@@ -69,7 +69,7 @@ impl Drop for Process {
     }
 }
 
-fn wait_until(what: &str, mut has_happened: impl FnMut() -> bool) {
+pub fn wait_until(what: &str, mut has_happened: impl FnMut() -> bool) {
     for _ in 0..LOOKS_MAX {
         if has_happened() {
             return;
@@ -93,14 +93,14 @@ impl Drop for World {
     }
 }
 
-struct World {
+pub struct World {
     temp: tempfile::TempDir,
     port: u16,
-    addresses: BTreeMap<&'static str, Address>,
+    pub addresses: BTreeMap<&'static str, Address>,
 }
 
 impl World {
-    fn begin() -> Self {
+    pub fn begin() -> Self {
         let temp = tempfile::tempdir().unwrap();
         fs::write(temp.path().join("passphrase"), "correct horse\n").unwrap();
         private(&temp.path().join("passphrase"));
@@ -135,12 +135,12 @@ impl World {
         world
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.temp.path().join(name)
     }
 
     /// The command as somebody types it, in their own home and folder.
-    fn command(&self, who: &str, args: &[&str]) -> Command {
+    pub fn command(&self, who: &str, args: &[&str]) -> Command {
         let home = self.path(who);
         fs::create_dir_all(&home).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_lode"));
@@ -158,7 +158,7 @@ impl World {
     }
 
     /// Runs it with `--json --yes`, and reads what it prints.
-    fn json(&self, who: &str, args: &[&str]) -> serde_json::Value {
+    pub fn json(&self, who: &str, args: &[&str]) -> serde_json::Value {
         let output = self.run(who, &[args, &["--json", "--yes"]].concat());
         let (out, talk) = (stdout(&output), stderr(&output));
         assert!(output.status.success(), "{who} {args:?}: {talk}");
@@ -170,13 +170,13 @@ impl World {
     }
 
     /// Where what a daemon says is kept, for a test that fails.
-    fn talk(&self, who: &str) -> fs::File {
+    pub fn talk(&self, who: &str) -> fs::File {
         let path = self.path(&format!("{who}.talk"));
         let file = fs::File::options().create(true).append(true).open(path);
         file.unwrap()
     }
 
-    fn spawn(&self, who: &str, args: &[&str]) -> Process {
+    pub fn spawn(&self, who: &str, args: &[&str]) -> Process {
         let talk = self.talk(who);
         let mut command = self.command(who, args);
         command
@@ -186,7 +186,7 @@ impl World {
     }
 
     /// Starts the node in this folder, and waits for its greeting.
-    fn node(&self, dir: &str) -> Process {
+    pub fn node(&self, dir: &str) -> Process {
         let listen = format!("127.0.0.1:{}", self.port);
         let genesis = self.path("genesis.json");
         let mut command = Command::new(env!("CARGO_BIN_EXE_lode"));
@@ -212,7 +212,7 @@ impl World {
         self.spawn(who, &["evaluate", "run", "--json"])
     }
 
-    fn client(&self) -> Client {
+    pub fn client(&self) -> Client {
         let options = Options {
             wait_first: Duration::from_millis(50),
             ..Options::default()
@@ -221,7 +221,7 @@ impl World {
     }
 
     /// Writes a bounty's file: the template, with this changed.
-    fn bounty_file(&self, title: &str, data: &str) -> PathBuf {
+    pub fn bounty_file(&self, title: &str, data: &str) -> PathBuf {
         let path = self.path("sponsor").join(format!("{title}.toml"));
         self.json("sponsor", &["bounty", "init", path.to_str().unwrap()]);
         let mut text = fs::read_to_string(&path).unwrap();
@@ -352,8 +352,8 @@ fn two_bounties_live_through_kills_in_every_phase_and_end_as_if_undisturbed() {
     );
 }
 
-/// Data set and two bounties, from the sponsor's hand.
-fn post(world: &World, client: &Client) -> [ItemId; 2] {
+/// Registers the digits, from the sponsor's hand.
+pub fn post_data(world: &World, client: &Client) -> ItemId {
     let csv = root().join("examples/digits/digits.csv");
     world.json(
         "sponsor",
@@ -378,13 +378,15 @@ fn post(world: &World, client: &Client) -> [ItemId; 2] {
         ],
     );
     world.json("sponsor", &["dataset", "add", "digits-train"]);
-    let data = client
-        .assets(&client::AssetFilter::default())
-        .next()
-        .unwrap()
-        .unwrap();
+    let mut assets = client.assets(&client::AssetFilter::default());
+    assets.next().unwrap().unwrap().id
+}
+
+/// Data set and two bounties, from the sponsor's hand.
+fn post(world: &World, client: &Client) -> [ItemId; 2] {
+    let data = post_data(world, client);
     ["Digits one", "Digits two"].map(|title| {
-        let file = world.bounty_file(title, &data.id.to_string());
+        let file = world.bounty_file(title, &data.to_string());
         let file = file.to_str().unwrap();
         world.json("sponsor", &["bounty", "check", file, "--even-so"]);
         // Both have the same test set, and end together.

@@ -273,6 +273,17 @@ fn damage_and_length_are_noticed() {
         exchange.cut();
     });
     check(endless, "too_large", true);
+    // Of what has another length than was promised not a byte is kept.
+    for size in [4_999, 5_001, 1 << 40] {
+        let fake = served(content(4_000), size, usize::MAX);
+        let mut kept = Vec::new();
+        assert!(
+            fake.client()
+                .download_to(blob, &mut kept, |_, _| {})
+                .is_err()
+        );
+        assert!(kept.is_empty(), "{size}");
+    }
     let missing = Fake::new(|exchange| exchange.problem(404, "unknown_blob"));
     check(missing, "unknown_blob", true);
 }

@@ -2,6 +2,7 @@
 
 mod evaluation;
 mod folders;
+mod lies;
 mod limits;
 mod reports;
 mod support;

@@ -90,6 +90,9 @@ pub enum CertificateError {
     /// The record that is said to have made the asset made none.
     #[error("the asset's record is a '{0}', which makes no asset")]
     NotAnAsset(&'static str),
+    /// The record that is said to carry the terms is no vote on them.
+    #[error("the vote is a '{0}', which votes on no terms")]
+    NotAVote(&'static str),
     /// Two proven parts contradict each other.
     #[error("the {what} of the licence does not agree with the {part}")]
     Disagree {
@@ -132,6 +135,8 @@ pub enum Part {
     Block,
     /// The record that made the asset.
     Asset,
+    /// The vote for the terms.
+    Vote,
 }
 
 impl std::fmt::Display for Part {
@@ -143,6 +148,7 @@ impl std::fmt::Display for Part {
             Self::Header => "next block's header",
             Self::Block => "block's header",
             Self::Asset => "asset's record",
+            Self::Vote => "vote for the terms",
         })
     }
 }
@@ -167,6 +173,7 @@ impl CertificateError {
             Self::NoLicense => "certificate_no_license",
             Self::NotAPurchase(_) => "certificate_not_a_purchase",
             Self::NotAnAsset(_) => "certificate_not_an_asset",
+            Self::NotAVote(_) => "certificate_not_a_vote",
             Self::Disagree { .. } => "certificate_disagrees",
             Self::Terms(_) => "certificate_terms",
             Self::TermsId { .. } => "certificate_terms_id",

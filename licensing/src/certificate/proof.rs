@@ -16,6 +16,7 @@ pub(super) fn prove(
     proof: &ReceiptProof,
     block: &str,
     asset: &str,
+    vote: Option<&str>,
 ) -> Result<Proven, CertificateError> {
     let genesis = item(Part::Genesis, &proof.genesis)?;
     let genesis = GenesisRecord::read(&genesis).map_err(|error| CertificateError::Record {
@@ -48,9 +49,16 @@ pub(super) fn prove(
             return Err(disagree(what, Part::Record));
         }
     }
-    let asset = read_asset(asset, genesis.network)?;
+    let mut asset = read_asset(asset, genesis.network)?;
     if asset.id != license.asset {
         return Err(disagree("asset", Part::Asset));
+    }
+    if let Some(vote) = vote {
+        // One licence has one certificate: the vote stands there only where it is needed.
+        if asset.terms.id() == license.terms {
+            return Err(CertificateError::Stated("vote"));
+        }
+        asset.terms = read_vote(vote, genesis.network, asset.id)?;
     }
     let found = asset.terms.id();
     if found != license.terms {
@@ -260,4 +268,19 @@ fn read_asset(text: &str, network: NetworkId) -> Result<Made, CertificateError> 
         weights_digest,
         terms: terms.map_err(CertificateError::Terms)?,
     })
+}
+
+/// The terms that a vote on an asset is for.
+fn read_vote(text: &str, network: NetworkId, asset: ItemId) -> Result<Terms, CertificateError> {
+    let transaction = transaction(Part::Vote, text, network)?;
+    match &transaction.action {
+        Action::VoteTerms { asset: on, terms } if *on == asset => {
+            Terms::parse(terms).map_err(CertificateError::Terms)
+        }
+        Action::VoteTerms { .. } => Err(CertificateError::Disagree {
+            what: "asset",
+            part: Part::Vote,
+        }),
+        other => Err(CertificateError::NotAVote(other.record_type())),
+    }
 }

@@ -38,6 +38,7 @@ struct Parts {
     block_signer: u8,
     header_parent: Option<ItemId>,
     header_height: u64,
+    voted: bool,
 }
 
 impl Default for Parts {
@@ -59,6 +60,7 @@ impl Default for Parts {
             block_signer: 1,
             header_parent: None,
             header_height: 3,
+            voted: false,
         }
     }
 }
@@ -81,6 +83,12 @@ fn empty_root() -> Digest {
 
 impl Parts {
     fn proof(self) -> (ReceiptProof, VerifiedItem, VerifiedItem) {
+        let (proof, block, asset, _) = self.with_vote();
+        (proof, block, asset)
+    }
+
+    /// The same with the vote that carries the terms; the asset's own are others if it was one.
+    fn with_vote(self) -> (ReceiptProof, VerifiedItem, VerifiedItem, VerifiedItem) {
         let genesis = Genesis {
             version: LOG_VERSION,
             name: Name::new("Lode test").unwrap(),
@@ -116,7 +124,10 @@ impl Parts {
             holders: Vec::new(),
         };
         let register = Action::RegisterAsset {
-            terms: terms.to_tags(),
+            terms: match self.voted {
+                true => crate::presets::open().to_tags(),
+                false => terms.to_tags(),
+            },
             body,
         };
         let own = Envelope {
@@ -124,6 +135,11 @@ impl Parts {
             ..envelope
         };
         let asset = sign(Transaction::draft(&own, &register), 2);
+        let vote = Action::VoteTerms {
+            asset: asset.id(),
+            terms: terms.to_tags(),
+        };
+        let vote = sign(Transaction::draft(&own, &vote), 5);
         let body = BuyLicense {
             grant: self.grant,
             terms: self.bought_terms.unwrap_or(terms.id()),
@@ -195,7 +211,7 @@ impl Parts {
             header: to_base64url(next.bytes()),
             network,
         };
-        (proof, block, asset)
+        (proof, block, asset, vote)
     }
 }
 
@@ -241,6 +257,61 @@ fn a_certificate_proves_its_licence() {
         (2, TIME_MS + 2_000)
     );
     assert_eq!(proven.weights_digest, Some(Digest([9; 32])));
+}
+
+#[test]
+fn terms_that_holders_voted_for_are_proven_by_a_vote() {
+    let voted = || Parts {
+        voted: true,
+        ..Parts::default()
+    };
+    let (proof, block, asset, vote) = voted().with_vote();
+    let error = Certificate::new(proof.clone(), &block, &asset).unwrap_err();
+    assert_eq!(error.code(), "certificate_terms_id");
+    let certificate = Certificate::with_vote(proof, &block, &asset, &vote).unwrap();
+    let read = Certificate::read(&json::to_vec(&certificate)).unwrap();
+    assert_eq!(read, certificate);
+    let proven = read.verify(None).unwrap();
+    assert_eq!(proven.terms.id(), proven.license.terms);
+    assert_eq!(proven.maker, key(2).public().address());
+    let changes: [(&str, Change); 4] = [
+        ("certificate_terms_id", |c| c.vote = None),
+        ("certificate_not_a_vote", |c| {
+            c.vote = Some(c.asset.clone());
+        }),
+        ("certificate_encoding", |c| c.vote = Some("=".to_owned())),
+        ("certificate_network", |c| {
+            let other = Parts {
+                salt: "another network",
+                voted: true,
+                ..Parts::default()
+            };
+            c.vote = Some(to_base64url(other.with_vote().3.bytes()));
+        }),
+    ];
+    for (code, change) in changes {
+        let mut changed = certificate.clone();
+        change(&mut changed);
+        let error = changed.verify(None).expect_err(code);
+        assert_eq!(error.code(), code, "{error}");
+    }
+    // A vote for other terms, and one on another asset.
+    let other = Parts {
+        price: lode_of(299),
+        ..voted()
+    };
+    let mut changed = certificate.clone();
+    changed.vote = Some(to_base64url(other.with_vote().3.bytes()));
+    let error = changed.verify(None).unwrap_err();
+    assert_eq!(error.code(), "certificate_terms_id");
+    let other = Parts::default().with_vote().3;
+    changed.vote = Some(to_base64url(other.bytes()));
+    let error = changed.verify(None).unwrap_err();
+    assert_eq!(error.code(), "certificate_disagrees");
+    // And where it is not needed there is none.
+    let (proof, block, asset, vote) = Parts::default().with_vote();
+    let error = Certificate::with_vote(proof, &block, &asset, &vote).unwrap_err();
+    assert_eq!(error, CertificateError::Stated("vote"));
 }
 
 #[test]

@@ -42,11 +42,13 @@ pub(super) fn end(state: &mut State, id: ItemId) {
         .find(|word| needed > 0 && agreeing(word) >= needed)
         .filter(|_| !differ || progress.all);
     if found.is_none() && !progress.all {
-        if differ {
-            return panel::next_block(state, id, Step::SeatAll);
-        }
-        if panel::draw_again(state, id) {
+        if !differ && panel::draw_again(state, id) {
             return;
+        }
+        // Whoever cannot look at it cannot keep the others from a verdict.
+        let spoken = seats.iter().filter(|(_, check)| check.word.is_some());
+        if differ || (needed > 0 && spoken.count() >= needed) {
+            return panel::next_block(state, id, Step::SeatAll);
         }
     }
     let dissents = |word: &TestOutcome| found.is_some_and(|found| !same(word, found));

@@ -244,6 +244,8 @@ pub struct Submission {
     pub standing: Option<Standing>,
     /// By how many billionths it improved on the best so far, in a bounty that is paid by steps.
     pub gain: u64,
+    /// Its award.
+    pub award: Amount,
 }
 
 /// A seat that checks the test set.

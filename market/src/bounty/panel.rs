@@ -63,6 +63,18 @@ pub(super) fn check_pool(
     })
 }
 
+/// Checks that a panel could be drawn for a pot if this account took part in the bounty.
+pub(super) fn check_pool_without(
+    state: &State,
+    id: ItemId,
+    account: Address,
+    pot: Amount,
+) -> Result<u32, Rejection> {
+    check_pool(state, pot, |evaluator| {
+        evaluator == account || is_party(state, id, evaluator)
+    })
+}
+
 /// Whether an account has a stake of its own in a bounty.
 pub(super) fn is_party(state: &State, id: ItemId, account: Address) -> bool {
     state.tables.parties.get(&(id, account)).is_some()

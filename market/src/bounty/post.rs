@@ -186,9 +186,7 @@ pub(crate) fn back(
         .checked_add(amount)
         .ok_or(Rejection::Overflow)?;
     let pot = bounty.posting.reward.checked_add(backed);
-    panel::check_pool(state, pot.ok_or(Rejection::Overflow)?, |evaluator| {
-        evaluator == account || panel::is_party(state, id, evaluator)
-    })?;
+    panel::check_pool_without(state, id, account, pot.ok_or(Rejection::Overflow)?)?;
     let from = Purse::Account(account);
     state.pay(from, Purse::Reward(id), amount, Rule::Backing)?;
     state.lock_deposit(tx)?;

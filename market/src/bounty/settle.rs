@@ -190,6 +190,7 @@ pub(super) fn pay_some(
             };
             let miner = Purse::Account(submission.miner);
             pay(state, Purse::Reward(id), miner, part, Rule::Award);
+            state.change_submission(id, *place, |submission| submission.award = part);
         }
         forfeit::make_good(state, id, &harm, submission);
         close(state, id, *place, submission, standing);

@@ -56,6 +56,11 @@ pub(crate) fn commit(
             billionths: named_rest - rest,
         });
     }
+    if state.tables.evaluators.get(&tx.signer).is_some() && !panel::is_party(state, id, tx.signer) {
+        // Who takes part does not sit: the others must be enough.
+        let pot = posting.reward.checked_add(progress.backed);
+        panel::check_pool_without(state, id, tx.signer, pot.ok_or(Rejection::Overflow)?)?;
+    }
     let fee = posting.evaluation_fee;
     let bond = miners_bond(state, posting).ok_or(Rejection::Overflow)?;
     let order = state.order();
@@ -85,6 +90,7 @@ pub(crate) fn commit(
         verdict: None,
         standing: None,
         gain: 0,
+        award: Amount::ZERO,
     };
     state.tables.submissions.put((id, place), submission);
     state.tables.submission_index.put(tx.id, (id, place));

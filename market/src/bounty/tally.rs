@@ -2,7 +2,8 @@
 //!
 //! Words that agree to the last bit count together. A word of `unavailable` is
 //! none: its submission is asked for again. Words that differ are not decided by
-//! the panel's majority: every evaluator is asked.
+//! the panel's majority, and words that stay too few do not leave a submission
+//! without verdict: every evaluator is asked.
 
 use protocol::receipt::{Event, Panel, Phase, VoidReason};
 use protocol::record::ATTESTATIONS_PER_PART;
@@ -160,7 +161,8 @@ fn end(state: &mut State, id: ItemId, short: u32, differing: u32) {
         if panel.seats == 0 || given < quorum(panel.seats) {
             return void::begin(state, id, VoidReason::NoQuorum);
         }
-        if differing > 0 {
+        // Whoever cannot look at a submission cannot keep the others from a verdict.
+        if differing > 0 || short > 0 {
             ask_again(state, id);
             return panel::next_block(state, id, Step::SeatAll);
         }

@@ -254,7 +254,9 @@ impl State {
         let due = Queue::ALL
             .into_iter()
             .filter_map(|queue| self.first_due_ms(queue));
-        drawn_next.into_iter().chain(due).min()
+        let terms = self.tables.terms_due.iter().next();
+        let terms = terms.map(|(&(time_ms, _), ())| time_ms);
+        drawn_next.into_iter().chain(due).chain(terms).min()
     }
 
     /// Whether a record may be included in a block at `block_time_ms`.
@@ -292,12 +294,13 @@ impl State {
             crate::royalties::draw_holder(self, record, asset);
             self.finish(Cause::Distribution(asset));
         }
+        crate::terms::do_due_work(self);
         self.work_off(Queue::Licenses, WORK_PER_BLOCK / 4);
         self.work_off(Queue::Bounties, WORK_PER_BLOCK);
     }
 
     /// Keeps a piece of due work, with its receipt.
-    fn finish(&mut self, cause: Cause) {
+    pub(crate) fn finish(&mut self, cause: Cause) {
         self.keep();
         let receipt = self.take_receipt(cause, None);
         self.receipts.push(receipt);
@@ -442,6 +445,7 @@ fn check_parameters(parameters: &Parameters) -> Result<(), GenesisError> {
         ));
     }
     for (name, length_ms) in [
+        ("tighten_ms", parameters.tighten_ms),
         ("month_ms", parameters.month_ms),
         ("grace_ms", parameters.grace_ms),
     ] {

@@ -13,9 +13,10 @@ use crate::accounts::Account;
 use crate::assets::{Asset, WeightsClaim};
 use crate::bounty::{Backing, Bounty, Check, Progress, Seat, Submission};
 use crate::evaluators::Evaluator;
-use crate::ledger::Totals;
+use crate::ledger::{Held, Totals};
 use crate::licenses::License;
 use crate::royalties::{Holding, Pool};
+use crate::terms::{Ballot, Tally, Voting};
 
 /// What the genesis fixed.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
@@ -80,6 +81,11 @@ entry!(CheckEntry, 18, (ItemId, Address) => Check);
 entry!(WordEntry, 19, (ItemId, u32, Address) => Outcome);
 entry!(DrawEntry, 20, (ItemId, ItemId) => Amount);
 entry!(PartyEntry, 21, (ItemId, Address) => ());
+entry!(HeldEntry, 22, ItemId => Held);
+entry!(VotingEntry, 23, ItemId => Voting);
+entry!(BallotEntry, 24, (ItemId, u32, Address) => Ballot);
+entry!(TallyEntry, 25, (ItemId, u32, Digest) => Tally);
+entry!(TermsDueEntry, 26, (u64, ItemId) => ());
 
 /// All tables.
 #[derive(Default)]
@@ -111,10 +117,20 @@ pub(crate) struct Tables {
     pub(crate) draws: Table<DrawEntry>,
     /// Who has a stake of their own in a bounty: its sponsor, backers and miners.
     pub(crate) parties: Table<PartyEntry>,
+    /// What a record put up for itself, by record.
+    pub(crate) held: Table<HeldEntry>,
+    /// Assets whose terms were changed, or are about to be.
+    pub(crate) votings: Table<VotingEntry>,
+    /// Ballots by asset, epoch of its terms, and holder.
+    pub(crate) ballots: Table<BallotEntry>,
+    /// Their sums by asset, epoch, and id of the terms voted for.
+    pub(crate) tallies: Table<TallyEntry>,
+    /// When the clock next has to look at an asset's terms.
+    pub(crate) terms_due: Table<TermsDueEntry>,
 }
 
 impl Tables {
-    pub(super) fn all(&self) -> [&dyn AnyTable; 22] {
+    pub(super) fn all(&self) -> [&dyn AnyTable; 27] {
         [
             &self.network,
             &self.clock,
@@ -138,10 +154,15 @@ impl Tables {
             &self.words,
             &self.draws,
             &self.parties,
+            &self.held,
+            &self.votings,
+            &self.ballots,
+            &self.tallies,
+            &self.terms_due,
         ]
     }
 
-    fn all_mut(&mut self) -> [&mut dyn AnyTable; 22] {
+    fn all_mut(&mut self) -> [&mut dyn AnyTable; 27] {
         [
             &mut self.network,
             &mut self.clock,
@@ -165,6 +186,11 @@ impl Tables {
             &mut self.words,
             &mut self.draws,
             &mut self.parties,
+            &mut self.held,
+            &mut self.votings,
+            &mut self.ballots,
+            &mut self.tallies,
+            &mut self.terms_due,
         ]
     }
 

@@ -1,7 +1,7 @@
 //! Evaluators who lie, sleep, copy, or will not say.
 
 use protocol::ItemId;
-use protocol::receipt::{Phase, Standing, VoidReason};
+use protocol::receipt::{Phase, VoidReason};
 use protocol::record::Parameters;
 use protocol::report::Outcome;
 
@@ -217,12 +217,29 @@ fn who_always_says_unavailable_is_not_paid() {
     assert_eq!(paid(&world, &seats), [0, 14, 14, 16, 16]);
 }
 
-/// Not prevented: it is no word, so it is never punished; and those who say it are
-/// not replaced. Two of five can keep a verdict from a submission, for nothing but
-/// the fee that they do not earn; here the better one, so that the worse one wins.
+/// It is no word, so it is never punished, and those who say it are not replaced. But
+/// when redraws have not helped, everybody is asked, and a quorum of all stands.
 #[test]
-fn two_of_five_who_say_unavailable_can_keep_a_model_from_its_award() {
+fn two_of_five_who_say_unavailable_are_outvoted_by_all() {
     let (mut world, bounty, seats) = scoring(12);
+    let word = |label: &str| match label {
+        "b" => Some(Outcome::Unavailable),
+        _ => Some(truth(label)),
+    };
+    assert_eq!(score(&mut world, bounty, &seats[..2], word), 5);
+    assert_eq!(gains(&world, PARTIES), HONEST);
+    // The fee of "a" among five, that of "b" among the ten who looked at it.
+    assert_eq!(gains(&world, [&seats[0], &seats[1]]), [6, 6]);
+    let everybody = (1..=12).map(|number| world.gain(&format!("eve-{number}")));
+    assert_eq!(everybody.sum::<i128>(), 60);
+}
+
+/// Not prevented: more than a third of all evaluators can keep a verdict from a
+/// submission, for nothing but the fee that they do not earn; here the better one,
+/// so that the worse one wins.
+#[test]
+fn more_than_a_third_of_all_who_say_unavailable_keep_a_model_from_its_award() {
+    let (mut world, bounty, seats) = scoring(5);
     let word = |label: &str| match label {
         "b" => Some(Outcome::Unavailable),
         _ => Some(truth(label)),
@@ -230,6 +247,43 @@ fn two_of_five_who_say_unavailable_can_keep_a_model_from_its_award() {
     assert_eq!(score(&mut world, bounty, &seats[..2], word), 4);
     assert_eq!(gains(&world, PARTIES), [-10_000, 9_970, 0]);
     assert_eq!(paid(&world, &seats), [6; 5]);
+}
+
+/// The same with the test set: two of five cannot make a bounty void.
+#[test]
+fn two_of_five_who_cannot_see_the_test_set_are_outvoted_by_all() {
+    for (evaluators, phase) in [
+        (12, Phase::Reveal),
+        // Not prevented: here the two are more than a third of all.
+        (5, Phase::Void(VoidReason::NoQuorum)),
+    ] {
+        let mut world = pool(evaluators);
+        let bounty = world.post(|_| ());
+        world.commit("miner-1", bounty, "a");
+        world.bring_to_check(bounty);
+        let seats = world.checks(bounty);
+        let mut rounds = 0;
+        while world.phase(bounty) == Phase::TestCheck {
+            for who in world.checks(bounty) {
+                let asked = world
+                    .state
+                    .checks(bounty)
+                    .any(|(account, check)| account == address(&who) && check.word.is_none());
+                if asked {
+                    let word = match seats[..2].contains(&who) {
+                        true => protocol::report::TestOutcome::Unavailable,
+                        false => protocol::report::TestOutcome::Ok,
+                    };
+                    world.must(&who, found(bounty, word));
+                }
+            }
+            world.skip(bounty);
+            rounds += 1;
+        }
+        assert_eq!(rounds, if evaluators == 12 { 5 } else { 4 });
+        assert_eq!(world.phase(bounty), phase);
+        assert_eq!(world.gain(&seats[0]), 0, "it is no fault");
+    }
 }
 
 /// Not prevented: the words of a first round are public in the next.
@@ -258,27 +312,34 @@ fn a_seat_that_is_drawn_again_can_copy_what_was_said() {
     assert!([14, 16].contains(&world.gain(&drawn[0])));
 }
 
-/// Not prevented: in a small pool an evaluator that hands in a model of its own takes
-/// itself out of the panel, and what is left is too few.
+/// Who takes part does not sit in judgement, so in a small pool an evaluator may not:
+/// it would leave too few.
 #[test]
-fn an_evaluator_of_a_small_pool_can_void_a_bounty_by_taking_part() {
+fn an_evaluator_of_a_small_pool_cannot_void_a_bounty_by_taking_part() {
     let strict = Parameters {
         committee_min: 3,
         ..parameters()
     };
-    let mut world = pool_with(strict, 3);
-    let bounty = world.post(|_| ());
-    // As a backer it is refused.
-    world.row("eve-3", back(bounty, 1), "pool_too_small");
-    let a = world.commit("miner-1", bounty, "a");
-    world.commit("eve-3", bounty, "spoiler");
-    world.bring_to_check(bounty);
-    while world.phase(bounty) == Phase::TestCheck {
-        world.skip(bounty);
+    for (evaluators, is_refused) in [(3, true), (4, false)] {
+        let mut world = pool_with(strict.clone(), evaluators);
+        let bounty = world.post(|_| ());
+        let take_part = world.commit_action("eve-3", bounty, "spoiler", &[]);
+        if is_refused {
+            world.row("eve-3", back(bounty, 1), "pool_too_small");
+            world.row("eve-3", take_part, "pool_too_small");
+        } else {
+            world.must("eve-3", take_part);
+            // It is no candidate any more, so that it may hand in another; the next
+            // one would be one too many.
+            world.commit("eve-3", bounty, "another");
+            let late = world.commit_action("eve-4", bounty, "late", &[]);
+            world.row("eve-4", late, "pool_too_small");
+        }
+        // Who is no evaluator is not in the way.
+        world.commit("miner-1", bounty, "a");
+        world.bring_to_check(bounty);
+        assert_eq!(world.checks(bounty).len(), 3);
     }
-    assert_eq!(world.phase(bounty), Phase::Void(VoidReason::NoQuorum));
-    assert_eq!(world.standing(a), Some(Standing::NoVerdict));
-    assert_eq!(gains(&world, ["sponsor", "miner-1", "eve-3"]), [0, 0, 0]);
 }
 
 /// The test check: one who differs has all asked; a quorum of all stands.

@@ -15,7 +15,8 @@ mod sponsor;
 #[path = "../rules/statements.rs"]
 #[allow(dead_code, reason = "the rules' tables use more of it")]
 mod statements;
-#[path = "../rules/world.rs"]
+mod votes;
+#[path = "../rules/world/mod.rs"]
 #[allow(dead_code, reason = "the rules' tables use more of it")]
 mod world;
 
@@ -30,12 +31,7 @@ fn pool(count: usize) -> World {
 }
 
 fn pool_with(parameters: protocol::record::Parameters, count: usize) -> World {
-    let mut people: Vec<String> = (6..=count).map(|number| format!("eve-{number}")).collect();
-    people.push("second key".to_owned());
-    let people: Vec<&str> = people.iter().map(String::as_str).collect();
-    let mut world = World::with(parameters, &people);
-    world.evaluators(count);
-    world
+    World::pool(parameters, count, &["second key"])
 }
 
 /// Plays a bounty that is open to its end: who submits what, and what an honest
@@ -54,8 +50,7 @@ fn play(world: &mut World, bounty: ItemId, entries: &[(&str, &str, Outcome)]) ->
 fn finish(world: &mut World, bounty: ItemId, entries: &[(&str, &str, Outcome)]) {
     world.bring_to_reveal(bounty);
     let outcomes: Vec<Outcome> = entries.iter().map(|entry| entry.2.clone()).collect();
-    world.bring_to_challenge(bounty, &outcomes);
-    world.skip(bounty);
+    world.settle(bounty, &outcomes);
 }
 
 fn gains<const COUNT: usize>(world: &World, people: [&str; COUNT]) -> [i128; COUNT] {

@@ -9,6 +9,35 @@ use crate::{finish, gains, play, pool};
 
 const PARTIES: [&str; 4] = ["sponsor", "miner-1", "miner-2", "eve-1"];
 
+/// An honest miner beside another one, who shows nothing of these.
+fn beside_hidden(labels: &[String]) -> [i128; 4] {
+    let mut world = pool(3);
+    let bounty = world.post(|_| ());
+    let a = world.commit("miner-1", bounty, "a");
+    for label in labels {
+        world.commit("miner-2", bounty, label);
+    }
+    world.bring_to_reveal(bounty);
+    world.reveal(a);
+    world.skip(bounty);
+    world.settle(bounty, &[scored(600, "a")]);
+    gains(&world, PARTIES)
+}
+
+/// Useless submissions of another miner, and behind them an honest one.
+fn flooded(change: impl FnOnce(&mut PostBounty), count: usize) -> World {
+    let mut world = pool(3);
+    let bounty = world.post(change);
+    let labels: Vec<String> = (0..count).map(|number| format!("flood {number}")).collect();
+    let mut entries: Vec<(&str, &str, Outcome)> = labels
+        .iter()
+        .map(|label| ("miner-2", label.as_str(), invalid()))
+        .collect();
+    entries.push(("miner-1", "a", scored(600, "a")));
+    play(&mut world, bounty, &entries);
+    world
+}
+
 /// One honest miner alone.
 fn honest(change: impl FnOnce(&mut PostBounty)) -> [i128; 4] {
     let mut world = pool(3);
@@ -47,8 +76,7 @@ fn a_copied_ciphertext_cannot_be_revealed_by_another() {
     world.row("miner-2", world.key_action(copy), "seal_mismatch");
     world.row("miner-2", world.key_action(first), "not_owner");
     world.skip(bounty);
-    world.bring_to_challenge(bounty, &[scored(600, "a")]);
-    world.skip(bounty);
+    world.settle(bounty, &[scored(600, "a")]);
     assert_eq!(world.standing(copy), Some(Standing::NotRevealed));
     // The copier's bond, half of it to the sponsor.
     assert_eq!(gains(&world, PARTIES), [-9_950, 9_970, -100, 10]);
@@ -66,8 +94,7 @@ fn plaintext_is_shown_when_it_is_too_late_to_hand_it_in() {
     world.row("miner-2", copy, "wrong_phase");
     assert!(world.bytes_paid("miner-2") > before);
     world.skip(bounty);
-    world.bring_to_challenge(bounty, &[scored(600, "a")]);
-    world.skip(bounty);
+    world.settle(bounty, &[scored(600, "a")]);
     assert_eq!(gains(&world, PARTIES), honest(|_| ()));
 }
 
@@ -159,16 +186,8 @@ fn a_model_that_is_better_by_the_margin_only_leads_nobody() {
 
 #[test]
 fn who_does_not_reveal_pays_the_sponsor() {
-    let mut world = pool(3);
-    let bounty = world.post(|_| ());
-    let a = world.commit("miner-1", bounty, "a");
-    world.commit("miner-2", bounty, "hidden");
-    world.bring_to_reveal(bounty);
-    world.reveal(a);
-    world.skip(bounty);
-    world.bring_to_challenge(bounty, &[scored(600, "a")]);
-    world.skip(bounty);
-    assert_eq!(gains(&world, PARTIES), [-9_950, 9_970, -100, 10]);
+    let hidden = ["hidden".to_owned()];
+    assert_eq!(beside_hidden(&hidden), [-9_950, 9_970, -100, 10]);
 }
 
 #[test]
@@ -186,15 +205,7 @@ fn who_seals_rubbish_pays_the_sponsor_and_the_evaluators() {
 /// Forty submissions of no use, with the flooder's own fees.
 #[test]
 fn a_flood_pays_the_evaluators_and_changes_nothing_for_others() {
-    let mut world = pool(3);
-    let bounty = world.post(|_| ());
-    let labels: Vec<String> = (0..40).map(|number| format!("flood {number}")).collect();
-    let mut entries: Vec<(&str, &str, Outcome)> = labels
-        .iter()
-        .map(|label| ("miner-2", label.as_str(), invalid()))
-        .collect();
-    entries.push(("miner-1", "a", scored(600, "a")));
-    play(&mut world, bounty, &entries);
+    let world = flooded(|_| (), 40);
     assert_eq!(
         gains(&world, PARTIES),
         [-10_000, 9_970, -40 * 30, 10 + 40 * 10]
@@ -205,15 +216,7 @@ fn a_flood_pays_the_evaluators_and_changes_nothing_for_others() {
 /// flooder pays bytes only; the sponsor's loss is at most what was prepaid.
 #[test]
 fn a_flood_can_use_up_prepaid_fees() {
-    let mut world = pool(3);
-    let bounty = world.post(|p| p.prepaid = 10);
-    let labels: Vec<String> = (0..10).map(|number| format!("flood {number}")).collect();
-    let mut entries: Vec<(&str, &str, Outcome)> = labels
-        .iter()
-        .map(|label| ("miner-2", label.as_str(), invalid()))
-        .collect();
-    entries.push(("miner-1", "a", scored(600, "a")));
-    play(&mut world, bounty, &entries);
+    let world = flooded(|p| p.prepaid = 10, 10);
     assert_eq!(gains(&world, PARTIES), [-10_300, 9_970, 0, 110]);
     // Each submission has cost more in bytes than it took in fees.
     assert!(world.bytes_paid("miner-2") > 10 * 30);
@@ -224,19 +227,9 @@ fn a_flood_can_use_up_prepaid_fees() {
 /// A flood that is not revealed costs the bond, which is at least twice the fee.
 #[test]
 fn a_flood_that_is_not_revealed_costs_more_than_one_that_is() {
-    let mut world = pool(3);
-    let bounty = world.post(|_| ());
-    let a = world.commit("miner-1", bounty, "a");
-    for number in 0..50 {
-        world.commit("miner-2", bounty, &format!("flood {number}"));
-    }
-    world.bring_to_reveal(bounty);
-    world.reveal(a);
-    world.skip(bounty);
-    world.bring_to_challenge(bounty, &[scored(600, "a")]);
-    world.skip(bounty);
+    let labels: Vec<String> = (0..50).map(|number| format!("flood {number}")).collect();
     // Halves of 50 a forfeit, up to the sponsor's own bond of 2,000.
-    assert_eq!(gains(&world, PARTIES), [-10_000 + 2_000, 9_970, -5_000, 10]);
+    assert_eq!(beside_hidden(&labels), [-10_000 + 2_000, 9_970, -5_000, 10]);
 }
 
 /// Under pay by steps a staircase of one's own earns what its last step would.

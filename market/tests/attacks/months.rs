@@ -219,3 +219,28 @@ fn who_lies_about_revenue_pays_the_minimum_only() {
     }
     assert_eq!(world.gain("buyer"), -3_000_000, "deposits are still theirs");
 }
+
+/// All shares vote to revoke what was just sold for a year: sales stop, the months go on.
+#[test]
+fn months_that_are_sold_outlive_the_terms_they_were_sold_under() {
+    let mut world = pool_with(short_months(), 1);
+    let m = world.must("alice", model("m", monthly(1_000), &[]));
+    let sale = world.buy_months(m, Grant::CommercialUse, 12);
+    world.must("buyer", sale.clone());
+    world.must("alice", vote(m, &revoked()));
+    while let Some(next_ms) = world.state.next_deadline_ms() {
+        world.block(next_ms.max(world.now() + 1), &[]);
+        let revoked = world
+            .state
+            .asset(m)
+            .expect("an asset")
+            .terms
+            .grants_nothing();
+        if revoked {
+            world.row("carol", sale.clone(), "terms_changed");
+        }
+    }
+    let income = world.state.pool(m).expect("an asset").income;
+    assert_eq!(income, units(12_000));
+    assert_eq!(gains(&world, ["buyer", "carol"]), [-12_000, 0]);
+}

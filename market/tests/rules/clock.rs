@@ -99,23 +99,7 @@ fn a_large_settlement_goes_on_from_block_to_block() {
         _ => "scored",
     };
     let score = |place: usize| 600 + (place as i64 * 37) % 1_000;
-    let ids = {
-        let records: Vec<(&str, Action)> = labels
-            .iter()
-            .map(|label| {
-                (
-                    "miner-1",
-                    world.commit_action("miner-1", bounty, label, &[]),
-                )
-            })
-            .collect();
-        let receipts = world.block(world.now() + 1, &records);
-        let ids: Vec<protocol::ItemId> = receipts.iter().map(id_of).collect();
-        for (id, label) in ids.iter().zip(&labels) {
-            world.sealed(*id, label);
-        }
-        ids
-    };
+    let ids = world.commit_many("miner-1", bounty, &labels);
     world.bring_to_reveal(bounty);
     let reveals: Vec<(&str, Action)> = (0..COUNT)
         .filter(|&place| kind(place) != "hidden")
@@ -253,36 +237,4 @@ fn work_is_done_in_the_order_it_is_due() {
         causes,
         ids.into_iter().map(Cause::Deadline).collect::<Vec<_>>()
     );
-}
-
-/// Two bounties with a thousand backers each end in one block: their stakes return in
-/// two, to the unit.
-#[test]
-fn the_stakes_of_many_backers_return_in_several_blocks() {
-    let mut world = World::new();
-    world.evaluators(1);
-    let action = world.post_action("sponsor", |_| ());
-    let other = world.post_action("alice", |_| ());
-    let posted = world.block(world.now() + 1, &[("sponsor", action), ("alice", other)]);
-    let mut ids: Vec<protocol::ItemId> = posted.iter().map(id_of).collect();
-    ids.sort_unstable();
-    for (&bounty, who) in ids.iter().zip(["backer-1", "backer-2"]) {
-        let backings = vec![(who, back(bounty, 1)); market::bounty::BACKERS_MAX as usize];
-        world.block(world.now() + 1, &backings);
-    }
-    let gains = |world: &World| ["backer-1", "backer-2"].map(|who| world.gain(who));
-    assert_eq!(gains(&world), [-1_000, -1_000]);
-    world.block(world.until(ids[0]), &[]);
-    // Of the block's 4,000 rows, 8 and 2,000 are gone when the second one's turn comes.
-    let second = world.gain("backer-2");
-    assert_eq!(world.gain("backer-1"), 0);
-    assert!((-10..0).contains(&second), "{second}");
-    assert_eq!(
-        world.phase(ids[0]),
-        Phase::Void(protocol::receipt::VoidReason::NoSubmissions)
-    );
-    assert_eq!(world.phase(ids[1]), Phase::Open);
-    world.block(world.now() + 1, &[]);
-    assert_eq!(gains(&world), [0, 0]);
-    assert_eq!(["sponsor", "alice"].map(|who| world.gain(who)), [0, 0]);
 }

@@ -498,6 +498,34 @@ const CASES: &[Case] = &[
         let asset = world.must("alice", model("m", priced(5), &[]));
         shown(world, "alice", Action::ClaimRoyalty { asset })
     }),
+    ("payment_mode_fixed", || {
+        let mut world = World::new();
+        let asset = world.must("alice", model("m", priced(5), &[]));
+        shown(world, "alice", vote(asset, &drawn(&priced(4))))
+    }),
+    ("terms_bound", || {
+        let mut world = World::new();
+        let terms = licensing::Terms {
+            derivation: Some(licensing::Derivation::LicensePassthrough),
+            payment_mode: licensing::PaymentMode::GlobalDistribution,
+            ..licensing::Terms::default()
+        };
+        let terms = terms.to_tags();
+        let parent = world.must("alice", model("p", terms.clone(), &[]));
+        let child = world.must("alice", model("c", terms, &[parent]));
+        shown(world, "alice", vote(child, &priced(4)))
+    }),
+    ("no_ballot", || {
+        let mut world = World::new();
+        let asset = world.must("alice", model("m", priced(5), &[]));
+        shown(world, "alice", vote(asset, &priced(5)))
+    }),
+    ("ballot_stands", || {
+        let mut world = World::new();
+        let asset = world.must("alice", model("m", priced(5), &[]));
+        world.must("alice", vote(asset, &priced(6)));
+        shown(world, "alice", vote(asset, &priced(6)))
+    }),
 ];
 
 /// How many bounties without submissions the clock ends in one block.
@@ -570,14 +598,10 @@ fn must_be_sampled(rejection: &Rejection) {
         R::BatchIncomplete { .. } | R::LeavesMissing | R::NotForSale(_) => (),
         R::PartOutOfOrder { .. } | R::NotAsked | R::DrawPending => (),
         R::TermsChanged { .. } | R::PriceAboveMax { .. } | R::NotHolder(_) => (),
-        R::TooFewShares { .. }
-        | R::UnknownLicense(_)
-        | R::NoRevenueShare
-        | R::OtherPeriod { .. }
-        | R::PeriodNotOver { .. }
-        | R::AllDeclared(_)
-        | R::LicenseLapsed(_)
-        | R::NothingOwed => (),
+        R::TooFewShares { .. } | R::NothingOwed => (),
+        R::PaymentModeFixed | R::TermsBound | R::NoBallot | R::BallotStands => (),
+        R::UnknownLicense(_) | R::NoRevenueShare | R::OtherPeriod { .. } => (),
+        R::PeriodNotOver { .. } | R::AllDeclared(_) | R::LicenseLapsed(_) => (),
     }
 }
 
@@ -691,6 +715,10 @@ fn samples() -> Vec<Rejection> {
         R::NotHolder(who),
         R::TooFewShares { shares: 2, held: 1 },
         R::NothingOwed,
+        R::PaymentModeFixed,
+        R::TermsBound,
+        R::NoBallot,
+        R::BallotStands,
         R::UnknownLicense(id),
         R::NoRevenueShare,
         R::OtherPeriod {

@@ -24,8 +24,7 @@ fn a_bounty_is_forgotten_after_its_retention_and_what_became_no_asset_returns() 
     world.reveal(won);
     world.reveal(invalid_one);
     world.skip(bounty);
-    world.bring_to_challenge(bounty, &[scored(600, "won"), invalid()]);
-    world.skip(bounty);
+    world.settle(bounty, &[scored(600, "won"), invalid()]);
     let records = [bounty, backing, won, invalid_one, hidden];
     assert!(records.iter().all(|&id| !deposit(&world, id).is_zero()));
     let ended_ms = world.until(bounty);

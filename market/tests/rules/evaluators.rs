@@ -69,8 +69,7 @@ fn a_stake_is_locked_while_a_seat_is_at_work() {
     world.row("eve-1", Action::LeaveEvaluators, back);
     let stake = "ok; eve-1 -10000, stake:eve-1 +10000";
     world.row("eve-1", join(10_000), stake);
-    world.reveal_all(bounty);
-    world.skip(bounty);
+    world.show_all(bounty);
     world.row("eve-1", Action::LeaveEvaluators, "seats_at_work");
     world.bring_to_challenge(bounty, &[scored(600, "m")]);
     world.row("eve-1", Action::LeaveEvaluators, "seats_at_work");

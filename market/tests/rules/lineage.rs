@@ -184,12 +184,9 @@ fn a_bounty_names_the_parents_and_a_submission_chooses_among_the_optional_ones()
         world.row("miner-1", action, expected);
     }
     let without = world.commit("miner-1", bounty, "without");
-    let action = world.commit_action("miner-2", bounty, "with", &[base]);
-    let with = world.must("miner-2", action);
-    world.sealed(with, "with");
+    let with = world.commit_child("miner-2", bounty, "with", &[base]);
     world.bring_to_reveal(bounty);
-    world.bring_to_challenge(bounty, &[scored(600, "x"), scored(700, "y")]);
-    world.skip(bounty);
+    world.settle(bounty, &[scored(600, "x"), scored(700, "y")]);
     assert_eq!(stack(&world, without), [(data, 10 * PERCENT)]);
     assert_eq!(
         stack(&world, with),

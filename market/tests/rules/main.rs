@@ -5,6 +5,7 @@
 
 mod accounts;
 mod bounties;
+mod budget;
 mod clock;
 mod codes;
 mod deposits;
@@ -13,11 +14,13 @@ mod lineage;
 mod months;
 mod panels;
 mod random;
+mod refusals;
 mod revenue;
 mod royalties;
 mod settlement;
 mod state;
 mod statements;
 mod steps;
+mod votes;
 #[allow(dead_code, reason = "the attacks use more of it")]
 mod world;

@@ -18,11 +18,18 @@ fn pool(count: usize) -> World {
 }
 
 fn pool_with(parameters: Parameters, count: usize) -> World {
-    let more: Vec<String> = (6..=count).map(|number| format!("eve-{number}")).collect();
-    let more: Vec<&str> = more.iter().map(String::as_str).collect();
-    let mut world = World::with(parameters, &more);
-    world.evaluators(count);
-    world
+    World::pool(parameters, count, &[])
+}
+
+/// Submissions of one miner to a bounty, all revealed, with a panel out of so many.
+fn scoring(count: usize, labels: &[&str]) -> (World, ItemId) {
+    let mut world = pool(count);
+    let bounty = world.post(|_| ());
+    for label in labels {
+        world.commit("miner-1", bounty, label);
+    }
+    world.bring_to_score(bounty);
+    (world, bounty)
 }
 
 #[test]
@@ -53,12 +60,8 @@ fn a_panel_has_five_seats_or_three_or_one_as_the_candidates_allow() {
         world.commit("miner-1", bounty, "m");
         world.bring_to_check(bounty);
         assert_eq!(world.checks(bounty).len(), seats);
-        for who in world.checks(bounty) {
-            world.must(&who, found(bounty, TestOutcome::Ok));
-        }
-        world.skip(bounty);
-        world.reveal_all(bounty);
-        world.skip(bounty);
+        world.find_good(bounty);
+        world.show_all(bounty);
         assert_eq!(world.asked(bounty).len(), seats);
         let (_, progress) = world.state.bounty(bounty).expect("posted");
         assert_eq!(progress.panel.seats as usize, seats);
@@ -81,13 +84,9 @@ fn a_seat_locks_its_part_of_reward_and_backings() {
     };
     world.bring_to_check(bounty);
     assert_eq!(held(&world), [4_500, 5_500]);
-    for who in world.checks(bounty) {
-        world.must(&who, found(bounty, TestOutcome::Ok));
-    }
-    world.skip(bounty);
+    world.find_good(bounty);
     assert_eq!(held(&world), [10_000, 0]);
-    world.reveal_all(bounty);
-    world.skip(bounty);
+    world.show_all(bounty);
     assert_eq!(held(&world), [4_500, 5_500]);
     world.bring_to_challenge(bounty, &[invalid()]);
     assert_eq!(held(&world), [4_500, 5_500]);
@@ -243,10 +242,7 @@ fn seats_are_drawn_by_free_stake_from_the_id_of_the_block_before() {
     assert_eq!(world.state.checks(bounty).count(), 0);
     check(&world, 0, Panel::Check);
     world.block(world.now() + 1, &[]);
-    for who in world.checks(bounty) {
-        world.must(&who, found(bounty, TestOutcome::Ok));
-    }
-    world.skip(bounty);
+    world.find_good(bounty);
     world.reveal_all(bounty);
     world.block(world.until(bounty), &[]);
     assert_eq!(world.state.seats(bounty).count(), 0);
@@ -271,15 +267,12 @@ fn who_has_three_times_the_stake_is_drawn_three_times_as_often() {
         *drawn.entry(seats[0]).or_default() += 1;
     }
     let counts = ["eve-1", "eve-2"].map(|who| drawn[&address(who)]);
-    assert_eq!(counts, [241, 759]);
+    assert_eq!(counts, [246, 754]);
 }
 
 #[test]
 fn missing_seats_are_drawn_again_three_times() {
-    let mut world = pool(12);
-    let bounty = world.post(|_| ());
-    world.commit("miner-1", bounty, "m");
-    world.bring_to_score(bounty);
+    let (mut world, bounty) = scoring(12, &["m"]);
     let mut seen: BTreeSet<String> = world.asked(bounty).into_iter().collect();
     assert_eq!(seen.len(), 5);
     for round in 0..4u8 {
@@ -309,12 +302,7 @@ fn missing_seats_are_drawn_again_three_times() {
 
 #[test]
 fn who_said_unavailable_may_say_a_word_in_the_next_round() {
-    let mut world = pool(5);
-    let bounty = world.post(|_| ());
-    for label in ["a", "b"] {
-        world.commit("miner-1", bounty, label);
-    }
-    world.bring_to_score(bounty);
+    let (mut world, bounty) = scoring(5, &["a", "b"]);
     // Two could not get "b".
     world.round(bounty, |who, label| match (who, label) {
         ("eve-1" | "eve-2", "b") => Some(Outcome::Unavailable),
@@ -333,39 +321,34 @@ fn who_said_unavailable_may_say_a_word_in_the_next_round() {
         world.commitment("eve-3", bounty, &batch),
         "not_asked",
     );
-    let receipts = world.round(bounty, |_, label| Some(scored(600, label)));
-    assert_eq!(
-        world.lines(&receipts),
-        ["verdict b scored 5 []", "phase Challenge"]
+    world.plays(
+        bounty,
+        |_, label| Some(scored(600, label)),
+        &["verdict b scored 5 []", "phase Challenge"],
     );
 }
 
 /// A word that was given stays, whatever a later batch of the same seat says.
 #[test]
 fn a_word_that_was_given_stands() {
-    let mut world = pool(5);
-    let bounty = world.post(|_| ());
-    for label in ["a", "b"] {
-        world.commit("miner-1", bounty, label);
-    }
-    world.bring_to_score(bounty);
+    let (mut world, bounty) = scoring(5, &["a", "b"]);
     // "a" and "b" are both undecided; eve-1 has a word on "a" and none on "b".
     world.round(bounty, |who, label| match (who, label) {
         ("eve-4" | "eve-5", _) | (_, "b") => Some(Outcome::Unavailable),
         _ => Some(scored(600, label)),
     });
     assert_eq!(world.asked(bounty).len(), 5);
-    let receipts = world.round(bounty, |who, label| match (who, label) {
-        ("eve-1" | "eve-2" | "eve-3", "a") => Some(invalid()),
-        _ => Some(scored(600, label)),
-    });
-    assert_eq!(
-        world.lines(&receipts),
-        [
+    world.plays(
+        bounty,
+        |who, label| match (who, label) {
+            ("eve-1" | "eve-2" | "eve-3", "a") => Some(invalid()),
+            _ => Some(scored(600, label)),
+        },
+        &[
             "verdict a scored 5 []",
             "verdict b scored 5 []",
-            "phase Challenge"
-        ]
+            "phase Challenge",
+        ],
     );
 }
 
@@ -384,10 +367,10 @@ fn a_panel_that_could_not_be_drawn_is_drawn_anew() {
     }
     world.skip(bounty);
     world.phase_ends(bounty, &["seated score 1 eve-2 eve-3 eve-4", "phase Score"]);
-    let receipts = world.round(bounty, |_, label| Some(scored(600, label)));
-    assert_eq!(
-        world.lines(&receipts),
-        ["verdict m scored 3 []", "phase Challenge"]
+    world.plays(
+        bounty,
+        |_, label| Some(scored(600, label)),
+        &["verdict m scored 3 []", "phase Challenge"],
     );
 }
 
@@ -397,10 +380,7 @@ fn a_panel_that_could_not_be_drawn_is_drawn_anew() {
 fn the_round_of_all_counts_its_silent_seats() {
     // Five in the panel, of whom one differs; of the seven others so many speak.
     for (speaking, verdict) in [(4, Some("verdict m scored 8")), (3, None)] {
-        let mut world = pool(12);
-        let bounty = world.post(|_| ());
-        world.commit("miner-1", bounty, "m");
-        world.bring_to_score(bounty);
+        let (mut world, bounty) = scoring(12, &["m"]);
         let seats = world.asked(bounty);
         world.round(bounty, |who, label| match who == seats[0] {
             true => Some(invalid()),
@@ -431,10 +411,7 @@ fn the_round_of_all_counts_its_silent_seats() {
 /// Above sixty-four seats the round of all is a draw too.
 #[test]
 fn at_most_sixty_four_are_asked() {
-    let mut world = pool(70);
-    let bounty = world.post(|_| ());
-    world.commit("miner-1", bounty, "m");
-    world.bring_to_score(bounty);
+    let (mut world, bounty) = scoring(70, &["m"]);
     let seats = world.asked(bounty);
     for who in &seats {
         let word = match *who == seats[0] {
@@ -520,8 +497,7 @@ fn a_check_seat_that_is_silent_is_replaced_and_cannot_score() {
     world.must(new, found(bounty, TestOutcome::Ok));
     world.skip(bounty);
     assert_eq!(world.phase(bounty), Phase::Reveal);
-    world.reveal_all(bounty);
-    world.skip(bounty);
+    world.show_all(bounty);
     // Of four candidates a panel of three is drawn.
     let scoring = world.asked(bounty);
     assert_eq!(scoring.len(), 3);
@@ -534,21 +510,8 @@ fn a_batch_of_more_than_five_hundred_is_revealed_part_by_part() {
     let mut world = pool(1);
     let bounty = world.post(|_| ());
     let labels: Vec<String> = (0..501).map(|number| format!("m{number}")).collect();
-    let records: Vec<(&str, Action)> = labels
-        .iter()
-        .map(|label| {
-            (
-                "miner-1",
-                world.commit_action("miner-1", bounty, label, &[]),
-            )
-        })
-        .collect();
-    let receipts = world.block(world.now() + 1, &records);
-    for (receipt, label) in receipts.iter().zip(&labels) {
-        world.sealed(id_of(receipt), label);
-    }
+    let sealed = world.commit_many("miner-1", bounty, &labels);
     world.bring_to_reveal(bounty);
-    let sealed: Vec<ItemId> = world.state.submissions(bounty).map(|it| it.id).collect();
     let reveals: Vec<(&str, Action)> = sealed
         .iter()
         .map(|&id| ("miner-1", world.key_action(id)))

@@ -44,6 +44,7 @@ enum What {
     Buy,
     Claim,
     MoveShares,
+    Vote,
     Pay,
     Leave,
     Cancel,
@@ -72,6 +73,7 @@ fn a_try() -> impl Strategy<Value = Try> {
         10 => Just(What::Buy),
         6 => Just(What::Claim),
         5 => Just(What::MoveShares),
+        5 => Just(What::Vote),
         3 => Just(What::Pay),
         1 => Just(What::Leave),
         4 => Just(What::Cancel),
@@ -238,6 +240,9 @@ impl Play {
                 }
                 Event::PhaseBegan { phase, .. } => self.count(format!("{phase:?}")),
                 Event::LicenseIssued { .. } => self.count("sale"),
+                Event::TermsChanged { .. } => self.count("terms changed"),
+                Event::TighteningScheduled { .. } => self.count("tightening scheduled"),
+                Event::TighteningDropped { .. } => self.count("tightening dropped"),
                 Event::LicenseRuns { .. } => self.count("months sold"),
                 Event::MonthBegan { .. } => self.count("month began"),
                 Event::LicenseEnded { .. } => self.count("licence ended"),
@@ -315,7 +320,7 @@ impl Play {
                 Some(id) => self.of_bounty(who, id, attempt),
                 None => return Vec::new(),
             },
-            What::Buy | What::Claim | What::MoveShares => match asset {
+            What::Buy | What::Claim | What::MoveShares | What::Vote => match asset {
                 Some(id) => self.of_asset(id, attempt),
                 None => return Vec::new(),
             },
@@ -329,7 +334,9 @@ impl Play {
         let who = match (attempt.what, asset) {
             (What::Cancel, _) if !attempt.pick.is_multiple_of(4) => sponsor.unwrap_or(who),
             // Mostly somebody who holds shares.
-            (What::Claim | What::MoveShares, Some(id)) if !attempt.amount.is_multiple_of(4) => {
+            (What::Claim | What::MoveShares | What::Vote, Some(id))
+                if !attempt.amount.is_multiple_of(4) =>
+            {
                 let holders = self.world.state.holdings(id);
                 let holder = holders.map(|(holder, _)| holder).nth(attempt.who % 3);
                 let named = PEOPLE.iter().find(|name| Some(address(name)) == holder);
@@ -475,11 +482,27 @@ impl Play {
                 }
             }
             What::Claim => Action::ClaimRoyalty { asset },
+            What::Vote => self.vote(asset, attempt),
             _ => {
                 let to = PEOPLE[attempt.pick % PEOPLE.len()];
                 transfer_shares(asset, to, attempt.amount % 400_000)
             }
         }
+    }
+
+    /// A word on terms: cheaper, dearer, none, those in force, or of another kind.
+    fn vote(&self, asset: ItemId, attempt: &Try) -> Action {
+        let mut terms = self.world.state.asset(asset).expect("listed").terms.clone();
+        let price = |units_| licensing::Fee::new(units(units_)).expect("above zero");
+        let business = |fee| Some(licensing::CommercialUse::FeeOneTime(fee));
+        match attempt.amount % 8 {
+            0..3 => terms.commercial_use = business(price(1 + u128::from(attempt.amount % 24))),
+            3..5 => terms.commercial_use = business(price(5_000_000)),
+            5 => terms = terms.revoked(),
+            6 => (),
+            _ => terms.payment_mode = licensing::PaymentMode::RandomDistribution,
+        }
+        vote(asset, &terms.to_tags())
     }
 
     /// What the phase asks for; each set bit of the flaws leaves one out.
@@ -685,6 +708,8 @@ fn the_random_people_get_everywhere() {
         ("applied", 1_000),
         ("unincludable", 10),
         ("sale", 50),
+        ("terms changed", 5),
+        ("tightening scheduled", 5),
         ("months sold", 20),
         ("month began", 20),
         ("licence ended", 10),

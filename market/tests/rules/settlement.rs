@@ -35,9 +35,7 @@ fn ranked(scores: &[i64]) -> Vec<Standing> {
         .zip(["a", "b", "c", "d"])
         .map(|(&score, weights)| scored(score, weights))
         .collect();
-    world.bring_to_challenge(bounty, &outcomes);
-    world.skip(bounty);
-    assert_eq!(world.phase(bounty), Phase::Settled);
+    world.settle(bounty, &outcomes);
     ids.into_iter()
         .map(|id| world.standing(id).expect("it settled"))
         .collect()
@@ -135,8 +133,7 @@ fn the_winner_takes_reward_and_stakes_and_the_shares_are_divided() {
 fn without_backers_their_shares_are_the_sponsors() {
     let mut world = World::new();
     let (bounty, ids) = revealing(&mut world, 1, |_| ());
-    world.bring_to_challenge(bounty, &[scored(600, "a")]);
-    world.skip(bounty);
+    world.settle(bounty, &[scored(600, "a")]);
     let holdings: Vec<_> = world
         .state
         .holdings(ids[0])
@@ -155,8 +152,7 @@ fn a_miner_who_is_sponsor_and_backer_too_holds_all_parts_together() {
     world.must("sponsor", back(bounty, 7));
     let id = world.commit("sponsor", bounty, "a");
     world.bring_to_reveal(bounty);
-    world.bring_to_challenge(bounty, &[scored(600, "a")]);
-    world.skip(bounty);
+    world.settle(bounty, &[scored(600, "a")]);
     let holdings: Vec<_> = world
         .state
         .holdings(id)
@@ -317,8 +313,7 @@ fn an_import_of_the_same_block_counts_by_its_place() {
         let submission = id_of(&receipts[place]);
         world.sealed(submission, "a");
         world.bring_to_reveal(bounty);
-        world.bring_to_challenge(bounty, &[scored(999, "w")]);
-        world.skip(bounty);
+        world.settle(bounty, &[scored(999, "w")]);
         let expected = match import_first {
             true => Standing::Copied(id_of(&receipts[0])),
             false => Standing::Won,
@@ -334,12 +329,10 @@ fn an_earlier_commitment_elsewhere_is_no_copy_of_a_later_one_that_settled_first(
     let slow = world.post(|p| p.schedule.open_ms = 60_000);
     let early = world.commit("miner-1", slow, "early");
     let (fast, ids) = revealing(&mut world, 1, |_| ());
-    world.bring_to_challenge(fast, &[scored(999, "w")]);
-    world.skip(fast);
+    world.settle(fast, &[scored(999, "w")]);
     assert_eq!(world.standing(ids[0]), Some(Standing::Won));
     world.bring_to_reveal(slow);
-    world.bring_to_challenge(slow, &[scored(999, "w")]);
-    world.skip(slow);
+    world.settle(slow, &[scored(999, "w")]);
     assert_eq!(world.standing(early), Some(Standing::Won));
 }
 
@@ -370,8 +363,7 @@ fn one_miner_may_submit_often_and_is_ranked_each_time() {
 fn a_fee_that_does_not_divide_leaves_its_units_to_the_first_seats() {
     let mut world = World::new();
     let (bounty, _) = revealing(&mut world, 1, |p| p.evaluation_fee = units(32));
-    world.bring_to_challenge(bounty, &[scored(600, "a")]);
-    world.skip(bounty);
+    world.settle(bounty, &[scored(600, "a")]);
     let mut seats = ["eve-1", "eve-2", "eve-3"].map(|who| (address(who), world.gain(who)));
     seats.sort_unstable();
     let parts = seats.map(|(_, part)| part);
@@ -469,12 +461,9 @@ fn held(split: [u32; 3], required: &[&str], unnamed: &[&str]) -> Vec<(protocol::
     world.must("backer-1", back(bounty, 7));
     let mut unnamed = unnamed;
     unnamed.sort_unstable();
-    let action = world.commit_action("miner-1", bounty, "a", &unnamed);
-    let id = world.must("miner-1", action);
-    world.sealed(id, "a");
+    let id = world.commit_child("miner-1", bounty, "a", &unnamed);
     world.bring_to_reveal(bounty);
-    world.bring_to_challenge(bounty, &[scored(600, "a")]);
-    world.skip(bounty);
+    world.settle(bounty, &[scored(600, "a")]);
     assert_eq!(world.standing(id), Some(Standing::Won));
     let holdings = world.state.holdings(id);
     holdings.map(|(who, held)| (who, held.shares)).collect()
@@ -561,8 +550,7 @@ fn rewards_may_be_larger_than_thirty_two_bits() {
         });
         world.commit("miner-1", bounty, "a");
         world.bring_to_reveal(bounty);
-        world.bring_to_challenge(bounty, &[scored(600, "a")]);
-        world.skip(bounty);
+        world.settle(bounty, &[scored(600, "a")]);
         assert_eq!(world.gain("miner-1"), 5_000_000_000 - 30);
     }
 }

@@ -15,10 +15,11 @@ fn lived_in() -> World {
     world.must("backer-1", back(bounty, 100));
     world.commit("miner-1", bounty, "a");
     world.bring_to_reveal(bounty);
-    world.bring_to_challenge(bounty, &[scored(600, "a")]);
-    world.skip(bounty);
+    world.settle(bounty, &[scored(600, "a")]);
     let asset = world.must("alice", model("m", priced(5), &[]));
     world.must("buyer", world.buy(asset, Grant::CommercialUse));
+    // Terms that all holders want, and that wait.
+    world.must("alice", vote(asset, &priced(6)));
     // Words are there while seats reveal.
     let open = world.post(|_| ());
     world.commit("miner-2", open, "b");
@@ -44,7 +45,7 @@ fn every_table_has_entries() {
     let tables: std::collections::BTreeSet<u8> = entries.iter().map(|(key, _)| key[0]).collect();
     assert_eq!(
         tables.into_iter().collect::<Vec<_>>(),
-        (0..22).collect::<Vec<_>>()
+        (0..27).collect::<Vec<_>>()
     );
 }
 
@@ -212,7 +213,7 @@ fn a_trial_says_what_would_come_of_a_record_and_changes_nothing() {
 fn accounts_licences_and_places_can_be_listed() {
     let world = lived_in();
     let mut balances = world.state.accounts();
-    assert!(balances.any(|(who, account)| who == address("alice") && account.nonce == 2));
+    assert!(balances.any(|(who, account)| who == address("alice") && account.nonce == 3));
     assert_eq!(world.state.licenses().count(), 2);
     assert!(
         world

@@ -43,6 +43,8 @@ fn awards(scores: &[i64], change: impl FnOnce(&mut PostBounty)) -> Vec<i128> {
     for (&id, &award) in ids.iter().zip(&paid) {
         let won = world.standing(id) == Some(Standing::Won);
         assert_eq!(won, award > 0, "{scores:?}");
+        let (_, row) = world.state.submission(id).expect("it is kept");
+        assert_eq!(row.award.base_units() as i128, award, "{scores:?}");
     }
     paid
 }
@@ -142,8 +144,7 @@ fn where_nobody_makes_a_step_all_stakes_return() {
     world.must("backer-1", back(bounty, 70));
     world.commit("miner-1", bounty, "a");
     world.bring_to_reveal(bounty);
-    world.bring_to_challenge(bounty, &[scored(510, "a")]);
-    world.skip(bounty);
+    world.settle(bounty, &[scored(510, "a")]);
     let gains = ["sponsor", "backer-1", "miner-1"].map(|who| world.gain(who));
     assert_eq!(gains, [0, 0, -30]);
 }
@@ -174,8 +175,7 @@ fn the_first_submissions_are_evaluated_at_the_sponsors_expense() {
     }
     world.bring_to_reveal(bounty);
     let found = [scored(600, "a"), invalid(), scored(500, "c")];
-    world.bring_to_challenge(bounty, &found);
-    world.skip(bounty);
+    world.settle(bounty, &found);
     let gains = ["sponsor", "miner-1", "eve-1"].map(|who| world.gain(who));
     assert_eq!(gains, [-10_060, 10_000 - 30, 30]);
 }
@@ -196,9 +196,7 @@ fn prepaid_fees_that_evaluate_nothing_return_to_the_sponsor() {
     world.bring_to_reveal(bounty);
     world.reveal(b);
     world.skip(bounty);
-    world.bring_to_challenge(bounty, &[Outcome::Unavailable]);
-    world.skip(bounty);
-    assert_eq!(world.phase(bounty), Phase::Settled);
+    world.settle(bounty, &[Outcome::Unavailable]);
     assert_eq!(world.standing(b), Some(Standing::NoVerdict));
     assert_eq!(
         ["sponsor", "miner-1"].map(|who| world.gain(who)),

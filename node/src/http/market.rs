@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use protocol::api::{
     AccountView, AssetView, BountySummary, BountyView, EvaluatorView, HistoryEntry, HolderView,
-    LicenseView, PAGE_DEFAULT, PAGE_MAX, Page, SubmissionView,
+    LicenseView, PAGE_DEFAULT, PAGE_MAX, Page, SubmissionView, VotesView,
 };
 use protocol::id::{Address, ItemId};
 use protocol::record::AssetKind;
@@ -202,6 +202,14 @@ pub(super) async fn asset(State(app): App, Path(text): Path<String>) -> Answered
     let id: ItemId = id(&text)?;
     let view = read(&app, |state| {
         state.asset(id).map(|asset| views::asset(state, id, asset))
+    });
+    view.await?.map(Json).ok_or_else(|| missing("asset", id))
+}
+
+pub(super) async fn votes(State(app): App, Path(text): Path<String>) -> Answered<Json<VotesView>> {
+    let id: ItemId = id(&text)?;
+    let view = read(&app, |state| {
+        state.asset(id).map(|asset| views::votes(state, id, asset))
     });
     view.await?.map(Json).ok_or_else(|| missing("asset", id))
 }

@@ -116,6 +116,7 @@ pub fn router(node: Node, faucet: Option<Faucet>, is_dev: bool) -> Router {
         .route("/v1/assets", get(market::assets))
         .route("/v1/assets/{id}", get(market::asset))
         .route("/v1/assets/{id}/holders", get(market::holders))
+        .route("/v1/assets/{id}/votes", get(market::votes))
         .route("/v1/assets/{id}/history", get(market::asset_history))
         .route("/v1/licenses", get(market::licenses))
         .route("/v1/licenses/{id}", get(market::license))

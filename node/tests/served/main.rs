@@ -3,7 +3,10 @@
 #![allow(clippy::unwrap_used)] // Everything here is a test.
 
 mod blobs;
+mod collect;
 mod hostile;
+mod play;
+mod posting;
 mod records;
 mod statements;
 mod support;

@@ -1,179 +1,16 @@
 //! Statements: every unit of everyone adds up, on a node that plays, forgets and restarts.
 
-use std::io::Cursor;
-
-use client::blob_ref_of;
-use licensing::{CommercialUse, Fee, PaymentMode, Terms};
-use protocol::ans104::Tag;
+use licensing::PaymentMode;
+use protocol::Amount;
 use protocol::api::StatementView;
-use protocol::benchmark::{ARITHMETIC_VERSION, Benchmark, Metric, ModelLimits, Task};
 use protocol::receipt::{Phase, Purse, Rule, VoidReason};
 use protocol::record::*;
-use protocol::seal::{SealKey, SealScope, seal_digest};
 use protocol::statement::{Book, Subject};
-use protocol::text::Name;
-use protocol::{Amount, ItemId, Score};
 
-use crate::support::{Choices, Served, address, lode, transfer_to};
-
-const HOUR_MS: u64 = 3_600_000;
-
-fn name(text: &str) -> Name {
-    Name::new(text).unwrap()
-}
-
-fn priced(payment_mode: PaymentMode) -> Terms {
-    Terms {
-        commercial_use: Some(CommercialUse::FeeOneTime(Fee::new(lode(7)).unwrap())),
-        payment_mode,
-        ..Terms::default()
-    }
-}
-
-/// People who send records in turn.
-struct Play {
-    served: Served,
-    nonces: [u64; 8],
-    ids: Vec<ItemId>,
-}
+use crate::play::Play;
+use crate::support::{Served, address, lode, transfer_to};
 
 impl Play {
-    fn begin() -> Self {
-        let parameters = Parameters {
-            committee_min: 1,
-            evaluator_stake_min: lode(10),
-            ..Parameters::default()
-        };
-        Self {
-            served: Served::with(Choices {
-                parameters,
-                ..Choices::default()
-            }),
-            nonces: [0; 8],
-            ids: Vec::new(),
-        }
-    }
-
-    fn send(&mut self, from: u8, action: &Action) -> ItemId {
-        let now_ms = self.served.client.status().unwrap().clock_ms;
-        let envelope = Envelope {
-            network: self.served.network,
-            nonce: self.nonces[usize::from(from)],
-            valid_until_ms: now_ms + HOUR_MS,
-        };
-        self.nonces[usize::from(from)] += 1;
-        let draft = Transaction::draft(&envelope, action);
-        let item = draft.sign(&crate::support::key(from)).unwrap();
-        let view = self.served.client.submit(&item).unwrap();
-        assert!(view.is_applied(), "{view:?}");
-        self.ids.push(item.id());
-        item.id()
-    }
-
-    fn upload(&self, text: &str) -> BlobRef {
-        let blob = blob_ref_of(text.as_bytes()).unwrap();
-        let mut source = Cursor::new(text.as_bytes());
-        let client = &self.served.client;
-        client.upload(&mut source, blob, |_, _| {}).unwrap();
-        blob
-    }
-
-    /// A sealed folder of this scope, whose key is lost.
-    fn sealed(&self, scope: &SealScope, text: &str) -> SealedFolder {
-        let ciphertext = self.upload(text);
-        let key = SealKey::from_bytes([3; 32]);
-        let seal = seal_digest(scope, &key, &ciphertext.id, ciphertext.size_bytes);
-        SealedFolder { seal, ciphertext }
-    }
-
-    fn post(&mut self, from: u8) -> ItemId {
-        let nonce = self.nonces[usize::from(from)];
-        let scope = SealScope::test_set(self.served.network, address(from), nonce);
-        let schedule = Schedule {
-            open_ms: HOUR_MS,
-            test_key_ms: HOUR_MS,
-            test_check_ms: HOUR_MS,
-            reveal_ms: HOUR_MS,
-            score_ms: HOUR_MS,
-            score_reveal_ms: HOUR_MS,
-            challenge_ms: HOUR_MS,
-        };
-        let tags = priced(PaymentMode::GlobalDistribution).to_tags();
-        let pair = |tag: &Tag| (tag.name.clone(), tag.value.clone());
-        let body = PostBounty {
-            title: name("withheld"),
-            benchmark: Benchmark {
-                arithmetic: ARITHMETIC_VERSION,
-                task: Task::Classification { classes: 10 },
-                inputs: 64,
-                examples_max: 360,
-                metric: Metric::Accuracy,
-                limits: ModelLimits {
-                    parameters_max: 1_000,
-                    file_bytes_max: 1 << 20,
-                    multiply_adds_max: 1_000,
-                },
-            },
-            test_set: self.sealed(&scope, "test set"),
-            reward: lode(100),
-            pay: Pay::WinnerTakesAll,
-            reserve: Score(0),
-            margin: 0,
-            evaluation_fee: lode(2),
-            prepaid: 1,
-            schedule,
-            model_terms: tags.iter().map(pair).collect(),
-            parents: Vec::new(),
-            split: RoyaltySplit {
-                miner: 600_000,
-                sponsor: 300_000,
-                backers: 100_000,
-            },
-        };
-        let body = Box::new(body);
-        self.send(from, &Action::PostBounty { body })
-    }
-
-    fn commit(&mut self, from: u8, bounty: ItemId, text: &str) -> ItemId {
-        let scope = SealScope::submission(self.served.network, bounty, address(from));
-        let action = Action::CommitSubmission {
-            bounty,
-            terms: priced(PaymentMode::GlobalDistribution).to_tags(),
-            body: CommitSubmission {
-                name: name(text),
-                sealed: self.sealed(&scope, text),
-                parents: Vec::new(),
-            },
-        };
-        self.send(from, &action)
-    }
-
-    fn register(&mut self, from: u8, text: &str, payment_mode: PaymentMode) -> ItemId {
-        let action = Action::RegisterAsset {
-            terms: priced(payment_mode).to_tags(),
-            body: RegisterAsset {
-                kind: AssetKind::DataSet,
-                name: name(text),
-                archive: self.upload(text),
-                weights_digest: None,
-                parents: Vec::new(),
-                holders: Vec::new(),
-            },
-        };
-        self.send(from, &action)
-    }
-
-    fn buy(&mut self, from: u8, asset: ItemId) {
-        let terms = self.served.client.asset(asset).unwrap().terms_id;
-        let body = BuyLicense {
-            grant: Grant::CommercialUse,
-            terms,
-            price_max: lode(7),
-            months: 0,
-        };
-        self.send(from, &Action::BuyLicense { asset, body });
-    }
-
     /// Everybody and everything, the records that locked no deposit too.
     fn subjects(&self) -> Vec<Subject> {
         let accounts = (0..10).map(|seed| Subject::Account(address(seed)));
@@ -224,14 +61,6 @@ impl Play {
         let view = self.served.client.statement(&subject).unwrap();
         let sum = view.purses.into_iter().find(|sum| sum.kind == kind);
         sum.map_or(Amount::ZERO, |sum| sum.left)
-    }
-
-    fn again(mut self, without_database: bool) -> Self {
-        self.served = match without_database {
-            false => self.served.again(),
-            true => self.served.again_without("state"),
-        };
-        self
     }
 }
 

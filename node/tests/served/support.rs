@@ -143,10 +143,20 @@ impl Served {
     }
 
     pub fn signed(&self, from: u8, nonce: u64, action: &Action) -> VerifiedItem {
+        self.signed_until(from, nonce, BEGIN_MS + 3_600_000, action)
+    }
+
+    pub fn signed_until(
+        &self,
+        from: u8,
+        nonce: u64,
+        valid_until_ms: u64,
+        action: &Action,
+    ) -> VerifiedItem {
         let envelope = Envelope {
             network: self.network,
             nonce,
-            valid_until_ms: BEGIN_MS + 3_600_000,
+            valid_until_ms,
         };
         Transaction::draft(&envelope, action)
             .sign(&key(from))

@@ -1,12 +1,14 @@
 //! The market held against the model.
 
+use std::collections::BTreeMap;
+
 use market::State;
 use opinion::model::Model;
 use opinion::money::{Units, units};
 use opinion::{Coverage, Decision, Ledger, Play, Setup, Step};
 use protocol::receipt::{LicenseStanding, Panel, Phase};
 use protocol::record::Transaction;
-use protocol::{Address, ItemId};
+use protocol::{Address, Digest, ItemId};
 
 /// The market as the ledger beside the model.
 pub struct Market(State);
@@ -177,12 +179,35 @@ impl Market {
         Ok(())
     }
 
+    fn votes(&self, model: &Model, id: ItemId) -> Result<(), String> {
+        let votes = &model.assets[&id].votes;
+        for who in model.assets[&id].holders_ever() {
+            let ours = votes.ballots.get(&who);
+            let ours = ours.map(|(terms, record)| (terms.id(), *record));
+            let theirs = self.0.ballot(id, who);
+            let theirs = theirs.map(|ballot| (ballot.terms, ballot.record));
+            same(|| format!("ballot of {who} on {id}"), ours, theirs)?;
+        }
+        let wanted = votes.ballots.values();
+        let ours: BTreeMap<Digest, i64> = wanted
+            .map(|(terms, _)| (terms.id(), model.shares_for(id, terms)))
+            .collect();
+        let theirs = self.0.tallies(id);
+        let theirs = theirs.map(|(terms, tally)| (terms, i64::from(tally.shares)));
+        same(|| format!("tallies of {id}"), ours, theirs.collect())?;
+        let theirs = self.0.voting(id).pending;
+        let theirs = theirs.map(|pending| (pending.terms, pending.at_ms));
+        same(|| format!("pending of {id}"), votes.pending.clone(), theirs)
+    }
+
     fn assets(&self, model: &Model) -> Result<(), String> {
         let ids: Vec<ItemId> = model.assets.keys().copied().collect();
         let ledger = self.0.assets().map(|(id, _)| id).collect();
         same(|| "assets".to_owned(), ids, ledger)?;
         for (&id, asset) in &model.assets {
             let theirs = self.0.asset(id).ok_or("an asset is missing")?;
+            same(|| format!("terms of {id}"), &asset.terms, &theirs.terms)?;
+            self.votes(model, id)?;
             let theirs = theirs.stack.entries().iter();
             let theirs: Vec<(ItemId, u64)> = theirs
                 .map(|(id, share)| (*id, share.billionths()))

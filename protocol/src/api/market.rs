@@ -157,6 +157,9 @@ pub struct SubmissionView {
     pub prepaid: bool,
     /// By how many billionths it improved on the best so far, in a bounty paid by steps.
     pub gain: u64,
+    /// What it was awarded.
+    #[serde(default)]
+    pub award: Amount,
     /// What the seats say of it, by address, until it is settled.
     pub words: Vec<WordView>,
     /// How the shares of an awarded model were split when it was registered.
@@ -240,6 +243,60 @@ pub struct AssetView {
     pub income: Amount,
     /// Of that, what nobody has claimed.
     pub unclaimed: Amount,
+    /// The record that carries the terms: the asset's own, or a vote of its holders.
+    pub terms_record: ItemId,
+    /// Tighter terms that the holders voted for, and when they take effect.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pending: Option<PendingTerms>,
+}
+
+/// Terms that an asset will be under, if the votes for them are there still.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PendingTerms {
+    /// The tags, in canonical order.
+    pub terms: Vec<(String, String)>,
+    /// The terms' id.
+    pub terms_id: Digest,
+    /// The terms in plain sentences.
+    pub sentences: Vec<String>,
+    /// When they take effect.
+    pub at_ms: u64,
+}
+
+/// `GET /v1/assets/{id}/votes`: what the holders of an asset want it to be under.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VotesView {
+    /// The asset.
+    pub asset: ItemId,
+    /// The id of the terms in force.
+    pub terms_id: Digest,
+    /// The record that carries them.
+    pub terms_record: ItemId,
+    /// How often the terms changed.
+    pub epoch: u32,
+    /// Tighter terms that wait for their time.
+    pub pending: Option<PendingTerms>,
+    /// The terms voted for, most shares first, then by id; at most 100.
+    pub tallies: Vec<TallyView>,
+}
+
+/// All ballots for the same terms.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TallyView {
+    /// The tags, in canonical order.
+    pub terms: Vec<(String, String)>,
+    /// The terms' id.
+    pub terms_id: Digest,
+    /// The terms in plain sentences.
+    pub sentences: Vec<String>,
+    /// The first vote for them.
+    pub record: ItemId,
+    /// The shares of those who voted for them.
+    pub shares: u32,
+    /// The shares that they need.
+    pub needed: u32,
+    /// Whether they loosen the terms in force, and so need no notice.
+    pub loosens: bool,
 }
 
 /// A grant and its price, or why it has none.
@@ -270,6 +327,9 @@ pub struct HolderView {
     pub shares: u32,
     /// What this holder could claim now.
     pub owed: Amount,
+    /// The id of the terms that this holder has voted for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ballot: Option<Digest>,
 }
 
 /// An entry of `GET /v1/licenses`, and `GET /v1/licenses/{id}`.

@@ -42,6 +42,18 @@ fn the_bytes_are_those_of_the_module_head() {
 }
 
 #[test]
+fn an_archive_is_as_long_as_its_parts_say() {
+    for files in [&[][..], &[("a", "xyz")], &[("a", ""), ("bc/d", "12345")]] {
+        let folder = folder(files);
+        let content = folder.values().map(|content| content.len() as u64).sum();
+        let paths = folder.keys().map(|path| path.as_str().len());
+        let len = encode(&folder).unwrap().len() as u64;
+        assert_eq!(archive_len(paths, content), len, "{files:?}");
+    }
+    assert_eq!(archive_len([1], u64::MAX), u64::MAX);
+}
+
+#[test]
 fn an_empty_folder_has_an_archive() {
     let bytes = encode(&BTreeMap::new()).unwrap();
     assert_eq!(bytes, b"lode/archive/1\0\0");
@@ -105,6 +117,39 @@ fn paths_that_do_not_are_refused() {
     assert_eq!(ArchivePath::parse(&long), Err(ComponentTooLong(256)));
     let long = ["x".repeat(255).as_str(); 5].join("/");
     assert_eq!(ArchivePath::parse(&long), Err(TooLong(1279)));
+}
+
+#[test]
+fn paths_at_each_limit_are_taken_and_one_above_it_is_not() {
+    let component = "x".repeat(COMPONENT_BYTES_MAX);
+    let deep = ["a"; DEPTH_MAX].join("/");
+    // Four components and their slashes are one byte short of the longest path.
+    let long = [component.as_str(); 4].join("/");
+    let long = format!("x/{}", &long[..PATH_BYTES_MAX - 2]);
+    assert_eq!(long.len(), PATH_BYTES_MAX);
+    for (at, above, error) in [
+        (
+            component.clone(),
+            format!("{component}x"),
+            PathError::ComponentTooLong(COMPONENT_BYTES_MAX + 1),
+        ),
+        (deep.clone(), format!("{deep}/a"), PathError::TooDeep),
+        (
+            long.clone(),
+            format!("{long}x"),
+            PathError::TooLong(PATH_BYTES_MAX + 1),
+        ),
+    ] {
+        assert_eq!(path(&at).as_str(), at);
+        let bytes = raw(&[(at.as_bytes(), "1")]);
+        assert_eq!(decode(&bytes, WIDE).unwrap().len(), 1);
+        assert_eq!(ArchivePath::parse(&above), Err(error));
+        let refused = decode(&raw(&[(above.as_bytes(), "1")]), WIDE).unwrap_err();
+        assert_eq!(
+            (refused.code(), refused.offset()),
+            (Some("archive_path"), 16)
+        );
+    }
 }
 
 #[test]

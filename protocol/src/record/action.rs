@@ -132,6 +132,13 @@ pub enum Action {
         /// To whom, how many.
         body: TransferShares,
     },
+    /// A holder's word on the terms that an asset should be under.
+    VoteTerms {
+        /// The asset.
+        asset: ItemId,
+        /// The terms, as tags; those in force take the ballot back.
+        terms: Vec<Tag>,
+    },
     /// Declares what a month of a licence for a share of revenue earned, and pays the share.
     DeclareRevenue {
         /// The licence.
@@ -577,6 +584,7 @@ impl Action {
             Self::BuyLicense { .. } => "buy-license",
             Self::ClaimRoyalty { .. } => "claim-royalty",
             Self::TransferShares { .. } => "transfer-shares",
+            Self::VoteTerms { .. } => "vote-terms",
             Self::DeclareRevenue { .. } => "declare-revenue",
         }
     }
@@ -595,7 +603,8 @@ impl Action {
             | Self::RevealAttestations { bounty, .. } => Some(bounty.0),
             Self::BuyLicense { asset, .. }
             | Self::ClaimRoyalty { asset }
-            | Self::TransferShares { asset, .. } => Some(asset.0),
+            | Self::TransferShares { asset, .. }
+            | Self::VoteTerms { asset, .. } => Some(asset.0),
             Self::DeclareRevenue { license, .. } => Some(license.0),
             Self::RegisterAsset { .. }
             | Self::PostBounty { .. }
@@ -607,7 +616,9 @@ impl Action {
     /// The licence tags that stand beside the envelope.
     pub fn terms(&self) -> &[Tag] {
         match self {
-            Self::RegisterAsset { terms, .. } | Self::CommitSubmission { terms, .. } => terms,
+            Self::RegisterAsset { terms, .. }
+            | Self::CommitSubmission { terms, .. }
+            | Self::VoteTerms { terms, .. } => terms,
             _ => &[],
         }
     }
@@ -629,9 +640,10 @@ impl Action {
             Self::BuyLicense { body, .. } => json::to_vec(body),
             Self::TransferShares { body, .. } => json::to_vec(body),
             Self::DeclareRevenue { body, .. } => json::to_vec(body),
-            Self::CancelBounty { .. } | Self::LeaveEvaluators | Self::ClaimRoyalty { .. } => {
-                json::to_vec(&Empty {})
-            }
+            Self::CancelBounty { .. }
+            | Self::LeaveEvaluators
+            | Self::ClaimRoyalty { .. }
+            | Self::VoteTerms { .. } => json::to_vec(&Empty {}),
         }
     }
 
@@ -662,7 +674,7 @@ impl Action {
     const fn carries_terms(&self) -> bool {
         matches!(
             self,
-            Self::RegisterAsset { .. } | Self::CommitSubmission { .. }
+            Self::RegisterAsset { .. } | Self::CommitSubmission { .. } | Self::VoteTerms { .. }
         )
     }
 
@@ -745,6 +757,13 @@ impl Action {
                 asset: item("transfer-shares")?,
                 body: body("transfer-shares", data)?,
             },
+            "vote-terms" => {
+                body::<Empty>("vote-terms", data)?;
+                Self::VoteTerms {
+                    asset: item("vote-terms")?,
+                    terms: terms.to_vec(),
+                }
+            }
             "declare-revenue" => Self::DeclareRevenue {
                 license: item("declare-revenue")?,
                 body: body("declare-revenue", data)?,

@@ -90,6 +90,9 @@ pub struct Parameters {
     pub silent_forfeit_ppm: u32,
     /// What a seat that commits and does not reveal loses, in millionths of what it locked.
     pub unrevealed_forfeit_ppm: u32,
+    /// How long before terms tighten that is said, in milliseconds. A genesis that does not say has the default.
+    #[serde(default = "tighten_ms")]
+    pub tighten_ms: u64,
     /// How long a month of a licence is, in milliseconds. A genesis says so if it is not
     /// thirty days.
     #[serde(default = "month_ms", skip_serializing_if = "is_default_month")]
@@ -105,6 +108,11 @@ pub struct Parameters {
         skip_serializing_if = "is_default_minimum"
     )]
     pub revenue_minimum: Amount,
+}
+
+/// Thirty days.
+const fn tighten_ms() -> u64 {
+    30 * 24 * HOUR_MS
 }
 
 /// Thirty days.
@@ -146,6 +154,7 @@ impl Default for Parameters {
             ),
             silent_forfeit_ppm: 10_000,
             unrevealed_forfeit_ppm: 100_000,
+            tighten_ms: tighten_ms(),
             month_ms: month_ms(),
             grace_ms: month_ms(),
             revenue_minimum: revenue_minimum(),

@@ -14,7 +14,7 @@
 //!
 //! Each stands exactly once. The item's target is the actor that the record
 //! addresses: the recipient of a transfer, the bounty, the asset. Records that
-//! put something under a licence (an asset, a submission) carry the Universal
+//! put something under a licence (an asset, a submission, a vote on terms) carry the Universal
 //! Data License's tags beside the envelope; any other tag is refused. The anchor
 //! is not used.
 //!

@@ -190,6 +190,10 @@ fn every_action() -> Vec<Action> {
                 shares: 1,
             },
         },
+        Action::VoteTerms {
+            asset,
+            terms: terms(),
+        },
         Action::DeclareRevenue {
             license: asset,
             body: DeclareRevenue {

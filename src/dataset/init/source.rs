@@ -124,6 +124,7 @@ impl Source for IdxSource {
 fn spec(args: &InitArgs, bytes: &[u8]) -> Result<CsvSpec, Failure> {
     let text = String::from_utf8_lossy(bytes);
     let first = text.lines().next().unwrap_or_default();
+    legible(first)?;
     let columns: Vec<&str> = first.split(',').collect();
     let label = label_column(args, &columns)?;
     let inputs = u32::try_from(columns.len() - 1).unwrap_or(u32::MAX);
@@ -141,6 +142,26 @@ fn spec(args: &InitArgs, bytes: &[u8]) -> Result<CsvSpec, Failure> {
         labels,
         divide_inputs_by: args.divide_by,
     })
+}
+
+/// Refuses what is no list of numbers with commas between, by what people mean by it.
+fn legible(first: &str) -> Result<(), Failure> {
+    let refuse = |message: &str, next: &str| Err(usage("csv_form", message, next));
+    match first {
+        "" => refuse(
+            "the file is empty, or its first line is",
+            "give a file with one row a line",
+        ),
+        _ if first.contains('"') => refuse(
+            "the first line has quotes",
+            "write names and numbers without quotes, with one comma between",
+        ),
+        _ if !first.contains(',') && first.contains([';', '\t']) => refuse(
+            "the columns are divided by semicolons or tabs",
+            "write commas between the columns, and points in the numbers",
+        ),
+        _ => Ok(()),
+    }
 }
 
 fn label_column(args: &InitArgs, columns: &[&str]) -> Result<usize, Failure> {
@@ -179,7 +200,7 @@ fn same_width<'a>(
 /// One more than the largest label, at least two.
 fn classes<'a>(rows: impl Iterator<Item = &'a str>, label: usize) -> Result<u32, Failure> {
     let mut largest: u32 = 1;
-    for (place, row) in rows.enumerate() {
+    for (place, row) in rows.enumerate().filter(|(_, row)| !row.is_empty()) {
         let cell = row.split(',').nth(label).unwrap_or_default();
         let class: u32 = cell.parse().map_err(|_| {
             let message = format_args!(
@@ -198,6 +219,21 @@ fn classes<'a>(rows: impl Iterator<Item = &'a str>, label: usize) -> Result<u32,
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_people_take_for_csv_is_told_apart() {
+        for (first, is_good) in [
+            ("1,2", true),
+            ("12", true),
+            ("a,b,label", true),
+            ("", false),
+            ("1;2", false),
+            ("1\t2", false),
+            ("\"a\",\"b\"", false),
+        ] {
+            assert_eq!(legible(first).is_ok(), is_good, "{first:?}");
+        }
+    }
 
     #[test]
     fn a_row_of_another_width_is_named() {

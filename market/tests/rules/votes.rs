@@ -1,0 +1,413 @@
+//! Votes on terms: what takes effect, when, and that no ballot stays for ever.
+
+use licensing::{CommercialUse, Derivation, PaymentMode, Terms};
+use protocol::ItemId;
+use protocol::ans104::Tag;
+use protocol::receipt::Phase;
+use protocol::record::*;
+
+use crate::world::*;
+
+/// An asset of these holders, under a price of 1,000 for each grant.
+fn asset(world: &mut World, holders: &[(&str, u32)]) -> ItemId {
+    asset_under(world, priced(1_000), holders)
+}
+
+fn asset_under(world: &mut World, terms: Vec<Tag>, holders: &[(&str, u32)]) -> ItemId {
+    let mut action = model("m", terms, &[]);
+    if let Action::RegisterAsset { body, .. } = &mut action {
+        let holder = |(who, shares): &(&str, u32)| Holder {
+            account: address(who),
+            shares: *shares,
+        };
+        body.holders = holders.iter().map(holder).collect();
+    }
+    let id = world.must("alice", action);
+    world.label(id, "m");
+    id
+}
+
+/// Calls terms by a name in tables.
+fn call(world: &mut World, terms: &[Tag], label: &str) {
+    let id = Terms::parse(terms).expect("terms").id();
+    world.label(ItemId(id.0), label);
+}
+
+/// Prices from 900 to 1,100, and the terms that grant nothing, by their names.
+fn names(world: &mut World) {
+    for price in [899, 900, 1_000, 1_100] {
+        call(world, &priced(price), &price.to_string());
+    }
+    call(world, &revoked(), "revoked");
+}
+
+fn in_force(world: &World, asset: ItemId) -> Vec<Tag> {
+    world
+        .state
+        .asset(asset)
+        .expect("registered")
+        .terms
+        .to_tags()
+}
+
+/// The shares for each of some terms.
+fn tally(world: &World, asset: ItemId, terms: &[Tag]) -> u32 {
+    let id = Terms::parse(terms).expect("terms").id();
+    let mut tallies = world.state.tallies(asset);
+    tallies
+        .find(|(terms, _)| *terms == id)
+        .map_or(0, |(_, tally)| tally.shares)
+}
+
+#[test]
+fn half_of_the_shares_loosen_at_once() {
+    let mut world = World::new();
+    names(&mut world);
+    let holders = [("alice", 499_999), ("bob", 1), ("carol", 500_000)];
+    let m = asset(&mut world, &holders);
+    let before = world.deposits("alice");
+    world.row("alice", vote(m, &priced(900)), "ok");
+    assert!(world.deposits("alice") > before);
+    assert_eq!(in_force(&world, m), priced(1_000));
+    let record = world
+        .state
+        .ballot(m, address("alice"))
+        .expect("cast")
+        .record;
+    world.row("bob", vote(m, &priced(900)), "ok; terms 900");
+    assert_eq!(in_force(&world, m), priced(900));
+    // The tags that are in force stand in the first of the votes for them.
+    assert_eq!(world.state.voting(m).record, record);
+    // All ballots are void at once, and the next block returns their deposits.
+    assert_eq!(world.state.ballot(m, address("alice")), None);
+    world.block(world.now() + 1, &[]);
+    assert_eq!(world.deposits("alice"), before);
+    assert_eq!(world.deposits("bob"), 0);
+    assert_eq!(world.state.ballots_kept(), 0);
+    assert_eq!(world.state.tallies(m).count(), 0);
+    assert_eq!(world.state.next_deadline_ms(), None);
+    // What was loosened is loosened from there.
+    world.row("carol", vote(m, &priced(1_000)), "ok");
+    world.row("carol", vote(m, &priced(899)), "ok; terms 899");
+}
+
+#[test]
+fn nine_tenths_tighten_after_the_notice() {
+    let mut world = World::new();
+    names(&mut world);
+    let holders = [("alice", 899_999), ("bob", 1), ("carol", 100_000)];
+    let m = asset(&mut world, &holders);
+    world.row("alice", vote(m, &priced(1_100)), "ok");
+    let at_ms = world.now() + 1 + 40_000;
+    let scheduled = format!("ok; terms 1100 at {at_ms}");
+    world.row("bob", vote(m, &priced(1_100)), &scheduled);
+    let pending = world.state.voting(m).pending.expect("scheduled");
+    assert_eq!(
+        (pending.terms.to_tags(), pending.at_ms),
+        (priced(1_100), at_ms)
+    );
+    // Whoever buys until then pays what is in force.
+    world.must("buyer", world.buy(m, Grant::CommercialUse));
+    world.clock(at_ms - 1, &[]);
+    assert_eq!(in_force(&world, m), priced(1_000));
+    world.clock(at_ms, &["terms 1100"]);
+    assert_eq!(in_force(&world, m), priced(1_100));
+    assert_eq!(world.state.voting(m).pending, None);
+    assert_eq!(world.state.ballots_kept(), 0);
+    assert_eq!(world.state.next_deadline_ms(), None);
+}
+
+#[test]
+fn a_tightening_that_lost_its_shares_is_dropped_at_its_time() {
+    let mut world = World::new();
+    names(&mut world);
+    let m = asset(&mut world, &[("alice", 900_000), ("bob", 100_000)]);
+    let at_ms = world.now() + 1 + 40_000;
+    let scheduled = format!("ok; terms 1100 at {at_ms}");
+    world.row("alice", vote(m, &priced(1_100)), &scheduled);
+    world.row("alice", transfer_shares(m, "carol", 1), "ok");
+    world.clock(at_ms, &["terms 1100 dropped"]);
+    assert_eq!(in_force(&world, m), priced(1_000));
+    // Its ballots stand; with the shares it begins anew.
+    let scheduled = format!("ok; terms 1100 at {}", world.now() + 1 + 40_000);
+    world.row("carol", vote(m, &priced(1_100)), &scheduled);
+    assert_eq!(tally(&world, m, &priced(1_100)), 900_000);
+}
+
+#[test]
+fn shares_that_left_and_came_back_in_time_count() {
+    let mut world = World::new();
+    names(&mut world);
+    let m = asset(&mut world, &[("alice", 900_000), ("bob", 100_000)]);
+    let at_ms = world.now() + 1 + 40_000;
+    world.must("alice", vote(m, &priced(1_100)));
+    world.row("alice", transfer_shares(m, "carol", 1), "ok");
+    world.row("carol", transfer_shares(m, "alice", 1), "ok");
+    world.clock(at_ms, &["terms 1100"]);
+}
+
+#[test]
+fn other_terms_with_nine_tenths_take_the_place_of_those_that_wait() {
+    let mut world = World::new();
+    names(&mut world);
+    let m = asset(&mut world, &[("alice", 900_000), ("bob", 100_000)]);
+    let first_ms = world.now() + 1 + 40_000;
+    world.must("alice", vote(m, &priced(1_100)));
+    let second_ms = first_ms + 1;
+    let scheduled = format!("ok; terms 1100 dropped; terms revoked at {second_ms}");
+    world.row("alice", vote(m, &revoked()), &scheduled);
+    world.clock(first_ms, &[]);
+    world.clock(second_ms, &["terms revoked"]);
+    let sale = world.buy(m, Grant::CommercialUse);
+    world.row("buyer", sale, "not_granted");
+}
+
+#[test]
+fn loosening_ends_a_tightening_that_waits() {
+    let mut world = World::new();
+    names(&mut world);
+    let m = asset(&mut world, &[("alice", 900_000), ("bob", 100_000)]);
+    let at_ms = world.now() + 1 + 40_000;
+    world.must("alice", vote(m, &priced(1_100)));
+    world.row(
+        "alice",
+        vote(m, &priced(900)),
+        "ok; terms 1100 dropped; terms 900",
+    );
+    world.clock(at_ms, &[]);
+    assert_eq!(in_force(&world, m), priced(900));
+}
+
+#[test]
+fn tallies_follow_the_shares() {
+    let mut world = World::new();
+    names(&mut world);
+    let m = asset(&mut world, &[("alice", 600_000), ("bob", 400_000)]);
+    world.must("bob", vote(m, &priced(900)));
+    world.must("alice", vote(m, &priced(1_100)));
+    let shares = |world: &World| {
+        (
+            tally(world, m, &priced(900)),
+            tally(world, m, &priced(1_100)),
+        )
+    };
+    assert_eq!(shares(&world), (400_000, 600_000));
+    // To somebody without a ballot, to oneself, to somebody with another one.
+    world.row("alice", transfer_shares(m, "carol", 100_000), "ok");
+    assert_eq!(shares(&world), (400_000, 500_000));
+    world.row("alice", transfer_shares(m, "alice", 500_000), "ok");
+    assert_eq!(shares(&world), (400_000, 500_000));
+    world.row("alice", transfer_shares(m, "bob", 99_999), "ok");
+    assert_eq!(shares(&world), (499_999, 400_001));
+    // Who is left without shares is left without a ballot.
+    let deposits = world.deposits("bob");
+    world.row("bob", transfer_shares(m, "carol", 499_999), "ok");
+    assert_eq!(shares(&world), (0, 400_001));
+    assert_eq!(world.state.ballot(m, address("bob")), None);
+    assert!(world.deposits("bob") < deposits);
+    assert_eq!(world.state.ballots_kept(), 1);
+}
+
+#[test]
+fn a_transfer_can_be_what_loosens() {
+    let mut world = World::new();
+    names(&mut world);
+    let m = asset(&mut world, &[("alice", 600_000), ("bob", 400_000)]);
+    world.must("bob", vote(m, &priced(900)));
+    world.row("alice", transfer_shares(m, "bob", 100_000), "ok; terms 900");
+    assert_eq!(in_force(&world, m), priced(900));
+}
+
+#[test]
+fn a_ballot_is_replaced_and_taken_back() {
+    let mut world = World::new();
+    let m = asset(&mut world, &[("alice", 400_000), ("bob", 600_000)]);
+    let before = world.deposits("alice");
+    world.row("alice", vote(m, &priced(1_000)), "no_ballot");
+    world.must("alice", vote(m, &priced(1_100)));
+    let locked = world.deposits("alice");
+    world.row("alice", vote(m, &priced(1_100)), "ballot_stands");
+    world.must("alice", vote(m, &priced(900)));
+    assert_eq!(tally(&world, m, &priced(1_100)), 0);
+    assert_eq!(tally(&world, m, &priced(900)), 400_000);
+    assert!(world.deposits("alice") <= locked);
+    world.row("alice", vote(m, &priced(1_000)), "ok");
+    assert_eq!(world.state.tallies(m).count(), 0);
+    assert_eq!(world.deposits("alice"), before);
+}
+
+#[test]
+fn who_may_vote_for_what() {
+    let mut world = World::new();
+    names(&mut world);
+    let m = asset(&mut world, &[("alice", 1_000_000)]);
+    world.row("bob", vote(m, &priced(900)), "not_holder");
+    world.row("alice", vote(nothing(), &priced(900)), "unknown_asset");
+    world.row("alice", vote(m, &drawn(&priced(900))), "payment_mode_fixed");
+    let mut unordered = priced(900);
+    unordered.swap(0, 1);
+    world.row("alice", vote(m, &unordered), "terms_not_canonical");
+    // Who moved all shares away is a holder no more, also with income to claim.
+    world.must("buyer", world.buy(m, Grant::CommercialUse));
+    world.must("alice", transfer_shares(m, "carol", 1_000_000));
+    world.row("alice", vote(m, &priced(900)), "not_holder");
+    world.row("carol", vote(m, &priced(900)), "ok; terms 900");
+}
+
+#[test]
+fn a_purchase_beside_a_change_is_refused_and_never_dearer() {
+    let mut world = World::new();
+    let m = asset(&mut world, &[("alice", 1_000_000)]);
+    let sale = world.buy(m, Grant::CommercialUse);
+    let receipts = world.block(
+        world.now() + 1,
+        &[("alice", vote(m, &priced(900))), ("buyer", sale.clone())],
+    );
+    assert_eq!(receipts[1].rejected, Some(code("terms_changed")));
+    // Tightened again: the old offer does not come back as a dearer one.
+    world.must("alice", vote(m, &priced(1_100)));
+    let at_ms = world.state.next_deadline_ms().expect("scheduled");
+    let sale = world.buy(m, Grant::CommercialUse);
+    let receipts = world.block(at_ms, &[("buyer", sale)]);
+    assert_eq!(receipts[1].rejected, Some(code("terms_changed")));
+}
+
+#[test]
+fn licences_children_and_their_stacks_keep_what_they_have() {
+    let mut world = World::new();
+    let parent = asset_under(&mut world, sharing("10%", 1_000), &[("alice", 1_000_000)]);
+    let child = world.must("bob", model("child", sharing("1%", 100), &[parent]));
+    let license = world.must("buyer", world.buy(parent, Grant::CommercialUse));
+    let bought = world.state.license(license).expect("written");
+    world.must("alice", vote(parent, &revoked()));
+    let at_ms = world.state.next_deadline_ms().expect("scheduled");
+    world.block(at_ms, &[]);
+    assert_eq!(in_force(&world, parent), revoked());
+    assert_eq!(world.state.license(license), Some(bought));
+    // The child is sold on, and owes its parent what it owed.
+    world.label(child, "child");
+    let sale = world.buy(child, Grant::CommercialUse);
+    world.row(
+        "buyer",
+        sale,
+        "ok; license to buyer for 100; buyer -100, income:child +90, income:m +10",
+    );
+    // A new one cannot be made.
+    let late = model("late", sharing("1%", 100), &[parent]);
+    world.row("carol", late, "derivation_not_granted");
+}
+
+#[test]
+fn an_ancestor_by_two_paths_gets_the_larger_of_two_shares() {
+    let mut world = World::new();
+    let root = asset_under(&mut world, sharing("10%", 1_000), &[("alice", 1_000_000)]);
+    let old = world.must("bob", model("old", sharing("1%", 100), &[root]));
+    world.must("alice", vote(root, &sharing("4%", 1_000)));
+    let new = world.must("bob", model("new", sharing("1%", 100), &[root]));
+    let tip = world.must("carol", model("tip", sharing("1%", 100), &[old, new]));
+    let share = |world: &World, id| {
+        let stack = &world.state.asset(id).expect("registered").stack;
+        let mut entries = stack.entries().iter();
+        let root = entries.find(|(ancestor, _)| *ancestor == root);
+        root.expect("an ancestor").1.to_string()
+    };
+    assert_eq!(share(&world, old), "10%");
+    assert_eq!(share(&world, new), "4%");
+    assert_eq!(share(&world, tip), "10%");
+}
+
+#[test]
+fn an_open_bounty_takes_submissions_by_its_parents_terms_of_that_moment() {
+    let mut world = World::new();
+    world.evaluators(1);
+    let parent = asset_under(&mut world, sharing("10%", 1_000), &[("alice", 1_000_000)]);
+    let bounty = world.post(|posting| posting.parents = named(&[parent], &[]));
+    let early = world.commit("miner-1", bounty, "early");
+    world.must("alice", vote(parent, &sharing("4%", 1_000)));
+    let late = world.commit("miner-2", bounty, "late");
+    let rest = |world: &World, id| {
+        let (_, submission) = world.state.submission(id).expect("committed");
+        submission.stack.rest_billionths()
+    };
+    assert_eq!(rest(&world, early), 90_000_000_000);
+    assert_eq!(rest(&world, late), 96_000_000_000);
+    assert_eq!(world.phase(bounty), Phase::Open);
+}
+
+#[test]
+fn an_open_bounty_whose_parent_was_revoked_takes_no_more_submissions() {
+    let mut parameters = parameters();
+    parameters.tighten_ms = 1_000;
+    let mut world = World::with(parameters, &[]);
+    world.evaluators(1);
+    let parent = asset_under(&mut world, sharing("10%", 1_000), &[("alice", 1_000_000)]);
+    let bounty = world.post(|posting| posting.parents = named(&[parent], &[]));
+    world.must("alice", vote(parent, &revoked()));
+    world.block(world.now() + 1_000, &[]);
+    let late = world.commit_action("miner-1", bounty, "late", &[]);
+    world.row("miner-1", late, "derivation_not_granted");
+    // Nobody could submit: all returns.
+    world.block(world.until(bounty), &[]);
+    assert_eq!(world.gain("sponsor"), 0);
+}
+
+#[test]
+fn terms_that_a_parent_passes_on_are_not_voted_away() {
+    let terms = Terms {
+        derivation: Some(Derivation::LicensePassthrough),
+        commercial_use: Some(CommercialUse::Credit),
+        payment_mode: PaymentMode::GlobalDistribution,
+        ..Terms::default()
+    };
+    let mut world = World::new();
+    let parent = asset_under(&mut world, terms.to_tags(), &[("alice", 1_000_000)]);
+    let child = world.must("bob", model("child", terms.to_tags(), &[parent]));
+    world.row("bob", vote(child, &revoked()), "terms_bound");
+    // The parent is free, and its child stays as it is.
+    let open = licensing::presets::open().to_tags();
+    world.must("alice", vote(parent, &open));
+    assert_eq!(in_force(&world, parent), open);
+    assert_eq!(in_force(&world, child), terms.to_tags());
+    world.row("bob", vote(child, &open), "terms_bound");
+}
+
+#[test]
+fn a_tightening_that_comes_back_to_old_terms_is_a_new_vote() {
+    let mut world = World::new();
+    names(&mut world);
+    let m = asset(&mut world, &[("alice", 1_000_000)]);
+    world.row("alice", vote(m, &priced(900)), "ok; terms 900");
+    let at_ms = world.now() + 1 + 40_000;
+    let scheduled = format!("ok; terms 1000 at {at_ms}");
+    let record = world.row("alice", vote(m, &priced(1_000)), &scheduled);
+    world.clock(at_ms, &["terms 1000"]);
+    let voting = world.state.voting(m);
+    assert_eq!((voting.epoch, voting.record), (2, record));
+}
+
+#[test]
+fn many_ballots_are_swept_in_several_blocks_and_every_deposit_returns() {
+    let voters: Vec<String> = (0..300).map(|number| format!("voter-{number}")).collect();
+    let more: Vec<&str> = voters.iter().map(String::as_str).collect();
+    let mut world = World::with(parameters(), &more);
+    let m = asset(&mut world, &[("alice", 1_000_000)]);
+    for who in &more {
+        world.must("alice", transfer_shares(m, who, 1_000));
+        world.must(who, vote(m, &priced(1_100)));
+    }
+    world.must("alice", vote(m, &priced(900)));
+    assert_eq!(world.state.ballots_kept(), 301);
+    let mut blocks = 0;
+    while world.state.next_deadline_ms().is_some() {
+        // New ballots count while the old ones are swept.
+        let who = more[blocks];
+        let receipts = world.block(world.now() + 1, &[(who, vote(m, &priced(800)))]);
+        assert_eq!(receipts.last().expect("a record").rejected, None);
+        blocks += 1;
+    }
+    assert!(blocks > 2, "{blocks}");
+    assert_eq!(world.state.ballots_kept(), blocks);
+    assert_eq!(tally(&world, m, &priced(800)), 1_000 * blocks as u32);
+    assert_eq!(world.state.tallies(m).count(), 1);
+    assert!(more.iter().skip(blocks).all(|who| world.deposits(who) == 0));
+}
