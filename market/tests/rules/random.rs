@@ -695,7 +695,7 @@ proptest! {
 fn the_random_people_get_everywhere() {
     let mut runner = TestRunner::deterministic();
     let mut seen: BTreeMap<String, u32> = BTreeMap::new();
-    for _ in 0..64 {
+    for _ in 0..96 {
         let steps = steps()
             .new_tree(&mut runner)
             .expect("nothing is filtered")
