@@ -134,6 +134,7 @@ fn purchases(state: &State, model: ItemId, first: usize) -> Vec<Transaction> {
                         grant: Grant::CommercialUse,
                         terms,
                         price_max: Amount::MAX,
+                        months: 0,
                     },
                 },
                 size_bytes: 600,

@@ -55,7 +55,7 @@ pub enum Command {
 pub struct AddArgs {
     /// The folder.
     folder: PathBuf,
-    /// Its terms: open, credit, credit=5% or paid=LODE [default: what its manifest says].
+    /// Its terms: open, credit, credit=5%, paid=LODE, monthly=LODE or revenue=5% [default: what its manifest says].
     #[arg(long)]
     terms: Option<String>,
     /// What it was made from: an asset's id or name. Repeat for more.

@@ -1,24 +1,25 @@
 //! `lode license`: what an asset's grants cost, buying one, and the certificate
 //! that proves it to anyone, offline.
 
+mod buy;
 mod certificate;
 mod quote;
+mod report;
 
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use client::{LicenseFilter, Settlement};
+use client::LicenseFilter;
 use licensing::Grant;
-use protocol::api::{LicenseView, RecordView};
+use protocol::api::LicenseView;
 use protocol::id::NetworkId;
-use protocol::receipt::Event;
-use protocol::record::{Action, BuyLicense};
-use protocol::{Amount, ItemId};
+use protocol::receipt::LicenseStanding;
 
 use crate::account::amount;
 use crate::failure::{Exit, Failure};
 use crate::out;
-use crate::session::{Acted, Session, bare_id};
+use crate::session::{Session, bare_id};
+use buy::Wanted;
 use quote::Quoted;
 pub use quote::{shares_text, terms_of};
 
@@ -37,26 +38,50 @@ Examples:
         #[arg(long, value_name = "GRANT", value_parser = grants())]
         grant: Option<Grant>,
     },
-    /// Buy a licence: shows terms, price and who gets it, asks, pays once.
+    /// Buy a licence: shows terms, price and who gets it, asks, pays.
     ///
+    /// What the terms sell by the month is bought for a number of months, all paid in
+    /// advance: the network keeps the price of those to come, and pays out each as it begins.
     /// The record names the terms that were shown and their price as the most to
     /// pay, so nothing else can be bought by it. The licence has the id of that record.
     #[command(after_help = "\
 Examples:
   lode license buy 'Digits base' --grant commercial_use --dry-run
-  lode license buy 'Digits base' --grant commercial_use --price-max 300")]
+  lode license buy 'Digits base' --grant commercial_use --price-max 300
+  lode license buy 'Digits base' --grant commercial_use --months 12")]
     Buy {
         /// The asset: its id, the beginning of it (6 characters or more), or its name.
         asset: String,
         /// What to buy.
         #[arg(long, value_name = "GRANT", value_parser = grants())]
         grant: Grant,
-        /// Buy only if it costs at most so many LODE.
+        /// For how many months, where the terms sell it by the month.
+        #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+        months: u32,
+        /// Buy only if it costs at most so many LODE, all months together.
         #[arg(long, value_name = "LODE")]
         price_max: Option<String>,
         /// Buy it even if this key has that licence already, as for one that has ended.
         #[arg(long)]
         again: bool,
+    },
+    /// Declare what a month of a licence for a share of revenue earned, and pay the share.
+    ///
+    /// Months are declared one after the other, each once it is over and before its grace
+    /// is over. A month that nobody declares ends the licence.
+    #[command(after_help = "\
+Examples:
+  lode license report 4a7uQ1 --revenue 1200 --dry-run
+  lode license report 'Digits base' --revenue 0")]
+    Report {
+        /// The licence: its id, the beginning of it (6 characters or more), or the name of the asset that this key has one licence of.
+        license: String,
+        /// What the licensee earned with the asset in that month, in LODE.
+        #[arg(long, value_name = "LODE")]
+        revenue: String,
+        /// Which month, from 1 [default: the next that is not declared].
+        #[arg(long, value_name = "N")]
+        period: Option<u32>,
     },
     /// List licences, newest first: those of the key that signs, or others.
     List {
@@ -130,12 +155,24 @@ pub fn run(command: &Command, session: &Session) -> Result<(), Failure> {
         Command::Buy {
             asset,
             grant,
+            months,
             price_max,
             again,
         } => {
-            let price_max = price_max.as_deref().map(amount).transpose()?;
-            buy(session, session.asset_id(asset)?, *grant, price_max, *again)
+            let wanted = Wanted {
+                asset: session.asset_id(asset)?,
+                grant: *grant,
+                months: *months,
+                price_max: price_max.as_deref().map(amount).transpose()?,
+                again: *again,
+            };
+            buy::buy(session, &wanted)
         }
+        Command::Report {
+            license,
+            revenue,
+            period,
+        } => report::run(session, &find(session, license)?, amount(revenue)?, *period),
         Command::List {
             asset,
             licensee,
@@ -153,103 +190,6 @@ pub fn run(command: &Command, session: &Session) -> Result<(), Failure> {
 
 fn network(text: &str) -> Result<NetworkId, protocol::id::IdError> {
     bare_id(text).parse()
-}
-
-fn buy(
-    session: &Session,
-    asset: ItemId,
-    grant: Grant,
-    price_max: Option<Amount>,
-    again: bool,
-) -> Result<(), Failure> {
-    if let Some(view) = settled(session, asset, grant)? {
-        let acted = Acted::Done(view);
-        return told(session, &acted, "an earlier purchase is final: licence");
-    }
-    let quoted = Quoted::of(session, asset)?;
-    let quote = quoted.terms.quote(grant).map_err(|refusal| {
-        Failure::new(refusal.code(), refusal, refusal.next_step()).exit(Exit::Rejected)
-    })?;
-    if let Some(most) = price_max.filter(|most| quote.price > *most) {
-        let message = format_args!(
-            "{} costs {} LODE, you would pay {} at most",
-            grant.name(),
-            quote.price.to_lode_string(),
-            most.to_lode_string()
-        );
-        let next = "raise --price-max, or look at 'lode license quote' for other grants";
-        return Err(Failure::new("price_above_max", message, next).exit(Exit::Rejected));
-    }
-    if !again {
-        check_not_owned(session, asset, grant)?;
-    }
-    if !session.json() {
-        eprintln!("{}\n", quoted.text(Some(grant))?);
-    }
-    let action = Action::BuyLicense {
-        asset,
-        body: BuyLicense {
-            grant,
-            terms: quote.terms,
-            price_max: quote.price,
-        },
-    };
-    let warning = format!(
-        "Buy {} of '{}' for {} LODE, under the terms {}. It is paid once and not returned.",
-        grant.name(),
-        quoted.view.name,
-        quote.price.to_lode_string(),
-        quote.terms
-    );
-    let acted = session.act(&action, Some(&warning))?;
-    told(session, &acted, "licence")
-}
-
-fn told(session: &Session, acted: &Acted, what: &str) -> Result<(), Failure> {
-    let id = acted.id().map_or(String::new(), |id| id.to_string());
-    session.report(acted, &format!("{what} {id}"))?;
-    if acted.id().is_some() {
-        eprintln!("next: lode license certificate {id}");
-    }
-    Ok(())
-}
-
-/// What became of an earlier command's record, if that was this very purchase: whoever
-/// runs the command again, because the answer did not arrive, does not want two.
-fn settled(
-    session: &Session,
-    asset: ItemId,
-    grant: Grant,
-) -> Result<Option<Box<RecordView>>, Failure> {
-    if session.global.dry_run {
-        return Ok(None);
-    }
-    let Some(Settlement::Final(view)) = session.settle_outbox(session.address()?)? else {
-        return Ok(None);
-    };
-    let mut events = view.receipt.iter().flat_map(|receipt| &receipt.events);
-    let is_it = events.any(|event| {
-        matches!(event, Event::LicenseIssued { asset: sold, grant: granted, .. }
-            if *sold == asset && *granted == grant)
-    });
-    Ok(is_it.then_some(view))
-}
-
-/// A second licence gives nothing that the first did not, unless that has ended.
-fn check_not_owned(session: &Session, asset: ItemId, grant: Grant) -> Result<(), Failure> {
-    let filter = LicenseFilter {
-        asset: Some(asset),
-        licensee: Some(session.address()?),
-    };
-    for license in session.client()?.licenses(&filter) {
-        let license = license?;
-        if license.grant == grant {
-            let message = format_args!("this key has that licence already: {}", license.id);
-            let next = "look at it with 'lode license show', or add --again to pay for another";
-            return Err(Failure::new("licensed_already", message, next).exit(Exit::Usage));
-        }
-    }
-    Ok(())
 }
 
 fn list(
@@ -282,12 +222,34 @@ fn list(
             license.grant.name().to_owned(),
             license.price.to_lode_string(),
             out::time(license.time_ms),
+            until(license),
             license.asset.to_string(),
             license.licensee.to_string(),
         ]
     });
-    let head = ["licence", "grant", "LODE", "bought", "asset", "licensee"];
+    let head = [
+        "licence", "grant", "LODE", "bought", "until", "asset", "licensee",
+    ];
     out::line(&out::table(&head, &[2], rows.collect()).to_string())
+}
+
+/// Until when a licence runs, or that it is over; nothing for one without months.
+fn until(license: &LicenseView) -> String {
+    let Some(term) = license.term else {
+        return String::new();
+    };
+    let until = out::time(term.until_ms);
+    match license.progress.map(|progress| progress.standing) {
+        Some(LicenseStanding::Ended) => format!("{until} (over)"),
+        Some(LicenseStanding::Lapsed) => format!("{until} (lapsed)"),
+        Some(LicenseStanding::Runs) | None => until,
+    }
+}
+
+/// Whether a licence that was bought for months is over.
+fn is_over(license: &LicenseView) -> bool {
+    let standing = license.progress.map(|progress| progress.standing);
+    standing.is_some_and(|standing| standing != LicenseStanding::Runs)
 }
 
 /// The licence that a text names: its id, or the beginning of it.

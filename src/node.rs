@@ -70,7 +70,7 @@ pub struct Args {
     /// Where to listen; beyond this machine put a proxy that speaks TLS in front of it.
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:4747")]
     listen: SocketAddr,
-    /// Begin a development network: a faucet, phases of seconds. For a fresh folder.
+    /// Begin a development network: a faucet, phases of seconds, months of a minute. For a fresh folder.
     #[arg(long)]
     dev: bool,
     /// What people call a fresh network.
@@ -432,7 +432,8 @@ fn described(args: &Args, key: &SecretKey) -> Result<Genesis, Failure> {
     })
 }
 
-/// Phases of seconds, small stakes, and a committee of one if there is no more.
+/// Phases of seconds, months of a minute, small stakes, and a committee of one if there
+/// is no more.
 fn dev_parameters() -> Parameters {
     Parameters {
         phase_min_ms: 1_000,
@@ -440,6 +441,8 @@ fn dev_parameters() -> Parameters {
         committee_min: 1,
         evaluator_stake_min: lode(100),
         evaluation_fee_min: Amount::from_base_units(BASE_UNITS_PER_LODE / 100),
+        month_ms: 60_000,
+        grace_ms: 60_000,
         ..Parameters::default()
     }
 }

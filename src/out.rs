@@ -114,6 +114,7 @@ pub fn purse(purse: &Purse) -> String {
         Purse::Income(id) => format!("income of {}…", short(id)),
         Purse::Burned => "burned".to_owned(),
         Purse::Fund(id) => format!("fund of {}…", short(id)),
+        Purse::Escrow(_, id) => format!("months to come of {}…", short(id)),
     }
 }
 
@@ -153,6 +154,7 @@ pub const fn reason(rule: Rule) -> &'static str {
         Rule::SelfFunding => "income, set aside for further rounds",
         Rule::FundedReward => "reward, out of a parent's fund",
         Rule::FundReturn => "reward that nobody won, back to the fund",
+        Rule::Escrow => "months of a licence that have not begun, paid in advance",
     }
 }
 

@@ -254,6 +254,7 @@ pub fn by(cause: &Cause) -> String {
         Cause::Deadline(id) => format!("the clock of {}…", short(id)),
         Cause::Distribution(id) => format!("the draw for {}…", short(id)),
         Cause::Terms(id) => format!("the votes on {}…", short(id)),
+        Cause::License(id) => format!("the clock of licence {}…", short(id)),
     }
 }
 

@@ -12,13 +12,14 @@ use crate::failure::{Exit, Failure};
 /// What `credit` asks for if no share is named.
 const SHARE_PERCENT: u8 = 5;
 
-/// The terms of a preset: `open`, `credit`, `credit=5%` or `paid=LODE`.
+/// The terms of a preset: `open`, `credit`, `credit=5%`, `paid=LODE`, `monthly=LODE` or `revenue=5%`.
 ///
 /// # Errors
 /// There is no such preset, or its number makes no sense.
 pub fn preset(text: &str) -> Result<Terms, Failure> {
     let wrong = |why: &str| {
-        let next = "write 'open', 'credit', 'credit=5%' or 'paid=25' (25 LODE a licence)";
+        let next = "write 'open', 'credit', 'credit=5%', 'paid=25' (25 LODE a licence), 'monthly=25' \
+                    (25 LODE a month) or 'revenue=5%' (of what a business earns with it)";
         Failure::new("terms", format_args!("'{text:.60}': {why}"), next).exit(Exit::Usage)
     };
     let (name, value) = match text.split_once('=') {
@@ -37,11 +38,19 @@ pub fn preset(text: &str) -> Result<Terms, Failure> {
                 .map_err(|error| wrong(&error.to_string()))?;
             Ok(presets::share_with_credit(share))
         }
-        ("paid", Some(price)) => match Fee::new(amount(price)?) {
-            Some(price) => Ok(presets::one_time(price)),
+        ("revenue", Some(share)) => {
+            let share = share
+                .parse::<Percent>()
+                .map_err(|error| wrong(&error.to_string()))?;
+            Ok(presets::share_of_revenue(share))
+        }
+        ("paid" | "monthly", Some(price)) => match Fee::new(amount(price)?) {
+            Some(price) if name == "paid" => Ok(presets::one_time(price)),
+            Some(price) => Ok(presets::monthly(price)),
             None => Err(wrong("a price of nothing is the preset 'open'")),
         },
-        ("paid", None) => Err(wrong("the price is missing")),
+        ("paid" | "monthly", None) => Err(wrong("the price is missing")),
+        ("revenue", None) => Err(wrong("the share is missing")),
         _ => Err(wrong("there is no such preset")),
     }
 }
@@ -93,7 +102,7 @@ pub fn of_tags(tags: &[Tag]) -> Result<Terms, Failure> {
         Failure::new(
             error.code(),
             error,
-            "use a preset (open, credit, paid=LODE), or correct the tag",
+            "use a preset (open, credit, paid=LODE, monthly=LODE, revenue=5%), or correct the tag",
         )
         .exit(Exit::Rejected)
     })?;
@@ -114,7 +123,15 @@ mod tests {
 
     #[test]
     fn every_preset_is_one_that_the_ledger_takes() {
-        for text in ["open", "credit", "credit=0.5%", "paid=25", "paid=0.5"] {
+        for text in [
+            "open",
+            "credit",
+            "credit=0.5%",
+            "paid=25",
+            "paid=0.5",
+            "monthly=2.5",
+            "revenue=5%",
+        ] {
             let terms = preset(text).unwrap();
             assert_eq!(of_tags(&terms.to_tags()).unwrap(), terms, "{text}");
         }
@@ -139,7 +156,17 @@ mod tests {
     #[test]
     fn what_is_no_preset_is_refused() {
         for text in [
-            "", "paid", "paid=0", "paid=-1", "open=1", "credit=5", "free",
+            "",
+            "paid",
+            "paid=0",
+            "paid=-1",
+            "open=1",
+            "credit=5",
+            "free",
+            "monthly",
+            "monthly=0",
+            "revenue",
+            "revenue=5",
         ] {
             assert!(preset(text).is_err(), "{text}");
         }

@@ -1,7 +1,7 @@
 //! Certificates: a licence that proves itself, offline and for ever.
 //!
-//! A certificate is one JSON object, `lode.certificate/1`, that holds every item
-//! that its proof needs. Binary parts are base64url of their bytes.
+//! A certificate is one JSON object, `lode.certificate/1`, for a licence that was
+//! bought for months `lode.certificate/2`, that holds every item that its proof needs. Binary parts are base64url of their bytes.
 //!
 //! | field | what it is |
 //! |---|---|
@@ -20,8 +20,9 @@
 //! 4. The receipt is the record's, no rule rejected it, and it issues the licence.
 //! 5. The licensee signed the record, for this network: it buys this grant of this asset under these terms.
 //! 6. The asset's own record, or else a vote on that asset's terms, carries the terms. They have
-//!    the id that was bought under, and sell the grant for the price that was paid. That the vote
-//!    had come into force then is in the receipt: the ledger sells under no other terms.
+//!    the id that was bought under, and sell the grant for the price that was paid, for so many
+//!    months. That the vote had come into force then is in the receipt: the ledger sells under no
+//!    other terms.
 //! 7. What stands beside the proof (`text`, `license`, `terms`) says exactly this.
 //!
 //! Which network counts is the reader's to say: anyone can begin one. So its id
@@ -46,8 +47,18 @@ mod text;
 pub use error::{CertificateError, Part};
 pub use text::utc;
 
-/// The schema of a certificate.
+/// The schema of a certificate of a licence that was paid once.
 pub const SCHEMA: &str = "lode.certificate/1";
+
+/// The schema of a certificate of a licence that was bought for months.
+pub const SCHEMA_MONTHS: &str = "lode.certificate/2";
+
+const fn schema_of(license: &LicenseView) -> &'static str {
+    match license.term {
+        None => SCHEMA,
+        Some(_) => SCHEMA_MONTHS,
+    }
+}
 
 /// The most bytes that a certificate may have: a genesis of 4 MiB and two records fit.
 pub const CERTIFICATE_BYTES_MAX: usize = 16 << 20;
@@ -56,7 +67,7 @@ pub const CERTIFICATE_BYTES_MAX: usize = 16 << 20;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Certificate {
-    /// [`SCHEMA`].
+    /// [`SCHEMA`] or [`SCHEMA_MONTHS`].
     pub schema: String,
     /// What it says, for people.
     pub text: String,
@@ -139,7 +150,7 @@ impl Certificate {
         let vote = vote.map(|vote| to_base64url(vote.bytes()));
         let proven = prove(&proof, &block, &asset, vote.as_deref())?;
         Ok(Self {
-            schema: SCHEMA.to_owned(),
+            schema: schema_of(&proven.license).to_owned(),
             text: proven.text(),
             license: proven.license,
             terms: pairs(&proven.terms),
@@ -157,7 +168,7 @@ impl Certificate {
     pub fn read(bytes: &[u8]) -> Result<Self, CertificateError> {
         let read: Self =
             json::from_slice(bytes, CERTIFICATE_BYTES_MAX).map_err(CertificateError::Form)?;
-        if read.schema != SCHEMA {
+        if ![SCHEMA, SCHEMA_MONTHS].contains(&read.schema.as_str()) {
             let schema = read.schema.chars().take(48).collect();
             return Err(CertificateError::Schema(schema));
         }
@@ -179,6 +190,7 @@ impl Certificate {
             _ => {}
         }
         for (field, is_same) in [
+            ("schema", self.schema == schema_of(&proven.license)),
             ("proof.network", self.proof.network == found),
             ("license", self.license == proven.license),
             ("terms", self.terms == pairs(&proven.terms)),

@@ -39,6 +39,18 @@ pub enum DerivationRefusal {
          whose terms grant Data-Model-Training without a fee", .0.amount().to_lode_string()
     )]
     TrainingFeeNotYet(crate::Fee),
+    /// Derivation for a monthly fee.
+    #[error(
+        "derivation for a fee of {} LODE a month is not supported for now: choose a parent \
+         whose terms ask for a revenue share, credit or nothing", .0.amount().to_lode_string()
+    )]
+    DerivationMonthlyFeeNotYet(crate::Fee),
+    /// Training for a monthly fee.
+    #[error(
+        "training for a fee of {} LODE a month is not supported for now: choose a data set \
+         whose terms grant Data-Model-Training without a fee", .0.amount().to_lode_string()
+    )]
+    TrainingMonthlyFeeNotYet(crate::Fee),
 }
 
 impl DerivationRefusal {
@@ -50,6 +62,8 @@ impl DerivationRefusal {
             Self::TermsNotPassedOn => "terms_not_passed_on",
             Self::DerivationFeeNotYet(_) => "derivation_fee_not_yet",
             Self::TrainingFeeNotYet(_) => "training_fee_not_yet",
+            Self::DerivationMonthlyFeeNotYet(_) => "derivation_monthly_fee_not_yet",
+            Self::TrainingMonthlyFeeNotYet(_) => "training_monthly_fee_not_yet",
         }
     }
 }
@@ -81,6 +95,7 @@ fn model_parent(parent: &Terms, child: &Terms) -> Result<Option<Percent>, Deriva
         Derivation::LicensePassthrough => Err(DerivationRefusal::TermsNotPassedOn),
         Derivation::RevenueShare(share) => Ok(Some(share)),
         Derivation::FeeOneTime(fee) => Err(DerivationRefusal::DerivationFeeNotYet(fee)),
+        Derivation::FeeMonthly(fee) => Err(DerivationRefusal::DerivationMonthlyFeeNotYet(fee)),
     }
 }
 
@@ -92,6 +107,7 @@ fn data_set_parent(parent: &Terms) -> Result<Option<Percent>, DerivationRefusal>
         .ok_or(DerivationRefusal::TrainingNotGranted)?
     {
         DataModelTraining::FeeOneTime(fee) => Err(DerivationRefusal::TrainingFeeNotYet(fee)),
+        DataModelTraining::FeeMonthly(fee) => Err(DerivationRefusal::TrainingMonthlyFeeNotYet(fee)),
         DataModelTraining::Allowed => Ok(match parent.derivation {
             Some(Derivation::RevenueShare(share)) => Some(share),
             _ => None,

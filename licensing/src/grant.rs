@@ -12,10 +12,71 @@ use crate::{CommercialUse, DataModelTraining, Derivation, Percent, Terms};
 pub struct Quote {
     /// What is bought.
     pub grant: Grant,
-    /// What it costs, once; above zero.
-    pub price: Amount,
+    /// What it costs.
+    pub price: Price,
+    /// The most months that can be bought at once; 0 for what is paid once.
+    pub months_max: u32,
     /// The id of the terms it is bought under.
     pub terms: Digest,
+}
+
+/// The most months that one licence can be bought for.
+pub const MONTHS_MAX: u32 = 120;
+
+/// How a grant is paid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, BorshSerialize, BorshDeserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Price {
+    /// So much, above zero, once.
+    OneTime(Amount),
+    /// So much, above zero, for each month, all months in advance.
+    Monthly(Amount),
+    /// This part of what the buyer earns in each month, and the network's minimum for each
+    /// month in advance.
+    RevenueShare(Percent),
+}
+
+impl Price {
+    /// What is paid once, or for one month in advance, on a network with this
+    /// [`revenue_minimum`](protocol::record::Parameters::revenue_minimum).
+    pub const fn unit(self, minimum: Amount) -> Amount {
+        match self {
+            Self::OneTime(amount) | Self::Monthly(amount) => amount,
+            Self::RevenueShare(_) => minimum,
+        }
+    }
+
+    /// The part of the buyer's revenue that is owed for each month, if one is.
+    pub const fn share(self) -> Option<Percent> {
+        match self {
+            Self::RevenueShare(share) => Some(share),
+            Self::OneTime(_) | Self::Monthly(_) => None,
+        }
+    }
+}
+
+impl Quote {
+    /// What so many months cost together (0: what is paid once) on a network with this
+    /// minimum; `None` if no amount can hold it.
+    ///
+    /// # Errors
+    /// [`Refusal::SoldOnce`], [`Refusal::SoldByMonth`] if it is not sold so.
+    pub fn total(&self, months: u32, minimum: Amount) -> Result<Option<Amount>, Refusal> {
+        let (grant, most) = (self.grant, self.months_max);
+        match self.price {
+            Price::OneTime(price) if months == 0 => Ok(Some(price)),
+            Price::OneTime(_) => Err(Refusal::SoldOnce { grant, months }),
+            Price::Monthly(_) | Price::RevenueShare(_) if (1..=most).contains(&months) => {
+                let unit = self.price.unit(minimum);
+                Ok(unit.checked_mul(u128::from(months)))
+            }
+            Price::Monthly(_) | Price::RevenueShare(_) => Err(Refusal::SoldByMonth {
+                grant,
+                months,
+                most,
+            }),
+        }
+    }
 }
 
 /// What a grant that costs nothing asks for instead.
@@ -43,9 +104,24 @@ pub enum Refusal {
     /// It is paid for by a share of the child's income, not by a purchase.
     #[error("derivation is paid for by {0} of what the new asset earns, not by a purchase")]
     PaidByChild(Percent),
-    /// Commercial use for a share of what the buyer earns.
-    #[error("commercial use for a revenue share of {0} is not sold for now")]
-    RevenueShareNotYet(Percent),
+    /// Months of what is paid once.
+    #[error("{} is paid for once under these terms, not for {months} months", .grant.name())]
+    SoldOnce {
+        /// What is to be bought.
+        grant: Grant,
+        /// For how many months.
+        months: u32,
+    },
+    /// No months, or too many, of what is paid by the month.
+    #[error("{} is sold for 1 to {most} months under these terms, not for {months}", .grant.name())]
+    SoldByMonth {
+        /// What is to be bought.
+        grant: Grant,
+        /// For how many months.
+        months: u32,
+        /// The most months.
+        most: u32,
+    },
 }
 
 impl Refusal {
@@ -55,7 +131,8 @@ impl Refusal {
             Self::NotGranted(_) => "not_granted",
             Self::Free(..) => "nothing_to_buy",
             Self::PaidByChild(_) => "paid_by_child",
-            Self::RevenueShareNotYet(_) => "revenue_share_not_yet",
+            Self::SoldOnce { .. } => "sold_once",
+            Self::SoldByMonth { .. } => "sold_by_month",
         }
     }
 
@@ -72,7 +149,8 @@ impl Refusal {
                 "use it and give what you make the same terms: nothing has to be bought"
             }
             Self::PaidByChild(_) => "register what you make with this asset as its parent",
-            Self::RevenueShareNotYet(_) => "ask its holders for a one-time fee",
+            Self::SoldOnce { .. } => "buy it without naming months",
+            Self::SoldByMonth { .. } => "name how many months to buy",
         }
     }
 }
@@ -86,10 +164,10 @@ impl Terms {
     pub fn quote(&self, grant: Grant) -> Result<Quote, Refusal> {
         let free = |duty| Err(Refusal::Free(grant, duty));
         let denied = Refusal::NotGranted(grant);
-        let fee = match grant {
+        let price = match grant {
             Grant::Access => match self.access_fee {
                 None => return free(Duty::Nothing),
-                Some(fee) => fee,
+                Some(fee) => Price::OneTime(fee.amount()),
             },
             Grant::Derivation => match self.derivation.ok_or(denied)? {
                 Derivation::Allowed => return free(Duty::Nothing),
@@ -97,25 +175,37 @@ impl Terms {
                 Derivation::Indication => return free(Duty::Indication),
                 Derivation::LicensePassthrough => return free(Duty::LicensePassthrough),
                 Derivation::RevenueShare(share) => return Err(Refusal::PaidByChild(share)),
-                Derivation::FeeOneTime(fee) => fee,
+                Derivation::FeeOneTime(fee) => Price::OneTime(fee.amount()),
+                Derivation::FeeMonthly(fee) => Price::Monthly(fee.amount()),
             },
             Grant::CommercialUse => match self.commercial_use.ok_or(denied)? {
                 CommercialUse::Allowed => return free(Duty::Nothing),
                 CommercialUse::Credit => return free(Duty::Credit),
-                CommercialUse::RevenueShare(share) => {
-                    return Err(Refusal::RevenueShareNotYet(share));
-                }
-                CommercialUse::FeeOneTime(fee) => fee,
+                CommercialUse::RevenueShare(share) => Price::RevenueShare(share),
+                CommercialUse::FeeOneTime(fee) => Price::OneTime(fee.amount()),
+                CommercialUse::FeeMonthly(fee) => Price::Monthly(fee.amount()),
             },
             Grant::DataModelTraining => match self.data_model_training.ok_or(denied)? {
                 DataModelTraining::Allowed => return free(Duty::Nothing),
-                DataModelTraining::FeeOneTime(fee) => fee,
+                DataModelTraining::FeeOneTime(fee) => Price::OneTime(fee.amount()),
+                DataModelTraining::FeeMonthly(fee) => Price::Monthly(fee.amount()),
             },
+        };
+        let months_max = match price {
+            Price::OneTime(_) => 0,
+            Price::Monthly(_) | Price::RevenueShare(_) => self.months_max(),
         };
         Ok(Quote {
             grant,
-            price: fee.amount(),
+            price,
+            months_max,
             terms: self.id(),
         })
+    }
+
+    /// The most months that a licence can run: no longer than the terms themselves.
+    fn months_max(&self) -> u32 {
+        let years = self.expiry_years.map_or(u32::MAX, |years| years.get());
+        years.saturating_mul(12).min(MONTHS_MAX)
     }
 }

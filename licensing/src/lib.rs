@@ -34,7 +34,7 @@ pub mod terms;
 
 pub use certificate::{Certificate, CertificateError, Proven};
 pub use derivation::{DerivationRefusal, ParentKind, check_derivation};
-pub use grant::{Duty, Grant, Quote, Refusal};
+pub use grant::{Duty, Grant, MONTHS_MAX, Price, Quote, Refusal};
 pub use parse::TermsError;
 pub use percent::{Percent, PercentError};
 pub use royalty::{RoyaltyStack, STACK_ENTRIES_MAX, StackError};

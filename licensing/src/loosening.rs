@@ -8,7 +8,7 @@
 //! | field | new against old |
 //! |---|---|
 //! | access fee | none, or no higher |
-//! | derivation, business use, training | the same; not granted before; free of any duty; or a fee or a share that is no higher |
+//! | derivation, business use, training | the same; not granted before; free of any duty; or a fee once, a fee a month or a share that is no higher |
 //! | derivation that passes the terms on | the same terms, or free of any duty: other terms are another duty |
 //! | derivation share of a data set whose training is granted | no higher, also where none was stated: every model trained on it owes that share |
 //! | unknown uses | not taken away |
@@ -63,11 +63,12 @@ impl Terms {
 }
 
 fn derivation(old: Option<Derivation>, new: Option<Derivation>) -> bool {
-    use Derivation::{Allowed, FeeOneTime, LicensePassthrough, RevenueShare};
+    use Derivation::{Allowed, FeeMonthly, FeeOneTime, LicensePassthrough, RevenueShare};
     match (old, new) {
         (None, _) | (Some(_), Some(Allowed)) => true,
         (Some(RevenueShare(before)), Some(RevenueShare(now))) => now <= before,
-        (Some(FeeOneTime(before)), Some(FeeOneTime(now))) => now <= before,
+        (Some(FeeOneTime(before)), Some(FeeOneTime(now)))
+        | (Some(FeeMonthly(before)), Some(FeeMonthly(now))) => now <= before,
         // The child would have to take other terms than before.
         (Some(LicensePassthrough), Some(LicensePassthrough)) => false,
         (Some(before), Some(now)) => now == before,
@@ -76,21 +77,23 @@ fn derivation(old: Option<Derivation>, new: Option<Derivation>) -> bool {
 }
 
 fn commercial_use(old: Option<CommercialUse>, new: Option<CommercialUse>) -> bool {
-    use CommercialUse::{Allowed, FeeOneTime, RevenueShare};
+    use CommercialUse::{Allowed, FeeMonthly, FeeOneTime, RevenueShare};
     match (old, new) {
         (None, _) | (Some(_), Some(Allowed)) => true,
         (Some(RevenueShare(before)), Some(RevenueShare(now))) => now <= before,
-        (Some(FeeOneTime(before)), Some(FeeOneTime(now))) => now <= before,
+        (Some(FeeOneTime(before)), Some(FeeOneTime(now)))
+        | (Some(FeeMonthly(before)), Some(FeeMonthly(now))) => now <= before,
         (Some(before), Some(now)) => now == before,
         (Some(_), None) => false,
     }
 }
 
 fn training(old: Option<DataModelTraining>, new: Option<DataModelTraining>) -> bool {
-    use DataModelTraining::{Allowed, FeeOneTime};
+    use DataModelTraining::{Allowed, FeeMonthly, FeeOneTime};
     match (old, new) {
         (None, _) | (Some(_), Some(Allowed)) => true,
-        (Some(FeeOneTime(before)), Some(FeeOneTime(now))) => now <= before,
+        (Some(FeeOneTime(before)), Some(FeeOneTime(now)))
+        | (Some(FeeMonthly(before)), Some(FeeMonthly(now))) => now <= before,
         (Some(before), Some(now)) => now == before,
         (Some(_), None) => false,
     }

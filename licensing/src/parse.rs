@@ -11,7 +11,7 @@ use std::num::NonZeroU32;
 use protocol::Amount;
 use protocol::ans104::Tag;
 
-use crate::spelling::{excerpt, is_monthly, is_time_band, meant_name, value_advice};
+use crate::spelling::{excerpt, is_time_band, meant_name, value_advice};
 use crate::terms::{CURRENCY, LICENSE_ID, name};
 use crate::{
     CommercialUse, DataModelTraining, Derivation, Fee, PaymentMode, Terms, UnknownUsageRights,
@@ -22,6 +22,10 @@ const OTHER_LICENSE_IDS: [&str; 2] = [
     "yRj4a5KMctX_uOmKWCFJIjmY8DeJcusVk6-HzLiM_t8",
     "IVjAM1C3x3GFdc3t9EqMnbtGnpgTuJbaiYZa1lk09_8",
 ];
+
+/// What stands before the amount of a fee that is paid once, and of one that is paid for each month.
+const ONE_TIME: &str = "Allowed-With-Fee-One-Time-";
+const MONTHLY: &str = "Allowed-With-Fee-Monthly-";
 
 /// Names of the 0.1 vocabulary, in letters.
 const OLD_NAMES: [&str; 2] = ["license-fee", "expires"];
@@ -71,17 +75,6 @@ pub enum TermsError {
     /// A grant that begins or ends after some years.
     #[error("the tag '{0}' is a time band, and time bands are not accepted for now: leave it out")]
     TimeBand(String),
-    /// A fee every month.
-    #[error(
-        "{name}: '{value}' is a monthly fee, and monthly fees are not accepted for now: use a \
-         one-time fee"
-    )]
-    MonthlyFee {
-        /// The canonical name.
-        name: &'static str,
-        /// The value as given, shortened.
-        value: String,
-    },
     /// Payment to an address of the uploader's choice.
     #[error(
         "Payment-Address: '{0}' is not accepted for now, it would pass by the holders of royalty \
@@ -111,7 +104,6 @@ impl TermsError {
             Self::Duplicate(_) => "duplicate_tag",
             Self::Value { .. } => "illegal_tag_value",
             Self::TimeBand(_) => "time_band_not_yet",
-            Self::MonthlyFee { .. } => "monthly_fee_not_yet",
             Self::PaymentAddress(_) => "payment_address_not_yet",
             Self::Currency(_) => "other_currency",
             Self::NoCurrency(_) => "no_currency",
@@ -154,7 +146,7 @@ impl Terms {
         match name {
             name::LICENSE => check_license(value)?,
             name::ACCESS_FEE => {
-                self.access_fee = Some(one_time(value, "One-Time-").ok_or_else(illegal)?);
+                self.access_fee = Some(fee(value, "One-Time-").ok_or_else(illegal)?);
             }
             name::DERIVATION => self.derivation = Some(derivation(value).ok_or_else(illegal)?),
             name::COMMERCIAL_USE => {
@@ -206,12 +198,6 @@ fn canonical_name(given: &str) -> Result<Option<&'static str>, TermsError> {
 }
 
 fn illegal_value(name: &'static str, value: &str) -> TermsError {
-    if is_monthly(value) {
-        return TermsError::MonthlyFee {
-            name,
-            value: excerpt(value),
-        };
-    }
     TermsError::Value {
         name,
         value: excerpt(value),
@@ -237,7 +223,10 @@ fn derivation(value: &str) -> Option<Derivation> {
         "Allowed-With-License-Passthrough" => Derivation::LicensePassthrough,
         _ => match value.strip_prefix("Allowed-With-RevenueShare-") {
             Some(share) => Derivation::RevenueShare(share.parse().ok()?),
-            None => Derivation::FeeOneTime(one_time(value, "Allowed-With-Fee-One-Time-")?),
+            None => match fee(value, MONTHLY) {
+                Some(fee) => Derivation::FeeMonthly(fee),
+                None => Derivation::FeeOneTime(fee(value, ONE_TIME)?),
+            },
         },
     })
 }
@@ -248,7 +237,10 @@ fn commercial_use(value: &str) -> Option<CommercialUse> {
         "Allowed-With-Credit" => CommercialUse::Credit,
         _ => match value.strip_prefix("Allowed-With-RevenueShare-") {
             Some(share) => CommercialUse::RevenueShare(share.parse().ok()?),
-            None => CommercialUse::FeeOneTime(one_time(value, "Allowed-With-Fee-One-Time-")?),
+            None => match fee(value, MONTHLY) {
+                Some(fee) => CommercialUse::FeeMonthly(fee),
+                None => CommercialUse::FeeOneTime(fee(value, ONE_TIME)?),
+            },
         },
     })
 }
@@ -257,11 +249,14 @@ fn training(value: &str) -> Option<DataModelTraining> {
     if value == "Allowed" {
         return Some(DataModelTraining::Allowed);
     }
-    one_time(value, "Allowed-With-Fee-One-Time-").map(DataModelTraining::FeeOneTime)
+    match fee(value, MONTHLY) {
+        Some(fee) => Some(DataModelTraining::FeeMonthly(fee)),
+        None => fee(value, ONE_TIME).map(DataModelTraining::FeeOneTime),
+    }
 }
 
 /// A price after a prefix, in its one canonical text.
-fn one_time(value: &str, prefix: &str) -> Option<Fee> {
+fn fee(value: &str, prefix: &str) -> Option<Fee> {
     let text = value.strip_prefix(prefix)?;
     let amount = Amount::parse_lode(text).ok()?;
     if amount.to_lode_string() != text {

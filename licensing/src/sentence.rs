@@ -67,6 +67,7 @@ fn derivation(grant: Option<Derivation>) -> String {
              generation after generation."
         ),
         Some(Derivation::FeeOneTime(fee)) => format!("{what} costs one payment of {}.", lode(fee)),
+        Some(Derivation::FeeMonthly(fee)) => monthly(what, fee),
     }
 }
 
@@ -77,12 +78,20 @@ fn commercial_use(grant: Option<CommercialUse>) -> String {
         Some(CommercialUse::Allowed) => format!("{what} is free."),
         Some(CommercialUse::Credit) => format!("{what} is free for all who credit the author."),
         Some(CommercialUse::RevenueShare(share)) => {
-            format!("{what} costs {share} of what it earns there.")
+            format!(
+                "{what} costs {share} of what it earns there, declared month by month, and at \
+                 least the network's minimum a month, paid in advance."
+            )
         }
         Some(CommercialUse::FeeOneTime(fee)) => {
             format!("{what} costs one payment of {}.", lode(fee))
         }
+        Some(CommercialUse::FeeMonthly(fee)) => monthly(what, fee),
     }
+}
+
+fn monthly(what: &str, fee: Fee) -> String {
+    format!("{what} costs {} a month, paid in advance.", lode(fee))
 }
 
 fn training(grant: Option<DataModelTraining>) -> String {
@@ -93,5 +102,6 @@ fn training(grant: Option<DataModelTraining>) -> String {
         Some(DataModelTraining::FeeOneTime(fee)) => {
             format!("{what} costs one payment of {}.", lode(fee))
         }
+        Some(DataModelTraining::FeeMonthly(fee)) => monthly(what, fee),
     }
 }

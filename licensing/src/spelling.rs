@@ -60,6 +60,8 @@ const FORMS: [(&str, &[(&str, &str)]); 9] = [
             ("allowedwithrevenueshare", "Allowed-With-RevenueShare-%"),
             ("allowedwithfeeonetime", "Allowed-With-Fee-One-Time-#"),
             ("allowedwithonetimefee", "Allowed-With-Fee-One-Time-#"),
+            ("allowedwithfeemonthly", "Allowed-With-Fee-Monthly-#"),
+            ("allowedwithmonthlyfee", "Allowed-With-Fee-Monthly-#"),
         ],
     ),
     (
@@ -70,6 +72,8 @@ const FORMS: [(&str, &[(&str, &str)]); 9] = [
             ("allowedwithrevenueshare", "Allowed-With-RevenueShare-%"),
             ("allowedwithfeeonetime", "Allowed-With-Fee-One-Time-#"),
             ("allowedwithonetimefee", "Allowed-With-Fee-One-Time-#"),
+            ("allowedwithfeemonthly", "Allowed-With-Fee-Monthly-#"),
+            ("allowedwithmonthlyfee", "Allowed-With-Fee-Monthly-#"),
         ],
     ),
     (
@@ -78,6 +82,8 @@ const FORMS: [(&str, &[(&str, &str)]); 9] = [
             ("allowed", "Allowed"),
             ("allowedwithfeeonetime", "Allowed-With-Fee-One-Time-#"),
             ("allowedwithonetimefee", "Allowed-With-Fee-One-Time-#"),
+            ("allowedwithfeemonthly", "Allowed-With-Fee-Monthly-#"),
+            ("allowedwithmonthlyfee", "Allowed-With-Fee-Monthly-#"),
         ],
     ),
     (name::UNKNOWN_USAGE_RIGHTS, &[("excluded", "Excluded")]),
@@ -145,11 +151,6 @@ pub(crate) fn is_time_band(name: &str) -> bool {
     };
     let tag = rest.trim_start_matches(|c: char| c.is_ascii_digit());
     tag.len() < rest.len() && tag.starts_with("year")
-}
-
-/// Whether a value asks for a fee every month.
-pub(crate) fn is_monthly(value: &str) -> bool {
-    letters(value).contains("monthly")
 }
 
 /// What to do about an illegal value of a canonical name: the nearest legal spelling.

@@ -86,6 +86,8 @@ pub enum Derivation {
     RevenueShare(Percent),
     /// One payment.
     FeeOneTime(Fee),
+    /// A payment for each month.
+    FeeMonthly(Fee),
 }
 
 /// What use in or for a business asks for.
@@ -99,6 +101,8 @@ pub enum CommercialUse {
     RevenueShare(Percent),
     /// One payment.
     FeeOneTime(Fee),
+    /// A payment for each month.
+    FeeMonthly(Fee),
 }
 
 /// What training a model on the asset, or on what it puts out, asks for.
@@ -108,6 +112,8 @@ pub enum DataModelTraining {
     Allowed,
     /// One payment.
     FeeOneTime(Fee),
+    /// A payment for each month.
+    FeeMonthly(Fee),
 }
 
 /// Whether kinds of use that nobody knew when the asset was published are granted.
@@ -158,6 +164,10 @@ fn fee_value(prefix: &str, fee: Fee) -> String {
     format!("{prefix}One-Time-{}", fee.0.to_lode_string())
 }
 
+fn monthly_value(fee: Fee) -> String {
+    format!("Allowed-With-Fee-Monthly-{}", fee.0.to_lode_string())
+}
+
 impl Derivation {
     /// The value of the tag `Derivation`.
     pub fn value(self) -> String {
@@ -168,6 +178,7 @@ impl Derivation {
             Self::LicensePassthrough => "Allowed-With-License-Passthrough".into(),
             Self::RevenueShare(share) => format!("Allowed-With-RevenueShare-{share}"),
             Self::FeeOneTime(fee) => fee_value("Allowed-With-Fee-", fee),
+            Self::FeeMonthly(fee) => monthly_value(fee),
         }
     }
 }
@@ -180,6 +191,7 @@ impl CommercialUse {
             Self::Credit => "Allowed-With-Credit".into(),
             Self::RevenueShare(share) => format!("Allowed-With-RevenueShare-{share}"),
             Self::FeeOneTime(fee) => fee_value("Allowed-With-Fee-", fee),
+            Self::FeeMonthly(fee) => monthly_value(fee),
         }
     }
 }
@@ -190,6 +202,7 @@ impl DataModelTraining {
         match self {
             Self::Allowed => "Allowed".into(),
             Self::FeeOneTime(fee) => fee_value("Allowed-With-Fee-", fee),
+            Self::FeeMonthly(fee) => monthly_value(fee),
         }
     }
 }
@@ -242,15 +255,21 @@ impl Terms {
     pub(crate) fn money_tag(&self) -> Option<&'static str> {
         let derivation = matches!(
             self.derivation,
-            Some(Derivation::FeeOneTime(_) | Derivation::RevenueShare(_))
+            Some(
+                Derivation::FeeOneTime(_) | Derivation::FeeMonthly(_) | Derivation::RevenueShare(_)
+            )
         );
         let commercial = matches!(
             self.commercial_use,
-            Some(CommercialUse::FeeOneTime(_) | CommercialUse::RevenueShare(_))
+            Some(
+                CommercialUse::FeeOneTime(_)
+                    | CommercialUse::FeeMonthly(_)
+                    | CommercialUse::RevenueShare(_)
+            )
         );
         let training = matches!(
             self.data_model_training,
-            Some(DataModelTraining::FeeOneTime(_))
+            Some(DataModelTraining::FeeOneTime(_) | DataModelTraining::FeeMonthly(_))
         );
         [
             (self.access_fee.is_some(), name::ACCESS_FEE),

@@ -11,7 +11,7 @@ use protocol::{Address, Amount};
 
 use crate::rejection::Rejection;
 use crate::state::State;
-use crate::{assets, bounty, evaluators, licenses, royalties, terms};
+use crate::{assets, bounty, evaluators, licenses, revenue, royalties, terms};
 
 /// A balance and the next nonce.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
@@ -164,6 +164,7 @@ pub(crate) fn dispatch(state: &mut State, tx: &Transaction) -> Result<(), Reject
             royalties::transfer_shares(state, tx.signer, *asset, body)
         }
         Action::VoteTerms { asset, terms } => terms::vote(state, tx, *asset, terms),
+        Action::DeclareRevenue { license, body } => revenue::declare(state, tx, *license, body),
     }
 }
 

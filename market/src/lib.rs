@@ -12,6 +12,8 @@
 //! | [`assets`], [`royalties`], [`licenses`] | models and data sets, who earns, who may use |
 //! | [`funds`] | what assets set aside of their income, and the rounds that it pays for |
 //! | [`terms`] | votes on an asset's terms: what takes effect, and when |
+//! | [`months`] | licences that are bought for months: what the clock releases, and when they end |
+//! | `revenue` | shares of a licensee's revenue: declared month by month, or the licence lapses |
 //! | [`evaluators`] | stakes and seats |
 //! | [`bounty`] | post, back, submit, reveal, attest; the clock; settlement |
 //! | [`rejection`] | every way in which a record can be refused, with a stable code |
@@ -24,7 +26,9 @@ pub mod evaluators;
 pub mod funds;
 pub mod ledger;
 pub mod licenses;
+pub mod months;
 pub mod rejection;
+mod revenue;
 pub mod royalties;
 pub mod state;
 pub mod terms;

@@ -1,14 +1,17 @@
-//! Licences: a use of an asset, bought once.
+//! Licences: a use of an asset, bought once, or for months in advance.
 //!
 //! A purchase names the terms that the buyer read and the most to pay. The
 //! ledger prices the grant, takes the payment, divides it and writes the licence
-//! in one step; the receipt of that record proves the licence.
+//! in one step; the receipt of that record proves the licence. What is paid for
+//! months that have not begun waits in escrow (see [`months`](crate::months)).
 
 use borsh::{BorshDeserialize, BorshSerialize};
-use protocol::receipt::Event;
+use licensing::Price;
+use protocol::receipt::{Event, Purse, Rule};
 use protocol::record::{BuyLicense, Grant, Transaction};
 use protocol::{Address, Amount, Digest, ItemId};
 
+use crate::months::{self, Term};
 use crate::rejection::Rejection;
 use crate::royalties;
 use crate::state::State;
@@ -30,6 +33,8 @@ pub struct License {
     pub height: u64,
     /// That block's time.
     pub time_ms: u64,
+    /// For how long, if it is not for good.
+    pub term: Option<Term>,
 }
 
 impl State {
@@ -59,7 +64,10 @@ pub(crate) fn buy(
     if body.terms != actual {
         return Err(Rejection::TermsChanged { actual });
     }
-    let price = terms.quote(body.grant)?.price;
+    let quote = terms.quote(body.grant)?;
+    let minimum = state.parameters().revenue_minimum;
+    let price = quote.total(body.months, minimum)?;
+    let price = price.ok_or(Rejection::Overflow)?;
     if price > body.price_max {
         return Err(Rejection::PriceAboveMax {
             price,
@@ -67,7 +75,12 @@ pub(crate) fn buy(
         });
     }
     state.lock_deposit(tx)?;
-    royalties::receive(state, tx, asset, price)?;
+    let first = quote.price.unit(minimum);
+    let later = price.checked_sub(first);
+    let later = later.expect("what is sold has one payment or month at least");
+    let buyer = Purse::Account(tx.signer);
+    state.pay(buyer, Purse::Escrow(asset, tx.id), later, Rule::Escrow)?;
+    royalties::receive(state, buyer, tx.id, asset, first)?;
     let clock = state.clock();
     let license = License {
         asset,
@@ -77,6 +90,12 @@ pub(crate) fn buy(
         price,
         height: clock.height,
         time_ms: clock.time_ms,
+        term: match quote.price {
+            Price::OneTime(_) => None,
+            Price::Monthly(_) | Price::RevenueShare(_) => {
+                Some(Term::new(body.months, first, quote.price.share()))
+            }
+        },
     };
     state.tables.licenses.put(tx.id, license);
     state.events.push(Event::LicenseIssued {
@@ -87,5 +106,6 @@ pub(crate) fn buy(
         terms: actual,
         price,
     });
+    months::begin(state, tx.id);
     Ok(())
 }

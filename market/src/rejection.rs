@@ -366,6 +366,37 @@ pub enum Rejection {
     /// The same sealed test set was posted before.
     #[error("this sealed test set was posted before, by the bounty {0}")]
     TestSetUsed(ItemId),
+    // Revenue.
+    /// No such licence.
+    #[error("there is no licence {0}")]
+    UnknownLicense(ItemId),
+    /// A licence that owes no share of revenue.
+    #[error("the licence owes no share of revenue")]
+    NoRevenueShare,
+    /// Revenue of another month than the next one that is not declared.
+    #[error("the next month to declare is {expected}, the record declares {given}")]
+    OtherPeriod {
+        /// The next one.
+        expected: u32,
+        /// The record's.
+        given: u32,
+    },
+    /// A month that is not over.
+    #[error("month {period} is over at {ends_ms}, block time is {time_ms}")]
+    PeriodNotOver {
+        /// Which month.
+        period: u32,
+        /// When it is over.
+        ends_ms: u64,
+        /// The block's time.
+        time_ms: u64,
+    },
+    /// All months are declared.
+    #[error("all {0} months of the licence are declared")]
+    AllDeclared(u32),
+    /// A licence that lapsed.
+    #[error("the licence has lapsed: the revenue of its month {0} was not declared in time")]
+    LicenseLapsed(u32),
 }
 
 impl Rejection {
@@ -435,6 +466,12 @@ impl Rejection {
             Self::FundParent(_) => "fund_parent",
             Self::FundMajority { .. } => "fund_majority",
             Self::TestSetUsed(_) => "test_set_used",
+            Self::UnknownLicense(_) => "unknown_license",
+            Self::NoRevenueShare => "no_revenue_share",
+            Self::OtherPeriod { .. } => "other_period",
+            Self::PeriodNotOver { .. } => "period_not_over",
+            Self::AllDeclared(_) => "all_declared",
+            Self::LicenseLapsed(_) => "license_lapsed",
         }
     }
 
@@ -512,6 +549,12 @@ impl Rejection {
             Self::FundParent(_) => "name it as a parent, or let the sponsor pay the whole reward",
             Self::FundMajority { .. } => "hold half of its shares, or pay the whole reward",
             Self::TestSetUsed(_) => "seal a new test set",
+            Self::UnknownLicense(_) => "name the record that bought the licence",
+            Self::NoRevenueShare => "declare nothing: it is paid for in advance",
+            Self::OtherPeriod { .. } => "declare the months one after the other",
+            Self::PeriodNotOver { .. } => "wait until the month is over",
+            Self::AllDeclared(_) => "declare nothing more",
+            Self::LicenseLapsed(_) => "buy another licence",
         }
     }
 }

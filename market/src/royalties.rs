@@ -12,7 +12,7 @@
 use borsh::{BorshDeserialize, BorshSerialize};
 use licensing::PaymentMode;
 use protocol::receipt::{Purse, Rule};
-use protocol::record::{SHARES_PER_ASSET, Transaction, TransferShares};
+use protocol::record::{SHARES_PER_ASSET, TransferShares};
 use protocol::{Address, Amount, ItemId};
 
 use crate::draw;
@@ -91,25 +91,27 @@ impl State {
     }
 }
 
-/// Pays an income of an asset, out of the account of the record's signer, to its
-/// ancestors and its holders.
+/// Pays an income of an asset, out of a purse, to its ancestors and its holders.
+/// `payment` names it where a holder is drawn for it: no two incomes have the same.
 pub(crate) fn receive(
     state: &mut State,
-    tx: &Transaction,
+    from: Purse,
+    payment: ItemId,
     asset: ItemId,
     gross: Amount,
 ) -> Result<(), Rejection> {
     let (parts, rest) = state.need_asset(asset)?.stack.split(gross);
     for (ancestor, part) in parts {
-        credit(state, tx, ancestor, part, Rule::StackIncome)?;
+        credit(state, from, payment, ancestor, part, Rule::StackIncome)?;
     }
-    credit(state, tx, asset, rest, Rule::LicenseIncome)
+    credit(state, from, payment, asset, rest, Rule::LicenseIncome)
 }
 
 /// Adds to one asset's income.
 fn credit(
     state: &mut State,
-    tx: &Transaction,
+    from: Purse,
+    payment: ItemId,
     asset: ItemId,
     amount: Amount,
     rule: Rule,
@@ -118,7 +120,6 @@ fn credit(
         return Ok(());
     }
     let random = state.need_asset(asset)?.terms.payment_mode == PaymentMode::RandomDistribution;
-    let from = Purse::Account(tx.signer);
     let amount = funds::set_aside(state, from, asset, amount)?;
     state.pay(from, Purse::Income(asset), amount, rule)?;
     let pool = state.pool(asset).expect("every asset has a pool");
@@ -135,7 +136,7 @@ fn credit(
     let pool = credited().ok_or(Rejection::Overflow)?;
     state.tables.pools.put(asset, pool);
     if random {
-        state.tables.draws.put((asset, tx.id), amount);
+        state.tables.draws.put((asset, payment), amount);
     }
     Ok(())
 }

@@ -5,12 +5,14 @@ use market::State;
 use market::assets::Asset;
 use market::bounty::{Bounty, Progress, Step, Submission, awarded_holders, awarded_split};
 use market::evaluators::quorum;
+use market::licenses::License;
+use market::months::Term;
 use market::terms::{LOOSEN_SHARES, Pending, TIGHTEN_SHARES, Tally};
 use protocol::Amount;
 use protocol::api::{
     AccountView, AssetView, BackingView, BountySummary, BountyView, CheckView, EvaluatorView,
-    HolderView, LicenseView, Offer, PanelView, PendingTerms, SeatView, SubmissionView, TallyView,
-    VotesView, WordView,
+    HolderView, LicenseProgress, LicenseTerm, LicenseView, NextDeclaration, Offer, PanelView,
+    PendingTerms, SeatView, SubmissionView, TallyView, VotesView, WordView,
 };
 use protocol::id::{Address, ItemId};
 use protocol::receipt::{Purse, Standing};
@@ -253,7 +255,7 @@ pub(crate) fn asset(state: &State, id: ItemId, asset: &Asset) -> AssetView {
         sentences: asset.terms.sentences(),
         offers: Grant::ALL
             .into_iter()
-            .map(|grant| offer(&asset.terms, grant))
+            .map(|grant| offer(state, &asset.terms, grant))
             .collect(),
         income: state.pool(id).map_or(Amount::ZERO, |pool| pool.income),
         unclaimed: state.balance(Purse::Income(id)),
@@ -264,11 +266,17 @@ pub(crate) fn asset(state: &State, id: ItemId, asset: &Asset) -> AssetView {
     }
 }
 
-fn offer(terms: &Terms, grant: Grant) -> Offer {
+fn offer(state: &State, terms: &Terms, grant: Grant) -> Offer {
     let quote: Result<_, Refusal> = terms.quote(grant);
+    let minimum = state.parameters().revenue_minimum;
+    let quoted = quote.as_ref().ok();
     Offer {
         grant,
-        price: quote.as_ref().ok().map(|quote| quote.price),
+        price: quoted.map(|quote| quote.price.unit(minimum)),
+        months_max: quoted.map_or(0, |quote| quote.months_max),
+        share: quoted
+            .and_then(|quote| quote.price.share())
+            .map(|share| share.to_string()),
         instead: quote.err().map(|refusal| refusal.to_string()),
     }
 }
@@ -283,7 +291,8 @@ pub(crate) fn holder(state: &State, asset: ItemId, account: Address, shares: u32
     }
 }
 
-pub(crate) fn license(id: ItemId, license: &market::licenses::License) -> LicenseView {
+pub(crate) fn license(state: &State, id: ItemId, license: &License) -> LicenseView {
+    let until_ms = state.runs_until_ms(license);
     LicenseView {
         id,
         asset: license.asset,
@@ -293,5 +302,31 @@ pub(crate) fn license(id: ItemId, license: &market::licenses::License) -> Licens
         price: license.price,
         height: license.height,
         time_ms: license.time_ms,
+        term: license
+            .term
+            .zip(until_ms)
+            .map(|(term, until_ms)| LicenseTerm {
+                months: term.months,
+                month_price: term.month_price,
+                until_ms,
+                owes_share: term.share.is_some(),
+            }),
+        progress: license.term.map(|term| LicenseProgress {
+            begun: term.begun,
+            escrow: state.balance(Purse::Escrow(license.asset, id)),
+            standing: term.standing,
+            declares: next_declaration(state, license, &term),
+        }),
     }
+}
+
+fn next_declaration(state: &State, license: &License, term: &Term) -> Option<NextDeclaration> {
+    let share = term.share.filter(|_| term.owes_declarations())?;
+    let period = term.declared + 1;
+    Some(NextDeclaration {
+        period,
+        from_ms: state.months_end_ms(license, period),
+        until_ms: term.grace_until_ms,
+        share_billionths: share.billionths(),
+    })
 }

@@ -9,14 +9,14 @@ use num_rational::BigRational;
 use protocol::ans104::Tag;
 use protocol::receipt::{Purse, Rule};
 use protocol::record::{
-    AssetKind, BuyLicense, HOLDERS_MAX, PARENTS_MAX, RegisterAsset, SELF_FUNDING_PPM_MAX,
-    SHARES_PER_ASSET, Transaction, TransferShares,
+    AssetKind, HOLDERS_MAX, PARENTS_MAX, RegisterAsset, SELF_FUNDING_PPM_MAX, SHARES_PER_ASSET,
+    Transaction, TransferShares,
 };
 use protocol::{Address, Digest, ItemId};
 use sha2::{Digest as _, Sha256};
 
 use crate::model::{Model, Place, Refused};
-use crate::money::{Units, ratio, units};
+use crate::money::{Units, ratio};
 use crate::votes::Votes;
 
 /// Ancestors and their shares of gross, in billionths of a percent.
@@ -262,49 +262,40 @@ impl Model {
         Ok(())
     }
 
-    pub(crate) fn buy_license(
+    /// Pays an income out of a purse: to every ancestor its share, the rest to the asset.
+    /// `payment` names it for the draw of a holder. Looks and pays before all else.
+    pub(crate) fn earn(
         &mut self,
-        tx: &Transaction,
+        from: Purse,
+        payment: ItemId,
         id: ItemId,
-        body: &BuyLicense,
+        gross: &Units,
     ) -> Result<(), Refused> {
-        let asset = self.assets.get(&id).ok_or("no such asset")?;
-        if asset.terms.id() != body.terms {
-            return Err("other terms");
-        }
-        let quote = asset.terms.quote(body.grant).map_err(|_| "not for sale")?;
-        if quote.price > body.price_max {
-            return Err("too dear");
-        }
-        let price = units(quote.price);
         let whole = Units::from(Percent::HUNDRED.billionths());
         let mut parts: Vec<(ItemId, Units, Rule)> = Vec::new();
-        for (&ancestor, &share) in &asset.stack {
-            let part = ratio(&price, &Units::from(share), &whole);
+        for (&ancestor, &share) in &self.assets[&id].stack {
+            let part = ratio(gross, &Units::from(share), &whole);
             parts.push((ancestor, part, Rule::StackIncome));
         }
         let given: Units = parts.iter().map(|(_, part, _)| part).sum();
-        parts.push((id, &price - given, Rule::LicenseIncome));
-        let buyer = Purse::Account(tx.signer);
+        parts.push((id, gross - given, Rule::LicenseIncome));
         for (earner, income, rule) in &mut parts {
             let ppm = self.assets[earner].self_funding_ppm;
             let aside = ratio(income, &Units::from(ppm), &Units::from(1_000_000));
             *income -= &aside;
             let fund = Purse::Fund(*earner);
-            self.money.pay(buyer, fund, &aside, Rule::SelfFunding)?;
+            self.money.pay(from, fund, &aside, Rule::SelfFunding)?;
             self.money
-                .pay(buyer, Purse::Income(*earner), income, *rule)?;
+                .pay(from, Purse::Income(*earner), income, *rule)?;
         }
-        self.deposit(tx)?;
         for (earner, part, _) in parts {
-            self.income(tx.id, earner, part);
+            self.income(payment, earner, part);
         }
-        self.licenses.push((tx.id, id, tx.signer));
         Ok(())
     }
 
     /// An income joins what an asset has.
-    fn income(&mut self, record: ItemId, earner: ItemId, part: Units) {
+    fn income(&mut self, payment: ItemId, earner: ItemId, part: Units) {
         let asset = self
             .assets
             .get_mut(&earner)
@@ -314,7 +305,8 @@ impl Model {
         }
         match asset.terms.payment_mode {
             PaymentMode::RandomDistribution => {
-                self.distributions.push((self.height, record, earner, part));
+                self.distributions
+                    .push((self.height, payment, earner, part));
             }
             _ => asset.happenings.push(Happening::Income(part)),
         }

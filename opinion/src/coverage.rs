@@ -65,7 +65,7 @@ impl fmt::Display for Coverage {
 
 /// Everything that a whole play must see.
 pub fn wanted() -> Vec<String> {
-    const RECORDS: [&str; 17] = [
+    const RECORDS: [&str; 18] = [
         "transfer",
         "register-asset",
         "post-bounty",
@@ -83,8 +83,9 @@ pub fn wanted() -> Vec<String> {
         "claim-royalty",
         "transfer-shares",
         "vote-terms",
+        "declare-revenue",
     ];
-    const RULES: [&str; 27] = [
+    const RULES: [&str; 28] = [
         "ByteFee",
         "Transfer",
         "Reward",
@@ -112,8 +113,9 @@ pub fn wanted() -> Vec<String> {
         "SelfFunding",
         "FundedReward",
         "FundReturn",
+        "Escrow",
     ];
-    const OTHERS: [&str; 52] = [
+    const OTHERS: [&str; 59] = [
         "phase: Open",
         "phase: TestKey",
         "phase: TestCheck",
@@ -166,6 +168,13 @@ pub fn wanted() -> Vec<String> {
         "terms: tightening replaced",
         "terms: tightened",
         "terms: tightening dropped",
+        "licence: a month began",
+        "licence: its months are over",
+        "licence: fresh grace",
+        "licence: lapsed with nothing left",
+        "licence: lapsed, the rest returned",
+        "licence: declared at the minimum",
+        "licence: declared above the minimum",
     ];
     let mut names: Vec<String> = Vec::new();
     for record in RECORDS {

@@ -14,6 +14,7 @@
 //! | [`panel`] | candidates, draws, words, tallies |
 //! | [`asset`] | stacks, holdings, income, claims |
 //! | [`votes`] | votes on terms, counted anew each time |
+//! | [`license`] | purchases, months, what is released and when it is over |
 //! | [`play`] | random people who use a market, step by step |
 //! | [`step`] | the steps, and what they are made from |
 //! | [`coverage`] | what a play has seen |
@@ -21,6 +22,7 @@
 pub mod asset;
 pub mod bounty;
 pub mod coverage;
+pub mod license;
 pub mod model;
 pub mod money;
 pub mod panel;

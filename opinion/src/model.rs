@@ -10,6 +10,7 @@ use protocol::{Address, BlobId, ItemId, NetworkId};
 use crate::asset::Asset;
 use crate::bounty::Bounty;
 use crate::coverage::Coverage;
+use crate::license::License;
 use crate::money::{Money, Movement, Units, units};
 
 /// What became of a record.
@@ -63,8 +64,8 @@ pub struct Model {
     pub test_sets: BTreeSet<BlobId>,
     /// Assets.
     pub assets: BTreeMap<ItemId, Asset>,
-    /// Licences: the record, the asset, the licensee.
-    pub licenses: Vec<(ItemId, ItemId, Address)>,
+    /// Licences, in the order in which they were bought.
+    pub licenses: Vec<License>,
     /// Incomes that wait for a holder to be drawn: height, record, asset, how much.
     pub distributions: Vec<(u64, ItemId, ItemId, Units)>,
     /// What was seen.
@@ -121,6 +122,7 @@ impl Model {
         self.records = 0;
         self.distribute();
         self.votes_due();
+        self.licenses_due();
         while let Some(bounty) = self.next_due() {
             self.due(bounty);
         }
@@ -142,7 +144,9 @@ impl Model {
             .assets
             .values()
             .any(|asset| !asset.votes.void.is_empty());
-        drawn || void || !self.distributions.is_empty()
+        let mut licenses = self.licenses.iter();
+        let behind = licenses.any(|it| self.is_license_behind(it));
+        drawn || void || behind || !self.distributions.is_empty()
     }
 
     /// One record.
@@ -228,6 +232,7 @@ impl Model {
             Action::ClaimRoyalty { asset } => self.claim_royalty(tx, *asset),
             Action::TransferShares { asset, body } => self.transfer_shares(tx, *asset, body),
             Action::VoteTerms { asset, terms } => self.vote_terms(tx, *asset, terms),
+            Action::DeclareRevenue { license, body } => self.declare_revenue(tx, *license, body),
             Action::PostBounty { body } => self.post_bounty(tx, body),
             Action::BackBounty { bounty, body } => {
                 self.back_bounty(tx, *bounty, &units(body.amount))

@@ -86,6 +86,9 @@ impl Setup {
             silent_forfeit_ppm: 10_000,
             unrevealed_forfeit_ppm: if pick(7) { 100_000 } else { 1_000_000 },
             tighten_ms: if pick(6) { 700 } else { 5_000 },
+            month_ms: if pick(0) { 2_500 } else { 6_000 },
+            grace_ms: if pick(1) { 6_000 } else { 2_000 },
+            revenue_minimum: units(10_007),
         }
     }
 
@@ -172,7 +175,12 @@ fn terms(shape: u16) -> Terms {
     );
     match shape % 16 {
         0 | 1 => sharing(percent(10_000_000_000), 1_000_003, global),
-        2 | 3 => sharing(percent(33_333_333_333), 77_777, global),
+        2 => sharing(percent(33_333_333_333), 77_777, global),
+        3 => Terms {
+            commercial_use: Some(CommercialUse::FeeMonthly(fee(77_777))),
+            expiry_years: std::num::NonZeroU32::new(2),
+            ..sharing(percent(33_333_333_333), 1, global)
+        },
         4 => sharing(percent(25_000_000_000), 2_500_009, random),
         5 => sharing(percent(1), 3, global),
         6 => sharing(percent(100_000_000_000), 999_999, global),
@@ -180,7 +188,7 @@ fn terms(shape: u16) -> Terms {
         9 => licensing::presets::one_time(fee(4_000_001)),
         10 => Terms {
             derivation: Some(Derivation::LicensePassthrough),
-            commercial_use: Some(CommercialUse::FeeOneTime(fee(1_234_567))),
+            commercial_use: Some(CommercialUse::FeeMonthly(fee(1_234_567))),
             data_model_training: Some(DataModelTraining::Allowed),
             payment_mode: global,
             ..Terms::default()
@@ -190,12 +198,19 @@ fn terms(shape: u16) -> Terms {
             payment_mode: random,
             ..Terms::default()
         },
-        12 => sharing(percent(50_000_000_000), 3_333_333, random),
+        12 => Terms {
+            data_model_training: Some(DataModelTraining::FeeMonthly(fee(41))),
+            commercial_use: Some(CommercialUse::FeeMonthly(fee(3_333_333))),
+            ..sharing(percent(50_000_000_000), 1, random)
+        },
         13 => Terms {
             payment_mode: PaymentMode::Signer,
             ..licensing::presets::open()
         },
-        14 => sharing(percent(5_000_000_000), 10_000_019, global),
+        14 => Terms {
+            commercial_use: Some(CommercialUse::RevenueShare(percent(33_333_333_333))),
+            ..sharing(percent(5_000_000_000), 1, random)
+        },
         _ => Terms {
             commercial_use: Some(CommercialUse::RevenueShare(percent(5_000_000_000))),
             derivation: Some(Derivation::Credit),
@@ -511,6 +526,11 @@ impl<L: Ledger> Play<L> {
                     self.send_as(holder, Action::TransferShares { asset, body }, |_| {})?;
                 }
             }
+            Step::Declare {
+                license,
+                who,
+                shape,
+            } => self.declare(license, who, shape)?,
             Step::Send { who, to, shape } => {
                 let amounts = [0, 1, 777, 100_000, 10_000_000, u128::MAX];
                 let amount = units(amounts[usize::from(shape) % amounts.len()]);
@@ -990,7 +1010,18 @@ impl<L: Ledger> Play<L> {
             Some(at) if shape < 230 => for_sale[at],
             _ => Grant::ALL[usize::from(shape % 4)],
         };
-        let price = terms.quote(grant).map_or(Amount::MAX, |quote| quote.price);
+        let quote = terms.quote(grant).ok();
+        let months = match quote {
+            Some(quote) if quote.months_max > 0 => match shape >> 2 & 15 {
+                0 => [0, 24, 25, 120, 121][usize::from(who % 5)],
+                count => u32::from(count % 5) + 1,
+            },
+            _ => u32::from(shape >> 2 & 31 == 31),
+        };
+        let minimum = self.model.parameters.revenue_minimum;
+        let unit = quote.map_or(Amount::MAX, |quote| quote.price.unit(minimum));
+        let price = unit.checked_mul(u128::from(months.max(1)));
+        let price = price.unwrap_or(Amount::MAX);
         let price_max = match shape >> 3 & 15 {
             0 => price.checked_sub(units(1)).unwrap_or(price),
             1..=7 => price,
@@ -1003,6 +1034,7 @@ impl<L: Ledger> Play<L> {
                 _ => terms.id(),
             },
             price_max,
+            months,
         };
         self.send(who, Action::BuyLicense { asset, body })?;
         Ok(())
@@ -1053,6 +1085,37 @@ impl<L: Ledger> Play<L> {
         }
         let terms = wanted.to_tags();
         self.send_as(holder, Action::VoteTerms { asset, terms }, |_| {})?;
+        Ok(())
+    }
+
+    /// A word on a month's revenue: mostly the licensee's, on the next month, when it is over.
+    fn declare(&mut self, number: u8, who: u8, shape: u16) -> Result<(), String> {
+        let licenses = self.model.licenses.iter();
+        let owing = licenses.filter(|it| it.owes_a_word() || number >= 230);
+        let owing: Vec<_> = owing.collect();
+        let chosen = usize::from(number).checked_rem(owing.len());
+        let Some(license) = chosen.map(|at| owing[at].clone()) else {
+            return Ok(());
+        };
+        let over_ms = self.model.next_period_over_ms(&license);
+        if shape & 3 != 0 && over_ms > self.model.time_ms {
+            self.wait(over_ms - self.model.time_ms)?;
+        }
+        let next = license.declared.len() as u32 + 1;
+        let period = match shape >> 2 & 15 {
+            0 => next + 1,
+            1 => next - 1,
+            _ => next,
+        };
+        let amounts = [0, 1, 10_007, 30_021, 30_025, 4_000_003, u128::MAX];
+        let revenue = units(amounts[usize::from(shape >> 6) % amounts.len()]);
+        let body = DeclareRevenue { period, revenue };
+        let signer = match who {
+            240.. => person(who),
+            _ => license.licensee,
+        };
+        let license = license.id;
+        self.send_as(signer, Action::DeclareRevenue { license, body }, |_| {})?;
         Ok(())
     }
 
@@ -1139,6 +1202,7 @@ impl<L: Ledger> Play<L> {
                     grant: Grant::Access,
                     terms: Digest([1; 32]),
                     price_max: Amount::MAX,
+                    months: 0,
                 };
                 let asset = nothing;
                 self.send(who, Action::BuyLicense { asset, body })?

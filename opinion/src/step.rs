@@ -120,6 +120,15 @@ pub enum Step {
         /// How many.
         shape: u8,
     },
+    /// Declares the revenue of a month.
+    Declare {
+        /// Chooses the licence.
+        license: u8,
+        /// Who, if not the licensee.
+        who: u8,
+        /// Which month, how much, whether to wait until it is over.
+        shape: u16,
+    },
     /// Sends tokens.
     Send {
         /// Who.
@@ -196,7 +205,17 @@ impl Step {
                 shape,
                 terms: u16::from_le_bytes([at, c]),
             },
-            193..=207 => Self::Buy {
+            193..=195 => Self::Declare {
+                license: at,
+                who,
+                shape,
+            },
+            229..=231 => Self::Declare {
+                license: at,
+                who,
+                shape,
+            },
+            196..=207 => Self::Buy {
                 who,
                 asset: at,
                 shape: a,
@@ -208,7 +227,7 @@ impl Step {
                 asset: at,
                 shape: a,
             },
-            226..=231 => Self::Send {
+            226..=228 => Self::Send {
                 who,
                 to: at,
                 shape: a,

@@ -64,6 +64,7 @@ pub fn loosens(kind: AssetKind, old: &Terms, new: &Terms) -> bool {
 fn asks(kind: AssetKind, terms: &Terms) -> Vec<Asks> {
     let free = Asks::Wants("nothing", 0);
     let fee = |fee: licensing::Fee| Asks::Wants("a fee", fee.amount().base_units());
+    let monthly = |fee: licensing::Fee| Asks::Wants("a fee a month", fee.amount().base_units());
     let share = |share: licensing::Percent| Asks::Wants("a share", share.billionths().into());
     let access = terms.access_fee.map_or(free, fee);
     let derivation = match terms.derivation {
@@ -74,6 +75,7 @@ fn asks(kind: AssetKind, terms: &Terms) -> Vec<Asks> {
         Some(Derivation::LicensePassthrough) => Asks::Wants("the terms", 0),
         Some(Derivation::RevenueShare(part)) => share(part),
         Some(Derivation::FeeOneTime(price)) => fee(price),
+        Some(Derivation::FeeMonthly(price)) => monthly(price),
     };
     let business = match terms.commercial_use {
         None => Asks::Refuses,
@@ -81,11 +83,13 @@ fn asks(kind: AssetKind, terms: &Terms) -> Vec<Asks> {
         Some(CommercialUse::Credit) => Asks::Wants("credit", 0),
         Some(CommercialUse::RevenueShare(part)) => share(part),
         Some(CommercialUse::FeeOneTime(price)) => fee(price),
+        Some(CommercialUse::FeeMonthly(price)) => monthly(price),
     };
     let training = match terms.data_model_training {
         None => Asks::Refuses,
         Some(DataModelTraining::Allowed) => free,
         Some(DataModelTraining::FeeOneTime(price)) => fee(price),
+        Some(DataModelTraining::FeeMonthly(price)) => monthly(price),
     };
     let unknown = match terms.unknown_usage_rights {
         UnknownUsageRights::Included => free,

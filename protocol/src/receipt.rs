@@ -43,6 +43,8 @@ pub enum Cause {
     Distribution(ItemId),
     /// Work that the clock did on the terms of this asset.
     Terms(ItemId),
+    /// Work that the clock did for this licence.
+    License(ItemId),
 }
 
 /// Where money can be. Every unit is in exactly one purse.
@@ -87,11 +89,13 @@ pub enum Purse {
     Burned,
     /// What an asset has set aside of its income for further rounds.
     Fund(ItemId),
+    /// What was paid for months that have not begun: the asset, the licence.
+    Escrow(ItemId, ItemId),
 }
 
 impl Purse {
     /// The kinds of purse, in the order of the supply table.
-    pub const KINDS: [&'static str; 13] = [
+    pub const KINDS: [&'static str; 14] = [
         "accounts",
         "rewards",
         "sponsor_bonds",
@@ -105,6 +109,7 @@ impl Purse {
         "income",
         "burned",
         "funds",
+        "escrows",
     ];
 
     /// The place of this purse's kind in [`Self::KINDS`].
@@ -123,6 +128,7 @@ impl Purse {
             Self::Income(_) => 10,
             Self::Burned => 11,
             Self::Fund(_) => 12,
+            Self::Escrow(..) => 13,
         }
     }
 }
@@ -197,6 +203,8 @@ pub enum Rule {
     FundedReward,
     /// The same, returned to the fund because nobody won it.
     FundReturn,
+    /// The price of a licence's months that have not begun, put up by its buyer.
+    Escrow,
 }
 
 /// One movement of money.
@@ -339,6 +347,86 @@ pub enum Event {
         /// The terms' id.
         terms: Digest,
     },
+    /// A licence runs for a time only. Stands beside the event that issues it.
+    LicenseRuns {
+        /// The licence.
+        license: ItemId,
+        /// For how many months.
+        months: u32,
+        /// When the last of them is over.
+        until_ms: u64,
+    },
+    /// A month of a licence began, and what was paid for it is income now.
+    MonthBegan {
+        /// The licence.
+        license: ItemId,
+        /// The asset.
+        asset: ItemId,
+        /// Whose licence it is.
+        licensee: Address,
+        /// Which month, from 1; the first begins with the purchase and has no event.
+        month: u32,
+    },
+    /// The revenue of a licence's month was declared.
+    RevenueDeclared {
+        /// The licence.
+        license: ItemId,
+        /// The asset.
+        asset: ItemId,
+        /// Whose licence it is.
+        licensee: Address,
+        /// Which month, from 1.
+        period: u32,
+        /// What the licensee says that it earned.
+        revenue: Amount,
+        /// What was paid for it beyond the minimum.
+        paid: Amount,
+    },
+    /// The time to declare was over so late that there is a fresh one.
+    GraceExtended {
+        /// The licence.
+        license: ItemId,
+        /// The asset.
+        asset: ItemId,
+        /// Whose licence it is.
+        licensee: Address,
+        /// Until when.
+        until_ms: u64,
+    },
+    /// A month's revenue was not declared in time: the licence is over.
+    LicenseLapsed {
+        /// The licence.
+        license: ItemId,
+        /// The asset.
+        asset: ItemId,
+        /// Whose licence it was.
+        licensee: Address,
+        /// Which month, from 1.
+        period: u32,
+    },
+    /// The last month of a licence is over, and the licence with it.
+    LicenseEnded {
+        /// The licence.
+        license: ItemId,
+        /// The asset.
+        asset: ItemId,
+        /// Whose licence it was.
+        licensee: Address,
+    },
+}
+
+/// Where a licence that was bought for months stands.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum LicenseStanding {
+    /// It runs.
+    Runs,
+    /// Its months are over.
+    Ended,
+    /// A month's revenue was not declared in time.
+    Lapsed,
 }
 
 /// What a committee was drawn for.

@@ -8,7 +8,7 @@
 //! | subject | purses |
 //! |---|---|
 //! | account | its free balance, its stake, what its seats have locked; deposits that it put up |
-//! | asset | its income, its fund; the deposit of the record that made it |
+//! | asset | its income, its fund; what was paid for months to come; the deposit of the record that made it |
 //! | bounty | reward, sponsor's bond, prepaid fees, harm, seats; bonds, fees and deposits in its receipts |
 //!
 //! So nothing here asks the state, which forgets bounties. A purse can be in two
@@ -65,7 +65,9 @@ impl Subject {
                 _ => false,
             },
             Self::Asset(asset) => match *purse {
-                Purse::Income(of) | Purse::Fund(of) | Purse::Deposit(of) => of == asset,
+                Purse::Income(of) | Purse::Fund(of) | Purse::Deposit(of) | Purse::Escrow(of, _) => {
+                    of == asset
+                }
                 _ => false,
             },
         }
@@ -110,7 +112,8 @@ pub fn touched(receipt: &Receipt, record: Option<&Transaction>) -> Vec<Subject> 
     match receipt.cause {
         Cause::Deadline(id) => subjects.push(Subject::Bounty(id)),
         Cause::Distribution(id) | Cause::Terms(id) => subjects.push(Subject::Asset(id)),
-        Cause::Record(_) => {}
+        // Its events say whose it is.
+        Cause::Record(_) | Cause::License(_) => {}
     }
     for purse in receipt.moves.iter().flat_map(|step| [step.from, step.to]) {
         match purse {
@@ -129,6 +132,7 @@ pub fn touched(receipt: &Receipt, record: Option<&Transaction>) -> Vec<Subject> 
             Purse::MinerBond(_) | Purse::EvaluationFee(_) => {}
             // What the record made may be an asset, or become one.
             Purse::Deposit(id) => subjects.push(Subject::Asset(id)),
+            Purse::Escrow(id, _) => subjects.push(Subject::Asset(id)),
             Purse::Burned => {}
         }
     }
@@ -154,7 +158,24 @@ pub fn touched(receipt: &Receipt, record: Option<&Transaction>) -> Vec<Subject> 
                 evaluator,
                 ..
             } => subjects.extend([Subject::Bounty(id), Subject::Account(evaluator)]),
+            // It stands beside the event that issues the licence.
+            Event::LicenseRuns { .. } => {}
             Event::LicenseIssued {
+                asset, licensee, ..
+            }
+            | Event::MonthBegan {
+                asset, licensee, ..
+            }
+            | Event::RevenueDeclared {
+                asset, licensee, ..
+            }
+            | Event::GraceExtended {
+                asset, licensee, ..
+            }
+            | Event::LicenseLapsed {
+                asset, licensee, ..
+            }
+            | Event::LicenseEnded {
                 asset, licensee, ..
             } => subjects.extend([Subject::Asset(asset), Subject::Account(licensee)]),
             Event::TermsChanged { asset, .. }
@@ -187,7 +208,9 @@ fn addressed(action: &Action) -> Vec<Subject> {
         Action::TransferShares { asset, body } => {
             vec![Subject::Asset(*asset), Subject::Account(body.to)]
         }
-        Action::RegisterAsset { .. }
+        // What it did says of which asset.
+        Action::DeclareRevenue { .. }
+        | Action::RegisterAsset { .. }
         | Action::PostBounty { .. }
         | Action::JoinEvaluators { .. }
         | Action::LeaveEvaluators => Vec::new(),

@@ -237,7 +237,10 @@ fn steps(subject: &Subject, history: &[HistoryEntry]) -> Vec<Step> {
             time_ms: entry.time_ms,
             record: match entry.receipt.cause {
                 Cause::Record(record) => Some(record),
-                Cause::Deadline(_) | Cause::Distribution(_) | Cause::Terms(_) => None,
+                Cause::Deadline(_)
+                | Cause::Distribution(_)
+                | Cause::Terms(_)
+                | Cause::License(_) => None,
             },
             step,
         };

@@ -419,7 +419,8 @@ impl Reader {
                 }
             }
             (preset, None) => {
-                let next = "write \"open\", \"credit\", \"credit=5%\" or \"paid=25\"";
+                let next = "write \"open\", \"credit\", \"credit=5%\", \"paid=25\", \"monthly=25\" or \
+                            \"revenue=5%\"";
                 let parse = |text: &str| terms::preset(text).map_err(|failure| failure.message);
                 self.read("terms.preset", preset, next, parse)
             }

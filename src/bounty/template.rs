@@ -59,7 +59,7 @@ pub struct Fill {
     /// By how much more than this a later model must be better.
     #[arg(long, value_name = "SCORE")]
     margin: Option<String>,
-    /// The terms of every model: open, credit, credit=5% or paid=LODE.
+    /// The terms of every model: open, credit, credit=5%, paid=LODE, monthly=LODE or revenue=5%.
     #[arg(long)]
     terms: Option<String>,
     /// What every model is made from, such as a training set: an asset's id or name. Repeat for more.
@@ -325,6 +325,8 @@ challenge = "{challenge}"
 #   "credit"      free with credit; what is made from it shares 5 % of its income
 #                 ("credit=2%" for another share)
 #   "paid=25"     25 LODE for each licence, paid to those who hold the model's royalty shares
+#   "monthly=25"  25 LODE for each month of a licence, all months in advance
+#   "revenue=5%"  5 % of what a business earns with it, declared month by month
 preset = "credit"
 # Instead of a preset, tags of the Universal Data License:
 # tags = [["License", "dE0rmDfl9_OWjkDznNEXHaSO_JohJkRolvMzaCroUdw"],

@@ -441,7 +441,13 @@ fn lines(entry: &HistoryEntry) -> Vec<String> {
             | Event::LicenseIssued { .. }
             | Event::TermsChanged { .. }
             | Event::TighteningScheduled { .. }
-            | Event::TighteningDropped { .. } => continue,
+            | Event::TighteningDropped { .. }
+            | Event::LicenseRuns { .. }
+            | Event::MonthBegan { .. }
+            | Event::RevenueDeclared { .. }
+            | Event::GraceExtended { .. }
+            | Event::LicenseLapsed { .. }
+            | Event::LicenseEnded { .. } => continue,
         });
     }
     for step in &entry.receipt.moves {

@@ -65,7 +65,7 @@ pub struct InitArgs {
     /// Make two folders, with every Nth row in the test part.
     #[arg(long, value_name = "N")]
     split_test: Option<u32>,
-    /// Terms for the manifest: open, credit, credit=5% or paid=LODE.
+    /// Terms for the manifest: open, credit, credit=5%, paid=LODE, monthly=LODE or revenue=5%.
     #[arg(long)]
     terms: Option<String>,
 }

@@ -174,6 +174,7 @@ impl<'a> Play<'a> {
             Purse::Harm(_) => "what waits for the harmed".into(),
             Purse::Deposit(_) => "deposit".into(),
             Purse::Income(asset) => format!("income of '{}'", self.asset_name(asset)),
+            Purse::Escrow(asset, _) => format!("months to come of '{}'", self.asset_name(asset)),
             Purse::Burned => "burned".into(),
             Purse::Fund(asset) => format!("fund of '{}'", self.asset_name(asset)),
         }
@@ -218,6 +219,7 @@ fn reason(step: &Move) -> &'static str {
         Rule::SelfFunding => "set aside for further rounds",
         Rule::FundedReward => "reward, out of a fund",
         Rule::FundReturn => "back to the fund",
+        Rule::Escrow => "months to come",
     }
 }
 

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use licensing::Terms;
 use licensing::certificate::{CERTIFICATE_BYTES_MAX, Certificate, CertificateError, Proven};
 use protocol::ans104::{BundleReader, VerifiedItem, bundle};
-use protocol::api::LicenseView;
+use protocol::api::{LicenseProgress, LicenseTerm, LicenseView};
 use protocol::id::{Digest, NetworkId};
-use protocol::receipt::Event;
+use protocol::receipt::{Event, LicenseStanding};
 use protocol::record::Transaction;
 use serde::Serialize;
 
@@ -28,6 +28,7 @@ pub fn show(session: &Session, license: LicenseView) -> Result<(), Failure> {
         #[serde(flatten)]
         proven: &'a Proven,
         weights_as_scored: Option<Digest>,
+        progress: Option<LicenseProgress>,
     }
     let (_, proven) = fetch(session, license)?;
     // A sealed model's record cannot state its weights: what evaluators found is the node's word.
@@ -42,6 +43,7 @@ pub fn show(session: &Session, license: LicenseView) -> Result<(), Failure> {
             &Shown {
                 proven,
                 weights_as_scored,
+                progress: license.progress,
             },
         );
     }
@@ -52,8 +54,41 @@ pub fn show(session: &Session, license: LicenseView) -> Result<(), Failure> {
              (the node says so; it is no part of the certificate)"
         ))?;
     }
+    if let (Some(term), Some(progress)) = (license.term, license.progress) {
+        out::line(&format!("\n{}", said_of(&term, &progress)))?;
+    }
     eprintln!("next: lode license certificate {}", license.id);
     Ok(())
+}
+
+/// How far a licence's months have come, as the node says.
+fn said_of(term: &LicenseTerm, progress: &LicenseProgress) -> String {
+    let until = out::time(term.until_ms);
+    let months = term.months;
+    let mut text = match progress.standing {
+        LicenseStanding::Runs => format!(
+            "{} of its {months} months have begun; it runs until {until}, and {} LODE for the months to \
+             come are with the network",
+            progress.begun,
+            progress.escrow.to_lode_string()
+        ),
+        LicenseStanding::Ended => format!("its {months} months are over since {until}"),
+        LicenseStanding::Lapsed => {
+            "it has LAPSED: the revenue of a month was not declared in time".to_owned()
+        }
+    };
+    if let Some(next) = progress.declares {
+        text.push_str(&format!(
+            "\nrevenue is declared for {} of its months; that of month {} is due from {} and before {}:\n  \
+             'lode license report'",
+            next.period - 1,
+            next.period,
+            out::time(next.from_ms),
+            out::time(next.until_ms)
+        ));
+    }
+    text.push_str("\n  (the node says so; it is no part of the certificate)");
+    text
 }
 
 /// Writes the certificate of a licence.
@@ -126,6 +161,12 @@ pub fn verify(session: &Session, file: &Path, network: Option<NetworkId>) -> Res
     }
     out::bytes(proven.text().as_bytes())?;
     out::line("\nevery signature, root and word of this certificate holds")?;
+    if proven.license.term.is_some_and(|term| term.owes_share) {
+        out::line(
+            "but the licence is for a share of revenue: if a month's was not declared in time it has \
+             lapsed since, and no certificate can know that. Ask a node: 'lode license show'",
+        )?;
+    }
     match network {
         Some(_) => out::line("it is on the network that you named"),
         None => out::line(&format!(
@@ -149,7 +190,12 @@ fn fetch(session: &Session, license: LicenseView) -> Result<(Certificate, Proven
     let certificate = certificate.map_err(node_failure)?;
     let network = client.status()?.network;
     let proven = certificate.verify(Some(network)).map_err(node_failure)?;
-    if proven.license != license {
+    let shown = LicenseView {
+        // How far its months have come is not part of what is proven.
+        progress: None,
+        ..license
+    };
+    if proven.license != shown {
         let why = "it proves another licence than the node shows";
         return Err(node_failure(why));
     }

@@ -22,6 +22,8 @@ const HOLDERS_SHOWN_MAX: usize = 12;
 pub struct Quoted {
     pub view: AssetView,
     pub terms: Terms,
+    /// What a month of a licence for a share of revenue costs in advance on this network.
+    pub minimum: Amount,
     ancestors: Vec<Ancestor>,
     holders: Vec<HolderView>,
 }
@@ -38,6 +40,10 @@ struct Ancestor {
 struct OfferJson {
     grant: Grant,
     price: Option<Amount>,
+    /// For how many months at most it is sold at once; 0: the price is paid once.
+    months_max: u32,
+    /// The share of the buyer's revenue that is owed beyond it, in percent, if one is.
+    revenue_share: Option<Percent>,
     reason: Option<String>,
     next_step: Option<String>,
     ancestors: Vec<AncestorJson>,
@@ -98,6 +104,7 @@ impl Quoted {
         Ok(Self {
             view,
             terms,
+            minimum: client.status()?.parameters.revenue_minimum,
             ancestors,
             holders,
         })
@@ -135,6 +142,8 @@ impl Quoted {
                 return Ok(OfferJson {
                     grant,
                     price: None,
+                    months_max: 0,
+                    revenue_share: None,
                     reason: Some(refusal.to_string()),
                     next_step: Some(refusal.next_step().to_owned()),
                     ancestors: Vec::new(),
@@ -144,7 +153,7 @@ impl Quoted {
                 });
             }
         };
-        let (parts, rest) = self.divide(quote.price)?;
+        let (parts, rest) = self.divide(quote.price.unit(self.minimum))?;
         let (fund, rest) = self.set_aside(rest);
         let ancestors = self.ancestors.iter().zip(parts);
         let ancestors = ancestors.map(|(ancestor, amount)| AncestorJson {
@@ -160,7 +169,9 @@ impl Quoted {
         });
         Ok(OfferJson {
             grant,
-            price: Some(quote.price),
+            price: Some(quote.price.unit(self.minimum)),
+            months_max: quote.months_max,
+            revenue_share: quote.price.share(),
             reason: None,
             next_step: None,
             ancestors: ancestors.collect(),
@@ -184,8 +195,13 @@ impl Quoted {
             let first = sold.clone().find(|grant| *grant == Grant::CommercialUse);
             let sold = first.or_else(|| sold.next());
             if let Some(grant) = sold {
+                let quote = self.terms.quote(grant).ok();
+                let months = match quote {
+                    Some(quote) if quote.months_max > 0 => " --months N",
+                    _ => "",
+                };
                 eprintln!(
-                    "next: lode license buy {} --grant {}",
+                    "next: lode license buy {} --grant {}{months}",
                     self.view.id,
                     grant.name()
                 );
@@ -231,9 +247,17 @@ impl Quoted {
             let price = offer
                 .price
                 .map_or_else(|| "-".into(), Amount::to_lode_string);
+            let how = match (offer.months_max, offer.revenue_share) {
+                (0, _) => String::new(),
+                (most, None) => format!("a month, 1 to {most} months, all paid in advance"),
+                (most, Some(share)) => format!(
+                    "a month at least, 1 to {most} months, all paid in advance; after each month \
+                     you declare its revenue and pay what {share} of it is above that"
+                ),
+            };
             let why = match (offer.reason, offer.next_step) {
                 (Some(reason), Some(next)) => format!("{reason}: {next}"),
-                _ => String::new(),
+                _ => how,
             };
             rows.push(vec![grant.name().to_owned(), price, why]);
         }
@@ -245,9 +269,10 @@ impl Quoted {
                 continue;
             };
             // Grants of the same price are divided in the same way.
-            if !prices.contains(&quote.price) {
-                prices.push(quote.price);
-                text.push_str(&self.parts(quote.price)?);
+            let unit = quote.price.unit(self.minimum);
+            if !prices.contains(&unit) {
+                prices.push(unit);
+                text.push_str(&self.parts(unit)?);
             }
         }
         Ok(text)

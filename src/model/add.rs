@@ -22,11 +22,12 @@ pub struct Args {
     /// What people call it [default: the folder's name].
     #[arg(long)]
     name: Option<String>,
-    /// The terms: 'open', 'credit', 'credit=5%', 'paid=LODE', or 'file:PATH' with a 'Name: value' a line.
+    /// The terms: 'open', 'credit', 'credit=5%', 'paid=LODE', 'monthly=LODE', 'revenue=5%', or 'file:PATH' with a 'Name: value' a line.
     ///
     /// 'open' grants everything for nothing; 'paid=300' sells every grant for one payment of
-    /// 300 LODE; 'credit=10%' is free with credit and gets 10 % of what descendants
-    /// earn. A file has the tags of the Universal Data License, one a line.
+    /// 300 LODE, 'monthly=25' business use and training for 25 LODE a month; 'credit=10%' is free
+    /// with credit and gets 10 % of what descendants earn, 'revenue=5%' gets 5 % of that and of
+    /// what a business earns with it. A file has the tags of the Universal Data License, one a line.
     #[arg(long, value_name = "TERMS")]
     terms: String,
     /// What it sets aside of each income for further rounds, up to 20%; it never changes.

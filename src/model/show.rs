@@ -98,10 +98,17 @@ pub fn show(session: &Session, model: &str) -> Result<(), Failure> {
         }
     }
     let rows = asset.offers.iter().map(|offer| {
-        let price = match (offer.price, &offer.instead) {
-            (Some(price), _) => price.to_lode_string(),
-            (None, Some(instead)) => instead.clone(),
-            (None, None) => "not sold".to_owned(),
+        let price = match (offer.price, &offer.share, &offer.instead) {
+            (Some(price), Some(share), _) => {
+                let price = price.to_lode_string();
+                format!("{price} a month in advance, and what {share} of revenue is above that")
+            }
+            (Some(price), None, _) if offer.months_max > 0 => {
+                format!("{} a month, in advance", price.to_lode_string())
+            }
+            (Some(price), None, _) => price.to_lode_string(),
+            (None, _, Some(instead)) => instead.clone(),
+            (None, _, None) => "not sold".to_owned(),
         };
         vec![offer.grant.name().replace('_', " "), price]
     });

@@ -4,7 +4,7 @@ use client::Client;
 use protocol::Amount;
 use protocol::api::{AssetView, HistoryEntry};
 use protocol::id::{Address, ItemId};
-use protocol::receipt::{Cause, Event, Purse, Rule};
+use protocol::receipt::{Cause, Event, Move, Purse, Rule};
 use protocol::record::{Action, Holder, SHARES_PER_ASSET, Transaction};
 use protocol::statement::{Statement, Subject};
 use serde::Serialize;
@@ -244,8 +244,10 @@ fn step(client: &Client, entry: &HistoryEntry, asset: ItemId) -> Result<Option<S
         record,
         what,
     };
-    let Cause::Record(record) = receipt.cause else {
-        return Ok(drawn(entry, asset).map(|what| step(None, what)));
+    let record = match receipt.cause {
+        Cause::Record(record) => record,
+        Cause::License(_) => return Ok(income(entry, asset).map(|what| step(None, what))),
+        _ => return Ok(drawn(entry, asset).map(|what| step(None, what))),
     };
     if receipt.rejected.is_some() {
         return Ok(None);
@@ -297,17 +299,34 @@ fn claim(entry: &HistoryEntry, asset: ItemId) -> Option<What> {
 }
 
 fn income(entry: &HistoryEntry, of: ItemId) -> Option<What> {
+    let paid = |step: &&Move| matches!(step.rule, Rule::LicenseIncome | Rule::StackIncome);
+    let paid = entry.receipt.moves.iter().filter(paid);
+    let paid = paid.map(|step| step.amount);
+    let paid = paid.reduce(|sum, part| sum.checked_add(part).unwrap_or(Amount::MAX));
     let mut events = entry.receipt.events.iter();
-    let (license, sold, licensee, price) = events.find_map(|event| match *event {
+    // Of a purchase for months, the first: the others are income as they begin.
+    let (license, sold, licensee) = events.find_map(|event| match *event {
         Event::LicenseIssued {
             license,
             asset,
             licensee,
-            price,
             ..
-        } => Some((license, asset, licensee, price)),
+        }
+        | Event::MonthBegan {
+            license,
+            asset,
+            licensee,
+            ..
+        }
+        | Event::RevenueDeclared {
+            license,
+            asset,
+            licensee,
+            ..
+        } => Some((license, asset, licensee)),
         _ => None,
     })?;
+    let price = paid.unwrap_or_default();
     let mut amount = Amount::ZERO;
     let mut others = Vec::new();
     let mut set_aside = None;

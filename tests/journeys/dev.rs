@@ -25,12 +25,19 @@ impl Drop for DevNode {
 impl DevNode {
     /// Starts it, and waits for its greeting.
     pub fn begin() -> Self {
+        Self::with_clock("system")
+    }
+
+    /// The same with another clock: one that is moved by hand.
+    pub fn with_clock(clock: &str) -> Self {
         let temp = tempfile::tempdir().expect("a folder for temporary files");
         std::fs::write(temp.path().join("pass"), "a passphrase of the test\n").expect("room");
         let args = [
             "node",
             "--dev",
             "--json",
+            "--clock",
+            clock,
             "--listen",
             "127.0.0.1:0",
             "--dir",

@@ -105,6 +105,7 @@ impl Market {
             grant: Grant::CommercialUse,
             terms: self.client.asset(asset).expect("it is there").terms_id,
             price_max: lode(7),
+            months: 0,
         };
         self.send(BUYER, &Action::BuyLicense { asset, body });
         asset

@@ -24,7 +24,10 @@ pub(crate) struct Market {
 
 impl Market {
     pub(crate) fn new() -> Self {
-        let node = DevNode::begin();
+        Self::at(DevNode::begin())
+    }
+
+    fn at(node: DevNode) -> Self {
         let model = sell(&node.url, node.temp.path());
         let market = Self { node, model };
         market.ok(&["key", "new", "--low-work-factor", "--hide-words"]);
@@ -87,7 +90,8 @@ fn sell(url: &str, dir: &Path) -> ItemId {
             kind,
             name: Name::new(title).expect("short"),
             archive: client.upload_file(&file, |_, _| {}).expect("room"),
-            weights_digest: (kind == AssetKind::Model).then_some(protocol::Digest([3; 32])),
+            weights_digest: (kind == AssetKind::Model)
+                .then(|| protocol::Digest([title.as_bytes()[0]; 32])),
             parents,
             holders: Vec::new(),
             // A fifth of what a model earns is set aside.
@@ -109,10 +113,20 @@ fn sell(url: &str, dir: &Path) -> ItemId {
     let price = Fee::new(Amount::from_lode(300).expect("small")).expect("above zero");
     let model = Terms {
         commercial_use: Some(CommercialUse::FeeOneTime(price)),
+        data_model_training: Some(licensing::DataModelTraining::FeeMonthly(
+            Fee::new(Amount::from_lode(10).expect("small")).expect("above zero"),
+        )),
+        payment_mode: licensing::PaymentMode::GlobalDistribution,
+        ..Terms::default()
+    };
+    let share = "5%".parse().expect("a share");
+    let sharing = Terms {
+        commercial_use: Some(CommercialUse::RevenueShare(share)),
         payment_mode: licensing::PaymentMode::GlobalDistribution,
         ..Terms::default()
     };
     let data = register(AssetKind::DataSet, "Rows", data, Vec::new());
+    register(AssetKind::Model, "Sharer", sharing, vec![data]);
     register(AssetKind::Model, "Reader", model, vec![data])
 }
 
@@ -192,4 +206,123 @@ fn offline(mut market: Market, file: &str) {
     std::fs::write(file, text.replace("300 LODE", "3 LODE")).expect("room");
     let forged = market.fails(&["license", "verify", file]);
     assert_eq!(forged, (1, "certificate_stated".to_owned()));
+}
+
+/// Months of a minute, and a clock that is moved by hand: what is paid in advance is
+/// released month by month, and the licence is over when they are.
+#[test]
+fn months_are_bought_in_advance_and_released_one_by_one() {
+    let market = Market::at(DevNode::with_clock("hand"));
+    let client = market.node.client();
+    let grant = ["--grant", "data_model_training"];
+    let quote = market.json(&[&["license", "quote", "Reader"][..], &grant].concat());
+    let offer = &quote["offers"][0];
+    assert_eq!(offer["price"], "10000000000000000000000000");
+    assert_eq!(offer["months_max"], 120);
+    let buy = [&["license", "buy", "Reader", "--yes"][..], &grant].concat();
+    assert_eq!(market.fails(&buy), (5, "sold_by_month".to_owned()));
+    let dear = [&buy[..], &["--months", "3", "--price-max", "29"]].concat();
+    assert_eq!(market.fails(&dear), (5, "price_above_max".to_owned()));
+    let bought = market.json(&[&buy[..], &["--months", "3"]].concat());
+    let license = bought["id"].as_str().expect("an id");
+    let again = [&buy[..], &["--months", "1"]].concat();
+    assert_eq!(market.fails(&again), (2, "licensed_already".to_owned()));
+
+    let of = |asset: &str| market.json(&["royalty", "explain", asset]);
+    let shown = || market.json(&["license", "show", license]);
+    let start = shown()["license"]["time_ms"].as_u64().expect("a time");
+    assert_eq!(shown()["license"]["term"]["until_ms"], start + 180_000);
+    let file = market.path("months.json");
+    let file = super::text(&file).to_owned();
+    for month in 1..=3u64 {
+        let progress = &shown()["progress"];
+        assert_eq!(progress["begun"], month);
+        let left = 10_000_000_000_000_000_000_000_000 * u128::from(3 - month);
+        assert_eq!(progress["escrow"], left.to_string());
+        assert_eq!(progress["standing"], "runs");
+        for asset in ["Reader", "Rows"] {
+            assert_eq!(of(asset)["adds_up"], true, "{asset} after month {month}");
+        }
+        client.set_clock(start + 60_000 * month).expect("by hand");
+    }
+    assert_eq!(shown()["progress"]["standing"], "ended");
+    let listed = market.ok(&["license", "list"]);
+    assert!(listed.contains("(over)"), "{listed}");
+    assert!(
+        market.ok(&["account", "explain"]).contains("adds up"),
+        "every unit is explained"
+    );
+    // The certificate of a licence that is over says until when it ran.
+    market.ok(&["license", "certificate", license, "--out", &file]);
+    let verified = market.ok(&["license", "verify", &file]);
+    assert!(verified.contains("3 months, at 10 LODE each"), "{verified}");
+    assert!(verified.contains("Runs until"), "{verified}");
+}
+
+/// A share of revenue: the minimum in advance, a word a month, and silence that ends it.
+#[test]
+fn revenue_is_declared_month_by_month_or_the_licence_lapses() {
+    let market = Market::at(DevNode::with_clock("hand"));
+    let client = market.node.client();
+    let grant = ["--grant", "commercial_use"];
+    let quote = market.json(&[&["license", "quote", "Sharer"][..], &grant].concat());
+    let offer = &quote["offers"][0];
+    assert_eq!(offer["price"], "10000000000000000000000000");
+    assert_eq!(offer["revenue_share"], "5%");
+    let buy = [&["license", "buy", "Sharer", "--yes"][..], &grant].concat();
+    let bought = market.json(&[&buy[..], &["--months", "2"]].concat());
+    let license = bought["id"].as_str().expect("an id");
+    let shown = || market.json(&["license", "show", license]);
+    let start = shown()["license"]["time_ms"].as_u64().expect("a time");
+    let report = ["license", "report", license, "--yes", "--revenue", "1000"];
+    let early = market.fails(&report);
+    assert_eq!(early, (5, "period_not_over".to_owned()));
+
+    client.set_clock(start + 60_000).expect("by hand");
+    assert_eq!(shown()["progress"]["declares"]["period"], 1);
+    let tried = market.json(&[
+        "license",
+        "report",
+        license,
+        "--revenue",
+        "1000",
+        "--dry-run",
+    ]);
+    assert_eq!(tried["schema"], "lode.trial/1");
+    let declared = market.json(&report);
+    let moves = declared["receipt"]["moves"].to_string();
+    // 5 % of 1,000 are 50; 10 are paid in advance; 7.5 % of 40 go to the data's holders.
+    for part in [
+        "\"37000000000000000000000000\"",
+        "\"3000000000000000000000000\"",
+    ] {
+        assert!(moves.contains(part), "{part}: {moves}");
+    }
+    let next = shown()["progress"]["declares"].clone();
+    assert_eq!(next["period"], 2);
+    assert_eq!(next["until_ms"], start + 180_000);
+    for asset in ["Sharer", "Rows"] {
+        let explained = market.json(&["royalty", "explain", asset]);
+        assert_eq!(explained["adds_up"], true, "{explained}");
+    }
+
+    client.set_clock(start + 120_000).expect("by hand");
+    assert_eq!(shown()["progress"]["standing"], "ended");
+    client.set_clock(start + 180_000).expect("by hand");
+    assert_eq!(shown()["progress"]["standing"], "lapsed");
+    assert!(market.ok(&["license", "list"]).contains("(lapsed)"));
+    assert_eq!(market.fails(&report), (5, "nothing_to_declare".to_owned()));
+    let file = market.path("share.json");
+    market.ok(&[
+        "license",
+        "certificate",
+        license,
+        "--out",
+        super::text(&file),
+    ]);
+    let verified = market.ok(&["license", "verify", super::text(&file)]);
+    assert!(
+        verified.contains("no certificate can know that"),
+        "{verified}"
+    );
 }

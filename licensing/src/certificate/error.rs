@@ -7,7 +7,7 @@ use protocol::record::RecordError;
 use protocol::text::Code;
 use protocol::{Address, Digest, ItemId, NetworkId};
 
-use super::SCHEMA;
+use super::{SCHEMA, SCHEMA_MONTHS};
 use crate::{Refusal, TermsError};
 
 /// What does not hold.
@@ -17,7 +17,7 @@ pub enum CertificateError {
     #[error("this is not a certificate: {0}")]
     Form(JsonError),
     /// Another schema.
-    #[error("the schema is '{0}', this version reads '{SCHEMA}'")]
+    #[error("the schema is '{0}', this version reads '{SCHEMA}' and '{SCHEMA_MONTHS}'")]
     Schema(String),
     /// A binary part that is not base64url.
     #[error("the {0} is not canonical base64url")]

@@ -1,7 +1,7 @@
 //! The proof, step by step: from the genesis to the terms.
 
 use protocol::ans104::{SignedItem, VerifiedItem};
-use protocol::api::{LicenseView, ReceiptProof, from_base64url, to_base64url};
+use protocol::api::{LicenseTerm, LicenseView, ReceiptProof, from_base64url, to_base64url};
 use protocol::block::HeaderRecord;
 use protocol::receipt::{Cause, Event, Receipt};
 use protocol::record::{Action, AssetKind, BlobRef, BuyLicense, GenesisRecord, Transaction};
@@ -9,7 +9,7 @@ use protocol::text::Name;
 use protocol::{Address, Digest, ItemId, NetworkId};
 
 use super::{CertificateError, Part, Proven};
-use crate::Terms;
+use crate::{Price, Quote, Terms};
 
 /// Steps 1 to 6 of the module's head.
 pub(super) fn prove(
@@ -32,7 +32,7 @@ pub(super) fn prove(
     }
     let (purchase, asset_id, wanted) = purchase(&proof.record, genesis.network)?;
     let receipt = receipt(proof, &next.header.receipts_root)?;
-    let license = LicenseView {
+    let mut license = LicenseView {
         height: block.header.height,
         time_ms: block.header.time_ms,
         ..issued(&receipt, &purchase)?
@@ -66,8 +66,15 @@ pub(super) fn prove(
         return Err(CertificateError::TermsId { expected, found });
     }
     let quote = asset.terms.quote(license.grant);
-    if quote.map_err(CertificateError::NotSold)?.price != license.price {
+    let quote = quote.map_err(CertificateError::NotSold)?;
+    let minimum = genesis.genesis.parameters.revenue_minimum;
+    let total = quote.total(wanted.months, minimum);
+    if total.map_err(CertificateError::NotSold)? != Some(license.price) {
         return Err(disagree("price", Part::Asset));
+    }
+    license.term = term(&quote, wanted.months, license.time_ms, &genesis);
+    if runs(&receipt, &license) != license.term.map(|term| (term.months, term.until_ms)) {
+        return Err(disagree("term", Part::Receipt));
     }
     Ok(Proven {
         network: genesis.network,
@@ -187,6 +194,8 @@ fn issued(receipt: &Receipt, purchase: &Transaction) -> Result<LicenseView, Cert
             price,
             height: 0,
             time_ms: 0,
+            term: None,
+            progress: None,
         }),
         _ => None,
     });
@@ -194,6 +203,34 @@ fn issued(receipt: &Receipt, purchase: &Transaction) -> Result<LicenseView, Cert
         (Some(license), None) if license.id == purchase.id => Ok(license),
         _ => Err(CertificateError::NoLicense),
     }
+}
+
+/// For how long it was bought, in the months of its network.
+fn term(quote: &Quote, months: u32, time_ms: u64, genesis: &GenesisRecord) -> Option<LicenseTerm> {
+    if matches!(quote.price, Price::OneTime(_)) {
+        return None;
+    }
+    let parameters = &genesis.genesis.parameters;
+    let month_price = quote.price.unit(parameters.revenue_minimum);
+    let length_ms = u64::from(months).saturating_mul(parameters.month_ms);
+    Some(LicenseTerm {
+        months,
+        month_price,
+        until_ms: time_ms.saturating_add(length_ms),
+        owes_share: quote.price.share().is_some(),
+    })
+}
+
+/// For how many months the receipt says that the licence runs, and until when.
+fn runs(receipt: &Receipt, issued: &LicenseView) -> Option<(u32, u64)> {
+    receipt.events.iter().find_map(|event| match *event {
+        Event::LicenseRuns {
+            license,
+            months,
+            until_ms,
+        } if license == issued.id => Some((months, until_ms)),
+        _ => None,
+    })
 }
 
 /// What the record that made an asset says of it.

@@ -13,7 +13,7 @@ use protocol::record::{
 use protocol::text::Code;
 
 use super::*;
-use crate::{CommercialUse, Fee};
+use crate::{CommercialUse, Fee, Percent};
 
 const TIME_MS: u64 = 1_767_225_600_000;
 
@@ -26,6 +26,13 @@ struct Parts {
     price: Amount,
     price_max: Amount,
     event_price: Option<Amount>,
+    /// For how many months it is sold; 0: once.
+    months: u32,
+    /// For a share of revenue instead of the price.
+    share: Option<Percent>,
+    /// For how many the record asks, and the receipt says that it runs, if otherwise.
+    record_months: Option<u32>,
+    event_months: Option<u32>,
     rejected: Option<Code>,
     events: usize,
     block_signer: u8,
@@ -44,6 +51,10 @@ impl Default for Parts {
             price: lode_of(300),
             price_max: lode_of(300),
             event_price: None,
+            months: 0,
+            share: None,
+            record_months: None,
+            event_months: None,
             rejected: None,
             events: 1,
             block_signer: 1,
@@ -94,7 +105,11 @@ impl Parts {
             valid_until_ms: TIME_MS + 60_000,
         };
         let terms = Terms {
-            commercial_use: Fee::new(self.price).map(CommercialUse::FeeOneTime),
+            commercial_use: match (self.share, self.months) {
+                (Some(share), _) => Some(CommercialUse::RevenueShare(share)),
+                (None, 0) => Fee::new(self.price).map(CommercialUse::FeeOneTime),
+                (None, _) => Fee::new(self.price).map(CommercialUse::FeeMonthly),
+            },
             ..Terms::default()
         };
         let body = RegisterAsset {
@@ -130,13 +145,22 @@ impl Parts {
             grant: self.grant,
             terms: self.bought_terms.unwrap_or(terms.id()),
             price_max: self.price_max,
+            months: self.record_months.unwrap_or(self.months),
         };
         let buy = Action::BuyLicense {
             asset: asset.id(),
             body,
         };
         let record = sign(Transaction::draft(&envelope, &buy), 3);
-        let price = self.event_price.unwrap_or(self.price);
+        let units = u128::from(self.months.max(1));
+        let price = self.price.checked_mul(units).unwrap();
+        let price = self.event_price.unwrap_or(price);
+        let months = self.event_months.unwrap_or(self.months);
+        let runs = Event::LicenseRuns {
+            license: record.id(),
+            months,
+            until_ms: TIME_MS + 2_000 + u64::from(months) * Parameters::default().month_ms,
+        };
         let event = Event::LicenseIssued {
             license: record.id(),
             asset: asset.id(),
@@ -154,7 +178,7 @@ impl Parts {
                 amount: price,
                 rule: Rule::LicenseIncome,
             }],
-            events: vec![event; self.events],
+            events: [vec![event; self.events], vec![runs; months.min(1) as usize]].concat(),
         };
         let other = |byte| Receipt {
             cause: Cause::Deadline(ItemId([byte; 32])),
@@ -192,9 +216,22 @@ impl Parts {
     }
 }
 
-fn certificate() -> Certificate {
-    let (proof, block, asset) = Parts::default().proof();
+/// A licence for five months at 60 LODE each.
+fn five_months() -> Parts {
+    Parts {
+        price: lode_of(60),
+        months: 5,
+        ..Parts::default()
+    }
+}
+
+fn certificate_of(parts: Parts) -> Certificate {
+    let (proof, block, asset) = parts.proof();
     Certificate::new(proof, &block, &asset).unwrap()
+}
+
+fn certificate() -> Certificate {
+    certificate_of(Parts::default())
 }
 
 /// What `new` finds wrong with these parts.
@@ -282,6 +319,91 @@ fn terms_that_holders_voted_for_are_proven_by_a_vote() {
 fn the_words_of_the_text_are_part_of_the_format() {
     let text = certificate().text;
     assert_eq!(text, include_str!("certificate.txt"));
+}
+
+#[test]
+fn months_are_proven_with_what_each_costs_and_until_when_they_run() {
+    let certificate = certificate_of(five_months());
+    assert_eq!(certificate.schema, SCHEMA_MONTHS);
+    let read = Certificate::read(&json::to_vec(&certificate)).unwrap();
+    let proven = read.verify(None).unwrap();
+    let term = proven.license.term.unwrap();
+    // 150 days after 2026-01-01 00:00:02.
+    let until_ms = TIME_MS + 2_000 + 150 * 24 * 3_600_000;
+    assert_eq!((term.months, term.until_ms), (5, until_ms));
+    assert_eq!(term.month_price, lode_of(60));
+    assert_eq!(proven.license.price, lode_of(300));
+    assert_eq!(proven.license.progress, None);
+    let me = proven.license.licensee;
+    for line in [
+        format!(
+            "{me} may use the model 'A reader of forms' in or for a business, \
+             until 2026-05-31 00:00:02 UTC, under the terms below."
+        ),
+        "Runs until  2026-05-31 00:00:02 UTC".to_owned(),
+        "  bought    5 months, at 60 LODE each".to_owned(),
+    ] {
+        assert!(
+            read.text.lines().any(|it| it == line),
+            "{line}: {}",
+            read.text
+        );
+    }
+    for (code, change) in [
+        (
+            "certificate_not_sold",
+            (|p| p.record_months = Some(0)) as fn(&mut Parts),
+        ),
+        ("certificate_disagrees", |p| p.record_months = Some(6)),
+        ("certificate_disagrees", |p| p.event_months = Some(6)),
+        ("certificate_disagrees", |p| p.event_months = Some(0)),
+        ("certificate_disagrees", |p| {
+            p.event_price = Some(lode_of(60))
+        }),
+    ] {
+        let mut parts = five_months();
+        change(&mut parts);
+        check(parts, code);
+    }
+    for change in [(|c| c.license.term = None) as fn(&mut Certificate), |c| {
+        c.license.term.as_mut().unwrap().until_ms += 1
+    }] {
+        let mut changed = certificate.clone();
+        change(&mut changed);
+        let error = changed.verify(None).unwrap_err();
+        assert_eq!(error, CertificateError::Stated("license"));
+    }
+}
+
+#[test]
+fn a_share_of_revenue_is_certified_at_the_networks_minimum() {
+    let minimum = Parameters::default().revenue_minimum;
+    let parts = |price| Parts {
+        share: Percent::from_whole(5),
+        price,
+        ..five_months()
+    };
+    let certificate = certificate_of(parts(minimum));
+    assert_eq!(certificate.schema, SCHEMA_MONTHS);
+    let term = certificate.verify(None).unwrap().license.term.unwrap();
+    assert!(term.owes_share);
+    assert_eq!((term.months, term.month_price), (5, minimum));
+    for words in ["at 10 LODE each", "this text cannot know: ask a node"] {
+        assert!(certificate.text.contains(words), "{}", certificate.text);
+    }
+    check(parts(lode_of(9)), "certificate_disagrees");
+}
+
+#[test]
+fn each_kind_of_licence_has_its_schema() {
+    for (mut certificate, schema) in [
+        (certificate(), SCHEMA_MONTHS),
+        (certificate_of(five_months()), SCHEMA),
+    ] {
+        certificate.schema = schema.to_owned();
+        let error = certificate.verify(None).unwrap_err();
+        assert_eq!(error, CertificateError::Stated("schema"));
+    }
 }
 
 #[test]
@@ -425,7 +547,7 @@ fn what_stands_beside_the_proof_says_what_is_proven() {
         assert_eq!(error, CertificateError::Stated(field));
     }
     let mut other = certificate();
-    other.schema = "lode.certificate/2".into();
+    other.schema = "lode.certificate/3".into();
     let error = Certificate::read(&json::to_vec(&other)).unwrap_err();
     assert_eq!(error.code(), "certificate_schema");
     assert_eq!(

@@ -5,6 +5,10 @@ use protocol::record::AssetKind;
 use super::{Proven, grant_in_words, lode};
 use crate::grant::Grant;
 
+/// What holds of a licence for a share of revenue, and no certificate can know.
+const OWES_SHARE: &str = "its revenue of each month; one that is not declared in time ends the licence \
+     early, which this text cannot know: ask a node";
+
 impl Proven {
     /// The text of the certificate: who may do what with which asset, since when,
     /// for what, under which terms, and on which network that stands.
@@ -41,6 +45,20 @@ impl Proven {
             ("Paid", lode(license.price)),
             ("Issued", utc(license.time_ms)),
             ("  in block", license.height.to_string()),
+        ]);
+        if let Some(term) = &license.term {
+            let price = lode(term.month_price);
+            let months = match term.months {
+                1 => "1 month".to_owned(),
+                months => format!("{months} months"),
+            };
+            rows.push(("Runs until", utc(term.until_ms)));
+            rows.push(("  bought", format!("{months}, at {price} each")));
+            if term.owes_share {
+                rows.push(("  declares", OWES_SHARE.to_owned()));
+            }
+        }
+        rows.extend([
             ("Terms", license.terms.to_string()),
             ("Network", self.network.to_string()),
             ("  called", self.network_name.to_string()),
@@ -79,10 +97,11 @@ impl Proven {
             }
             (Grant::DataModelTraining, AssetKind::DataSet) => format!("train models on {what}"),
         };
-        let time = match self.terms.expiry_years {
-            None => "without limit of time".to_owned(),
-            Some(years) if years.get() == 1 => "for 1 year".to_owned(),
-            Some(years) => format!("for {years} years"),
+        let time = match (&self.license.term, self.terms.expiry_years) {
+            (Some(term), _) => format!("until {}", utc(term.until_ms)),
+            (None, None) => "without limit of time".to_owned(),
+            (None, Some(years)) if years.get() == 1 => "for 1 year".to_owned(),
+            (None, Some(years)) => format!("for {years} years"),
         };
         let licensee = self.license.licensee;
         format!("{licensee} may {may}, {time}, under the terms below.")

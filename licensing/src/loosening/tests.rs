@@ -30,6 +30,25 @@ fn what_loosens_and_what_tightens_is_a_table() {
     let table = [
         // (old, new, whether new loosens old, whether old loosens new)
         (base.clone(), base.clone(), true, true),
+        (
+            used(Some(CommercialUse::FeeMonthly(fee(10)))),
+            used(Some(CommercialUse::FeeMonthly(fee(9)))),
+            true,
+            false,
+        ),
+        (
+            trained(Some(DataModelTraining::FeeMonthly(fee(10)))),
+            trained(Some(DataModelTraining::FeeMonthly(fee(11)))),
+            false,
+            true,
+        ),
+        // Once and a month do not compare, whatever the fees.
+        (
+            derived(Some(FeeOneTime(fee(10)))),
+            derived(Some(Derivation::FeeMonthly(fee(1)))),
+            false,
+            false,
+        ),
         (base.clone(), derived(Some(FeeOneTime(fee(9)))), true, false),
         (base.clone(), derived(None), false, true),
         (base.clone(), derived(Some(Allowed)), true, false),

@@ -184,6 +184,11 @@ fn what_a_child_owes_follows_from_its_parents_terms() {
             Err("derivation_fee_not_yet"),
         ),
         (
+            with(Some(Derivation::FeeMonthly(fee)), None),
+            model,
+            Err("derivation_monthly_fee_not_yet"),
+        ),
+        (
             with(Some(Derivation::Allowed), None),
             data,
             Err("training_not_granted"),
@@ -213,6 +218,11 @@ fn what_a_child_owes_follows_from_its_parents_terms() {
             with(None, Some(DataModelTraining::FeeOneTime(fee))),
             data,
             Err("training_fee_not_yet"),
+        ),
+        (
+            with(None, Some(DataModelTraining::FeeMonthly(fee))),
+            data,
+            Err("training_monthly_fee_not_yet"),
         ),
     ] {
         let result = check_derivation(&parent, kind, &child);

@@ -254,8 +254,8 @@ fn what_is_not_canonical_is_refused_with_the_nearest_legal_spelling() {
         ),
         (
             "Access-Fee: Monthly-5",
-            "monthly_fee_not_yet",
-            "'Monthly-5'",
+            "illegal_tag_value",
+            "write 'One-Time-5'",
         ),
         (
             "Derivation: Disallowed",
@@ -299,14 +299,19 @@ fn what_is_not_canonical_is_refused_with_the_nearest_legal_spelling() {
             "License-Passthrough'",
         ),
         (
-            "Derivation: Allowed-With-Fee-Monthly-5",
-            "monthly_fee_not_yet",
-            "one-time fee",
+            "Derivation: Allowed-With-Fee-Monthly-5.0",
+            "illegal_tag_value",
+            "write 'Allowed-With-Fee-Monthly-5'",
         ),
         (
             "Commercial-Use: Allowed-With-Monthly-Fee-5",
-            "monthly_fee_not_yet",
-            "Commercial-Use",
+            "illegal_tag_value",
+            "write 'Allowed-With-Fee-Monthly-5'",
+        ),
+        (
+            "Data-Model-Training: Allowed-With-Fee-Monthly-0",
+            "illegal_tag_value",
+            "write 'Allowed-With-Fee-Monthly-<LODE>'",
         ),
         (
             "Commercial-Use: Allowed-With-Indication",
@@ -482,6 +487,14 @@ fn the_ids_of_known_terms_never_change() {
             "g0Gs2VVTyAb3reHlJnra1i3n2iminJP7nR2aDzdDWuM",
         ),
         (
+            presets::monthly(fee("25")),
+            "-xtTfAb7Wp09I-1LCAsgPEtqww1C4Xdgkvs2q81uaRs",
+        ),
+        (
+            presets::share_of_revenue(percent("5%")),
+            "yoxx1ua_X62GWymmta-itjxYK72haX4zrSL5CsZlmo8",
+        ),
+        (
             all_tags_terms(),
             "owcCIJkRLkJEmd8LtPvgtLoFpZCrp-I2t5qyQS1XaU8",
         ),
@@ -544,9 +557,89 @@ fn a_quote_names_the_price_and_the_terms() {
         (Grant::DataModelTraining, "3"),
     ] {
         let quote = terms.quote(grant).expect("for sale");
-        assert_eq!(quote.price.to_lode_string(), price);
+        let unit = quote.price.unit(Amount::MAX);
+        assert_eq!(unit.to_lode_string(), price);
+        assert_eq!(quote.total(0, Amount::MAX), Ok(Some(unit)));
+        let refusal = quote.total(1, Amount::MAX).expect_err("it is paid once");
+        assert_eq!(refusal.code(), "sold_once");
         assert_eq!((quote.grant, quote.terms), (grant, terms.id()));
     }
+}
+
+#[test]
+fn months_cost_their_number_times_the_fee_and_end_with_the_terms() {
+    let years = |years| Terms {
+        derivation: Some(Derivation::FeeMonthly(fee("1"))),
+        commercial_use: Some(CommercialUse::FeeMonthly(fee("2"))),
+        data_model_training: Some(DataModelTraining::FeeMonthly(fee("3"))),
+        expiry_years: NonZeroU32::new(years),
+        ..Terms::default()
+    };
+    let total = |terms: &Terms, grant, months| {
+        let quote = terms.quote(grant).expect("for sale");
+        let minimum = Amount::from_lode(7).expect("small");
+        let total = quote
+            .total(months, minimum)
+            .map_err(|refusal| refusal.code());
+        total.map(|total| total.expect("fits").to_lode_string())
+    };
+    let cases = [
+        (Grant::Derivation, 0, 1, Ok("1")),
+        (Grant::CommercialUse, 0, 2, Ok("4")),
+        (Grant::DataModelTraining, 0, 120, Ok("360")),
+        (Grant::CommercialUse, 0, 0, Err("sold_by_month")),
+        (Grant::CommercialUse, 0, 121, Err("sold_by_month")),
+        (Grant::CommercialUse, 2, 24, Ok("48")),
+        (Grant::CommercialUse, 2, 25, Err("sold_by_month")),
+        (Grant::CommercialUse, u32::MAX, 120, Ok("240")),
+    ];
+    for (grant, expiry, months, expected) in cases {
+        let total = total(&years(expiry), grant, months);
+        let expected = expected.map(str::to_owned);
+        assert_eq!(total, expected, "{grant:?} {expiry} {months}");
+    }
+    let dear = Terms {
+        commercial_use: Fee::new(Amount::MAX).map(CommercialUse::FeeMonthly),
+        ..Terms::default()
+    };
+    let quote = dear.quote(Grant::CommercialUse).expect("for sale");
+    assert_eq!(quote.total(1, Amount::ZERO), Ok(Some(Amount::MAX)));
+    let total = quote.total(2, Amount::ZERO);
+    assert_eq!(total, Ok(None), "no amount can hold it");
+}
+
+#[test]
+fn a_revenue_share_costs_the_networks_minimum_for_each_month() {
+    let terms = Terms {
+        commercial_use: Some(CommercialUse::RevenueShare(percent("5%"))),
+        expiry_years: NonZeroU32::new(1),
+        ..Terms::default()
+    };
+    let quote = terms.quote(Grant::CommercialUse).expect("for sale");
+    assert_eq!(quote.price.share(), Some(percent("5%")));
+    let minimum = Amount::from_lode(7).expect("small");
+    assert_eq!(quote.price.unit(minimum), minimum);
+    assert_eq!(quote.total(12, minimum), Ok(Amount::from_lode(84)));
+    for months in [0, 13] {
+        let refusal = quote.total(months, minimum).expect_err("months");
+        assert_eq!(refusal.code(), "sold_by_month");
+    }
+}
+
+#[test]
+fn monthly_fees_are_said_in_words() {
+    let terms = Terms {
+        commercial_use: Fee::new(Amount::from_base_units(1)).map(CommercialUse::FeeMonthly),
+        ..Terms::default()
+    };
+    let said = terms.sentences().join(" ");
+    let words =
+        "inside a business) costs 0.000000000000000000000001 LODE a month, paid in advance.";
+    assert!(said.contains(words), "{said}");
+    assert!(
+        terms.to_tags().contains(&Tag::new("Currency", "LODE")),
+        "it asks for money"
+    );
 }
 
 #[test]
@@ -572,11 +665,6 @@ fn what_cannot_be_bought_is_refused_with_a_next_step() {
             presets::share_with_credit(share),
             Grant::CommercialUse,
             "nothing_to_buy",
-        ),
-        (
-            business_share.clone(),
-            Grant::CommercialUse,
-            "revenue_share_not_yet",
         ),
         (business_share, Grant::Derivation, "nothing_to_buy"),
     ] {
@@ -614,16 +702,19 @@ fn any_terms() -> impl Strategy<Value = Terms> {
         Just(Derivation::LicensePassthrough),
         any_percent().prop_map(Derivation::RevenueShare),
         any_fee().prop_map(Derivation::FeeOneTime),
+        any_fee().prop_map(Derivation::FeeMonthly),
     ];
     let commercial = prop_oneof![
         Just(CommercialUse::Allowed),
         Just(CommercialUse::Credit),
         any_percent().prop_map(CommercialUse::RevenueShare),
         any_fee().prop_map(CommercialUse::FeeOneTime),
+        any_fee().prop_map(CommercialUse::FeeMonthly),
     ];
     let training = prop_oneof![
         Just(DataModelTraining::Allowed),
         any_fee().prop_map(DataModelTraining::FeeOneTime),
+        any_fee().prop_map(DataModelTraining::FeeMonthly),
     ];
     (
         prop::option::of(any_fee()),
@@ -665,7 +756,7 @@ fn any_tag() -> impl Strategy<Value = Tag> {
     let value = prop_oneof![
         Just(LICENSE_ID.to_owned()),
         Just("LODE".to_owned()),
-        "(Allowed|Allowed-With-)(Credit|RevenueShare-|Fee-One-Time-|Monthly)?[0-9.%-]{0,40}",
+        "(Allowed|Allowed-With-)(Credit|RevenueShare-|Fee-One-Time-|Fee-Monthly-)?[0-9.%-]{0,40}",
         "One-Time-[0-9.]{0,45}",
         "[0-9]{0,12}",
         any::<String>(),

@@ -2,11 +2,11 @@
 //! that this sets off, as far as the block's budget goes.
 
 use protocol::ItemId;
-use protocol::receipt::{Event, Phase, Purse, Standing, VoidReason};
 use protocol::phases::length_ms;
+use protocol::receipt::{Event, Phase, Purse, Standing, VoidReason};
 
 use super::{Step, Submission, check, forfeit, panel, settle, tally, void};
-use crate::state::State;
+use crate::state::{Queue, State};
 
 /// The longest window that a phase gets again.
 const FRESH_WINDOW_MAX_MS: u64 = 24 * 3_600_000;
@@ -41,7 +41,7 @@ pub(super) fn go_on(state: &mut State, id: ItemId) {
             return;
         }
         if state.budget() == 0 {
-            state.tables.due.put((state.time_ms(), id), ());
+            state.plan(Queue::Bounties, state.time_ms(), id);
             return;
         }
         match step {
@@ -94,7 +94,7 @@ fn extend(state: &mut State, id: ItemId) {
         .time_ms()
         .saturating_add(length_ms.min(FRESH_WINDOW_MAX_MS));
     state.change_progress(id, |progress| progress.until_ms = until_ms);
-    state.tables.due.put((until_ms, id), ());
+    state.plan(Queue::Bounties, until_ms, id);
     state.events.push(Event::PhaseExtended {
         bounty: id,
         phase,

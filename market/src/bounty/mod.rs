@@ -54,7 +54,7 @@ pub(crate) use submit::{commit, reveal_submission, reveal_test_set};
 use crate::assets::Order;
 use crate::evaluators::leave_seat;
 use crate::rejection::Rejection;
-use crate::state::State;
+use crate::state::{Queue, State};
 
 /// The most backers of one bounty.
 pub const BACKERS_MAX: u32 = 1_000;
@@ -447,7 +447,7 @@ impl State {
             progress.until_ms = until_ms;
             progress.step = Step::Wait;
         });
-        self.tables.due.put((until_ms, id), ());
+        self.plan(Queue::Bounties, until_ms, id);
         self.events.push(Event::PhaseBegan { bounty: id, phase });
     }
 
@@ -474,7 +474,7 @@ impl State {
             progress.until_ms = time_ms;
             progress.step = Step::Forget { next: 0 };
         });
-        self.tables.due.put((forgotten_ms, id), ());
+        self.plan(Queue::Bounties, forgotten_ms, id);
         self.events.push(Event::PhaseBegan { bounty: id, phase });
     }
 }

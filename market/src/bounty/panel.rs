@@ -12,7 +12,7 @@ use super::{Check, REDRAWS_MAX, SEATS_MAX, Seat, Step, tally};
 use crate::draw;
 use crate::evaluators::{PANEL_SIZES, panel_size, take_seat};
 use crate::rejection::Rejection;
-use crate::state::State;
+use crate::state::{Queue, State};
 
 /// A candidate and its free stake.
 type Candidate = (Address, Amount);
@@ -248,5 +248,5 @@ pub(super) fn draw_again(state: &mut State, id: ItemId) -> bool {
 /// Leaves a step for the next block, whose draws are seeded by the id of this one.
 pub(super) fn next_block(state: &mut State, id: ItemId, step: Step) {
     state.set_step(id, step);
-    state.tables.due.put((state.time_ms(), id), ());
+    state.plan(Queue::Bounties, state.time_ms(), id);
 }

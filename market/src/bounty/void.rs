@@ -6,13 +6,12 @@ use protocol::{Address, ItemId};
 use super::forfeit::{self, pay};
 use super::{Harm, Step, Submission, settle};
 use crate::funds;
-use crate::state::State;
+use crate::state::{Queue, State};
 
 /// Begins the end: the sponsor's bond is forfeited if it is the sponsor's fault.
 pub(super) fn begin(state: &mut State, id: ItemId, reason: VoidReason) {
     let (_, progress) = state.posted(id);
-    let deadline = (progress.until_ms, id);
-    state.tables.due.remove(&deadline);
+    state.unplan(Queue::Bounties, progress.until_ms, id);
     let bond = Purse::SponsorBond(id);
     if reason.is_sponsors_fault() {
         forfeit::to_miners(state, id, bond, state.balance(bond));

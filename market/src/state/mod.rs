@@ -10,6 +10,7 @@
 //! a function of the entries alone; a rejected record leaves no trace but fee,
 //! nonce and receipt.
 
+mod due;
 mod table;
 mod tables;
 mod tree;
@@ -25,6 +26,7 @@ use crate::rejection::Rejection;
 use tables::Tables;
 use tree::{LeafChange, Tree};
 
+pub(crate) use due::Queue;
 pub use tables::{Clock, Network};
 
 /// How much due work one block does: about so many rows are read and written for
@@ -249,8 +251,9 @@ impl State {
     /// one has to go on with what it left.
     pub fn next_deadline_ms(&self) -> Option<u64> {
         let drawn_next = self.tables.draws.iter().next().map(|_| self.time_ms());
-        let due = self.tables.due.iter().next();
-        let due = due.map(|(&(time_ms, _), ())| time_ms);
+        let due = Queue::ALL
+            .into_iter()
+            .filter_map(|queue| self.first_due_ms(queue));
         let terms = self.tables.terms_due.iter().next();
         let terms = terms.map(|(&(time_ms, _), ())| time_ms);
         drawn_next.into_iter().chain(due).chain(terms).min()
@@ -292,30 +295,8 @@ impl State {
             self.finish(Cause::Distribution(asset));
         }
         crate::terms::do_due_work(self);
-        let mut done = std::collections::BTreeSet::new();
-        while let Some((due_ms, bounty)) = self.next_due(time_ms, &done) {
-            if self.work_left == 0 {
-                return;
-            }
-            done.insert(bounty);
-            self.tables.due.remove(&(due_ms, bounty));
-            crate::bounty::work(self, bounty);
-            self.finish(Cause::Deadline(bounty));
-        }
-    }
-
-    /// The first due work that this block has not done yet.
-    fn next_due(
-        &self,
-        time_ms: u64,
-        done: &std::collections::BTreeSet<ItemId>,
-    ) -> Option<(u64, ItemId)> {
-        let due = self
-            .tables
-            .due
-            .range(..=(time_ms, ItemId([u8::MAX; 32])))
-            .map(|(&key, ())| key);
-        due.into_iter().find(|(_, bounty)| !done.contains(bounty))
+        self.work_off(Queue::Licenses, WORK_PER_BLOCK / 4);
+        self.work_off(Queue::Bounties, WORK_PER_BLOCK);
     }
 
     /// Keeps a piece of due work, with its receipt.
@@ -463,11 +444,20 @@ fn check_parameters(parameters: &Parameters) -> Result<(), GenesisError> {
             "from a millisecond to a century",
         ));
     }
-    if !(1..=100 * 366 * 24 * 3_600_000).contains(&parameters.tighten_ms) {
-        return Err(GenesisError::Parameter(
-            "tighten_ms",
-            "from a millisecond to a century",
-        ));
+    for (name, length_ms) in [
+        ("tighten_ms", parameters.tighten_ms),
+        ("month_ms", parameters.month_ms),
+        ("grace_ms", parameters.grace_ms),
+    ] {
+        if !(1..=100 * 366 * 24 * 3_600_000).contains(&length_ms) {
+            return Err(GenesisError::Parameter(
+                name,
+                "from a millisecond to a century",
+            ));
+        }
+    }
+    if parameters.revenue_minimum.is_zero() {
+        return Err(GenesisError::Parameter("revenue_minimum", "above zero"));
     }
     if parameters.block_bytes_max < 1 << 16 {
         return Err(GenesisError::Parameter(

@@ -7,6 +7,7 @@ use protocol::report::Outcome;
 use protocol::{Address, Amount, BlobId, Digest, ItemId, NetworkId};
 
 use super::Change;
+use super::due::Queue;
 use super::table::{AnyTable, Entry, Table};
 use crate::accounts::Account;
 use crate::assets::{Asset, WeightsClaim};
@@ -75,7 +76,7 @@ entry!(BackingEntry, 13, (ItemId, u32) => Backing);
 entry!(SubmissionEntry, 14, (ItemId, u32) => Submission);
 entry!(SubmissionIndexEntry, 15, ItemId => (ItemId, u32));
 entry!(SeatEntry, 16, (ItemId, Address) => Seat);
-entry!(DueEntry, 17, (u64, ItemId) => ());
+entry!(DueEntry, 17, (Queue, u64, ItemId) => ());
 entry!(CheckEntry, 18, (ItemId, Address) => Check);
 entry!(WordEntry, 19, (ItemId, u32, Address) => Outcome);
 entry!(DrawEntry, 20, (ItemId, ItemId) => Amount);
@@ -107,7 +108,7 @@ pub(crate) struct Tables {
     pub(crate) submissions: Table<SubmissionEntry>,
     pub(crate) submission_index: Table<SubmissionIndexEntry>,
     pub(crate) seats: Table<SeatEntry>,
-    /// Deadlines in order of time: at most one for each bounty.
+    /// Due work, queue by queue in order of time: at most one piece for each bounty and licence.
     pub(crate) due: Table<DueEntry>,
     /// Seats that check the test set.
     pub(crate) checks: Table<CheckEntry>,

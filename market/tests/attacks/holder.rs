@@ -118,6 +118,7 @@ fn a_buyer_pays_the_price_that_was_read_or_nothing() {
             grant: Grant::CommercialUse,
             terms: read,
             price_max: units(price_max),
+            months: 0,
         },
     };
     // The seller puts something dearer in its place, in the block of the purchase.

@@ -10,6 +10,7 @@ mod evaluator;
 mod fund;
 mod holder;
 mod miner;
+mod months;
 mod spam;
 mod sponsor;
 #[path = "../rules/statements.rs"]

@@ -24,7 +24,7 @@ fn held(world: &mut World, holders: &[(&str, u32)]) -> ItemId {
 fn price(world: &World, asset: ItemId) -> u128 {
     let terms = &world.state.asset(asset).expect("registered").terms;
     let quote = terms.quote(Grant::CommercialUse).expect("it is sold");
-    quote.price.base_units()
+    quote.price.unit(protocol::Amount::ZERO).base_units()
 }
 
 /// What is meant by nine tenths: a share more than a tenth says no.

@@ -113,6 +113,30 @@ fn buy(tags: Vec<Tag>, grant: Grant, change: fn(&mut BuyLicense)) -> String {
     shown(world, "buyer", Action::BuyLicense { asset, body })
 }
 
+const MONTH_MS: u64 = 30 * 24 * 3_600_000;
+
+/// A model under these terms, and a licence of it.
+fn revenue_licensed(tags: Vec<Tag>, months: u32) -> (World, protocol::ItemId) {
+    let cheap = Parameters {
+        revenue_minimum: units(5),
+        ..parameters()
+    };
+    let mut world = World::with(cheap, &[]);
+    let asset = world.must("alice", model("m", tags, &[]));
+    let sale = world.buy_months(asset, Grant::CommercialUse, months);
+    let license = world.must("buyer", sale);
+    (world, license)
+}
+
+/// What becomes of a declaration so long after the purchase.
+fn declared(tags: Vec<Tag>, months: u32, after_ms: u64, period: u32) -> String {
+    let (mut world, license) = revenue_licensed(tags, months);
+    for _ in 0..after_ms / MONTH_MS {
+        world.block(world.now() + MONTH_MS, &[]);
+    }
+    shown(world, "buyer", declare(license, period, 0))
+}
+
 const CASES: &[Case] = &[
     // Inclusion.
     ("other_network", || included(|e| e.network.0[5] ^= 1)),
@@ -190,9 +214,6 @@ const CASES: &[Case] = &[
     ("time_band_not_yet", || {
         terms(&[("After-3-Years-Derivation", "Allowed")])
     }),
-    ("monthly_fee_not_yet", || {
-        terms(&[("Commercial-Use", "Allowed-With-Fee-Monthly-5")])
-    }),
     ("payment_address_not_yet", || {
         terms(&[("Payment-Address", "somebody")])
     }),
@@ -241,6 +262,18 @@ const CASES: &[Case] = &[
     ("training_fee_not_yet", || {
         let asking = |t: &mut licensing::Terms| {
             t.data_model_training = Some(licensing::DataModelTraining::FeeOneTime(fee()));
+        };
+        child_of(data_set("parent", terms_with(asking)))
+    }),
+    ("derivation_monthly_fee_not_yet", || {
+        let asking = |t: &mut licensing::Terms| {
+            t.derivation = Some(licensing::Derivation::FeeMonthly(fee()));
+        };
+        child_of(model("parent", terms_with(asking), &[]))
+    }),
+    ("training_monthly_fee_not_yet", || {
+        let asking = |t: &mut licensing::Terms| {
+            t.data_model_training = Some(licensing::DataModelTraining::FeeMonthly(fee()));
         };
         child_of(data_set("parent", terms_with(asking)))
     }),
@@ -415,12 +448,26 @@ const CASES: &[Case] = &[
     ("paid_by_child", || {
         buy(sharing("5%", 9), Grant::Derivation, |_| ())
     }),
-    ("revenue_share_not_yet", || {
-        let asking = |t: &mut licensing::Terms| {
-            let share = licensing::Percent::from_whole(5).expect("a percentage");
-            t.commercial_use = Some(licensing::CommercialUse::RevenueShare(share));
-        };
-        buy(terms_with(asking), Grant::CommercialUse, |_| ())
+    ("unknown_license", || {
+        shown(World::new(), "buyer", declare(nothing(), 1, 0))
+    }),
+    ("no_revenue_share", || declared(priced(5), 0, 0, 1)),
+    ("period_not_over", || declared(revenue("5%"), 1, 0, 1)),
+    ("other_period", || declared(revenue("5%"), 1, MONTH_MS, 2)),
+    ("license_lapsed", || {
+        declared(revenue("5%"), 1, 2 * MONTH_MS, 1)
+    }),
+    ("all_declared", || {
+        let (mut world, license) = revenue_licensed(revenue("5%"), 1);
+        world.block(world.now() + MONTH_MS, &[]);
+        world.must("buyer", declare(license, 1, 0));
+        shown(world, "buyer", declare(license, 2, 0))
+    }),
+    ("sold_once", || {
+        buy(priced(5), Grant::CommercialUse, |b| b.months = 1)
+    }),
+    ("sold_by_month", || {
+        buy(monthly(5), Grant::CommercialUse, |b| b.months = 0)
     }),
     ("terms_changed", || {
         buy(priced(5), Grant::Access, |b| b.terms = digest("others"))
@@ -582,6 +629,8 @@ fn must_be_sampled(rejection: &Rejection) {
         R::PaymentModeFixed | R::TermsBound | R::NoBallot | R::BallotStands => (),
         R::SelfFunding { .. } | R::FundAmount { .. } | R::FundParent(_) => (),
         R::FundMajority { .. } | R::TestSetUsed(_) => (),
+        R::UnknownLicense(_) | R::NoRevenueShare | R::OtherPeriod { .. } => (),
+        R::PeriodNotOver { .. } | R::AllDeclared(_) | R::LicenseLapsed(_) => (),
     }
 }
 
@@ -707,6 +756,19 @@ fn samples() -> Vec<Rejection> {
         R::FundParent(id),
         R::FundMajority { held: 1, needed: 2 },
         R::TestSetUsed(id),
+        R::UnknownLicense(id),
+        R::NoRevenueShare,
+        R::OtherPeriod {
+            expected: 1,
+            given: 2,
+        },
+        R::PeriodNotOver {
+            period: 1,
+            ends_ms: 2,
+            time_ms: 1,
+        },
+        R::AllDeclared(1),
+        R::LicenseLapsed(1),
     ];
     let terms = [
         TermsError::NoLicense,
@@ -724,10 +786,6 @@ fn samples() -> Vec<Rejection> {
             advice: text(),
         },
         TermsError::TimeBand(text()),
-        TermsError::MonthlyFee {
-            name: "Expiry",
-            value: text(),
-        },
         TermsError::PaymentAddress(text()),
         TermsError::Currency(text()),
         TermsError::NoCurrency("Access-Fee"),
@@ -739,6 +797,8 @@ fn samples() -> Vec<Rejection> {
         DerivationRefusal::TermsNotPassedOn,
         DerivationRefusal::DerivationFeeNotYet(fee()),
         DerivationRefusal::TrainingFeeNotYet(fee()),
+        DerivationRefusal::DerivationMonthlyFeeNotYet(fee()),
+        DerivationRefusal::TrainingMonthlyFeeNotYet(fee()),
     ];
     let derivation = |refusal| R::Derivation {
         parent: id,
@@ -750,7 +810,15 @@ fn samples() -> Vec<Rejection> {
         Refusal::NotGranted(Grant::Access),
         Refusal::Free(Grant::Access, licensing::Duty::Nothing),
         Refusal::PaidByChild(percent),
-        Refusal::RevenueShareNotYet(percent),
+        Refusal::SoldOnce {
+            grant: Grant::Access,
+            months: 2,
+        },
+        Refusal::SoldByMonth {
+            grant: Grant::Access,
+            months: 0,
+            most: 12,
+        },
     ];
     samples.extend(sales.map(R::from));
     samples

@@ -51,6 +51,7 @@ enum What {
     RevealTestKey,
     Foreign,
     Unincludable,
+    Declare,
 }
 
 #[derive(Clone, Debug)]
@@ -79,6 +80,7 @@ fn a_try() -> impl Strategy<Value = Try> {
         1 => Just(What::RevealTestKey),
         3 => Just(What::Foreign),
         2 => Just(What::Unincludable),
+        6 => Just(What::Declare),
     ];
     // Most flaws are none: a bit that is set is something left undone.
     let flaws = prop_oneof![2 => Just(0u32), 1 => any::<u32>().prop_map(|bits| bits & (bits >> 7))];
@@ -118,6 +120,9 @@ impl Play {
         let mut world = World::with(
             Parameters {
                 sponsor_bond_ppm: 30_000,
+                month_ms: 40_000,
+                grace_ms: 20_000,
+                revenue_minimum: units(10_007),
                 ..parameters()
             },
             &[],
@@ -238,6 +243,12 @@ impl Play {
                 Event::TermsChanged { .. } => self.count("terms changed"),
                 Event::TighteningScheduled { .. } => self.count("tightening scheduled"),
                 Event::TighteningDropped { .. } => self.count("tightening dropped"),
+                Event::LicenseRuns { .. } => self.count("months sold"),
+                Event::MonthBegan { .. } => self.count("month began"),
+                Event::LicenseEnded { .. } => self.count("licence ended"),
+                Event::LicenseLapsed { .. } => self.count("licence lapsed"),
+                Event::GraceExtended { .. } => self.count("grace extended"),
+                Event::RevenueDeclared { .. } => self.count("declared"),
                 Event::SeatFailed { had_committed, .. } => {
                     self.count(format!("seat failed {had_committed}"));
                 }
@@ -299,6 +310,7 @@ impl Play {
         let asset = self.asset(attempt.pick);
         let action = match attempt.what {
             What::Pay | What::Unincludable => transfer(other, amount),
+            What::Declare => return self.declaration(attempt),
             What::Join => join(amount * 10),
             What::Leave => Action::LeaveEvaluators,
             What::Post => self.post(who, attempt),
@@ -336,6 +348,30 @@ impl Play {
             _ => who,
         };
         vec![(who.to_owned(), action)]
+    }
+
+    /// A licensee's word on its next month, mostly; now and then another's, or another month.
+    fn declaration(&self, attempt: &Try) -> Vec<(String, Action)> {
+        let owing = self.world.state.licenses().filter_map(|(id, license)| {
+            let term = license.term?;
+            let ends_ms = self.world.state.months_end_ms(&license, term.declared + 1);
+            let is_due = term.owes_declarations() && ends_ms <= self.world.now();
+            (is_due || attempt.flaws != 0).then_some((id, license, term.declared + 1))
+        });
+        let owing: Vec<_> = owing.collect();
+        let Some(&(id, license, period)) = owing.get(attempt.pick % owing.len().max(1)) else {
+            return Vec::new();
+        };
+        let period = match attempt.flaws % 5 {
+            4 => period + 1,
+            _ => period,
+        };
+        let who = PEOPLE
+            .iter()
+            .find(|who| address(who) == license.licensee && attempt.flaws % 7 != 6);
+        let who = who.unwrap_or(&PEOPLE[attempt.who]);
+        let revenue = u128::from(attempt.amount % 3_000_000);
+        vec![((*who).to_owned(), declare(id, period, revenue))]
     }
 
     fn post(&self, who: &str, attempt: &Try) -> Action {
@@ -410,7 +446,12 @@ impl Play {
 
     /// Terms that cost at least `price`; some of them pay one holder each time.
     fn terms(&self, share: &str, price: u128, attempt: &Try) -> Vec<protocol::ans104::Tag> {
-        let terms = sharing(share, price + u128::from(attempt.amount % 3_000_000));
+        let price = price + u128::from(attempt.amount % 3_000_000);
+        let terms = match attempt.amount % 7 {
+            0 => monthly(price),
+            1 => revenue(share),
+            _ => sharing(share, price),
+        };
         match attempt.amount % 5 {
             0 => drawn(&terms),
             _ => terms,
@@ -462,7 +503,17 @@ impl Play {
     fn of_asset(&self, asset: ItemId, attempt: &Try) -> Action {
         let grant = Grant::ALL[2 - usize::from(attempt.pick == 1)];
         match attempt.what {
-            What::Buy => self.world.buy(asset, grant),
+            What::Buy => {
+                let terms = &self.world.state.asset(asset).expect("it was listed").terms;
+                let quote = terms.quote(grant).ok();
+                let is_monthly = quote.is_some_and(|quote| quote.months_max > 0);
+                // Now and then months of what has none, and none of what has some.
+                match attempt.amount % 11 {
+                    0 => self.world.buy_months(asset, grant, u32::from(!is_monthly)),
+                    count if is_monthly => self.world.buy_months(asset, grant, count % 5 + 1),
+                    _ => self.world.buy(asset, grant),
+                }
+            }
             What::Claim => Action::ClaimRoyalty { asset },
             What::Vote => self.vote(asset, attempt),
             _ => {
@@ -677,7 +728,7 @@ proptest! {
 fn the_random_people_get_everywhere() {
     let mut runner = TestRunner::deterministic();
     let mut seen: BTreeMap<String, u32> = BTreeMap::new();
-    for _ in 0..64 {
+    for _ in 0..96 {
         let steps = steps()
             .new_tree(&mut runner)
             .expect("nothing is filtered")
@@ -692,6 +743,14 @@ fn the_random_people_get_everywhere() {
         ("sale", 50),
         ("terms changed", 5),
         ("tightening scheduled", 5),
+        ("months sold", 20),
+        ("month began", 20),
+        ("licence ended", 10),
+        ("licence lapsed", 5),
+        ("declared", 5),
+        ("rejected period_not_over", 2),
+        ("rejected sold_once", 2),
+        ("rejected sold_by_month", 2),
         ("Claim", 20),
         ("StackIncome", 10),
         ("Settled", 30),

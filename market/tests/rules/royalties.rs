@@ -85,6 +85,7 @@ fn a_purchase_names_terms_and_the_most_it_pays() {
             grant: Grant::CommercialUse,
             terms,
             price_max: units(price_max),
+            months: 0,
         },
     };
     world.row("buyer", buy(digest("others"), 1_000), "terms_changed");

@@ -270,7 +270,7 @@ pub(super) async fn licenses(
     let page = read(&app, |state| {
         let mut all: Vec<LicenseView> = state
             .licenses()
-            .map(|(id, one)| views::license(id, &one))
+            .map(|(id, one)| views::license(state, id, &one))
             .collect();
         all.sort_by_key(|one| std::cmp::Reverse((one.height, one.id)));
         let key = |one: &LicenseView| one.id.to_string();
@@ -288,7 +288,7 @@ pub(super) async fn license(
 ) -> Answered<Json<LicenseView>> {
     let id: ItemId = id(&text)?;
     let view = read(&app, |state| {
-        state.license(id).map(|one| views::license(id, &one))
+        state.license(id).map(|one| views::license(state, id, &one))
     });
     view.await?.map(Json).ok_or_else(|| missing("licence", id))
 }

@@ -142,6 +142,7 @@ impl Play {
             grant: Grant::CommercialUse,
             terms,
             price_max: lode(7),
+            months: 0,
         };
         self.send(from, &Action::BuyLicense { asset, body });
     }

@@ -6,7 +6,7 @@ use market::State;
 use opinion::model::Model;
 use opinion::money::{Units, units};
 use opinion::{Coverage, Decision, Ledger, Play, Setup, Step};
-use protocol::receipt::{Panel, Phase};
+use protocol::receipt::{LicenseStanding, Panel, Phase};
 use protocol::record::Transaction;
 use protocol::{Address, Digest, ItemId};
 
@@ -65,7 +65,33 @@ impl Market {
         self.money(model)?;
         self.people(model)?;
         self.bounties(model)?;
-        self.assets(model)
+        self.assets(model)?;
+        self.licenses(model)
+    }
+
+    fn licenses(&self, model: &Model) -> Result<(), String> {
+        let mut ours: Vec<_> = model.licenses.iter().collect();
+        ours.sort_unstable_by_key(|license| license.id);
+        let ours = ours.into_iter().map(|it| {
+            let standing = match (it.lapsed_ms, it.ended_ms) {
+                (Some(_), _) => LicenseStanding::Lapsed,
+                (None, Some(_)) => LicenseStanding::Ended,
+                (None, None) => LicenseStanding::Runs,
+            };
+            let months = it.months.as_ref();
+            let months =
+                months.map(|(count, _)| (*count, it.began.len(), it.declared.len(), standing));
+            (it.id, it.asset, it.licensee, it.bought_ms, months)
+        });
+        let theirs = self.0.licenses().map(|(id, it)| {
+            let months = it.term.map(|term| {
+                let (begun, declared) = (term.begun as usize, term.declared as usize);
+                (term.months, begun, declared, term.standing)
+            });
+            (id, it.asset, it.licensee, it.time_ms, months)
+        });
+        let (ours, theirs): (Vec<_>, Vec<_>) = (ours.collect(), theirs.collect());
+        same(|| "licences".to_owned(), ours, theirs)
     }
 
     fn money(&self, model: &Model) -> Result<(), String> {

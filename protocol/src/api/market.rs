@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::amount::Amount;
 use crate::id::{Address, Digest, ItemId};
-use crate::receipt::{Phase, Standing};
+use crate::receipt::{LicenseStanding, Phase, Standing};
 use crate::record::{AssetKind, BlobRef, Grant, Holder, PostBounty, RoyaltySplit, SealedFolder};
 use crate::report::{Outcome, TestOutcome};
 use crate::score::Score;
@@ -310,8 +310,14 @@ pub struct TallyView {
 pub struct Offer {
     /// What.
     pub grant: Grant,
-    /// What it costs, once; none: it is not sold.
+    /// What it costs, once or for each month; none: it is not sold.
     pub price: Option<Amount>,
+    /// For how many months at most it is sold at once; 0: it is paid once.
+    #[serde(default)]
+    pub months_max: u32,
+    /// The share of the buyer's revenue that is owed beyond it, in percent, if one is.
+    #[serde(default)]
+    pub share: Option<String>,
     /// Why it is not sold: free, not granted, paid by a share.
     pub instead: Option<String>,
 }
@@ -351,4 +357,51 @@ pub struct LicenseView {
     pub height: u64,
     /// That block's time.
     pub time_ms: u64,
+    /// For how many months it was bought, and until when they run; left out of what was paid once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub term: Option<LicenseTerm>,
+    /// How far those months have come; left out of a certificate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progress: Option<LicenseProgress>,
+}
+
+/// For how long a licence was bought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LicenseTerm {
+    /// How many months.
+    pub months: u32,
+    /// What each of them costs.
+    pub month_price: Amount,
+    /// When the last of them is over.
+    pub until_ms: u64,
+    /// Whether a share of the revenue of each month is owed beyond that, and declared.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub owes_share: bool,
+}
+
+/// How far a licence that was bought for months has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LicenseProgress {
+    /// Months that have begun; what was paid for them is income.
+    pub begun: u32,
+    /// What was paid for those that have not.
+    pub escrow: Amount,
+    /// Whether it still runs.
+    pub standing: LicenseStanding,
+    /// What is to be declared next, if it is for a share of revenue and something is left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub declares: Option<NextDeclaration>,
+}
+
+/// Which month's revenue a licensee declares next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NextDeclaration {
+    /// Which month, from 1: so many less one are declared.
+    pub period: u32,
+    /// When it is over: from then on it can be declared.
+    pub from_ms: u64,
+    /// When the licence lapses if it is not.
+    pub until_ms: u64,
+    /// The share of it that is owed, the month's price in advance included, in billionths of a percent.
+    pub share_billionths: u64,
 }

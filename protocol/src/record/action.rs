@@ -116,11 +116,11 @@ pub enum Action {
         /// Salt and batch.
         body: RevealAttestations,
     },
-    /// Buys a licence once.
+    /// Buys a licence.
     BuyLicense {
         /// The asset.
         asset: ItemId,
-        /// Which grant, under which terms, for how much at most.
+        /// Which grant, under which terms, for how much at most, for how long.
         body: BuyLicense,
     },
     /// Pays out what an asset's income owes to the signer.
@@ -141,6 +141,13 @@ pub enum Action {
         asset: ItemId,
         /// The terms, as tags; those in force take the ballot back.
         terms: Vec<Tag>,
+    },
+    /// Declares what a month of a licence for a share of revenue earned, and pays the share.
+    DeclareRevenue {
+        /// The licence.
+        license: ItemId,
+        /// Which month, how much.
+        body: DeclareRevenue,
     },
 }
 
@@ -551,8 +558,16 @@ pub struct BuyLicense {
     pub grant: Grant,
     /// The id of the terms that the buyer read.
     pub terms: Digest,
-    /// The most the buyer pays.
+    /// The most the buyer pays, for all months together.
     pub price_max: Amount,
+    /// For how many months, where the terms ask for a fee a month; 0: for what is paid once.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub months: u32,
+}
+
+/// What is not written: a record that buys for no months is as it always was.
+const fn is_zero(months: &u32) -> bool {
+    *months == 0
 }
 
 /// Body of `transfer-shares`.
@@ -563,6 +578,16 @@ pub struct TransferShares {
     pub to: Address,
     /// How many, above zero.
     pub shares: u32,
+}
+
+/// Body of `declare-revenue`; the target is the licence.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeclareRevenue {
+    /// Which month, from 1: the first that is not declared.
+    pub period: u32,
+    /// What the licensee earned with the asset in it.
+    pub revenue: Amount,
 }
 
 /// A body without fields: `{}`.
@@ -591,6 +616,7 @@ impl Action {
             Self::ClaimRoyalty { .. } => "claim-royalty",
             Self::TransferShares { .. } => "transfer-shares",
             Self::VoteTerms { .. } => "vote-terms",
+            Self::DeclareRevenue { .. } => "declare-revenue",
         }
     }
 
@@ -610,6 +636,7 @@ impl Action {
             | Self::ClaimRoyalty { asset }
             | Self::TransferShares { asset, .. }
             | Self::VoteTerms { asset, .. } => Some(asset.0),
+            Self::DeclareRevenue { license, .. } => Some(license.0),
             Self::RegisterAsset { .. }
             | Self::PostBounty { .. }
             | Self::JoinEvaluators { .. }
@@ -643,6 +670,7 @@ impl Action {
             Self::RevealAttestations { body, .. } => json::to_vec(body),
             Self::BuyLicense { body, .. } => json::to_vec(body),
             Self::TransferShares { body, .. } => json::to_vec(body),
+            Self::DeclareRevenue { body, .. } => json::to_vec(body),
             Self::CancelBounty { .. }
             | Self::LeaveEvaluators
             | Self::ClaimRoyalty { .. }
@@ -767,6 +795,10 @@ impl Action {
                     terms: terms.to_vec(),
                 }
             }
+            "declare-revenue" => Self::DeclareRevenue {
+                license: item("declare-revenue")?,
+                body: body("declare-revenue", data)?,
+            },
             unknown => {
                 return Err(RecordError::UnknownType(unknown.chars().take(48).collect()));
             }

@@ -93,11 +93,43 @@ pub struct Parameters {
     /// How long before terms tighten that is said, in milliseconds. A genesis that does not say has the default.
     #[serde(default = "tighten_ms")]
     pub tighten_ms: u64,
+    /// How long a month of a licence is, in milliseconds. A genesis says so if it is not
+    /// thirty days.
+    #[serde(default = "month_ms", skip_serializing_if = "is_default_month")]
+    pub month_ms: u64,
+    /// How long after the end of a month its revenue can be declared, in milliseconds. A
+    /// genesis says so if it is not thirty days.
+    #[serde(default = "month_ms", skip_serializing_if = "is_default_month")]
+    pub grace_ms: u64,
+    /// What a month of a licence for a share of revenue costs in advance, whatever it earns.
+    /// A genesis says so if it is not 10 LODE.
+    #[serde(
+        default = "revenue_minimum",
+        skip_serializing_if = "is_default_minimum"
+    )]
+    pub revenue_minimum: Amount,
 }
 
 /// Thirty days.
 const fn tighten_ms() -> u64 {
     30 * 24 * HOUR_MS
+}
+
+/// Thirty days.
+const fn month_ms() -> u64 {
+    30 * 24 * HOUR_MS
+}
+
+const fn is_default_month(length_ms: &u64) -> bool {
+    *length_ms == month_ms()
+}
+
+const fn revenue_minimum() -> Amount {
+    Amount::from_base_units(10 * crate::amount::BASE_UNITS_PER_LODE)
+}
+
+fn is_default_minimum(minimum: &Amount) -> bool {
+    *minimum == revenue_minimum()
 }
 
 impl Default for Parameters {
@@ -123,6 +155,9 @@ impl Default for Parameters {
             silent_forfeit_ppm: 10_000,
             unrevealed_forfeit_ppm: 100_000,
             tighten_ms: tighten_ms(),
+            month_ms: month_ms(),
+            grace_ms: month_ms(),
+            revenue_minimum: revenue_minimum(),
         }
     }
 }

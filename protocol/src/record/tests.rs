@@ -182,6 +182,7 @@ fn every_action() -> Vec<Action> {
                 grant: Grant::CommercialUse,
                 terms: Digest([1; 32]),
                 price_max: amount,
+                months: 0,
             },
         },
         Action::ClaimRoyalty { asset },
@@ -195,6 +196,13 @@ fn every_action() -> Vec<Action> {
         Action::VoteTerms {
             asset,
             terms: terms(),
+        },
+        Action::DeclareRevenue {
+            license: asset,
+            body: DeclareRevenue {
+                period: 1,
+                revenue: amount,
+            },
         },
     ]
 }
@@ -324,6 +332,36 @@ fn loose_envelopes_are_refused_with_their_code() {
         read_changed(&leave, |draft| draft.data = b"{\"a\":1}".to_vec()),
         Err("record_body")
     );
+}
+
+#[test]
+fn a_genesis_and_a_purchase_from_before_months_are_read_as_they_were() {
+    let bytes = json::to_vec(&Parameters::default());
+    let text = String::from_utf8_lossy(&bytes);
+    assert!(
+        ["month", "grace", "revenue"]
+            .iter()
+            .all(|name| !text.contains(name))
+    );
+    let read: Parameters = json::from_slice(&bytes, 4_096).unwrap();
+    assert_eq!(read, Parameters::default());
+    let short = Parameters {
+        month_ms: 5,
+        grace_ms: 6,
+        revenue_minimum: Amount::from_base_units(7),
+        ..Parameters::default()
+    };
+    let bytes = json::to_vec(&short);
+    assert_eq!(json::from_slice(&bytes, 4_096), Ok(short));
+    let once = BuyLicense {
+        grant: Grant::Access,
+        terms: Digest([1; 32]),
+        price_max: Amount::from_base_units(1),
+        months: 0,
+    };
+    let bytes = json::to_vec(&once);
+    assert!(!String::from_utf8_lossy(&bytes).contains("months"));
+    assert_eq!(json::from_slice::<BuyLicense>(&bytes, 4_096), Ok(once));
 }
 
 #[test]

@@ -19,10 +19,12 @@ impl Play<'_> {
             .collect();
         let (terms, grant) = (row.terms.clone(), Grant::CommercialUse);
         let price = terms.quote(grant).map_err(Failure::bug)?.price;
+        let price = price.unit(self.world.state().parameters().revenue_minimum);
         let body = BuyLicense {
             grant,
             terms: terms.id(),
             price_max: price,
+            months: 0,
         };
         let id = self
             .world

@@ -179,7 +179,19 @@ impl World {
             grant,
             terms: terms.id(),
             price_max: Amount::MAX,
+            months: 0,
         };
         Action::BuyLicense { asset, body }
+    }
+
+    /// A purchase of so many months.
+    pub fn buy_months(&self, asset: ItemId, grant: Grant, count: u32) -> Action {
+        match self.buy(asset, grant) {
+            Action::BuyLicense { asset, mut body } => {
+                body.months = count;
+                Action::BuyLicense { asset, body }
+            }
+            other => other,
+        }
     }
 }

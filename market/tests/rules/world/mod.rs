@@ -78,6 +78,11 @@ impl World {
                 })
                 .collect(),
         };
+        Self::of(genesis, &people)
+    }
+
+    /// The network of a genesis, in which these people have names.
+    pub fn of(genesis: Genesis, people: &[&str]) -> Self {
         let item = genesis.draft().sign(&secret("operator")).expect("few tags");
         let genesis = GenesisRecord::read(&item).expect("a genesis");
         let purses = genesis

@@ -50,6 +50,9 @@ pub fn parameters() -> Parameters {
         silent_forfeit_ppm: 10_000,
         unrevealed_forfeit_ppm: 100_000,
         tighten_ms: 40_000,
+        month_ms: Parameters::default().month_ms,
+        grace_ms: Parameters::default().grace_ms,
+        revenue_minimum: Parameters::default().revenue_minimum,
     }
 }
 

@@ -13,6 +13,34 @@ pub fn priced(price: u128) -> Vec<Tag> {
     licensing::presets::one_time(fee).to_tags()
 }
 
+/// Terms for which business use costs `fee` units a month, and descendants owe 10 % of their income.
+pub fn monthly(fee: u128) -> Vec<Tag> {
+    let fee = licensing::Fee::new(units(fee)).expect("above zero");
+    let terms = licensing::Terms::parse(&sharing("10%", 1)).expect("terms");
+    licensing::Terms {
+        commercial_use: Some(licensing::CommercialUse::FeeMonthly(fee)),
+        ..terms
+    }
+    .to_tags()
+}
+
+/// Terms for which business use costs a share of its revenue, and descendants owe 10 % of their income.
+pub fn revenue(percent: &str) -> Vec<Tag> {
+    let share = percent.parse().expect("a percentage");
+    let terms = licensing::Terms::parse(&sharing("10%", 1)).expect("terms");
+    licensing::Terms {
+        commercial_use: Some(licensing::CommercialUse::RevenueShare(share)),
+        ..terms
+    }
+    .to_tags()
+}
+
+pub fn declare(license: ItemId, period: u32, revenue: u128) -> Action {
+    let revenue = units(revenue);
+    let body = DeclareRevenue { period, revenue };
+    Action::DeclareRevenue { license, body }
+}
+
 /// Terms for which descendants owe `percent` of their income; business use costs `price`.
 pub fn sharing(percent: &str, price: u128) -> Vec<Tag> {
     let fee = licensing::Fee::new(units(price)).expect("above zero");

@@ -68,6 +68,7 @@ impl World {
             Purse::Income(id) => format!("income:{}", self.what(id)),
             Purse::Burned => "burned".to_owned(),
             Purse::Fund(id) => format!("fund:{}", self.what(id)),
+            Purse::Escrow(_, id) => format!("escrow:{}", self.what(id)),
         }
     }
 
@@ -79,7 +80,9 @@ impl World {
         }
         let mut parts: Vec<String> = match receipt.cause {
             Cause::Record(_) => vec!["ok".to_owned()],
-            Cause::Deadline(_) | Cause::Distribution(_) | Cause::Terms(_) => Vec::new(),
+            Cause::Deadline(_) | Cause::Distribution(_) | Cause::Terms(_) | Cause::License(_) => {
+                Vec::new()
+            }
         };
         parts.extend(receipt.events.iter().map(|event| self.event(event)));
         let mut change: BTreeMap<String, i128> = BTreeMap::new();
@@ -178,6 +181,24 @@ impl World {
             Event::LicenseIssued {
                 licensee, price, ..
             } => format!("license to {} for {price}", self.who(*licensee)),
+            Event::LicenseRuns { months, .. } => format!("runs {months}"),
+            Event::MonthBegan { license, month, .. } => {
+                format!("month {month} of {}", self.what(*license))
+            }
+            Event::RevenueDeclared {
+                license,
+                period,
+                paid,
+                ..
+            } => format!(
+                "month {period} of {} declared, {paid} paid",
+                self.what(*license)
+            ),
+            Event::GraceExtended { license, .. } => format!("grace of {}", self.what(*license)),
+            Event::LicenseLapsed {
+                license, period, ..
+            } => format!("{} lapsed at month {period}", self.what(*license)),
+            Event::LicenseEnded { license, .. } => format!("ended {}", self.what(*license)),
             Event::TermsChanged { terms, .. } => format!("terms {}", self.terms(*terms)),
             Event::TighteningScheduled { terms, at_ms, .. } => {
                 format!("terms {} at {at_ms}", self.terms(*terms))
@@ -191,6 +212,10 @@ impl World {
 
 pub fn id_of(receipt: &Receipt) -> ItemId {
     match receipt.cause {
-        Cause::Record(id) | Cause::Deadline(id) | Cause::Distribution(id) | Cause::Terms(id) => id,
+        Cause::Record(id)
+        | Cause::Deadline(id)
+        | Cause::Distribution(id)
+        | Cause::Terms(id)
+        | Cause::License(id) => id,
     }
 }
