@@ -86,6 +86,7 @@ fn with_models() -> (State, [ItemId; 2]) {
                     weights_digest: Some(Digest(hash(6, nonce))),
                     parents: Vec::new(),
                     holders: Vec::new(),
+                    self_funding_ppm: 0,
                 },
             },
             size_bytes: 1_000,

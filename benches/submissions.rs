@@ -178,6 +178,8 @@ fn posting(scope: &SealScope) -> (PostBounty, SealKey) {
             sponsor: 200_000,
             backers: 200_000,
         },
+        self_funding_ppm: 0,
+        fund: None,
     };
     (posting, key)
 }

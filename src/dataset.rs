@@ -158,6 +158,7 @@ fn add(session: &Session, args: &AddArgs) -> Result<(), Failure> {
             weights_digest: None,
             parents,
             holders,
+            self_funding_ppm: 0,
         },
     };
     // The trial comes before the upload: what a rule refuses costs no traffic.

@@ -113,6 +113,7 @@ pub fn purse(purse: &Purse) -> String {
         Purse::Deposit(id) => format!("deposit of {}…", short(id)),
         Purse::Income(id) => format!("income of {}…", short(id)),
         Purse::Burned => "burned".to_owned(),
+        Purse::Fund(id) => format!("fund of {}…", short(id)),
     }
 }
 
@@ -149,6 +150,9 @@ pub const fn reason(rule: Rule) -> &'static str {
         Rule::StackIncome => "an ancestor's share of the price of a licence",
         Rule::Claim => "royalties, claimed",
         Rule::RandomDistribution => "royalties, to the holder that was drawn",
+        Rule::SelfFunding => "income, set aside for further rounds",
+        Rule::FundedReward => "reward, out of a parent's fund",
+        Rule::FundReturn => "reward that nobody won, back to the fund",
     }
 }
 

@@ -16,6 +16,7 @@ use protocol::record::{
 use protocol::text::Name;
 use protocol::{Address, Digest, ItemId};
 
+use crate::funds;
 use crate::rejection::Rejection;
 use crate::royalties::{Holding, Pool};
 use crate::state::State;
@@ -45,6 +46,8 @@ pub struct Asset {
     pub stack: RoyaltyStack,
     /// Where on the log it was registered, or, for a bounty's model, committed.
     pub order: Order,
+    /// What it sets aside of each income, in millionths.
+    pub self_funding_ppm: u32,
 }
 
 /// A place on the log.
@@ -132,6 +135,7 @@ pub(crate) fn register(
     if (body.kind == AssetKind::Model) != body.weights_digest.is_some() {
         return Err(Rejection::WeightsDigest);
     }
+    funds::check_part(body.self_funding_ppm)?;
     check_parents(&body.parents)?;
     let stack = stack_of(state, &body.parents, &terms)?;
     let whole = [Holder {
@@ -163,6 +167,7 @@ pub(crate) fn register(
         parents: body.parents.clone(),
         stack,
         order: state.order(),
+        self_funding_ppm: body.self_funding_ppm,
     };
     insert(state, tx.id, asset, holders);
     Ok(())

@@ -10,6 +10,7 @@
 //! | [`ledger`] | purses: every unit is in one, and moves by a named rule |
 //! | [`accounts`] | nonces, byte fees, transfers |
 //! | [`assets`], [`royalties`], [`licenses`] | models and data sets, who earns, who may use |
+//! | [`funds`] | what assets set aside of their income, and the rounds that it pays for |
 //! | [`terms`] | votes on an asset's terms: what takes effect, and when |
 //! | [`evaluators`] | stakes and seats |
 //! | [`bounty`] | post, back, submit, reveal, attest; the clock; settlement |
@@ -20,6 +21,7 @@ pub mod assets;
 pub mod bounty;
 mod draw;
 pub mod evaluators;
+pub mod funds;
 pub mod ledger;
 pub mod licenses;
 pub mod rejection;

@@ -331,6 +331,41 @@ pub enum Rejection {
     /// The ballot is for these terms already.
     #[error("this account's ballot is for these terms already")]
     BallotStands,
+
+    // Self-funding.
+    /// More than an asset may set aside.
+    #[error("{ppm} millionths of each income are set aside, at most {limit} may be")]
+    SelfFunding {
+        /// How much.
+        ppm: u32,
+        /// The most.
+        limit: u32,
+    },
+    /// A fund pays nothing of the reward, or more than all of it.
+    #[error(
+        "the fund pays {} LODE, it may pay more than nothing and at most the reward of {} LODE",
+        .amount.to_lode_string(), .reward.to_lode_string()
+    )]
+    FundAmount {
+        /// What it pays.
+        amount: Amount,
+        /// The reward.
+        reward: Amount,
+    },
+    /// The asset whose fund pays is no parent of the bounty.
+    #[error("the bounty does not name {0}, whose fund pays, as a parent")]
+    FundParent(ItemId),
+    /// Too few shares to spend the fund.
+    #[error("the sponsor holds {held} shares of the asset whose fund pays, {needed} are needed")]
+    FundMajority {
+        /// What the sponsor holds.
+        held: u32,
+        /// The least.
+        needed: u32,
+    },
+    /// The same sealed test set was posted before.
+    #[error("this sealed test set was posted before, by the bounty {0}")]
+    TestSetUsed(ItemId),
 }
 
 impl Rejection {
@@ -395,6 +430,11 @@ impl Rejection {
             Self::TermsBound => "terms_bound",
             Self::NoBallot => "no_ballot",
             Self::BallotStands => "ballot_stands",
+            Self::SelfFunding { .. } => "self_funding",
+            Self::FundAmount { .. } => "fund_amount",
+            Self::FundParent(_) => "fund_parent",
+            Self::FundMajority { .. } => "fund_majority",
+            Self::TestSetUsed(_) => "test_set_used",
         }
     }
 
@@ -467,6 +507,11 @@ impl Rejection {
             Self::TooFewShares { .. } => "move fewer shares",
             Self::PaymentModeFixed => "vote for terms with the asset's own 'Payment-Mode'",
             Self::TermsBound | Self::NoBallot | Self::BallotStands => "nothing has to be done",
+            Self::SelfFunding { .. } => "set less aside",
+            Self::FundAmount { .. } => "change what the fund pays, or the reward",
+            Self::FundParent(_) => "name it as a parent, or let the sponsor pay the whole reward",
+            Self::FundMajority { .. } => "hold half of its shares, or pay the whole reward",
+            Self::TestSetUsed(_) => "seal a new test set",
         }
     }
 }

@@ -16,6 +16,7 @@ use protocol::record::{SHARES_PER_ASSET, Transaction, TransferShares};
 use protocol::{Address, Amount, ItemId};
 
 use crate::draw;
+use crate::funds;
 use crate::rejection::Rejection;
 use crate::state::State;
 use crate::terms;
@@ -118,6 +119,7 @@ fn credit(
     }
     let random = state.need_asset(asset)?.terms.payment_mode == PaymentMode::RandomDistribution;
     let from = Purse::Account(tx.signer);
+    let amount = funds::set_aside(state, from, asset, amount)?;
     state.pay(from, Purse::Income(asset), amount, rule)?;
     let pool = state.pool(asset).expect("every asset has a pool");
     let shared = if random { Amount::ZERO } else { amount };

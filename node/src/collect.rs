@@ -128,7 +128,8 @@ impl Node {
 
     /// Every blob that something names.
     fn named(&self) -> Result<BTreeSet<BlobId>, CollectError> {
-        let (mut named, bounties, history, log) = {
+        // Sorted after the lock is given back: nothing is done under it but copying names.
+        let (named, bounties, history, log) = {
             let chain = self.chain_blocking();
             let chain = chain.open().ok_or(CollectError::Closed)?;
             let state = chain.state();
@@ -144,6 +145,7 @@ impl Node {
             let history = chain.history().ok_or(CollectError::Closed)?;
             (named, bounties, history, chain.log().view().clone())
         };
+        let mut named: BTreeSet<BlobId> = named.into_iter().collect();
         for bounty in bounties {
             by_reveals(bounty, &history, &log, &mut named)?;
         }
@@ -152,10 +154,10 @@ impl Node {
 }
 
 /// What the state names.
-fn by_state(state: &State) -> BTreeSet<BlobId> {
-    let mut named: BTreeSet<BlobId> = state.assets().map(|(_, asset)| asset.blob.id).collect();
+fn by_state(state: &State) -> Vec<BlobId> {
+    let mut named: Vec<BlobId> = state.assets().map(|(_, asset)| asset.blob.id).collect();
     for (id, bounty) in state.bounties() {
-        named.insert(bounty.posting.test_set.ciphertext.id);
+        named.push(bounty.posting.test_set.ciphertext.id);
         let submissions = state.submissions(id);
         named.extend(submissions.map(|submission| submission.sealed.ciphertext.id));
     }

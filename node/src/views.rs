@@ -257,6 +257,8 @@ pub(crate) fn asset(state: &State, id: ItemId, asset: &Asset) -> AssetView {
             .collect(),
         income: state.pool(id).map_or(Amount::ZERO, |pool| pool.income),
         unclaimed: state.balance(Purse::Income(id)),
+        self_funding_ppm: asset.self_funding_ppm,
+        fund: state.balance(Purse::Fund(id)),
         terms_record: voting.record,
         pending: voting.pending.map(pending),
     }

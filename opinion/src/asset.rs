@@ -9,8 +9,8 @@ use num_rational::BigRational;
 use protocol::ans104::Tag;
 use protocol::receipt::{Purse, Rule};
 use protocol::record::{
-    AssetKind, BuyLicense, HOLDERS_MAX, PARENTS_MAX, RegisterAsset, SHARES_PER_ASSET, Transaction,
-    TransferShares,
+    AssetKind, BuyLicense, HOLDERS_MAX, PARENTS_MAX, RegisterAsset, SELF_FUNDING_PPM_MAX,
+    SHARES_PER_ASSET, Transaction, TransferShares,
 };
 use protocol::{Address, Digest, ItemId};
 use sha2::{Digest as _, Sha256};
@@ -52,6 +52,8 @@ pub struct Asset {
     pub happenings: Vec<Happening>,
     /// What its holders want it to be under.
     pub votes: Votes,
+    /// What it sets aside of each income, in millionths.
+    pub self_funding_ppm: u32,
 }
 
 impl Asset {
@@ -217,6 +219,9 @@ impl Model {
         body: &RegisterAsset,
     ) -> Result<(), Refused> {
         let terms = good_terms(tags)?;
+        if body.self_funding_ppm > SELF_FUNDING_PPM_MAX {
+            return Err("too much is set aside");
+        }
         Self::good_parents(&body.parents)?;
         let stack = self.stack(&body.parents, &terms)?;
         match (body.kind, body.weights_digest) {
@@ -247,6 +252,7 @@ impl Model {
             stack,
             parents: body.parents.clone(),
             votes: Votes::default(),
+            self_funding_ppm: body.self_funding_ppm,
             happenings: shares
                 .into_iter()
                 .map(|(who, shares)| Happening::Shares(who, shares))
@@ -279,9 +285,15 @@ impl Model {
         }
         let given: Units = parts.iter().map(|(_, part, _)| part).sum();
         parts.push((id, &price - given, Rule::LicenseIncome));
-        for (earner, part, rule) in &parts {
-            let buyer = Purse::Account(tx.signer);
-            self.money.pay(buyer, Purse::Income(*earner), part, *rule)?;
+        let buyer = Purse::Account(tx.signer);
+        for (earner, income, rule) in &mut parts {
+            let ppm = self.assets[earner].self_funding_ppm;
+            let aside = ratio(income, &Units::from(ppm), &Units::from(1_000_000));
+            *income -= &aside;
+            let fund = Purse::Fund(*earner);
+            self.money.pay(buyer, fund, &aside, Rule::SelfFunding)?;
+            self.money
+                .pay(buyer, Purse::Income(*earner), income, *rule)?;
         }
         self.deposit(tx)?;
         for (earner, part, _) in parts {

@@ -9,7 +9,8 @@ use protocol::ans104::Tag;
 use protocol::benchmark::Benchmark;
 use protocol::receipt::{Panel, Phase, Purse, Rule, Standing, VoidReason};
 use protocol::record::{
-    AssetKind, CommitSubmission, Parameters, Pay, PostBounty, SHARES_PER_ASSET, Transaction,
+    AssetKind, CommitSubmission, Parameters, Pay, PostBounty, SELF_FUNDING_PPM_MAX,
+    SHARES_PER_ASSET, Transaction,
 };
 use protocol::report::Outcome;
 use protocol::seal::{SealKey, SealScope, seal_digest};
@@ -338,11 +339,32 @@ impl Model {
         let parents: Vec<ItemId> = body.parents.iter().map(|parent| parent.asset).collect();
         Self::good_parents(&parents)?;
         self.stack(&parents, &terms)?;
+        if body.self_funding_ppm > SELF_FUNDING_PPM_MAX {
+            return Err("too much is set aside");
+        }
+        if self.test_sets.contains(&body.test_set.ciphertext.id) {
+            return Err("an old test set");
+        }
+        let mut own = units(body.reward);
+        if let Some(fund) = &body.fund {
+            let asset = self.assets.get(&fund.asset).ok_or("no such asset")?;
+            let held = asset.holdings().get(&tx.signer).copied().unwrap_or(0);
+            if 2 * held < i64::from(SHARES_PER_ASSET) || !parents.contains(&fund.asset) {
+                return Err("not this sponsor's to spend on this");
+            }
+            let amount = units(fund.amount);
+            own -= &amount;
+            if amount == Units::from(0) || own < Units::from(0) {
+                return Err("nothing, or more than the reward");
+            }
+            let (from, to) = (Purse::Fund(fund.asset), Purse::Reward(tx.id));
+            self.money.pay(from, to, &amount, Rule::FundedReward)?;
+        }
         let bond = part(&units(body.reward), self.parameters.sponsor_bond_ppm);
         let prepaid = fee * body.prepaid;
         let sponsor = Purse::Account(tx.signer);
         for (purse, amount, rule) in [
-            (Purse::Reward(tx.id), units(body.reward), Rule::Reward),
+            (Purse::Reward(tx.id), own, Rule::Reward),
             (Purse::SponsorBond(tx.id), bond, Rule::Bond),
             (Purse::PrepaidFees(tx.id), prepaid, Rule::PrepaidFees),
         ] {
@@ -364,6 +386,7 @@ impl Model {
             check: None,
             score: None,
         };
+        self.test_sets.insert(body.test_set.ciphertext.id);
         self.bounties.insert(tx.id, bounty);
         self.begin_phase(tx.id, Phase::Open);
         Ok(())
@@ -597,6 +620,10 @@ impl Model {
             self.money
                 .must_pay(reward, backer, &backing.amount, Rule::Refund);
         }
+        if let Some(fund) = &bounty.body.fund {
+            let (to, amount) = (Purse::Fund(fund.asset), units(fund.amount));
+            self.money.must_pay(reward, to, &amount, Rule::FundReturn);
+        }
         let sponsor = Purse::Account(bounty.sponsor);
         self.money.empty(reward, sponsor, Rule::Refund);
     }
@@ -747,6 +774,7 @@ impl Model {
             parents,
             happenings: vec![Happening::Shares(submission.miner, all)],
             votes: Votes::default(),
+            self_funding_ppm: bounty.body.self_funding_ppm,
         };
         self.assets.insert(submission.id, asset);
     }

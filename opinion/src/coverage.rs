@@ -84,7 +84,7 @@ pub fn wanted() -> Vec<String> {
         "transfer-shares",
         "vote-terms",
     ];
-    const RULES: [&str; 24] = [
+    const RULES: [&str; 27] = [
         "ByteFee",
         "Transfer",
         "Reward",
@@ -109,6 +109,9 @@ pub fn wanted() -> Vec<String> {
         "StackIncome",
         "Claim",
         "RandomDistribution",
+        "SelfFunding",
+        "FundedReward",
+        "FundReturn",
     ];
     const OTHERS: [&str; 52] = [
         "phase: Open",

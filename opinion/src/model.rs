@@ -1,11 +1,11 @@
 //! Blocks and records: what may stand in a block, what it is charged, who
 //! answers for it. Accounts and evaluators are here, the rest has its module.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use protocol::receipt::{Purse, Rule};
 use protocol::record::{Action, GenesisRecord, Parameters, Transaction};
-use protocol::{Address, ItemId, NetworkId};
+use protocol::{Address, BlobId, ItemId, NetworkId};
 
 use crate::asset::Asset;
 use crate::bounty::Bounty;
@@ -59,6 +59,8 @@ pub struct Model {
     pub evaluators: BTreeMap<Address, ItemId>,
     /// Bounties that are not forgotten.
     pub bounties: BTreeMap<ItemId, Bounty>,
+    /// Ciphertexts of all test sets that were ever posted.
+    pub test_sets: BTreeSet<BlobId>,
     /// Assets.
     pub assets: BTreeMap<ItemId, Asset>,
     /// Licences: the record, the asset, the licensee.
@@ -91,6 +93,7 @@ impl Model {
             nonces: BTreeMap::new(),
             evaluators: BTreeMap::new(),
             bounties: BTreeMap::new(),
+            test_sets: BTreeSet::new(),
             assets: BTreeMap::new(),
             licenses: Vec::new(),
             distributions: Vec::new(),

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use licensing::{CommercialUse, DataModelTraining, Derivation, Fee, PaymentMode, Percent, Terms};
 use protocol::ans104::Tag;
 use protocol::benchmark::{ARITHMETIC_VERSION, Benchmark, Metric, ModelLimits, Task};
-use protocol::receipt::{Panel, Phase};
+use protocol::receipt::{Panel, Phase, Purse};
 use protocol::record::*;
 use protocol::report::{Outcome, TestOutcome};
 use protocol::seal::{SealKey, SealScope, seal_digest};
@@ -568,6 +568,20 @@ impl<L: Ledger> Play<L> {
                 parents.push(NamedParent { asset, required });
             }
         }
+        let fund = match shape >> 8 & 3 {
+            0 => None,
+            how => self.fund(sponsor, how),
+        };
+        if let Some(fund) = &fund
+            && shape >> 11 & 7 != 0
+            && parents.iter().all(|parent| parent.asset != fund.asset)
+        {
+            let asset = fund.asset;
+            parents.push(NamedParent {
+                asset,
+                required: false,
+            });
+        }
         parents.sort_by_key(|parent| parent.asset);
         let splits = [
             (600_000, 300_000, 100_000),
@@ -612,7 +626,30 @@ impl<L: Ledger> Play<L> {
                 sponsor,
                 backers,
             },
+            self_funding_ppm: match terms_shape >> 11 {
+                31 => 200_001,
+                some => [0, 200_000, 33_333][usize::from(some % 3)],
+            },
+            fund,
         }
+    }
+
+    /// What a sponsor may take out of a fund, or a little more; of an asset that it
+    /// holds half of, or, seldom, of another one.
+    fn fund(&self, sponsor: Address, how: u16) -> Option<FundPart> {
+        let balance = |id: &ItemId| self.model.money.balance(Purse::Fund(*id));
+        let full = self.model.assets.iter().filter(|(id, asset)| {
+            let held = asset.holdings().get(&sponsor).copied().unwrap_or(0);
+            (held >= 500_000 || how == 3 && held > 0) && balance(id) > 0.into()
+        });
+        let (&asset, _) = full.into_iter().next()?;
+        let all = u128::try_from(balance(&asset)).expect("not below zero");
+        let amount = units(match how {
+            1 => all.min(999),
+            2 => all.min(24_001),
+            _ => all + 1,
+        });
+        Some(FundPart { asset, amount })
     }
 
     fn commit(&mut self, who: u8, bounty: ItemId, shape: u16) -> Result<(), String> {
@@ -932,6 +969,8 @@ impl<L: Ledger> Play<L> {
             },
             parents,
             holders,
+            self_funding_ppm: [0, 200_000, 1, 77_777][usize::from(shape >> 9 & 3)]
+                + u32::from(shape >> 12 == 14),
         };
         let mut tags = terms(terms_shape).to_tags();
         if shape >> 12 == 15 {
@@ -1157,6 +1196,11 @@ impl<L: Ledger> Play<L> {
             5 => body.evaluation_fee = units(30),
             6 => body.prepaid = 10_001,
             7 => body.prepaid = 10_000,
+            8 if shape >> 4 & 1 == 0 => {
+                if let Some(other) = self.model.bounties.values().next() {
+                    body.test_set = other.body.test_set;
+                }
+            }
             8 => body.benchmark.task = Task::Classification { classes: 1 },
             9 => body.benchmark.arithmetic += 1,
             10 => body.model_terms.clear(),

@@ -85,11 +85,13 @@ pub enum Purse {
     Income(ItemId),
     /// Gone for ever.
     Burned,
+    /// What an asset has set aside of its income for further rounds.
+    Fund(ItemId),
 }
 
 impl Purse {
     /// The kinds of purse, in the order of the supply table.
-    pub const KINDS: [&'static str; 12] = [
+    pub const KINDS: [&'static str; 13] = [
         "accounts",
         "rewards",
         "sponsor_bonds",
@@ -102,6 +104,7 @@ impl Purse {
         "deposits",
         "income",
         "burned",
+        "funds",
     ];
 
     /// The place of this purse's kind in [`Self::KINDS`].
@@ -119,6 +122,7 @@ impl Purse {
             Self::Deposit(_) => 9,
             Self::Income(_) => 10,
             Self::Burned => 11,
+            Self::Fund(_) => 12,
         }
     }
 }
@@ -187,6 +191,12 @@ pub enum Rule {
     Claim,
     /// Royalties of an asset with random distribution, to the holder that was drawn.
     RandomDistribution,
+    /// The part of an income that an asset sets aside for further rounds.
+    SelfFunding,
+    /// The part of a reward that comes out of a parent's fund.
+    FundedReward,
+    /// The same, returned to the fund because nobody won it.
+    FundReturn,
 }
 
 /// One movement of money.

@@ -8,7 +8,7 @@
 //! | subject | purses |
 //! |---|---|
 //! | account | its free balance, its stake, what its seats have locked; deposits that it put up |
-//! | asset | its income; the deposit of the record that made it |
+//! | asset | its income, its fund; the deposit of the record that made it |
 //! | bounty | reward, sponsor's bond, prepaid fees, harm, seats; bonds, fees and deposits in its receipts |
 //!
 //! So nothing here asks the state, which forgets bounties. A purse can be in two
@@ -65,7 +65,7 @@ impl Subject {
                 _ => false,
             },
             Self::Asset(asset) => match *purse {
-                Purse::Income(of) | Purse::Deposit(of) => of == asset,
+                Purse::Income(of) | Purse::Fund(of) | Purse::Deposit(of) => of == asset,
                 _ => false,
             },
         }
@@ -81,7 +81,7 @@ impl Subject {
                 Purse::PrepaidFees(of),
                 Purse::Harm(of),
             ],
-            Self::Asset(of) => vec![Purse::Deposit(of), Purse::Income(of)],
+            Self::Asset(of) => vec![Purse::Deposit(of), Purse::Income(of), Purse::Fund(of)],
         }
     }
 
@@ -124,7 +124,7 @@ pub fn touched(receipt: &Receipt, record: Option<&Transaction>) -> Vec<Subject> 
             | Purse::SponsorBond(id)
             | Purse::PrepaidFees(id)
             | Purse::Harm(id) => subjects.push(Subject::Bounty(id)),
-            Purse::Income(id) => subjects.push(Subject::Asset(id)),
+            Purse::Income(id) | Purse::Fund(id) => subjects.push(Subject::Asset(id)),
             // Of a submission, a record: the bounty is addressed, or its clock moves them.
             Purse::MinerBond(_) | Purse::EvaluationFee(_) => {}
             // What the record made may be an asset, or become one.

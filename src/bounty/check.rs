@@ -172,7 +172,14 @@ pub fn check(session: &Session, file: &Path, even_so: bool) -> Result<Checked, F
         // The test set's own width: the file's was held against it.
         check.rows(client, &table)?;
     }
-    let posting = posting(&plan, benchmark, parents, check.archive);
+    let fund = check.fund(session, client, &plan)?;
+    let mut posting = posting(&plan, benchmark, parents, check.archive);
+    if plan.has_fund && fund.is_none() {
+        posting = None;
+    }
+    if let Some(posting) = &mut posting {
+        posting.fund = fund;
+    }
     let cost = check.trial(session, &status, posting.as_ref(), plan.reward)?;
     Ok(Checked {
         findings: check.findings,
@@ -211,6 +218,8 @@ fn posting(
         model_terms: tags.into_iter().map(|tag| (tag.name, tag.value)).collect(),
         parents: parents?,
         split: plan.split?,
+        self_funding_ppm: plan.self_funding_ppm?,
+        fund: None,
     })
 }
 

@@ -15,6 +15,9 @@ use crate::session::Session;
 pub struct Cost {
     /// Paid to the winner; returns if there is none.
     pub reward: Amount,
+    /// Of that, what a parent's fund pays; it returns to the fund.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fund: Option<Amount>,
     /// Returns, unless the bounty fails by the sponsor's fault.
     pub bond: Amount,
     /// What pays the evaluation of the first submissions; what of it is not used returns.
@@ -53,6 +56,7 @@ impl Check {
         };
         let mut cost = Cost {
             reward,
+            fund: None,
             bond,
             prepaid: None,
             byte_fee: None,
@@ -78,6 +82,7 @@ impl Check {
                 .or_else(|| byte_fee(status, address, view.next_nonce, &action));
             let factor = u128::from(status.parameters.deposit_factor);
             cost.deposit = cost.byte_fee.and_then(|fee| fee.checked_mul(factor));
+            cost.fund = posting.fund.map(|fund| fund.amount);
             cost.prepaid = posting
                 .evaluation_fee
                 .checked_mul(u128::from(posting.prepaid));
@@ -92,10 +97,12 @@ impl Check {
     }
 
     fn funds(&mut self, cost: &Cost) {
+        let fund = cost.fund.unwrap_or(Amount::ZERO);
+        let own = cost.reward.checked_sub(fund).unwrap_or(Amount::ZERO);
         let needed = [Some(cost.bond), cost.prepaid, cost.byte_fee, cost.deposit]
             .into_iter()
             .flatten()
-            .try_fold(cost.reward, Amount::checked_add);
+            .try_fold(own, Amount::checked_add);
         let (Some(balance), Some(needed)) = (cost.balance, needed) else {
             return;
         };

@@ -6,6 +6,7 @@ use protocol::record::{PostBounty, RoyaltySplit};
 use protocol::score::Score;
 
 use super::values::duration_text;
+use crate::license::shares_text;
 
 /// What the reward is not.
 pub const NO_LICENSE: &str = "The reward buys no licence: you hold your part of the royalty shares, and buy a \
@@ -92,6 +93,12 @@ pub fn lines(posting: &PostBounty, terms: &[String], parents: &[Parent]) -> Vec<
         "Every model submitted is under these terms:".to_owned(),
     ];
     lines.extend(terms.iter().map(|sentence| format!("  {sentence}")));
+    if posting.self_funding_ppm > 0 {
+        lines.push(format!(
+            "Each sets aside {} of every income for further rounds; that never changes.",
+            shares_text(posting.self_funding_ppm)
+        ));
+    }
     if !parents.is_empty() {
         lines.push("Models are made from:".to_owned());
         lines.extend(parents.iter().map(|parent| format!("  {}", parent.text())));

@@ -6,7 +6,7 @@ use licensing::{Percent, RoyaltyStack, Terms, check_derivation};
 use protocol::ItemId;
 use protocol::ans104::Tag;
 use protocol::api::AssetView;
-use protocol::record::{NamedParent, PARENTS_MAX};
+use protocol::record::{FundPart, NamedParent, PARENTS_MAX};
 
 use super::check::Check;
 use super::offer::Parent;
@@ -67,6 +67,30 @@ impl Check {
         }
         parents.sort_by_key(|parent| parent.asset);
         Ok((self.findings.len() == before).then_some(parents))
+    }
+
+    /// The part of the reward that a parent's fund pays.
+    pub(super) fn fund(
+        &mut self,
+        session: &Session,
+        client: &Client,
+        plan: &Plan,
+    ) -> Result<Option<FundPart>, Failure> {
+        let Some((text, amount)) = &plan.fund else {
+            return Ok(None);
+        };
+        match self.asset(session, client, text) {
+            Ok(asset) => Ok(Some(FundPart {
+                asset: asset.id,
+                amount: *amount,
+            })),
+            Err(failure) if failure.exit == Exit::NotFound || failure.exit == Exit::Usage => {
+                let finding = Finding::of(Weight::Ledger, "fund.asset", &failure);
+                self.findings.push(finding);
+                Ok(None)
+            }
+            Err(failure) => Err(failure),
+        }
     }
 
     fn asset(&self, session: &Session, client: &Client, text: &str) -> Result<AssetView, Failure> {

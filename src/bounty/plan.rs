@@ -108,6 +108,12 @@ pub struct Plan {
     /// Id or name, and whether it is required.
     pub parents: Vec<(String, bool)>,
     pub split: Option<RoyaltySplit>,
+    /// What every model sets aside of each income, in millionths.
+    pub self_funding_ppm: Option<u32>,
+    /// A parent by id or name, and what its fund pays of the reward.
+    pub fund: Option<(String, Amount)>,
+    /// Whether a fund is named at all.
+    pub has_fund: bool,
 }
 
 #[derive(Default, Deserialize)]
@@ -121,6 +127,7 @@ struct Text {
     terms: TermsText,
     parents: Vec<ParentText>,
     split: SplitText,
+    fund: Option<FundText>,
 }
 
 #[derive(Default, Deserialize)]
@@ -145,6 +152,14 @@ struct MoneyText {
     prepaid: Option<Value>,
     reserve: Option<Value>,
     margin: Option<Value>,
+    self_funding: Option<Value>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FundText {
+    asset: String,
+    amount: Option<Value>,
 }
 
 #[derive(Default, Deserialize)]
@@ -273,6 +288,20 @@ impl Reader {
                 .map(|parent| (parent.asset.clone(), parent.required))
                 .collect(),
             split: self.split(&text.split),
+            self_funding_ppm: match money.self_funding {
+                None => Some(0),
+                Some(_) => self.optional(
+                    "money.self_funding",
+                    &money.self_funding,
+                    SHARES_NEXT,
+                    shares,
+                ),
+            },
+            fund: text.fund.as_ref().and_then(|fund| {
+                let amount = self.read("fund.amount", &fund.amount, AMOUNT_NEXT, lode)?;
+                Some((fund.asset.clone(), amount))
+            }),
+            has_fund: text.fund.is_some(),
         }
     }
 
@@ -499,6 +528,22 @@ mod tests {
             let lacks = codes(&text).contains(&("money.margin".into(), "missing".into()));
             assert_eq!(lacks, metric.is_error(), "{metric:?}");
         }
+    }
+
+    #[test]
+    fn what_is_set_aside_and_what_a_fund_pays_are_read() {
+        let text = "[money]\nself_funding = \"12.5%\"\n[fund]\nasset = \"Base\"\namount = \"25\"";
+        let (plan, _) = read(text).unwrap();
+        assert_eq!(plan.self_funding_ppm, Some(125_000));
+        let amount = Amount::from_lode(25).unwrap();
+        assert_eq!(plan.fund, Some(("Base".to_owned(), amount)));
+        assert!(plan.has_fund);
+        let (plan, _) = read("").unwrap();
+        assert_eq!(plan.self_funding_ppm, Some(0));
+        assert_eq!((plan.fund, plan.has_fund), (None, false));
+        // A fund whose amount makes no sense is not left out: nothing is posted.
+        let found = codes("[fund]\nasset = \"Base\"\namount = 2.5");
+        assert!(found.contains(&("fund.amount".to_owned(), "unquoted".to_owned())));
     }
 
     #[test]

@@ -147,6 +147,11 @@ fn print_offer(
     ];
     let further = [
         (
+            cost.fund,
+            "of the reward",
+            "out of the parent's fund, not your account; returns to the fund if nobody wins it",
+        ),
+        (
             cost.prepaid.filter(|fees| !fees.is_zero()),
             "prepaid fees",
             "pays the evaluation of the first submissions; what is not used returns",

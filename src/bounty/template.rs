@@ -297,6 +297,9 @@ reserve = "0.9"
 # A later model must be better by more than this to be counted as better. For log_loss, rmse and
 # mae you must say it; for the others it is 0.002 if left out.
 margin = "0.002"
+# What every model that is submitted sets aside of each income for further rounds, up to "20%". It
+# never changes. Who holds half of a model's shares can offer it as a part of the next reward ([fund]).
+self_funding = "0%"
 
 [schedule]
 # How long each phase takes, as "2d", "6h", "15m", "30s": at least {min}, at most {max}.
@@ -332,6 +335,11 @@ preset = "credit"
 # [[parents]]
 # asset = "ID"
 # required = true
+
+# A part of the reward that the fund of one of those assets pays: you hold half of its shares.
+# [fund]
+# asset = "ID"
+# amount = "25"
 
 [split]
 # Who holds the winning model's royalty shares, and so gets what its licences earn.

@@ -175,6 +175,7 @@ impl<'a> Play<'a> {
             Purse::Deposit(_) => "deposit".into(),
             Purse::Income(asset) => format!("income of '{}'", self.asset_name(asset)),
             Purse::Burned => "burned".into(),
+            Purse::Fund(asset) => format!("fund of '{}'", self.asset_name(asset)),
         }
     }
 
@@ -214,6 +215,9 @@ fn reason(step: &Move) -> &'static str {
         Rule::SeatReturn => "free again",
         Rule::ForfeitHeld => "forfeited, for who was harmed",
         Rule::RandomDistribution => "royalties, drawn",
+        Rule::SelfFunding => "set aside for further rounds",
+        Rule::FundedReward => "reward, out of a fund",
+        Rule::FundReturn => "back to the fund",
     }
 }
 

@@ -41,6 +41,9 @@ struct OfferJson {
     reason: Option<String>,
     next_step: Option<String>,
     ancestors: Vec<AncestorJson>,
+    /// What the asset sets aside; left out if it sets nothing aside.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fund: Option<Amount>,
     holders_together: Option<Amount>,
     holders: Vec<HolderJson>,
 }
@@ -119,6 +122,12 @@ impl Quoted {
         Ok((parts, rest))
     }
 
+    /// What the asset sets aside of its income, rounded down, and what its holders get.
+    fn set_aside(&self, income: Amount) -> (Amount, Amount) {
+        let fund = part_of(income, self.view.self_funding_ppm);
+        (fund, income.checked_sub(fund).unwrap_or(Amount::ZERO))
+    }
+
     fn offer(&self, grant: Grant) -> Result<OfferJson, Failure> {
         let quote = match self.terms.quote(grant) {
             Ok(quote) => quote,
@@ -129,12 +138,14 @@ impl Quoted {
                     reason: Some(refusal.to_string()),
                     next_step: Some(refusal.next_step().to_owned()),
                     ancestors: Vec::new(),
+                    fund: None,
                     holders_together: None,
                     holders: Vec::new(),
                 });
             }
         };
         let (parts, rest) = self.divide(quote.price)?;
+        let (fund, rest) = self.set_aside(rest);
         let ancestors = self.ancestors.iter().zip(parts);
         let ancestors = ancestors.map(|(ancestor, amount)| AncestorJson {
             asset: ancestor.id,
@@ -153,6 +164,7 @@ impl Quoted {
             reason: None,
             next_step: None,
             ancestors: ancestors.collect(),
+            fund: Some(fund).filter(|fund| !fund.is_zero()),
             holders_together: Some(rest),
             holders: holders.collect(),
         })
@@ -206,6 +218,13 @@ impl Quoted {
         for sentence in self.terms.sentences() {
             text.push_str(&format!("  {sentence}\n"));
         }
+        if let Some(pending) = &self.view.pending {
+            let from = licensing::certificate::utc(pending.at_ms);
+            text.push_str(&format!("from {from} on, most likely:\n"));
+            for sentence in &pending.sentences {
+                text.push_str(&format!("  {sentence}\n"));
+            }
+        }
         let mut rows = Vec::new();
         for grant in self.grants(only) {
             let offer = self.offer(grant)?;
@@ -236,12 +255,20 @@ impl Quoted {
 
     fn parts(&self, price: Amount) -> Result<String, Failure> {
         let (parts, rest) = self.divide(price)?;
+        let (fund, rest) = self.set_aside(rest);
         let mut rows = Vec::new();
         for (ancestor, part) in self.ancestors.iter().zip(parts) {
             rows.push(vec![
                 format!("holders of its ancestor '{}'", ancestor.name),
                 ancestor.share.to_string(),
                 part.to_lode_string(),
+            ]);
+        }
+        if !fund.is_zero() {
+            rows.push(vec![
+                "its fund for further rounds".to_owned(),
+                shares_text(self.view.self_funding_ppm),
+                fund.to_lode_string(),
             ]);
         }
         rows.push(vec![

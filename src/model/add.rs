@@ -29,6 +29,9 @@ pub struct Args {
     /// earn. A file has the tags of the Universal Data License, one a line.
     #[arg(long, value_name = "TERMS")]
     terms: String,
+    /// What it sets aside of each income for further rounds, up to 20%; it never changes.
+    #[arg(long, value_name = "PERCENT", default_value = "0%")]
+    self_funding: String,
     /// What it was made from: an asset's id, its beginning, or its name; may be given many times.
     #[arg(long, value_name = "ASSET")]
     parent: Vec<String>,
@@ -41,6 +44,10 @@ pub struct Args {
 pub fn run(args: &Args, session: &Session) -> Result<(), Failure> {
     let client = session.client()?;
     let terms = crate::terms::named(&args.terms)?;
+    let self_funding_ppm = crate::bounty::shares(&args.self_funding).map_err(|why| {
+        let message = format!("--self-funding '{:.60}': {why}", args.self_funding);
+        Failure::new("self_funding", message, "write it as 20%").exit(Exit::Usage)
+    })?;
     let model = load_any(&args.folder)?;
     let mut parents = Vec::new();
     for text in &args.parent {
@@ -83,6 +90,7 @@ pub fn run(args: &Args, session: &Session) -> Result<(), Failure> {
             weights_digest: Some(model.weights_digest),
             parents,
             holders: Vec::new(),
+            self_funding_ppm,
         },
     };
     // What a rule would refuse is not uploaded.

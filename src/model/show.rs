@@ -70,6 +70,14 @@ pub fn show(session: &Session, model: &str) -> Result<(), Failure> {
         ],
         vec!["LODE earned".to_owned(), asset.income.to_lode_string()],
     ];
+    if asset.self_funding_ppm > 0 {
+        let part = crate::license::shares_text(asset.self_funding_ppm);
+        let fund = asset.fund.to_lode_string();
+        rows.push(vec![
+            "fund".to_owned(),
+            format!("{fund} LODE; {part} of each income"),
+        ]);
+    }
     if let Some(digest) = asset.weights_digest {
         rows.push(vec!["weights digest".to_owned(), digest.to_string()]);
     }

@@ -42,6 +42,9 @@ pub enum What {
         price: Amount,
         /// What went to other assets by the sold asset's stack.
         others: Vec<(ItemId, Amount)>,
+        /// What was set aside for further rounds; left out if nothing was.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        set_aside: Option<Amount>,
         amount: Amount,
         /// What the account that was asked for earned by it.
         account_earned: Option<Amount>,
@@ -307,6 +310,7 @@ fn income(entry: &HistoryEntry, of: ItemId) -> Option<What> {
     })?;
     let mut amount = Amount::ZERO;
     let mut others = Vec::new();
+    let mut set_aside = None;
     for step in &entry.receipt.moves {
         let is_income = matches!(step.rule, Rule::LicenseIncome | Rule::StackIncome);
         match step.to {
@@ -314,6 +318,7 @@ fn income(entry: &HistoryEntry, of: ItemId) -> Option<What> {
                 amount = amount.checked_add(step.amount)?;
             }
             Purse::Income(asset) if is_income => others.push((asset, step.amount)),
+            Purse::Fund(asset) if asset == of => set_aside = Some(step.amount),
             _ => {}
         }
     }
@@ -323,6 +328,7 @@ fn income(entry: &HistoryEntry, of: ItemId) -> Option<What> {
         licensee,
         price,
         others,
+        set_aside,
         amount,
         account_earned: None,
     })

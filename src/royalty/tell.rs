@@ -40,6 +40,7 @@ fn in_words(names: &mut Names<'_>, what: &What, of: ItemId) -> Result<String, Fa
             sold,
             price,
             others,
+            set_aside,
             ..
         } => {
             let sold = match *sold == of {
@@ -58,6 +59,9 @@ fn in_words(names: &mut Names<'_>, what: &What, of: ItemId) -> Result<String, Fa
                     amount.to_lode_string(),
                     names.of(*asset)?
                 ));
+            }
+            if let Some(aside) = set_aside {
+                text.push_str(&format!("; {} set aside", aside.to_lode_string()));
             }
             text
         }

@@ -97,6 +97,7 @@ impl Market {
                 weights_digest: None,
                 parents: Vec::new(),
                 holders: Vec::new(),
+                self_funding_ppm: 0,
             },
         };
         let asset = self.send(OWNER, &action);

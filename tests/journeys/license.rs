@@ -90,6 +90,8 @@ fn sell(url: &str, dir: &Path) -> ItemId {
             weights_digest: (kind == AssetKind::Model).then_some(protocol::Digest([3; 32])),
             parents,
             holders: Vec::new(),
+            // A fifth of what a model earns is set aside.
+            self_funding_ppm: 200_000 * u32::from(kind == AssetKind::Model),
         };
         let terms = terms.to_tags();
         let action = Action::RegisterAsset { terms, body };
@@ -124,7 +126,8 @@ fn a_licence_is_bought_certified_and_explained() {
         offer["ancestors"][0]["amount"],
         "22500000000000000000000000"
     );
-    assert_eq!(offer["holders_together"], "277500000000000000000000000");
+    assert_eq!(offer["fund"], "55500000000000000000000000");
+    assert_eq!(offer["holders_together"], "222000000000000000000000000");
 
     let buy = ["license", "buy", "Reader", "--grant", "commercial_use"];
     let with = |more: &[&'static str]| [&buy[..], more].concat();
@@ -156,6 +159,9 @@ fn a_licence_is_bought_certified_and_explained() {
     let certificate = ["license", "certificate", license, "--out", file];
     assert_eq!(market.fails(&certificate), (2, "file_exists".to_owned()));
 
+    let shown = market.json(&["model", "show", "Reader"]);
+    assert_eq!(shown["fund"], "55500000000000000000000000");
+    assert_eq!(shown["income"], "222000000000000000000000000");
     for asset in ["Reader", "Rows"] {
         let explained = market.json(&["royalty", "explain", asset]);
         assert_eq!(explained["adds_up"], true, "{explained}");

@@ -107,6 +107,7 @@ impl Parts {
             weights_digest: Some(Digest([9; 32])),
             parents: Vec::new(),
             holders: Vec::new(),
+            self_funding_ppm: 0,
         };
         let register = Action::RegisterAsset {
             terms: match self.voted {

@@ -3,7 +3,7 @@
 
 use protocol::ItemId;
 use protocol::receipt::{Event, Phase, Purse, Standing, VoidReason};
-use protocol::record::Schedule;
+use protocol::phases::length_ms;
 
 use super::{Step, Submission, check, forfeit, panel, settle, tally, void};
 use crate::state::State;
@@ -88,7 +88,8 @@ fn is_late(state: &State, id: ItemId) -> bool {
 fn extend(state: &mut State, id: ItemId) {
     let (bounty, progress) = state.posted(id);
     let phase = progress.phase;
-    let length_ms = length_ms(&bounty.posting.schedule, phase);
+    let length_ms = length_ms(&bounty.posting.schedule, &phase);
+    let length_ms = length_ms.expect("a bounty that ended has no window");
     let until_ms = state
         .time_ms()
         .saturating_add(length_ms.min(FRESH_WINDOW_MAX_MS));
@@ -99,19 +100,6 @@ fn extend(state: &mut State, id: ItemId) {
         phase,
         until_ms,
     });
-}
-
-fn length_ms(schedule: &Schedule, phase: Phase) -> u64 {
-    match phase {
-        Phase::Open => schedule.open_ms,
-        Phase::TestKey => schedule.test_key_ms,
-        Phase::TestCheck => schedule.test_check_ms,
-        Phase::Reveal => schedule.reveal_ms,
-        Phase::Score => schedule.score_ms,
-        Phase::ScoreReveal => schedule.score_reveal_ms,
-        Phase::Challenge => schedule.challenge_ms,
-        Phase::Settled | Phase::Void(_) => unreachable!("a bounty that ended has no window"),
-    }
 }
 
 /// Ends the phase that a bounty is in: begins the next one, or the step before it.

@@ -11,6 +11,7 @@ use super::{
     void,
 };
 use crate::assets::{check_parents, read_terms, stack_of};
+use crate::funds;
 use crate::rejection::Rejection;
 use crate::state::State;
 
@@ -46,6 +47,8 @@ pub(crate) fn post(
         .map(|(name, value)| Tag::new(name, value))
         .collect();
     let terms = read_terms(&tags)?;
+    funds::check_part(posting.self_funding_ppm)?;
+    funds::check_round(state, tx.signer, posting)?;
     // With all parents at once the stack is at its highest, so every submission's will do.
     let parents: Vec<ItemId> = posting.parents.iter().map(|parent| parent.asset).collect();
     check_parents(&parents)?;
@@ -54,7 +57,7 @@ pub(crate) fn post(
     let bond = part(posting.reward, state.parameters().sponsor_bond_ppm);
     let id = tx.id;
     let sponsor = Purse::Account(tx.signer);
-    state.pay(sponsor, Purse::Reward(id), posting.reward, Rule::Reward)?;
+    funds::put_up(state, tx.signer, id, posting)?;
     state.pay(sponsor, Purse::SponsorBond(id), bond, Rule::Bond)?;
     let prepaid = posting
         .evaluation_fee
@@ -70,6 +73,7 @@ pub(crate) fn post(
         terms,
         bond,
     };
+    funds::use_test_set(state, id, posting);
     state.tables.bounties.put(id, bounty);
     panel::join_parties(state, id, tx.signer);
     state.tables.progress.put(

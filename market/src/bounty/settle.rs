@@ -390,6 +390,7 @@ fn register(
         parents: submission.parents.clone(),
         stack: submission.stack.clone(),
         order: submission.order(),
+        self_funding_ppm: bounty.posting.self_funding_ppm,
     };
     assets::insert(state, submission.id, asset, holders);
 }

@@ -5,6 +5,7 @@ use protocol::{Address, ItemId};
 
 use super::forfeit::{self, pay};
 use super::{Harm, Step, Submission, settle};
+use crate::funds;
 use crate::state::State;
 
 /// Begins the end: the sponsor's bond is forfeited if it is the sponsor's fault.
@@ -52,7 +53,8 @@ pub(super) fn return_stakes(state: &mut State, id: ItemId, next: u32, end: Phase
     let (bounty, progress) = state.posted(id);
     let (sponsor, backers) = (Purse::Account(bounty.sponsor), progress.backers);
     if next == 0 {
-        let reward = bounty.posting.reward;
+        let posting = bounty.posting.clone();
+        let reward = funds::return_part(state, id, &posting);
         pay(state, Purse::Reward(id), sponsor, reward, Rule::Refund);
     }
     let room = state.budget().div_ceil(2).max(1);

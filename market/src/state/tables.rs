@@ -4,7 +4,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use protocol::receipt::Purse;
 use protocol::record::Parameters;
 use protocol::report::Outcome;
-use protocol::{Address, Amount, Digest, ItemId, NetworkId};
+use protocol::{Address, Amount, BlobId, Digest, ItemId, NetworkId};
 
 use super::Change;
 use super::table::{AnyTable, Entry, Table};
@@ -85,6 +85,7 @@ entry!(VotingEntry, 23, ItemId => Voting);
 entry!(BallotEntry, 24, (ItemId, u32, Address) => Ballot);
 entry!(TallyEntry, 25, (ItemId, u32, Digest) => Tally);
 entry!(TermsDueEntry, 26, (u64, ItemId) => ());
+entry!(TestSetEntry, 27, BlobId => ItemId);
 
 /// All tables.
 #[derive(Default)]
@@ -126,10 +127,12 @@ pub(crate) struct Tables {
     pub(crate) tallies: Table<TallyEntry>,
     /// When the clock next has to look at an asset's terms.
     pub(crate) terms_due: Table<TermsDueEntry>,
+    /// Ciphertexts of test sets, and the bounty that each was posted with.
+    pub(crate) test_sets: Table<TestSetEntry>,
 }
 
 impl Tables {
-    pub(super) fn all(&self) -> [&dyn AnyTable; 27] {
+    pub(super) fn all(&self) -> [&dyn AnyTable; 28] {
         [
             &self.network,
             &self.clock,
@@ -158,10 +161,11 @@ impl Tables {
             &self.ballots,
             &self.tallies,
             &self.terms_due,
+            &self.test_sets,
         ]
     }
 
-    fn all_mut(&mut self) -> [&mut dyn AnyTable; 27] {
+    fn all_mut(&mut self) -> [&mut dyn AnyTable; 28] {
         [
             &mut self.network,
             &mut self.clock,
@@ -190,6 +194,7 @@ impl Tables {
             &mut self.ballots,
             &mut self.tallies,
             &mut self.terms_due,
+            &mut self.test_sets,
         ]
     }
 

@@ -7,6 +7,7 @@
 //! and seats of 5,000 each.
 
 mod evaluator;
+mod fund;
 mod holder;
 mod miner;
 mod spam;

@@ -38,9 +38,14 @@ fn bounties_nobody_touches_are_forgotten_at_the_cost_of_their_bytes() {
     let mut world = pool(1);
     let now = world.now() + 1;
     let posts: Vec<(&str, Action)> = {
-        // Each nonce has a test set of its own; the postings are alike otherwise.
-        let action = world.post_action("carol", |p| p.reward = units(1));
-        vec![("carol", action); 20]
+        // Each has a test set of its own; the postings are alike otherwise.
+        let action = |number: u32| {
+            world.post_action("carol", |posting| {
+                posting.reward = units(1);
+                posting.test_set.ciphertext = blob(&format!("test set {number}"));
+            })
+        };
+        (0..20).map(|number| ("carol", action(number))).collect()
     };
     let receipts = world.block(now, &posts);
     assert!(receipts.iter().all(|receipt| receipt.rejected.is_none()));

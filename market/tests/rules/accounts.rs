@@ -164,7 +164,7 @@ fn a_rejected_record_leaves_only_its_fee_and_its_nonce() {
         } else if key == &[1] {
             value.clone_from(&clock);
         } else if key == &[2] {
-            let mut kinds: [u128; 12] = borsh::from_slice(value).expect("twelve sums");
+            let mut kinds: [u128; 13] = borsh::from_slice(value).expect("thirteen sums");
             kinds[0] -= fee;
             kinds[11] += fee;
             *value = borsh::to_vec(&kinds).expect("writing to memory");

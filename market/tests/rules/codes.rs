@@ -479,7 +479,34 @@ const CASES: &[Case] = &[
         world.must("alice", vote(asset, &priced(6)));
         shown(world, "alice", vote(asset, &priced(6)))
     }),
+    ("self_funding", || posting(|p| p.self_funding_ppm = 200_001)),
+    ("fund_amount", || funded(1_000_000, 0, true)),
+    ("fund_parent", || funded(1_000_000, 1, false)),
+    ("fund_majority", || funded(499_999, 1, true)),
+    ("test_set_used", || {
+        let (world, bounty, _) = open();
+        let (posted, _) = world.state.bounty(bounty).expect("posted");
+        let used = posted.posting.test_set;
+        let again = world.post_action("sponsor", |posting| posting.test_set = used);
+        shown(world, "sponsor", again)
+    }),
 ];
+
+/// A bounty of a sponsor with so many shares of an asset, whose fund is to pay so much.
+fn funded(shares: u32, amount: u128, is_parent: bool) -> String {
+    let mut world = World::new();
+    world.evaluators(1);
+    let asset = world.must("alice", model("p", sharing("1%", 9), &[]));
+    world.must("alice", transfer_shares(asset, "sponsor", shares));
+    let action = world.post_action("sponsor", |posting| {
+        let amount = protocol::Amount::from_base_units(amount);
+        posting.fund = Some(FundPart { asset, amount });
+        if is_parent {
+            posting.parents = named(&[], &[asset]);
+        }
+    });
+    shown(world, "sponsor", action)
+}
 
 /// How many bounties without submissions the clock ends in one block.
 pub const ENDED_PER_BLOCK: usize = market::state::WORK_PER_BLOCK as usize / 4;
@@ -553,6 +580,8 @@ fn must_be_sampled(rejection: &Rejection) {
         R::TermsChanged { .. } | R::PriceAboveMax { .. } | R::NotHolder(_) => (),
         R::TooFewShares { .. } | R::NothingOwed => (),
         R::PaymentModeFixed | R::TermsBound | R::NoBallot | R::BallotStands => (),
+        R::SelfFunding { .. } | R::FundAmount { .. } | R::FundParent(_) => (),
+        R::FundMajority { .. } | R::TestSetUsed(_) => (),
     }
 }
 
@@ -670,6 +699,14 @@ fn samples() -> Vec<Rejection> {
         R::TermsBound,
         R::NoBallot,
         R::BallotStands,
+        R::SelfFunding { ppm: 2, limit: 1 },
+        R::FundAmount {
+            amount: five,
+            reward: five,
+        },
+        R::FundParent(id),
+        R::FundMajority { held: 1, needed: 2 },
+        R::TestSetUsed(id),
     ];
     let terms = [
         TermsError::NoLicense,

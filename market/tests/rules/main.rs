@@ -10,6 +10,7 @@ mod clock;
 mod codes;
 mod deposits;
 mod evaluators;
+mod funds;
 mod lineage;
 mod panels;
 mod random;

@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use protocol::ItemId;
-use protocol::receipt::{Event, Phase, Receipt, Rule};
+use protocol::receipt::{Event, Phase, Purse, Receipt, Rule};
 use protocol::record::*;
 use protocol::report::{Outcome, TestOutcome};
 
@@ -262,6 +262,9 @@ impl Play {
             Rule::RandomDistribution,
             Rule::DepositReturn,
             Rule::PrepaidFees,
+            Rule::SelfFunding,
+            Rule::FundedReward,
+            Rule::FundReturn,
         ] {
             if receipt.moves.iter().any(|step| step.rule == rule) {
                 self.count(format!("{rule:?}"));
@@ -346,7 +349,16 @@ impl Play {
                 required: attempt.amount.is_multiple_of(2),
             })
             .collect();
+        let mut parents = parents;
+        let fund = self.fund(who, attempt);
+        if let Some(fund) = &fund
+            && attempt.flaws == 0
+        {
+            parents = named(&[], &[fund.asset]);
+        }
         self.world.post_action(who, |posting| {
+            posting.fund = fund;
+            posting.self_funding_ppm = attempt.amount % 210_000;
             posting.reward = units(u128::from(attempt.amount % 20_000));
             posting.evaluation_fee = units(29 + (attempt.pick as u128 * 4));
             posting.schedule.open_ms = 1_000 + u64::from(attempt.amount % 9_000);
@@ -361,6 +373,23 @@ impl Play {
         })
     }
 
+    /// A fund that somebody may spend, and a part of it that may be more than it is.
+    fn fund(&self, who: &str, attempt: &Try) -> Option<FundPart> {
+        let state = &self.world.state;
+        let held = |id| {
+            state
+                .holding(id, address(who))
+                .map_or(0, |held| held.shares)
+        };
+        let full = |id| state.balance(Purse::Fund(id)).base_units();
+        let assets = state.assets().map(|(id, _)| id);
+        let mut spendable = assets.filter(|id| held(*id) >= 500_000 && full(*id) > 0);
+        let asset = spendable.next()?;
+        let most = full(asset).min(u128::from(attempt.amount % 20_000));
+        let amount = units(most - most / 4 + u128::from(attempt.flaws % 3));
+        Some(FundPart { asset, amount })
+    }
+
     fn register(&self, attempt: &Try) -> Action {
         let label = format!("w{}", attempt.amount % 40);
         let parents: Vec<ItemId> = self
@@ -372,7 +401,11 @@ impl Play {
             .take(attempt.pick % 3)
             .collect();
         let share = ["5%", "12.5%", "40%"][attempt.pick % 3];
-        model(&label, self.terms(share, 1_000, attempt), &parents)
+        let mut action = model(&label, self.terms(share, 1_000, attempt), &parents);
+        if let Action::RegisterAsset { body, .. } = &mut action {
+            body.self_funding_ppm = attempt.amount % 300_000;
+        }
+        action
     }
 
     /// Terms that cost at least `price`; some of them pay one holder each time.
@@ -688,6 +721,8 @@ fn the_random_people_get_everywhere() {
         ("RandomDistribution", 5),
         ("DepositReturn", 10),
         ("PrepaidFees", 5),
+        ("SelfFunding", 20),
+        ("FundedReward", 3),
         ("rejected wrong_phase", 20),
         ("rejected already_revealed", 20),
         ("rejected weights_taken", 2),

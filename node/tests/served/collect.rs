@@ -1,5 +1,7 @@
 //! Blobs are held while something names them, and two days longer; then they are removed.
 
+use std::sync::Barrier;
+
 use licensing::PaymentMode;
 use node::collect::{CollectError, UNNAMED_FILE, UNNAMED_KEPT_MS};
 use protocol::id::BlobId;
@@ -210,4 +212,40 @@ fn what_is_uploaded_and_never_named_is_removed_after_two_days() {
     assert_eq!(play.collect(), (Vec::new(), 1));
     play.wait(UNNAMED_KEPT_MS);
     assert_eq!(play.collect(), (vec![other], 0));
+}
+
+#[test]
+fn no_record_is_taken_whose_blob_is_removed_in_the_same_moment() {
+    let mut play = Play::begin();
+    let node = play.served.node.clone();
+    let mut kept = Vec::new();
+    for round in 0..20 {
+        let texts = [0, 1, 2, 3].map(|place| format!("{round}, {place}"));
+        let blobs = texts.each_ref().map(|text| play.upload(text));
+        play.collect();
+        play.wait(UNNAMED_KEPT_MS);
+        let until_ms = play.now_ms() + HOUR_MS;
+        let together = Barrier::new(2);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                together.wait();
+                node.collect_blobs().unwrap();
+            });
+            together.wait();
+            for (text, blob) in texts.iter().zip(blobs) {
+                let action = registration(text, blob, PaymentMode::GlobalDistribution);
+                let nonce = play.nonces[3];
+                let record = play.served.signed_until(3, nonce, until_ms, &action);
+                match play.served.client.submit(&record) {
+                    Ok(view) => {
+                        assert!(view.is_applied(), "{view:?}");
+                        play.nonces[3] += 1;
+                        kept.push(blob.id);
+                    }
+                    Err(error) => assert_eq!(error.code(), "blob_missing", "{error}"),
+                }
+            }
+        });
+        assert!(kept.iter().all(|&blob| play.is_held(blob)), "round {round}");
+    }
 }

@@ -40,6 +40,7 @@ pub fn registration(text: &str, archive: BlobRef, payment_mode: PaymentMode) -> 
             weights_digest: None,
             parents: Vec::new(),
             holders: Vec::new(),
+            self_funding_ppm: 0,
         },
     }
 }

@@ -51,5 +51,7 @@ pub fn posting(title: &str, test_set: SealedFolder, terms: &[Tag]) -> PostBounty
             sponsor: 300_000,
             backers: 100_000,
         },
+        self_funding_ppm: 0,
+        fund: None,
     }
 }

@@ -243,6 +243,12 @@ pub struct AssetView {
     pub income: Amount,
     /// Of that, what nobody has claimed.
     pub unclaimed: Amount,
+    /// What it sets aside of each income for further rounds, in millionths.
+    #[serde(default)]
+    pub self_funding_ppm: u32,
+    /// What it has set aside and not spent.
+    #[serde(default)]
+    pub fund: Amount,
     /// The record that carries the terms: the asset's own, or a vote of its holders.
     pub terms_record: ItemId,
     /// Tighter terms that the holders voted for, and when they take effect.

@@ -22,6 +22,9 @@ pub const SHARES_PER_ASSET: u32 = 1_000_000;
 /// The most parents an asset or a bounty may name.
 pub const PARENTS_MAX: usize = 16;
 
+/// The most that an asset may set aside of each income, in millionths.
+pub const SELF_FUNDING_PPM_MAX: u32 = 200_000;
+
 /// The most holders an asset may be registered with.
 pub const HOLDERS_MAX: usize = 64;
 
@@ -211,6 +214,15 @@ pub struct RegisterAsset {
     pub parents: Vec<ItemId>,
     /// Who holds its shares; empty: the signer holds all. At most [`HOLDERS_MAX`].
     pub holders: Vec<Holder>,
+    /// What it sets aside of each income for further rounds, in millionths; at most
+    /// [`SELF_FUNDING_PPM_MAX`]. Left out if it is nothing.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub self_funding_ppm: u32,
+}
+
+/// A number that stands for nothing is not written, so that records without it are as they always were.
+const fn is_nothing(number: &u32) -> bool {
+    *number == 0
 }
 
 /// A sealed folder: what binds owner, key and ciphertext, and where the ciphertext is.
@@ -325,6 +337,25 @@ pub struct PostBounty {
     pub parents: Vec<NamedParent>,
     /// Who holds the shares of an awarded model.
     pub split: RoyaltySplit,
+    /// What every model submitted sets aside of each income for further rounds, in
+    /// millionths; at most [`SELF_FUNDING_PPM_MAX`]. Left out if it is nothing.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub self_funding_ppm: u32,
+    /// The part of the reward that a parent's fund pays; left out if the sponsor pays all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fund: Option<FundPart>,
+}
+
+/// A part of a bounty's reward that comes out of what an asset has set aside.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize,
+)]
+#[serde(deny_unknown_fields)]
+pub struct FundPart {
+    /// The asset: a parent that the bounty names.
+    pub asset: ItemId,
+    /// How much, above zero and at most the reward.
+    pub amount: Amount,
 }
 
 /// Body of `back-bounty`.

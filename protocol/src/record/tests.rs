@@ -83,6 +83,8 @@ fn every_action() -> Vec<Action> {
             sponsor: 2,
             backers: 3,
         },
+        self_funding_ppm: 0,
+        fund: None,
     };
     let registration = RegisterAsset {
         kind: AssetKind::Model,
@@ -94,6 +96,7 @@ fn every_action() -> Vec<Action> {
             account: Address([8; 32]),
             shares: 9,
         }],
+        self_funding_ppm: 0,
     };
     let scored = Outcome::Scored {
         score: Score(986_111_111),
@@ -432,5 +435,30 @@ proptest! {
             let at = at.index(draft.data.len());
             draft.data[at] = byte;
         });
+    }
+}
+
+#[test]
+fn a_part_that_is_set_aside_is_written_only_where_there_is_one() {
+    for action in every_action() {
+        let text = String::from_utf8(action.body()).unwrap();
+        assert!(!text.contains("self_funding_ppm") && !text.contains("fund"));
+    }
+    let fund = FundPart {
+        asset: ItemId([3; 32]),
+        amount: Amount::from_base_units(7),
+    };
+    for mut action in every_action() {
+        match &mut action {
+            Action::RegisterAsset { body, .. } => body.self_funding_ppm = 200_000,
+            Action::PostBounty { body } => {
+                body.self_funding_ppm = 1;
+                body.fund = Some(fund);
+            }
+            _ => continue,
+        }
+        let item = Transaction::draft(&envelope(), &action).sign(&key());
+        let tx = Transaction::read(&item.unwrap()).unwrap();
+        assert_eq!(tx.action, action);
     }
 }

@@ -43,6 +43,7 @@ impl Play<'_> {
             weights_digest,
             parents,
             holders: Vec::new(),
+            self_funding_ppm: 0,
         };
         let archive = hold_folder(&train_dir, &self.world.blobs)?;
         let body = register(
@@ -143,6 +144,8 @@ impl Play<'_> {
                 sponsor: 200_000,
                 backers: 200_000,
             },
+            self_funding_ppm: 0,
+            fund: None,
         };
         let body = Box::new(posting);
         self.bounty = self

@@ -41,6 +41,8 @@ impl World {
                 sponsor: 300_000,
                 backers: 100_000,
             },
+            self_funding_ppm: 0,
+            fund: None,
         }
     }
 

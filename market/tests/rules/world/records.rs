@@ -102,6 +102,7 @@ pub fn model(label: &str, terms: Vec<Tag>, parents: &[ItemId]) -> Action {
             weights_digest: Some(digest(label)),
             parents,
             holders: Vec::new(),
+            self_funding_ppm: 0,
         },
     }
 }
@@ -128,6 +129,7 @@ pub fn data_set(label: &str, terms: Vec<Tag>) -> Action {
             weights_digest: None,
             parents: Vec::new(),
             holders: Vec::new(),
+            self_funding_ppm: 0,
         },
     }
 }

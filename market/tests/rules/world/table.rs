@@ -67,6 +67,7 @@ impl World {
             Purse::Deposit(id) => format!("deposit:{}", self.what(id)),
             Purse::Income(id) => format!("income:{}", self.what(id)),
             Purse::Burned => "burned".to_owned(),
+            Purse::Fund(id) => format!("fund:{}", self.what(id)),
         }
     }
 
