@@ -1,6 +1,7 @@
 //! What a block's clock gets done, counted in rows: 4,000 a block. Where one block's
 //! work ends is a rule, since every header has the root of what was done so far.
 
+use market::bounty::Step;
 use protocol::receipt::{Cause, Event, Phase, Purse, Receipt, VoidReason};
 use protocol::record::*;
 use protocol::report::TestOutcome;
@@ -63,6 +64,9 @@ fn a_block_closes_and_forgets_the_submissions_that_its_budget_reaches() {
     assert_eq!(world.phase(bounty), Phase::Void(VoidReason::KeyWithheld));
     world.block(world.now() + 50_000, &[]);
     assert_eq!(world.state.submissions(bounty).count(), 1_010 - 999);
+    // The state, and with it the root, says which submission comes next.
+    let (_, progress) = world.state.bounty(bounty).expect("not all is forgotten");
+    assert_eq!(progress.step, Step::Forget { next: 999 });
     world.block(world.now() + 1, &[]);
     assert_eq!(world.state.bounty(bounty), None);
 }
