@@ -164,7 +164,8 @@ fn a_rejected_record_leaves_only_its_fee_and_its_nonce() {
         } else if key == &[1] {
             value.clone_from(&clock);
         } else if key == &[2] {
-            let mut kinds: [u128; 13] = borsh::from_slice(value).expect("thirteen sums");
+            let mut kinds: [u128; Purse::KINDS.len()] =
+                borsh::from_slice(value).expect("a sum a kind");
             kinds[0] -= fee;
             kinds[11] += fee;
             *value = borsh::to_vec(&kinds).expect("writing to memory");
