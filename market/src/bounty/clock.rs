@@ -2,8 +2,8 @@
 //! that this sets off, as far as the block's budget goes.
 
 use protocol::ItemId;
-use protocol::receipt::{Event, Phase, Purse, Standing, VoidReason};
 use protocol::phases::length_ms;
+use protocol::receipt::{Event, Phase, Purse, Standing, VoidReason};
 
 use super::{Step, Submission, check, forfeit, panel, settle, tally, void};
 use crate::state::State;
