@@ -101,6 +101,9 @@ pub struct Args {
 /// # Errors
 /// The folder or the port cannot be had, or the log does not open.
 pub fn run(args: &Args, session: &Session) -> Result<(), Failure> {
+    if session.global.dry_run {
+        return show_genesis(args);
+    }
     raise_file_limit();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -361,11 +364,27 @@ fn node_key(dir: &Path) -> Result<SecretKey, Failure> {
     }
 }
 
+/// `--dry-run`: the genesis that would be written, to be edited and given with `--genesis`.
+fn show_genesis(args: &Args) -> Result<(), Failure> {
+    let genesis = match &args.genesis {
+        Some(path) => read_genesis(path)?,
+        None if args.dev || args.allocate.is_empty() => {
+            let message =
+                "who has the first tokens is known only with --allocate, and not with --dev";
+            let next = "add --allocate ADDRESS=LODE, once or more often, and leave --dev out";
+            return Err(Failure::new("no_allocation", message, next).exit(Exit::Usage));
+        }
+        None => described(args, None)?,
+    };
+    let text = serde_json::to_string_pretty(&genesis).map_err(Failure::bug)?;
+    out::line(&text)
+}
+
 /// Begins the network of a fresh folder.
 fn begin(args: &Args, key: &SecretKey) -> Result<(), Failure> {
     let genesis = match &args.genesis {
         Some(path) => read_genesis(path)?,
-        None => described(args, key)?,
+        None => described(args, Some(key.public().address()))?,
     };
     let item = genesis.draft().sign(key).map_err(Failure::bug)?;
     node::engine::create(&args.dir, &item).map_err(|error| match error {
@@ -384,13 +403,13 @@ fn read_genesis(path: &Path) -> Result<Genesis, Failure> {
     let bytes = fs::read(path).map_err(io)?;
     protocol::json::from_slice(&bytes, limit).map_err(|error| {
         let message = format_args!("{}: {error}", path.display());
-        let next = "write it as docs/operator.md shows";
+        let next = "begin from what 'lode node --dry-run --allocate ADDRESS=LODE' prints";
         Failure::new("genesis", message, next).exit(Exit::Usage)
     })
 }
 
 /// The genesis that the command line describes.
-fn described(args: &Args, key: &SecretKey) -> Result<Genesis, Failure> {
+fn described(args: &Args, proposer: Option<Address>) -> Result<Genesis, Failure> {
     let name = args.name.as_deref().unwrap_or(match args.dev {
         true => "Lode development",
         false => "Lode",
@@ -408,13 +427,13 @@ fn described(args: &Args, key: &SecretKey) -> Result<Genesis, Failure> {
             account: faucet.public().address(),
             amount: lode(SUPPLY_LODE),
         });
-    } else if allocations.is_empty() {
+    } else if let (true, Some(proposer)) = (allocations.is_empty(), proposer) {
         eprintln!(
             "note: nobody was named with --allocate, so all {SUPPLY_LODE} LODE belong to the key that \
              signs this node's blocks; for a network of value begin one with --allocate ADDRESS=LODE"
         );
         allocations.push(Allocation {
-            account: key.public().address(),
+            account: proposer,
             amount: lode(SUPPLY_LODE),
         });
     }

@@ -107,7 +107,11 @@ pub fn buy(session: &Session, wanted: &Wanted) -> Result<(), Failure> {
         quoted.view.name,
         price.to_lode_string(),
     );
-    let acted = session.act(&action, Some(&warning))?;
+    // Another command of this account may have bought it while this one waited.
+    let acted = session.act_if(&action, Some(&warning), || match again {
+        true => Ok(()),
+        false => check_not_owned(session, asset, grant),
+    })?;
     told(session, &acted, "licence")
 }
 

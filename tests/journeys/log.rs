@@ -230,3 +230,31 @@ fn a_last_block_that_is_not_whole_is_left_out_only_when_asked() {
     assert_eq!(told["left_out_height"].as_u64(), Some(height));
     assert_eq!(fs::read(&segment).unwrap(), bytes, "an export only reads");
 }
+
+/// What a dry run prints begins the network that it describes.
+#[test]
+fn a_genesis_that_a_dry_run_printed_is_read_as_it_stands() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let account = protocol::Address([7; 32]).to_string();
+    let node = |args: &[&str]| {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_lode"))
+            .args(["node", "--dry-run"])
+            .args(args)
+            .output()
+            .expect("the binary runs");
+        (output.status.success(), super::stdout(&output))
+    };
+    let allocation = format!("{account}=1000");
+    let (is_good, printed) = node(&["--name", "Mine", "--allocate", &allocation]);
+    assert!(is_good);
+    let file = dir.path().join("genesis.json");
+    std::fs::write(&file, &printed).expect("room");
+    let file = file.to_str().expect("a plain path");
+    assert_eq!(node(&["--genesis", file]), (true, printed.clone()));
+    let genesis: protocol::record::Genesis = serde_json::from_str(&printed).expect("a genesis");
+    assert_eq!(genesis.name.to_string(), "Mine");
+    assert_eq!(genesis.allocations.len(), 1);
+    // Who has the tokens must be said, and is not known of a faucet to come.
+    assert!(!node(&[]).0);
+    assert!(!node(&["--dev", "--allocate", &allocation]).0);
+}

@@ -28,21 +28,22 @@ fn become_holder(market: &Market) {
 #[test]
 fn holders_change_the_terms_and_a_licence_proves_what_they_were() {
     let market = Market::new();
-    let vote = ["model", "vote", "Reader", "--terms", "paid=200", "--yes"];
+    // A lower price, and all else as it is.
+    let terms = "License: dE0rmDfl9_OWjkDznNEXHaSO_JohJkRolvMzaCroUdw\n\
+                 Commercial-Use: Allowed-With-Fee-One-Time-200\n\
+                 Data-Model-Training: Allowed-With-Fee-Monthly-10\n\
+                 Currency: LODE\n\
+                 Payment-Mode: Global-Distribution\n";
+    std::fs::write(market.path("terms.txt"), terms).expect("room");
+    let terms = format!("file:{}", market.path("terms.txt").display());
+    let vote = ["model", "vote", "Reader", "--terms", &terms, "--yes"];
     assert_eq!(market.fails(&vote), (5, "not_holder".to_owned()));
     become_holder(&market);
     let before = market.json(&["model", "terms", "Reader"]);
     assert_eq!(before["schema"], "lode.model.terms/1");
     assert_eq!(before["tallies"], serde_json::json!([]));
     assert_eq!(before["terms_record"], before["asset"]);
-    let trial = market.json(&[
-        "model",
-        "vote",
-        "Reader",
-        "--terms",
-        "paid=200",
-        "--dry-run",
-    ]);
+    let trial = market.json(&["model", "vote", "Reader", "--terms", &terms, "--dry-run"]);
     assert_eq!(trial["schema"], "lode.trial/1");
     assert_eq!(market.json(&["model", "terms", "Reader"]), before);
     let back = market.fails(&["model", "vote", "Reader", "--take-back", "--yes"]);
