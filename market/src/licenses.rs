@@ -3,7 +3,7 @@
 //! A purchase names the terms that the buyer read and the most to pay. The
 //! ledger prices the grant, takes the payment, divides it and writes the licence
 //! in one step; the receipt of that record proves the licence. What is paid for
-//! months that have not begun waits in escrow (see [`months`](crate::months)).
+//! months that have not begun waits in escrow (see [`months`]).
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use licensing::Price;
