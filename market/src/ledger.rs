@@ -6,7 +6,7 @@
 //! full sum wherever somebody asks.
 //!
 //! What one record put up for itself (bond, evaluation fee, deposit) comes and goes
-//! together, so these purses share one entry of the state: [`Held`].
+//! together, so these purses share one entry of the state: `Held`.
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use protocol::receipt::{Move, Purse, Rule};
