@@ -4,6 +4,7 @@
 #   lode      the command, built
 #   title metric margin reserve   of the bounty; and open score, how long those phases take
 #   parameters_max file_bytes_max multiply_adds_max   what a model may weigh
+#   fee       for evaluating one, in LODE, where those limits make it dear
 #   train test                    the data-set folders
 #   recipe                        what the miner trains
 #
@@ -43,6 +44,7 @@ play() {
         value=${!key}
         sed -i "s/^$key = .*/$key = $value/" "$work/bounty.toml"
     done
+    [ -z "${fee:-}" ] || sed -i "s/^evaluation_fee = .*/evaluation_fee = \"$fee\"/" "$work/bounty.toml"
     sed -i "s/^open = .*/open = \"$open\"/; s/^score = .*/score = \"$score\"/" "$work/bounty.toml"
     as sponsor bounty check "$work/bounty.toml"
     as sponsor bounty post "$work/bounty.toml" --yes

@@ -498,6 +498,19 @@ pub enum Phase {
 }
 
 impl Phase {
+    /// Every name that a phase has, in the order of a bounty's life.
+    pub const NAMES: [&'static str; 9] = [
+        "open",
+        "test_key",
+        "test_check",
+        "reveal",
+        "score",
+        "score_reveal",
+        "challenge",
+        "settled",
+        "void",
+    ];
+
     /// The one-word name, as in JSON and in filters.
     pub const fn name(self) -> &'static str {
         match self {

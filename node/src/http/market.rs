@@ -7,6 +7,7 @@ use protocol::api::{
     LicenseView, PAGE_DEFAULT, PAGE_MAX, Page, SubmissionView, VotesView,
 };
 use protocol::id::{Address, ItemId};
+use protocol::receipt::Phase;
 use protocol::record::AssetKind;
 use protocol::statement::Subject;
 use serde::Deserialize;
@@ -118,6 +119,13 @@ pub(super) async fn bounties(
     Asked(paging): Asked<Paging>,
     Asked(filter): Asked<BountyFilter>,
 ) -> Answered<Json<Page<BountySummary>>> {
+    if let Some(text) = &filter.phase
+        && !Phase::NAMES.contains(&text.as_str())
+    {
+        let message = format_args!("'{text:.40}' is no phase");
+        let next = format!("choose one of {}", Phase::NAMES.join(", "));
+        return Err(bad("phase", message, &next));
+    }
     let page = read(&app, |state| {
         let mut all: Vec<BountySummary> = state
             .bounties()

@@ -34,6 +34,7 @@ fn nonsense_gets_an_error_that_says_what_to_do() {
         (post("/v1/clock", r#"{"time_ms":-1}"#), 400),
         (get("/v1/accounts/short"), 400),
         (get("/v1/bounties?limit=many"), 400),
+        (get("/v1/bounties?phase=soon"), 400),
         (get("/v1/accounts/x/history?after=y"), 400),
         (get("/v1/events?from=never"), 400),
         (get("/v1/blocks/-1"), 400),
