@@ -77,7 +77,7 @@ Examples:
         /// The licence: its id, the beginning of it (6 characters or more), or the name of the asset that this key has one licence of.
         license: String,
         /// What the licensee earned with the asset in that month, in LODE.
-        #[arg(long, value_name = "LODE")]
+        #[arg(long, value_name = "LODE", allow_negative_numbers = true)]
         revenue: String,
         /// Which month, from 1 [default: the next that is not declared].
         #[arg(long, value_name = "N")]

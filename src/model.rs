@@ -80,7 +80,7 @@ Examples:
     Vote {
         /// A model's or data set's id, the beginning of it, or its name.
         asset: String,
-        /// The terms: 'open', 'credit', 'credit=5%', 'paid=LODE', or 'file:PATH' with a 'Name: value' a line.
+        /// The terms: 'open', 'credit', 'credit=5%', 'paid=LODE', 'monthly=LODE', 'revenue=5%', or 'file:PATH' with a 'Name: value' a line.
         #[arg(long, value_name = "TERMS", required_unless_present = "take_back")]
         terms: Option<String>,
         /// Take the ballot back: a vote for the terms in force.

@@ -9,6 +9,15 @@ fn lode(fee: Fee) -> String {
 }
 
 impl Terms {
+    fn is_sold_by_the_month(&self) -> bool {
+        matches!(self.derivation, Some(Derivation::FeeMonthly(_)))
+            || matches!(self.commercial_use, Some(CommercialUse::FeeMonthly(_)))
+            || matches!(
+                self.data_model_training,
+                Some(DataModelTraining::FeeMonthly(_))
+            )
+    }
+
     /// What anyone may do, and at which price, in a fixed order: access, what is
     /// always free, derivation, commercial use, training, unknown uses, term, payee.
     pub fn sentences(&self) -> Vec<String> {
@@ -30,6 +39,10 @@ impl Terms {
                 }
             },
             match self.expiry_years {
+                None if self.is_sold_by_the_month() => {
+                    "The terms set no end; what is bought by the month runs for the months bought."
+                        .into()
+                }
                 None => "The licence has no end.".into(),
                 Some(years) if years.get() == 1 => "The licence ends after 1 year.".into(),
                 Some(years) => format!("The licence ends after {years} years."),

@@ -2,7 +2,7 @@
 
 use licensing::Percent;
 use protocol::api::AssetView;
-use protocol::record::{PostBounty, RoyaltySplit};
+use protocol::record::{Pay, PostBounty, RoyaltySplit};
 use protocol::score::Score;
 
 use super::values::duration_text;
@@ -67,19 +67,39 @@ pub fn margin_text(margin: u64) -> String {
     Score(i64::try_from(margin).unwrap_or(i64::MAX)).to_string()
 }
 
+/// Who is paid what.
+fn who_wins(posting: &PostBounty) -> String {
+    let metric = posting.benchmark.metric.name();
+    let (reserve, margin) = (posting.reserve, margin_text(posting.margin));
+    match posting.pay {
+        Pay::WinnerTakesAll => format!(
+            "Who wins: the best {metric} that reaches {reserve}; a later model must be better by more than {margin}."
+        ),
+        Pay::Steps => format!(
+            "Who wins: in the order of submission, each model whose {metric} is better than the best so far (at \
+             first {reserve}) by more than {margin}; the reward is divided by how much better."
+        ),
+    }
+}
+
+/// What a submission pays for its evaluation.
+pub fn fee_text(posting: &PostBounty) -> String {
+    let fee = posting.evaluation_fee.to_lode_string();
+    match posting.prepaid {
+        0 => format!("{fee} LODE"),
+        first => {
+            format!("{fee} LODE (nothing, if it is among the first {first}: the sponsor does)")
+        }
+    }
+}
+
 /// All that a sponsor agrees to beside the cost, a line each.
 pub fn lines(posting: &PostBounty, terms: &[String], parents: &[Parent]) -> Vec<String> {
-    let benchmark = &posting.benchmark;
     let mut lines = vec![
+        who_wins(posting),
         format!(
-            "Who wins: the best {} that reaches {}; a later model must be better by more than {}.",
-            benchmark.metric.name(),
-            posting.reserve,
-            margin_text(posting.margin)
-        ),
-        format!(
-            "Each miner pays {} LODE for the evaluation of a submission, and puts up a bond.",
-            posting.evaluation_fee.to_lode_string()
+            "For its evaluation a submission pays {}, and its miner puts up a bond.",
+            fee_text(posting)
         ),
         format!(
             "The winner's royalty shares: {}{}.",

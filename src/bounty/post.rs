@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use licensing::Terms;
 use protocol::api::RecordView;
 use protocol::id::{Address, BlobId, Digest, ItemId, NetworkId};
-use protocol::record::{Action, BlobRef, PostBounty, SealedFolder};
+use protocol::record::{Action, BlobRef, Pay, PostBounty, SealedFolder};
 use protocol::seal::{NONCE_LEN, SealKey, SealScope, encrypt, seal_digest};
 use protocol::text::Name;
 use serde::{Deserialize, Serialize};
@@ -134,8 +134,15 @@ fn print_offer(
         vec![
             lode(cost.reward),
             "reward".to_owned(),
-            "goes to the winner; returns if nobody reaches the reserve, or the bounty is void"
-                .to_owned(),
+            match posting.pay {
+                Pay::WinnerTakesAll => {
+                    "goes to the winner; returns if nobody reaches the reserve, or the bounty is void"
+                }
+                Pay::Steps => {
+                    "is shared by all who improve on the best before them; returns if nobody does, or the bounty is void"
+                }
+            }
+            .to_owned(),
         ],
         vec![
             lode(cost.bond),

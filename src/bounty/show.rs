@@ -6,7 +6,7 @@ use protocol::receipt::{Phase, Standing};
 use protocol::record::Pay;
 use protocol::report::{Outcome, TestOutcome};
 
-use super::offer::{NO_LICENSE, margin_text, split_text};
+use super::offer::{NO_LICENSE, fee_text, margin_text, split_text};
 use super::values::duration_text;
 use super::{has_ended, next_text, phase_filter, phase_text};
 use crate::failure::Failure;
@@ -214,7 +214,7 @@ fn facts(view: &BountyView, clock_ms: u64) -> Vec<Vec<String>> {
             "a submission puts up",
             format!(
                 "{} for its evaluation, {} as a bond",
-                lode(posting.evaluation_fee),
+                fee_text(posting),
                 lode(view.miner_bond)
             ),
         ),

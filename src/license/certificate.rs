@@ -161,6 +161,12 @@ pub fn verify(session: &Session, file: &Path, network: Option<NetworkId>) -> Res
     }
     out::bytes(proven.text().as_bytes())?;
     out::line("\nevery signature, root and word of this certificate holds")?;
+    if let Some(term) = proven.license.term {
+        out::line(&format!(
+            "it runs until {}: look at the date, the proof holds after it too",
+            out::time(term.until_ms)
+        ))?;
+    }
     if proven.license.term.is_some_and(|term| term.owes_share) {
         out::line(
             "but the licence is for a share of revenue: if a month's was not declared in time it has \

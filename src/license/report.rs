@@ -3,6 +3,7 @@
 use licensing::Percent;
 use protocol::Amount;
 use protocol::api::LicenseView;
+use protocol::receipt::LicenseStanding;
 use protocol::record::{Action, DeclareRevenue};
 
 use crate::failure::{Exit, Failure};
@@ -21,8 +22,19 @@ pub fn run(
 ) -> Result<(), Failure> {
     let next = license.progress.and_then(|progress| progress.declares);
     let Some((next, term)) = next.zip(license.term) else {
-        let message = "the licence has no month whose revenue is to be declared";
-        let next = "look at it with 'lode license show'";
+        let has_lapsed = license
+            .progress
+            .is_some_and(|progress| progress.standing == LicenseStanding::Lapsed);
+        let (message, next) = match has_lapsed {
+            true => (
+                "the licence has lapsed: the revenue of a month was not declared in time",
+                "buy another one with 'lode license buy'",
+            ),
+            false => (
+                "the licence has no month whose revenue is to be declared",
+                "look at it with 'lode license show'",
+            ),
+        };
         return Err(Failure::new("nothing_to_declare", message, next).exit(Exit::Rejected));
     };
     let share = Percent::from_billionths(next.share_billionths);

@@ -165,7 +165,8 @@ fn effect(
     match wanted.loosens(in_force, asset.kind) {
         true => format!("with this ballot {all} are for it, half loosens at once"),
         false => format!(
-            "with this ballot {all} are for it; it tightens, so it takes 90% and thirty days' notice"
+            "with this ballot {all} are for it; it tightens, so it takes 90% and this network's notice \
+             ('lode model terms' says from when)"
         ),
     }
 }
