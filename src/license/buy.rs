@@ -107,6 +107,10 @@ pub fn buy(session: &Session, wanted: &Wanted) -> Result<(), Failure> {
         quoted.view.name,
         price.to_lode_string(),
     );
+    if session.global.yes && !session.json() {
+        // Nobody is asked, so nobody was told the sum.
+        eprintln!("in all {} LODE. {how}", price.to_lode_string());
+    }
     // Another command of this account may have bought it while this one waited.
     let acted = session.act_if(&action, Some(&warning), || match again {
         true => Ok(()),

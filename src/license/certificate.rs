@@ -47,6 +47,7 @@ pub fn show(session: &Session, license: LicenseView) -> Result<(), Failure> {
             },
         );
     }
+    say_if_over(&license);
     out::bytes(proven.text().as_bytes())?;
     if let Some(digest) = weights_as_scored {
         out::line(&format!(
@@ -59,6 +60,22 @@ pub fn show(session: &Session, license: LicenseView) -> Result<(), Failure> {
     }
     eprintln!("next: lode license certificate {}", license.id);
     Ok(())
+}
+
+/// Says of a licence that the node knows to be over that it is: what its certificate
+/// proves is the purchase.
+fn say_if_over(license: &LicenseView) {
+    match license.progress.map(|progress| progress.standing) {
+        None | Some(LicenseStanding::Runs) => {}
+        Some(LicenseStanding::Ended) => {
+            eprintln!("note: this licence is over: its months have ended")
+        }
+        Some(LicenseStanding::Lapsed) => {
+            eprintln!(
+                "note: this licence is over: it has lapsed, because a month's revenue was not declared"
+            )
+        }
+    }
 }
 
 /// How far a licence's months have come, as the node says.
@@ -109,6 +126,7 @@ pub fn write(
         }
     };
     OutFile::check(&out, force)?;
+    say_if_over(&license);
     let (certificate, proven) = fetch(session, license)?;
     let mut bytes = serde_json::to_vec_pretty(&certificate).map_err(Failure::bug)?;
     bytes.push(b'\n');
