@@ -76,7 +76,7 @@ fn the_environment_chooses_path_and_threads_and_nonsense_is_refused() {
         (
             "fast",
             "1",
-            "LODE_REPRO_PATH is `fast`; it must be `avx2` or `scalar`",
+            "LODE_REPRO_PATH is `fast`; it must be `avx512`, `avx2`, `neon` or `scalar`",
         ),
         (
             "scalar",

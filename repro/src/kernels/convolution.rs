@@ -20,13 +20,16 @@
 //! An element of the batch is computed alone, so it does not know the others; threads share out the batch, and
 //! for the weight's gradient the weights.
 
-use super::paths::{Path, Settings, assert_ieee_environment};
-use super::product::{Matrix, STRIP, Strips, rows_into};
+use super::Parts;
+use super::paths::{Path, Settings};
+use super::pool;
+use super::product::{Finish, Matrix, Right, Task};
 use super::sum::sum;
 use std::ops::Range;
+use std::sync::Mutex;
 
-/// Copies of taps that a thread holds at once, some 256 KiB of them.
-const TAPS_AT_ONCE: usize = 1 << 16;
+/// Columns of a tile of the weight's gradient are a multiple of this.
+const STRIP: usize = 32;
 
 /// The lengths of a convolution; made by [`Convolution::new`], which checks them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -163,19 +166,17 @@ pub fn forward(
     let weight = Matrix::row_major(weight, shape.output.channels, taps);
     let grid = Grid::of_input(shape);
     let mut out = vec![0.0; shape.batch * out_len];
-    let each = |element: usize, scratch: &mut Scratch, out: &mut [f32]| {
-        grid.place(
-            &x[element * shape.input.len()..][..shape.input.len()],
-            &mut scratch.padded,
-        );
-        scratch.continue_chains(settings.path, weight, &grid, out);
+    let each = |element: usize, padded: &mut Vec<f32>, out: &mut [f32]| {
+        let image = &x[element * shape.input.len()..][..shape.input.len()];
+        grid.place(image, padded);
+        grid.chains(settings.path, weight, padded, out);
         if let Some(bias) = bias {
             for (plane, bias) in out.chunks_exact_mut(shape.output.plane()).zip(bias) {
                 plane.iter_mut().for_each(|x| *x += bias);
             }
         }
     };
-    over_batch(settings, shape, &mut out, || Scratch::new(&grid), each);
+    over_batch(settings, shape, &grid, &mut out, each);
     out
 }
 
@@ -211,14 +212,12 @@ pub fn input_gradient(
     let turned = Matrix::row_major(&turned, channels, shape.output.channels * kernel);
     let grid = Grid::of_gradient(shape);
     let mut out = vec![0.0; shape.batch * shape.input.len()];
-    let each = |element: usize, scratch: &mut Scratch, out: &mut [f32]| {
-        grid.place(
-            &grad[element * shape.output.len()..][..shape.output.len()],
-            &mut scratch.padded,
-        );
-        scratch.continue_chains(settings.path, turned, &grid, out);
+    let each = |element: usize, padded: &mut Vec<f32>, out: &mut [f32]| {
+        let image = &grad[element * shape.output.len()..][..shape.output.len()];
+        grid.place(image, padded);
+        grid.chains(settings.path, turned, padded, out);
     };
-    over_batch(settings, shape, &mut out, || Scratch::new(&grid), each);
+    over_batch(settings, shape, &grid, &mut out, each);
     out
 }
 
@@ -244,28 +243,18 @@ pub fn weight_gradient(
     );
     let (taps, channels) = (shape.taps(), shape.output.channels);
     let grid = Grid::of_input(shape);
-    let threads = if shape.multiply_adds() < settings.split_min {
-        1
-    } else {
-        settings.threads
-    };
+    let threads = settings.threads_for(shape.multiply_adds());
     let tiles = tiles(channels, taps, threads);
-    let job = |(rows, columns): (Range<usize>, Range<usize>)| {
-        let partial = weight_tile(
-            settings.path,
-            shape,
-            &grid,
-            x,
-            grad,
-            rows.clone(),
-            columns.clone(),
-        );
-        (rows, columns, partial)
-    };
-    let parts = in_threads(tiles, job);
+    let parts: Vec<Mutex<Vec<f32>>> = tiles.iter().map(|_| Mutex::default()).collect();
+    pool::run(threads, tiles.len(), |index| {
+        let (rows, columns) = tiles[index].clone();
+        let part = weight_tile(settings.path, shape, &grid, x, grad, rows, columns);
+        *parts[index].lock().expect("one task has it") = part;
+    });
     let mut out = vec![0.0; channels * taps];
-    for (rows, columns, partial) in parts {
-        for (row, part) in rows.zip(partial.chunks_exact(columns.len())) {
+    for ((rows, columns), part) in tiles.into_iter().zip(parts) {
+        let part = part.into_inner().expect("no task has it any more");
+        for (row, part) in rows.zip(part.chunks_exact(columns.len())) {
             out[row * taps + columns.start..row * taps + columns.end].copy_from_slice(part);
         }
     }
@@ -310,21 +299,25 @@ fn weight_tile(
     columns: Range<usize>,
 ) -> Vec<f32> {
     let taps = &grid.taps[columns];
-    let mut scratch = Scratch::new(grid);
+    let mut padded = vec![0.0; grid.len];
     let mut out = vec![0.0; rows.len() * taps.len()];
     let (in_len, out_len) = (shape.input.len(), shape.output.len());
     for (x, grad) in x.chunks_exact(in_len).zip(grad.chunks_exact(out_len)) {
-        grid.place(x, &mut scratch.padded);
-        scratch.strips.gather(&scratch.padded, &grid.places, taps);
-        let grad = Matrix::row_major(grad, shape.output.channels, shape.output.plane());
-        rows_into(
-            path,
-            grad,
-            &scratch.strips,
-            rows.clone(),
-            &mut out,
-            taps.len(),
+        grid.place(x, &mut padded);
+        let plane = shape.output.plane();
+        let grad = Matrix::row_major(
+            &grad[rows.start * plane..rows.end * plane],
+            rows.len(),
+            plane,
         );
+        let right = Right::Gather {
+            from: &padded,
+            rows: &grid.places,
+            columns: taps,
+        };
+        Task::new(grad, right, Finish::Plain, &mut out)
+            .continuing()
+            .run_alone(path);
     }
     out
 }
@@ -352,92 +345,28 @@ fn tiles(rows: usize, columns: usize, threads: usize) -> Vec<(Range<usize>, Rang
     }
 }
 
-/// Does each job on a thread of its own, the first on this one; the results keep the jobs' order.
-fn in_threads<J: Send, R: Send>(jobs: Vec<J>, job: impl Fn(J) -> R + Sync) -> Vec<R> {
-    let mut jobs = jobs.into_iter();
-    let Some(first) = jobs.next() else {
-        return Vec::new();
-    };
-    std::thread::scope(|scope| {
-        let job = &job;
-        let others: Vec<_> = jobs
-            .map(|next| {
-                scope.spawn(move || {
-                    assert_ieee_environment();
-                    job(next)
-                })
-            })
-            .collect();
-        let mut results = vec![job(first)];
-        for other in others {
-            match other.join() {
-                Ok(result) => results.push(result),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        }
-        results
-    })
-}
-
 /// Computes each element of the batch into its part of `out`, in as many threads as the settings say.
-fn over_batch<S>(
+fn over_batch(
     settings: Settings,
     shape: Convolution,
+    grid: &Grid,
     out: &mut [f32],
-    scratch: impl Fn() -> S + Sync,
-    each: impl Fn(usize, &mut S, &mut [f32]) + Sync,
+    each: impl Fn(usize, &mut Vec<f32>, &mut [f32]) + Sync,
 ) {
     if out.is_empty() {
         return;
     }
-    let threads = if shape.multiply_adds() < settings.split_min {
-        1
-    } else {
-        settings.threads.min(shape.batch)
-    };
-    let (len, share) = (out.len() / shape.batch, shape.batch.div_ceil(threads));
-    let parts: Vec<_> = out.chunks_mut(share * len).enumerate().collect();
-    in_threads(parts, |(index, part)| {
-        let mut scratch = scratch();
+    let threads = settings.threads_for(shape.multiply_adds());
+    let (len, share) = (out.len() / shape.batch, shape.batch.div_ceil(threads * 4));
+    let parts = Parts::new(out, share * len);
+    pool::run(threads, parts.count(), |index| {
+        let mut padded = vec![0.0; grid.len];
+        // SAFETY: each task takes a part of its own.
+        let part = unsafe { parts.get(index) };
         for (place, out) in part.chunks_exact_mut(len).enumerate() {
-            each(index * share + place, &mut scratch, out);
+            each(index * share + place, &mut padded, out);
         }
     });
-}
-
-/// Space that a thread uses again for each element.
-struct Scratch {
-    padded: Vec<f32>,
-    strips: Strips,
-}
-
-impl Scratch {
-    fn new(grid: &Grid) -> Self {
-        Self {
-            padded: vec![0.0; grid.len],
-            strips: Strips::empty(),
-        }
-    }
-
-    /// Continues the chains of one element, a row of `left` a channel, with the taps of the image in `padded`.
-    /// Some places at a time, so that the copies of taps stay small.
-    fn continue_chains(&mut self, path: Path, left: Matrix, grid: &Grid, out: &mut [f32]) {
-        let places = (TAPS_AT_ONCE / grid.taps.len())
-            .next_multiple_of(STRIP)
-            .max(STRIP);
-        for (index, chunk) in grid.places.chunks(places).enumerate() {
-            self.strips.gather(&self.padded, &grid.taps, chunk);
-            let out = &mut out[index * places..];
-            rows_into(
-                path,
-                left,
-                &self.strips,
-                0..left.rows,
-                out,
-                grid.places.len(),
-            );
-        }
-    }
 }
 
 /// An image laid out in a buffer of zeros so that tap `t` of place `p` is at `taps[t] + places[p]`, whatever
@@ -516,6 +445,16 @@ impl Grid {
             step: stride,
             plane,
         }
+    }
+
+    /// The chains of one element, a row of `left` a channel, with the taps of the image in `padded`.
+    fn chains(&self, path: Path, left: Matrix, padded: &[f32], out: &mut [f32]) {
+        let right = Right::Gather {
+            from: padded,
+            rows: &self.taps,
+            columns: &self.places,
+        };
+        Task::new(left, right, Finish::Plain, out).run_alone(path);
     }
 
     /// Copies an image to its places in the buffer, which holds +0.0 everywhere else. What would lie outside

@@ -21,10 +21,9 @@
 //! `gelu` and its slope have a small absolute error, not a relative one, far to the left, where they approach zero by
 //! cancellation; that is the erf form in binary32. `cargo run --release -p repro --example ulp` measures all this.
 
-#[cfg(target_arch = "x86_64")]
-use super::fma::Hardware;
-use super::fma::{Fma, Portable};
+use super::fma::Fma;
 use super::paths::Path;
+use super::simd::{Kernel, Simd};
 
 /// The elementary functions that run over whole slices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,21 +70,21 @@ impl Function {
 ///
 /// **Shapes.** `[n]` in place. **Order.** Elementwise; the path only chooses instructions.
 pub fn apply(path: Path, function: Function, x: &mut [f32]) {
-    match path {
-        #[cfg(target_arch = "x86_64")]
-        Path::Avx2 => {
-            debug_assert!(path.is_available());
-            // SAFETY: `Path::Avx2` is only in force where the processor has AVX2 and FMA.
-            unsafe { apply_avx2(function, x) }
-        }
-        _ => apply_with::<Portable>(function, x),
-    }
+    path.run(Apply { function, x });
 }
 
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
-fn apply_avx2(function: Function, x: &mut [f32]) {
-    apply_with::<Hardware>(function, x);
+struct Apply<'a> {
+    function: Function,
+    x: &'a mut [f32],
+}
+
+impl Kernel for Apply<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        apply_with::<S::Fma>(self.function, self.x);
+    }
 }
 
 /// Loops, not closures: a closure is a function of its own, which the compiler need not inline, and outside the function

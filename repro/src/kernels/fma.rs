@@ -18,19 +18,14 @@ impl Fma for Hardware {
     }
 }
 
-/// The instruction if the compilation target always has it, [`software`] otherwise: right on any
-/// machine, slow on x86-64 built without FMA.
+/// [`software`]: right on any machine, slow.
 #[derive(Clone, Copy, Debug)]
-pub struct Portable;
+pub struct Software;
 
-impl Fma for Portable {
+impl Fma for Software {
     #[inline(always)]
     fn fma(a: f32, b: f32, c: f32) -> f32 {
-        if cfg!(any(target_feature = "fma", target_arch = "aarch64")) {
-            a.mul_add(b, c)
-        } else {
-            software(a, b, c)
-        }
+        software(a, b, c)
     }
 }
 

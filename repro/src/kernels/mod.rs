@@ -15,9 +15,56 @@ pub mod elementwise;
 pub mod fma;
 pub mod order_free;
 pub mod paths;
+pub mod pool;
 pub mod pooling;
 pub mod product;
 pub mod random;
 pub mod scatter;
+pub mod simd;
 pub mod sum;
 pub mod view;
+
+/// Memory cut into parts of one length that different tasks write.
+pub(crate) struct Parts<'a> {
+    start: *mut f32,
+    len: usize,
+    part: usize,
+    _memory: std::marker::PhantomData<&'a mut [f32]>,
+}
+
+// SAFETY: `get` hands out a part to one task only, by its caller's promise.
+unsafe impl Sync for Parts<'_> {}
+
+impl<'a> Parts<'a> {
+    /// Parts of `part` numbers, the last maybe shorter.
+    pub(crate) fn new(memory: &'a mut [f32], part: usize) -> Self {
+        Self {
+            start: memory.as_mut_ptr(),
+            len: memory.len(),
+            part: part.max(1),
+            _memory: std::marker::PhantomData,
+        }
+    }
+
+    /// Number of parts.
+    pub(crate) fn count(&self) -> usize {
+        self.len.div_ceil(self.part)
+    }
+
+    /// A part.
+    ///
+    /// # Safety
+    ///
+    /// Nobody else has this part.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such part.
+    #[allow(clippy::mut_from_ref)]
+    pub(crate) unsafe fn get(&self, index: usize) -> &mut [f32] {
+        assert!(index < self.count(), "repro: no part {index}");
+        let at = index * self.part;
+        // SAFETY: inside the memory, and nobody else's by the caller's promise.
+        unsafe { std::slice::from_raw_parts_mut(self.start.add(at), self.part.min(self.len - at)) }
+    }
+}

@@ -1,6 +1,6 @@
 //! Which instructions and how many threads the kernels use. Neither ever changes a bit.
 //!
-//! The process takes its settings from `LODE_REPRO_PATH` (`avx2` or `scalar`) and `LODE_THREADS`
+//! The process takes its settings from `LODE_REPRO_PATH` (`avx512`, `avx2`, `neon` or `scalar`) and `LODE_THREADS`
 //! once, at first use; without them it takes the fastest path that the processor has, and as many
 //! threads as the machine offers. [`with`] overrides them on the calling thread for the length of a call.
 
@@ -8,44 +8,51 @@ use std::cell::Cell;
 use std::sync::OnceLock;
 
 /// The instructions a kernel uses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Path {
+    /// x86-64 with AVX-512 (F, VL, BW, DQ).
+    Avx512,
     /// x86-64 with AVX2 and FMA.
     Avx2,
-    /// Plain Rust: any machine. Uses the fused multiply-add instruction where the compilation target
-    /// always has one (aarch64), exact software elsewhere.
+    /// aarch64, any.
+    Neon,
+    /// Plain Rust with an exact fused multiply-add in software: any machine.
     Scalar,
 }
 
 impl Path {
+    /// Every path, fastest first.
+    pub const ALL: [Path; 4] = [Path::Avx512, Path::Avx2, Path::Neon, Path::Scalar];
+
     /// The name used in `LODE_REPRO_PATH`.
     pub fn name(self) -> &'static str {
         match self {
+            Path::Avx512 => "avx512",
             Path::Avx2 => "avx2",
+            Path::Neon => "neon",
             Path::Scalar => "scalar",
         }
     }
 
     /// The path of this name.
     pub fn parse(name: &str) -> Option<Path> {
-        match name {
-            "avx2" => Some(Path::Avx2),
-            "scalar" => Some(Path::Scalar),
-            _ => None,
-        }
+        Path::ALL.into_iter().find(|path| path.name() == name)
     }
 
     /// Whether this processor can run the path.
+    #[inline]
     pub fn is_available(self) -> bool {
         match self {
             Path::Scalar => true,
+            Path::Neon => cfg!(target_arch = "aarch64"),
             Path::Avx2 => has_avx2(),
+            Path::Avx512 => has_avx512(),
         }
     }
 
     /// Every path that this processor can run, fastest first.
     pub fn available() -> Vec<Path> {
-        [Path::Avx2, Path::Scalar]
+        Path::ALL
             .into_iter()
             .filter(|path| path.is_available())
             .collect()
@@ -53,8 +60,24 @@ impl Path {
 }
 
 #[cfg(target_arch = "x86_64")]
+#[inline]
 fn has_avx2() -> bool {
     std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma")
+}
+
+#[cfg(target_arch = "x86_64")]
+#[inline]
+fn has_avx512() -> bool {
+    has_avx2()
+        && std::arch::is_x86_feature_detected!("avx512f")
+        && std::arch::is_x86_feature_detected!("avx512vl")
+        && std::arch::is_x86_feature_detected!("avx512bw")
+        && std::arch::is_x86_feature_detected!("avx512dq")
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn has_avx512() -> bool {
+    false
 }
 
 #[cfg(not(target_arch = "x86_64"))]
@@ -89,6 +112,15 @@ impl Settings {
         OVERRIDE
             .with(Cell::get)
             .unwrap_or_else(|| *PROCESS.get_or_init(from_environment))
+    }
+
+    /// Threads for so many multiply-adds.
+    pub(super) fn threads_for(self, work: usize) -> usize {
+        if work < self.split_min {
+            1
+        } else {
+            self.threads
+        }
     }
 
     /// The same with this path.
@@ -152,7 +184,9 @@ pub fn check_environment() -> Result<Settings, String> {
         Err(_) => Path::available()[0],
         Ok(name) => {
             let path = Path::parse(&name).ok_or_else(|| {
-                format!("LODE_REPRO_PATH is `{name}`; it must be `avx2` or `scalar`")
+                format!(
+                    "LODE_REPRO_PATH is `{name}`; it must be `avx512`, `avx2`, `neon` or `scalar`"
+                )
             })?;
             if !path.is_available() {
                 return Err(format!(
@@ -248,6 +282,25 @@ fn environment_fault() -> Option<&'static str> {
     None
 }
 
+/// Sets this thread to IEEE's default: round to nearest even, keep subnormals. For threads that are our own.
+pub(super) fn set_ieee_environment() {
+    #[cfg(target_arch = "x86_64")]
+    {
+        const DEFAULT: u32 = 0x1f80;
+        // SAFETY: loads the control register of this thread, which is ours, with the processor's default value.
+        unsafe {
+            std::arch::asm!("ldmxcsr [{}]", in(reg) &DEFAULT, options(nostack, preserves_flags, readonly));
+        }
+    }
+    #[cfg(target_arch = "aarch64")]
+    {
+        // SAFETY: writes the floating-point control register of this thread, which is ours, with its default value.
+        unsafe {
+            std::arch::asm!("msr fpcr, xzr", options(nomem, nostack, preserves_flags));
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -291,7 +344,7 @@ mod tests {
 
     #[test]
     fn every_name_parses_back() {
-        for path in [Path::Avx2, Path::Scalar] {
+        for path in Path::ALL {
             assert_eq!(Path::parse(path.name()), Some(path));
         }
         assert_eq!(Path::parse("fast"), None);

@@ -8,10 +8,9 @@
 //! `(i / 4, draw)`. Each 64-bit number is two words, the low one first. So any element can be made alone.
 
 use super::elementary::{cos, log};
-#[cfg(target_arch = "x86_64")]
-use super::fma::Hardware;
-use super::fma::{Fma, Portable};
+use super::fma::Fma;
 use super::paths::Path;
+use super::simd::{Kernel, Simd};
 
 /// Philox4x32-10: one block of four words.
 pub fn philox(key: [u32; 2], counter: [u32; 4]) -> [u32; 4] {
@@ -142,22 +141,30 @@ impl Draw {
     fn normal(&self, path: Path, mean: f32, deviation: f32, len: usize) -> Vec<f32> {
         let pairs = self.map_words(len * 2, |word| word);
         let mut out = vec![0.0; len];
-        match path {
-            #[cfg(target_arch = "x86_64")]
-            Path::Avx2 => {
-                // SAFETY: `Path::Avx2` is only in force where the processor has AVX2 and FMA.
-                unsafe { normal_avx2(&pairs, mean, deviation, &mut out) }
-            }
-            _ => normal_with::<Portable>(&pairs, mean, deviation, &mut out),
-        }
+        path.run(Normal {
+            pairs: &pairs,
+            mean,
+            deviation,
+            out: &mut out,
+        });
         out
     }
 }
 
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
-fn normal_avx2(pairs: &[u32], mean: f32, deviation: f32, out: &mut [f32]) {
-    normal_with::<Hardware>(pairs, mean, deviation, out);
+struct Normal<'a> {
+    pairs: &'a [u32],
+    mean: f32,
+    deviation: f32,
+    out: &'a mut [f32],
+}
+
+impl Kernel for Normal<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        normal_with::<S::Fma>(self.pairs, self.mean, self.deviation, self.out);
+    }
 }
 
 /// Box and Muller: `z = √(−2 log u) · cos(2π v)`, with `u` the first word's number plus 2^−24, so in (0, 1],

@@ -1,0 +1,152 @@
+//! Products against the peers a Rust user has, interleaved in one run, with the processor's measured peak.
+//!
+//! `cargo bench -p repro --bench product` (`-- --threads 2`).
+
+#![allow(clippy::disallowed_methods)] // A bench reads the clock.
+
+#[path = "support/peak.rs"]
+mod peaks;
+
+use peaks::peak;
+use repro::kernels::paths::{Path, Settings};
+use repro::kernels::product::{Finish, Matrix, Packed, product, with_packed};
+use std::hint::black_box;
+use std::time::Instant;
+
+fn numbers(len: usize) -> Vec<f32> {
+    (0..len)
+        .map(|i| ((i * 7919 % 1013) as f32 - 500.0) * 0.001_37)
+        .collect()
+}
+
+fn seconds(f: &mut dyn FnMut()) -> f64 {
+    let start = Instant::now();
+    let mut runs = 0;
+    loop {
+        f();
+        runs += 1;
+        let spent = start.elapsed().as_secs_f64();
+        if spent > 0.08 {
+            return spent / f64::from(runs);
+        }
+    }
+}
+
+fn median(mut x: Vec<f64>) -> f64 {
+    x.sort_by(f64::total_cmp);
+    x[x.len() / 2]
+}
+
+fn main() {
+    let threads: usize = std::env::args()
+        .skip_while(|a| a != "--threads")
+        .nth(1)
+        .map_or(1, |t| t.parse().expect("a number"));
+    let settings = Settings::current().with_threads(threads);
+    println!("path {}, {} threads", settings.path.name(), threads);
+    for path in Path::available() {
+        println!("peak {} {:.1} GFLOP/s", path.name(), peak(path, threads));
+    }
+    let shapes = [
+        (512, 512, 512),
+        (1024, 1024, 1024),
+        (2048, 2048, 2048),
+        (64, 384, 1536),
+        (128, 384, 1536),
+        (512, 384, 1536),
+        (64, 1536, 384),
+        (128, 1536, 384),
+        (512, 1536, 384),
+        (64, 384, 384),
+        (128, 384, 384),
+        (512, 384, 384),
+        (2048, 384, 384),
+        (2048, 384, 1536),
+        (2048, 1536, 384),
+        (1, 384, 1536),
+        (4, 384, 1536),
+        (16, 384, 1536),
+        (32, 64, 128),
+        (64, 32, 64),
+        (64, 64, 32),
+    ];
+    println!(
+        "{:>18} {:>9} {:>9} {:>9} {:>9}",
+        "shape", "ours", "packed", "gemm", "matrixm."
+    );
+    for (m, k, n) in shapes {
+        let (a, b) = (numbers(m * k), numbers(k * n));
+        let (am, bm) = (Matrix::row_major(&a, m, k), Matrix::row_major(&b, k, n));
+        let packed = Packed::new(settings.path, bm);
+        let mut c = vec![0.0f32; m * n];
+        let mut d = vec![0.0f32; m * n];
+        let (pa, pb) = (a.as_ptr(), b.as_ptr());
+        let mut ours = || {
+            black_box(product(settings, am, bm));
+        };
+        let mut packed = || {
+            black_box(with_packed(settings, am, &packed, Finish::Plain));
+        };
+        let mut peer = || unsafe {
+            let parallelism = if threads == 1 {
+                gemm::Parallelism::None
+            } else {
+                gemm::Parallelism::Rayon(threads)
+            };
+            gemm::gemm(
+                m,
+                n,
+                k,
+                c.as_mut_ptr(),
+                1,
+                n as isize,
+                false,
+                pa,
+                1,
+                k as isize,
+                pb,
+                1,
+                n as isize,
+                0.0f32,
+                1.0,
+                false,
+                false,
+                false,
+                parallelism,
+            );
+            black_box(&c);
+        };
+        let mut other = || unsafe {
+            matrixmultiply::sgemm(
+                m,
+                k,
+                n,
+                1.0,
+                pa,
+                k as isize,
+                1,
+                pb,
+                n as isize,
+                1,
+                0.0,
+                d.as_mut_ptr(),
+                n as isize,
+                1,
+            );
+            black_box(&d);
+        };
+        let mut all: [&mut dyn FnMut(); 4] = [&mut ours, &mut packed, &mut peer, &mut other];
+        let mut times = [const { Vec::new() }; 4];
+        for _ in 0..5 {
+            for (f, times) in all.iter_mut().zip(&mut times) {
+                times.push(seconds(f));
+            }
+        }
+        let flops = 2.0 * (m * k * n) as f64;
+        print!("{:>18}", format!("{m}x{k}x{n}"));
+        for times in times {
+            print!(" {:>9.1}", flops / median(times) / 1e9);
+        }
+        println!();
+    }
+}

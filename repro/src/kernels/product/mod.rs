@@ -1,0 +1,146 @@
+//! The product of two matrices, and everything built on it.
+//!
+//! **Shapes.** `[m, k]` times `[k, n]` to `[m, n]`.
+//!
+//! **Order.** Each output element is one chain: `acc = +0.0`, then `acc = fma(a_k, b_k, acc)` for `k`
+//! ascending. A chain is never split. The kernel is free in everything else, and uses the freedom:
+//!
+//! | file | does |
+//! |---|---|
+//! | `tile` | some rows by some vectors of the output, held in registers while `k` runs |
+//! | `pack` | copies the factors into the order in which a tile reads them |
+//! | `block` | cuts `k` into stretches, between which the accumulators rest in the output, and walks the tiles |
+//! | `grid` | cuts the output into independent blocks, one task each |
+//!
+//! None of it touches a chain. In particular a row of the output depends on that row of the left factor only.
+
+mod block;
+mod grid;
+mod matrix;
+mod pack;
+mod tile;
+
+pub use block::Finish;
+pub use matrix::Matrix;
+pub use pack::Packed;
+
+pub(super) use block::Task;
+pub(super) use pack::Right;
+
+use super::paths::Settings;
+use super::pool;
+use super::view::View;
+
+/// `a` times `b`, row-major.
+///
+/// **Shapes.** `[m, k]` times `[k, n]` to `[m, n]`. **Order.** One fused chain an element, `k` ascending from +0.0.
+///
+/// # Panics
+///
+/// If the inner lengths differ.
+pub fn product(settings: Settings, a: Matrix, b: Matrix) -> Vec<f32> {
+    finished(settings, a, b, Finish::Plain)
+}
+
+/// The product, and something done to each element after its chain.
+///
+/// **Shapes.** `[m, k]` times `[k, n]` to `[m, n]`. **Order.** [`product`], then [`Finish`]; the bits are those of
+/// the two operations one after the other.
+///
+/// # Panics
+///
+/// If the inner lengths differ, or a bias has another length than `n`.
+pub fn finished(settings: Settings, a: Matrix, b: Matrix, finish: Finish) -> Vec<f32> {
+    let mut out = vec![0.0; a.rows * b.columns];
+    into(settings, a, Right::Matrix(b), finish, &mut out);
+    out
+}
+
+/// [`finished`] with a right factor that was packed before, for weights that are used again and again.
+///
+/// # Panics
+///
+/// As [`finished`], and if the factor was packed for another path.
+pub fn with_packed(settings: Settings, a: Matrix, b: &Packed, finish: Finish) -> Vec<f32> {
+    let mut out = vec![0.0; a.rows * b.columns()];
+    into(settings, a, Right::Packed(b), finish, &mut out);
+    out
+}
+
+/// [`with_packed`] or [`finished`] into memory that is there.
+fn into(settings: Settings, a: Matrix, b: Right, finish: Finish, out: &mut [f32]) {
+    let task = Task::new(a, b, finish, out);
+    let grid = grid::Grid::of(settings, &task);
+    pool::run(grid.threads, grid.len(), |index| {
+        let (rows, columns) = grid.block(index);
+        // SAFETY: the grid's blocks do not overlap.
+        unsafe { task.run(settings.path, rows, columns) };
+    });
+}
+
+/// Products of stacks of matrices: leading axes broadcast, the last two multiply.
+///
+/// **Shapes.** `[.., m, k]` times `[.., k, n]` to `[.., m, n]`; also returns that shape.
+/// **Order.** As [`product`], for each pair.
+///
+/// # Panics
+///
+/// If the ranks differ or are less than two, or the lengths do not fit.
+pub fn batched(settings: Settings, a: View, b: View) -> (Vec<f32>, Vec<usize>) {
+    let rank = a.shape.len();
+    assert!(
+        rank >= 2 && rank == b.shape.len(),
+        "repro: a product needs two tensors of one rank, at least 2"
+    );
+    let lead = super::elementwise::broadcast_shape(&a.shape[..rank - 2], &b.shape[..rank - 2]);
+    let (m, k, n) = (a.shape[rank - 2], a.shape[rank - 1], b.shape[rank - 1]);
+    let mut shape = lead.clone();
+    shape.extend([m, n]);
+    let mut out = vec![0.0; shape.iter().product()];
+    if out.is_empty() {
+        return (out, shape);
+    }
+    let count = out.len() / (m * n);
+    let pair = |index| (plane(&a, &lead, index), plane(&b, &lead, index));
+    if count == 1 {
+        let (a, b) = pair(0);
+        into(settings, a, Right::Matrix(b), Finish::Plain, &mut out);
+        return (out, shape);
+    }
+    let outs = super::Parts::new(&mut out, m * n);
+    let threads = settings.threads_for(count * m * k * n);
+    pool::run(threads, count, |index| {
+        let (a, b) = pair(index);
+        // SAFETY: each task takes a part of its own.
+        let out = unsafe { outs.get(index) };
+        into(
+            settings.with_threads(1),
+            a,
+            Right::Matrix(b),
+            Finish::Plain,
+            out,
+        );
+    });
+    (out, shape)
+}
+
+/// The matrix of a stack that belongs to one (row-major) position of the broadcast leading axes.
+fn plane<'a>(view: &View<'a>, lead: &[usize], mut index: usize) -> Matrix<'a> {
+    let rank = view.shape.len();
+    let mut offset = view.offset as isize;
+    for axis in (0..lead.len()).rev() {
+        let position = index % lead[axis];
+        index /= lead[axis];
+        if view.shape[axis] != 1 {
+            offset += position as isize * view.strides[axis];
+        }
+    }
+    Matrix {
+        data: view.data,
+        offset: offset as usize,
+        rows: view.shape[rank - 2],
+        columns: view.shape[rank - 1],
+        row_stride: view.strides[rank - 2],
+        column_stride: view.strides[rank - 1],
+    }
+}

@@ -1,0 +1,396 @@
+//! Copies of the factors in the order in which a tile reads them.
+
+use super::matrix::Matrix;
+use super::tile::Strips;
+use crate::kernels::paths::Path;
+use crate::kernels::simd::{Kernel, Simd};
+use std::ops::Range;
+
+/// Where the right factor comes from.
+#[derive(Clone, Copy)]
+pub(in crate::kernels) enum Right<'a> {
+    /// A matrix of any strides.
+    Matrix(Matrix<'a>),
+    /// A factor packed before.
+    Packed(&'a Packed),
+    /// Element (row, column) is `from[rows[row] + columns[column]]`: the taps of a convolution.
+    Gather {
+        /// The storage.
+        from: &'a [f32],
+        /// An offset a row.
+        rows: &'a [usize],
+        /// An offset a column.
+        columns: &'a [usize],
+    },
+}
+
+impl Right<'_> {
+    pub(super) fn rows(&self) -> usize {
+        match self {
+            Right::Matrix(b) => b.rows,
+            Right::Packed(b) => b.rows,
+            Right::Gather { rows, .. } => rows.len(),
+        }
+    }
+
+    pub(super) fn columns(&self) -> usize {
+        match self {
+            Right::Matrix(b) => b.columns,
+            Right::Packed(b) => b.columns,
+            Right::Gather { columns, .. } => columns.len(),
+        }
+    }
+
+    /// Asserts that every element lies in the storage.
+    pub(super) fn assert_in_bounds(&self) {
+        match self {
+            Right::Matrix(b) => b.assert_in_bounds(),
+            Right::Packed(_) => {}
+            Right::Gather {
+                from,
+                rows,
+                columns,
+            } => {
+                let far = |offsets: &[usize]| offsets.iter().copied().max();
+                if let (Some(row), Some(column)) = (far(rows), far(columns)) {
+                    assert!(
+                        row.checked_add(column).is_some_and(|at| at < from.len()),
+                        "repro: a gathered factor reaches outside its storage"
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// Memory for copies, used again and again. What it holds between uses means nothing.
+#[derive(Default)]
+pub(super) struct Buffer {
+    data: Vec<f32>,
+}
+
+/// Numbers in a cache line, on whose borders copies begin.
+const LINE: usize = 16;
+
+impl Buffer {
+    /// A place for `len` numbers at the border of a cache line.
+    pub(super) fn take(&mut self, len: usize) -> &mut [f32] {
+        if self.data.len() < len + LINE {
+            self.data = vec![0.0; len + LINE];
+        }
+        let start = self.data.as_ptr().align_offset(LINE * size_of::<f32>());
+        assert!(start < LINE, "numbers lie at multiples of their size");
+        &mut self.data[start..start + len]
+    }
+}
+
+/// A right factor packed once, for weights that multiply again and again.
+///
+/// **Shapes.** `[k, n]`. It belongs to the path it was packed for, because paths read strips of other widths.
+pub struct Packed {
+    buffer: Buffer,
+    start: usize,
+    path: Path,
+    rows: usize,
+    columns: usize,
+    strip: usize,
+}
+
+impl Packed {
+    /// Packs a factor for this path.
+    ///
+    /// # Panics
+    ///
+    /// If the matrix reaches outside its storage.
+    pub fn new(path: Path, b: Matrix) -> Self {
+        b.assert_in_bounds();
+        let mut packed = Self {
+            buffer: Buffer::default(),
+            start: 0,
+            path,
+            rows: b.rows,
+            columns: b.columns,
+            strip: 0,
+        };
+        path.run(Pack(b, &mut packed));
+        packed
+    }
+
+    /// Number of rows, `k`.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Number of columns, `n`.
+    pub fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// The path it was packed for.
+    pub fn path(&self) -> Path {
+        self.path
+    }
+
+    /// Some rows of it from a column on, which must be the first of a strip.
+    pub(super) fn strips(&self, row: usize, column: usize) -> Strips {
+        debug_assert!(column.is_multiple_of(self.strip) && row < self.rows);
+        let at = self.start + column * self.rows + row * self.strip;
+        Strips {
+            start: self.buffer.data[at..].as_ptr(),
+            row: self.strip,
+            pair: self.rows * self.strip,
+        }
+    }
+}
+
+impl std::fmt::Debug for Packed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Packed")
+            .field("path", &self.path)
+            .field("rows", &self.rows)
+            .field("columns", &self.columns)
+            .finish_non_exhaustive()
+    }
+}
+
+struct Pack<'a, 'b>(Matrix<'a>, &'b mut Packed);
+
+impl Kernel for Pack<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Pack(b, packed) = self;
+        packed.strip = 2 * S::LANES;
+        let len = b.columns.div_ceil(packed.strip) * packed.strip * b.rows;
+        let out = packed.buffer.take(len);
+        strips(simd, Right::Matrix(b), 0..b.rows, 0..b.columns, out);
+        packed.start = packed
+            .buffer
+            .data
+            .as_ptr()
+            .align_offset(LINE * size_of::<f32>());
+    }
+}
+
+/// Copies some rows and columns of a right factor into strips of two vectors, one after the other, each row-major; what
+/// the last has too many is zeros.
+///
+/// # Panics
+///
+/// If `out` is shorter than the strips are.
+#[inline(always)]
+pub(super) fn strips<S: Simd>(
+    simd: S,
+    right: Right,
+    rows: Range<usize>,
+    columns: Range<usize>,
+    out: &mut [f32],
+) {
+    let strip = 2 * S::LANES;
+    let (mut column, mut at) = (columns.start, 0);
+    while column < columns.end {
+        let width = strip.min(columns.end - column);
+        let out = &mut out[at..at + rows.len() * strip];
+        match right {
+            Right::Matrix(b) => {
+                let block = Lanes {
+                    from: &b.data[b.at(rows.start, column).min(b.data.len())..],
+                    whole: b.data,
+                    start: b.at(rows.start, column),
+                    len: rows.len(),
+                    step: b.row_stride,
+                    count: width,
+                    lane: b.column_stride,
+                };
+                interleave(simd, block, strip, out);
+            }
+            Right::Gather {
+                from,
+                rows: offsets,
+                columns: places,
+            } => gather(
+                from,
+                &offsets[rows.clone()],
+                &places[column..column + width],
+                strip,
+                out,
+            ),
+            Right::Packed(_) => unreachable!("a packed factor is not packed again"),
+        }
+        column += width;
+        at += rows.len() * strip;
+    }
+}
+
+/// Numbers to interleave: `len` steps of `count` lanes.
+#[derive(Clone, Copy)]
+pub(super) struct Lanes<'a> {
+    /// From the first number on.
+    from: &'a [f32],
+    whole: &'a [f32],
+    start: usize,
+    len: usize,
+    step: isize,
+    count: usize,
+    lane: isize,
+}
+
+/// Some rows of a left factor for one tile: a step of `k` is a number a row.
+pub(super) fn rows_of<'a>(a: &Matrix<'a>, rows: Range<usize>, ks: Range<usize>) -> Lanes<'a> {
+    let start = a.at(rows.start, ks.start);
+    Lanes {
+        from: &a.data[start..],
+        whole: a.data,
+        start,
+        len: ks.len(),
+        step: a.column_stride,
+        count: rows.len(),
+        lane: a.row_stride,
+    }
+}
+
+/// Writes the lanes of each step side by side, in `width` places of which those without a lane become zero.
+///
+/// # Panics
+///
+/// If `out` is shorter than `len` times `width`, or a number lies outside the storage.
+#[inline(always)]
+pub(super) fn interleave<S: Simd>(simd: S, lanes: Lanes, width: usize, out: &mut [f32]) {
+    let Lanes {
+        from,
+        whole,
+        start,
+        len,
+        step,
+        count,
+        lane,
+    } = lanes;
+    assert!(count <= width && out.len() >= len * width);
+    if len == 0 || count == 0 {
+        return out[..len * width].fill(0.0);
+    }
+    let far = |n: usize, by: usize| (n - 1) * by;
+    if lane == 1 && step >= 0 {
+        let step = step as usize;
+        assert!(far(len, step) + count <= from.len());
+        let (mut source, mut to) = (from.as_ptr(), out.as_mut_ptr());
+        let is_strip = count == width && width == 2 * S::LANES;
+        for _ in 0..len {
+            // SAFETY: `count` numbers can be read in each of `len` steps, as asserted, and `width` written.
+            unsafe {
+                if is_strip {
+                    simd.store(to, simd.load(source));
+                    simd.store(to.add(S::LANES), simd.load(source.add(S::LANES)));
+                } else {
+                    std::ptr::copy_nonoverlapping(source, to, count);
+                    to.add(count).write_bytes(0, width - count);
+                }
+                to = to.add(width);
+            }
+            source = source.wrapping_add(step);
+        }
+        return;
+    }
+    if step == 1 && lane >= 0 {
+        let lane = lane as usize;
+        assert!(far(count, lane) + len <= from.len());
+        if count < width {
+            for row in out.chunks_exact_mut(width).take(len) {
+                row[count..].fill(0.0);
+            }
+        }
+        let mut first = 0;
+        while first + 4 <= count {
+            // SAFETY: lanes `first` to `first + 3` have `len` numbers each, as asserted, and `out` has room.
+            unsafe {
+                turn(
+                    from.as_ptr().add(first * lane),
+                    lane,
+                    len,
+                    out.as_mut_ptr().add(first),
+                    width,
+                );
+            }
+            first += 4;
+        }
+        for index in first..count {
+            let source = &from[index * lane..index * lane + len];
+            for (row, &x) in out.chunks_exact_mut(width).zip(source) {
+                row[index] = x;
+            }
+        }
+        return;
+    }
+    for (at, row) in out.chunks_exact_mut(width).take(len).enumerate() {
+        let base = start as isize + at as isize * step;
+        for (index, place) in row.iter_mut().enumerate() {
+            *place = if index < count {
+                whole[(base + index as isize * lane) as usize]
+            } else {
+                0.0
+            };
+        }
+    }
+}
+
+/// Turns four rows of `len` numbers into `len` rows of four.
+///
+/// # Safety
+///
+/// `len` numbers can be read from each of four rows, `lane` apart; `len` rows of four, `width` apart, be written.
+#[allow(clippy::needless_range_loop)]
+#[inline(always)]
+unsafe fn turn(from: *const f32, lane: usize, len: usize, to: *mut f32, width: usize) {
+    let mut step = 0;
+    // SAFETY: the caller's promise.
+    unsafe {
+        while step + 4 <= len {
+            let mut rows = [[0.0f32; 4]; 4];
+            for (row, numbers) in rows.iter_mut().enumerate() {
+                *numbers = from
+                    .add(row * lane + step)
+                    .cast::<[f32; 4]>()
+                    .read_unaligned();
+            }
+            for column in 0..4 {
+                let turned = [
+                    rows[0][column],
+                    rows[1][column],
+                    rows[2][column],
+                    rows[3][column],
+                ];
+                to.add((step + column) * width)
+                    .cast::<[f32; 4]>()
+                    .write_unaligned(turned);
+            }
+            step += 4;
+        }
+        while step < len {
+            for row in 0..4 {
+                *to.add(step * width + row) = *from.add(row * lane + step);
+            }
+            step += 1;
+        }
+    }
+}
+
+#[inline(always)]
+fn gather(from: &[f32], rows: &[usize], columns: &[usize], width: usize, out: &mut [f32]) {
+    let first = columns[0];
+    let is_run = columns
+        .iter()
+        .enumerate()
+        .all(|(i, &column)| column == first + i);
+    for (&row, out) in rows.iter().zip(out.chunks_exact_mut(width)) {
+        let (full, rest) = out.split_at_mut(columns.len());
+        if is_run {
+            full.copy_from_slice(&from[row + first..][..columns.len()]);
+        } else {
+            for (place, &column) in full.iter_mut().zip(columns) {
+                *place = from[row + column];
+            }
+        }
+        rest.fill(0.0);
+    }
+}

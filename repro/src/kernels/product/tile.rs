@@ -1,0 +1,76 @@
+//! A tile of the output in registers.
+
+use crate::kernels::simd::Simd;
+
+/// Where a tile reads its right factor: row `k` of vector pair `p` begins at `k · row + p · pair`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Strips {
+    /// The first row of the first strip.
+    pub start: *const f32,
+    /// Distance between rows.
+    pub row: usize,
+    /// Distance between strips of two vectors.
+    pub pair: usize,
+}
+
+/// Continues the chains of `HEIGHT` rows by `PAIRS` strips of two vectors, or begins them.
+///
+/// `left` holds, for each step of `k`, the `HEIGHT` numbers of the left factor.
+///
+/// # Safety
+///
+/// `k · HEIGHT` numbers can be read at `left`; `k` rows of `PAIRS` strips through `right`; and
+/// `HEIGHT` rows, `out_row` apart, of `PAIRS` strips be read and written at `out`.
+// Loops over constants, which the compiler unrolls into registers; iterators would hide that.
+#[allow(clippy::needless_range_loop)]
+#[inline(always)]
+pub(super) unsafe fn tile<S: Simd, const HEIGHT: usize, const PAIRS: usize>(
+    simd: S,
+    k: usize,
+    mut left: *const f32,
+    right: Strips,
+    out: *mut f32,
+    out_row: usize,
+    begins: bool,
+) {
+    let zero = simd.splat(0.0);
+    let mut acc = [[[zero; 2]; PAIRS]; HEIGHT];
+    let strip = 2 * S::LANES;
+    // SAFETY: all within the caller's promise.
+    unsafe {
+        if !begins {
+            for row in 0..HEIGHT {
+                for pair in 0..PAIRS {
+                    let from = out.add(row * out_row + pair * strip);
+                    acc[row][pair] = [simd.load(from), simd.load(from.add(S::LANES))];
+                }
+            }
+        }
+        let mut from = right.start;
+        for _ in 0..k {
+            let mut vectors = [[zero; 2]; PAIRS];
+            for (pair, vectors) in vectors.iter_mut().enumerate() {
+                let from = from.add(pair * right.pair);
+                *vectors = [simd.load(from), simd.load(from.add(S::LANES))];
+            }
+            for row in 0..HEIGHT {
+                let number = simd.splat(*left.add(row));
+                for pair in 0..PAIRS {
+                    for half in 0..2 {
+                        acc[row][pair][half] =
+                            simd.mul_add(number, vectors[pair][half], acc[row][pair][half]);
+                    }
+                }
+            }
+            left = left.add(HEIGHT);
+            from = from.add(right.row);
+        }
+        for row in 0..HEIGHT {
+            for pair in 0..PAIRS {
+                let to = out.add(row * out_row + pair * strip);
+                simd.store(to, acc[row][pair][0]);
+                simd.store(to.add(S::LANES), acc[row][pair][1]);
+            }
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! x86-64: AVX-512, and AVX2 with FMA.
+
+use super::{Kernel, Simd};
+use crate::kernels::fma::Hardware;
+use std::arch::x86_64::{
+    __m256, __m512, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_set1_ps, _mm256_storeu_ps,
+    _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_set1_ps, _mm512_storeu_ps,
+};
+
+/// Sixteen lanes, thirty-two registers.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Avx512(());
+
+/// Eight lanes, sixteen registers.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Avx2(());
+
+/// # Safety
+///
+/// The processor has the instructions.
+#[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
+pub(super) unsafe fn run_avx512<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run(Avx512(()))
+}
+
+/// # Safety
+///
+/// The processor has the instructions.
+#[target_feature(enable = "avx2,fma")]
+pub(super) unsafe fn run_avx2<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run(Avx2(()))
+}
+
+impl Simd for Avx512 {
+    const LANES: usize = 16;
+    const ROWS: usize = 12;
+    type Vector = __m512;
+    type Fma = Hardware;
+
+    #[inline(always)]
+    fn splat(self, x: f32) -> __m512 {
+        // SAFETY: an `Avx512` exists only where the processor has AVX-512.
+        unsafe { _mm512_set1_ps(x) }
+    }
+
+    #[inline(always)]
+    unsafe fn load(self, from: *const f32) -> __m512 {
+        // SAFETY: the same, and the caller's promise.
+        unsafe { _mm512_loadu_ps(from) }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32, x: __m512) {
+        // SAFETY: the same, and the caller's promise.
+        unsafe { _mm512_storeu_ps(to, x) }
+    }
+
+    #[inline(always)]
+    fn mul_add(self, a: __m512, b: __m512, c: __m512) -> __m512 {
+        // SAFETY: the same.
+        unsafe { _mm512_fmadd_ps(a, b, c) }
+    }
+}
+
+impl Simd for Avx2 {
+    const LANES: usize = 8;
+    const ROWS: usize = 6;
+    type Vector = __m256;
+    type Fma = Hardware;
+
+    #[inline(always)]
+    fn splat(self, x: f32) -> __m256 {
+        // SAFETY: an `Avx2` exists only where the processor has AVX2 and FMA.
+        unsafe { _mm256_set1_ps(x) }
+    }
+
+    #[inline(always)]
+    unsafe fn load(self, from: *const f32) -> __m256 {
+        // SAFETY: the same, and the caller's promise.
+        unsafe { _mm256_loadu_ps(from) }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32, x: __m256) {
+        // SAFETY: the same, and the caller's promise.
+        unsafe { _mm256_storeu_ps(to, x) }
+    }
+
+    #[inline(always)]
+    fn mul_add(self, a: __m256, b: __m256, c: __m256) -> __m256 {
+        // SAFETY: the same.
+        unsafe { _mm256_fmadd_ps(a, b, c) }
+    }
+}
