@@ -13,6 +13,7 @@ pub mod convolution;
 pub mod elementary;
 pub mod elementwise;
 pub mod fma;
+pub mod memory;
 pub mod order_free;
 pub mod paths;
 pub mod pool;
