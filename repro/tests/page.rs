@@ -13,7 +13,7 @@ use repro::kernels::elementary::{Function, apply};
 use repro::kernels::elementwise;
 use repro::kernels::fma::software;
 use repro::kernels::product::{Matrix, product};
-use repro::kernels::{random, sum};
+use repro::kernels::{random, rare, sum};
 use repro::paths::{Path, Settings};
 use repro::{Repro, ReproDevice, f64fn, optim};
 use second::{Draw, Page, chain, fma, greatest, layer_norm, powi};
@@ -32,6 +32,15 @@ fn by_the_page(page: &Page, function: Function, x: f32) -> f32 {
         Function::Sigmoid => page.sigmoid(x),
         Function::Gelu => page.gelu(x),
         Function::GeluSlope => page.gelu_slope(x),
+        Function::Tan => page.tan(x),
+        Function::Sinh => page.sinh(x),
+        Function::Cosh => page.cosh(x),
+        Function::Asin => page.asin(x),
+        Function::Acos => page.acos(x),
+        Function::Atan => page.atan(x),
+        Function::Asinh => page.asinh(x),
+        Function::Acosh => page.acosh(x),
+        Function::Atanh => page.atanh(x),
     }
 }
 
@@ -70,7 +79,7 @@ fn sample() -> Vec<f32> {
 
 #[test]
 fn the_tables_hold_every_number_and_each_value_is_its_bits() {
-    assert_eq!(Page::read().numbers(), [11, 46, 14]);
+    assert_eq!(Page::read().numbers(), [11, 46, 20]);
 }
 
 #[test]
@@ -95,6 +104,21 @@ fn every_elementary_function_is_what_the_page_says_on_every_path() {
                     page.to_bits()
                 );
             }
+        }
+    }
+}
+
+#[test]
+fn functions_of_two_numbers_are_what_the_page_says() {
+    let page = Page::read();
+    let hard = support::vectors::inputs::hard_numbers();
+    for &x in &hard {
+        for y in hard.iter().copied().chain([2.0, 3.0, -5.0, 2.5, 1e9]) {
+            assert!(same(rare::pow(x, y), page.powf(x, y)), "pow({x:e}, {y:e})");
+            assert!(
+                same(rare::atan2(x, y), page.atan2(x, y)),
+                "atan2({x:e}, {y:e})"
+            );
         }
     }
 }

@@ -131,9 +131,15 @@ impl Block {
     fn take(len: usize) -> Self {
         let (number, room) = size(len);
         let kept = if room <= SMALL {
-            SHELF.try_with(|shelf| shelf.borrow_mut().take(number)).ok().flatten()
+            SHELF
+                .try_with(|shelf| shelf.borrow_mut().take(number))
+                .ok()
+                .flatten()
         } else {
-            LARGE.lock().unwrap_or_else(PoisonError::into_inner).take(number)
+            LARGE
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take(number)
         };
         kept.unwrap_or_else(|| Self::new(room))
     }
@@ -154,7 +160,9 @@ impl Block {
     }
 
     fn layout(room: usize) -> Layout {
-        let bytes = room.checked_mul(size_of::<f32>()).expect("repro: more numbers than memory");
+        let bytes = room
+            .checked_mul(size_of::<f32>())
+            .expect("repro: more numbers than memory");
         Layout::from_size_align(bytes, LINE_BYTES).expect("repro: more numbers than memory")
     }
 
@@ -166,10 +174,12 @@ impl Block {
                 .try_with(|shelf| shelf.borrow_mut().keep(number, self, KEPT, usize::MAX))
                 .unwrap_or(false)
         } else {
-            LARGE
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .keep(number, self, usize::MAX, HELD_MAX)
+            LARGE.lock().unwrap_or_else(PoisonError::into_inner).keep(
+                number,
+                self,
+                usize::MAX,
+                HELD_MAX,
+            )
         };
         if !is_kept {
             self.free();
@@ -245,7 +255,10 @@ mod tests {
         let mut before = 0;
         for len in (0..3_000).chain([1 << 14, (1 << 20) + 1, 123_456_789]) {
             let (number, room) = size(len);
-            assert!(room >= len && room <= (len + len / 8 + 2 * LINE), "{len} in {room}");
+            assert!(
+                room >= len && room <= (len + len / 8 + 2 * LINE),
+                "{len} in {room}"
+            );
             assert!(number >= before, "sizes ascend");
             assert_eq!(size(room), (number, room), "a room is its own size");
             before = number;

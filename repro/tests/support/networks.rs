@@ -231,8 +231,11 @@ pub fn train_transformer(batch: usize, len: usize, steps: usize) -> u64 {
 
 /// Name and digest of each network after fifty steps.
 pub fn trainings() -> Vec<(&'static str, u64)> {
-    vec![(
-        "mlp 20-33-7, batch 24, 50 steps",
-        train_mlp([20, 33, 7], 24, 50),
-    )]
+    let mlp = train_mlp([20, 33, 7], 24, 50);
+    let transformer = train_transformer(6, 5, 50);
+    vec![
+        ("mlp 20-33-7, batch 24, 50 steps", mlp),
+        ("cnn 2x9x8 to 5, batch 6, 50 steps", train_cnn(6, 50)),
+        ("transformer 5 words of 37, batch 6, 50 steps", transformer),
+    ]
 }

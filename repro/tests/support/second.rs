@@ -163,7 +163,8 @@ impl Page {
             return (f32::NAN, 0);
         }
         if x.abs() > 71_476.0 {
-            return far(x);
+            let (r, q) = far(x);
+            return (r as f32, q);
         }
         let rounder = self.constant("ROUNDER");
         let t = fma(x, self.constant("TWO_OVER_PI"), rounder);
@@ -212,6 +213,144 @@ impl Page {
         let radius = (-2.0 * self.log(a)).sqrt();
         let z = radius * self.cos(self.constant("TAU") * draw.unit(2 * index + 1));
         mean + deviation * z
+    }
+
+    pub fn tan(&self, x: f32) -> f32 {
+        let (r, q) = if x.abs() < 0.75 {
+            (f64::from(x), 0)
+        } else if x.is_finite() {
+            far(x)
+        } else {
+            (f64::NAN, 0)
+        };
+        let factorial = |n: u64| (1..=n).product::<u64>() as f64;
+        let sign = |i: u64| if i.is_multiple_of(2) { 1.0 } else { -1.0 };
+        let sines: Vec<f64> = (0..8).map(|i| sign(i) / factorial(2 * i + 1)).collect();
+        let cosines: Vec<f64> = (0..9).map(|i| sign(i) / factorial(2 * i)).collect();
+        let z = r * r;
+        let (s, c) = (r * wide_horner(&sines, z), wide_horner(&cosines, z));
+        (if q.is_multiple_of(2) { s / c } else { -c / s }) as f32
+    }
+
+    pub fn sinh(&self, x: f32) -> f32 {
+        let x = f64::from(x);
+        if x.abs() < 0.125 {
+            let series = [1.0, 1.0 / 6.0, 1.0 / 120.0, 1.0 / 5040.0, 1.0 / 362_880.0];
+            return (x * wide_horner(&series, x * x)) as f32;
+        }
+        let e = self.wide_exp(x.abs());
+        (0.5 * (e - 1.0 / e)).copysign(x) as f32
+    }
+
+    pub fn cosh(&self, x: f32) -> f32 {
+        let e = self.wide_exp(f64::from(x.abs()));
+        (0.5 * (e + 1.0 / e)) as f32
+    }
+
+    fn arc(&self, x: f64) -> f64 {
+        let (root, bound) = (self.wide["SQRT_3"], self.wide["TAN_PI_12"]);
+        let m = x.abs();
+        let t = if m > 1.0 { 1.0 / m } else { m };
+        let u = if t > bound {
+            (root * t - 1.0) / (root + t)
+        } else {
+            t
+        };
+        let series: Vec<f64> = (0..16)
+            .map(|i| (if i % 2 == 0 { 1.0 } else { -1.0 }) / f64::from(2 * i + 1))
+            .collect();
+        let mut a = u * wide_horner(&series, u * u);
+        if t > bound {
+            a += self.wide["SIXTH_PI"];
+        }
+        if m > 1.0 {
+            a = self.wide["HALF_PI"] - a;
+        }
+        a.copysign(x)
+    }
+
+    pub fn atan(&self, x: f32) -> f32 {
+        self.arc(f64::from(x)) as f32
+    }
+
+    pub fn asin(&self, x: f32) -> f32 {
+        let x = f64::from(x);
+        self.arc(x / ((1.0 - x) * (1.0 + x)).sqrt()) as f32
+    }
+
+    pub fn acos(&self, x: f32) -> f32 {
+        let x = f64::from(x);
+        (2.0 * self.arc(((1.0 - x) / (1.0 + x)).sqrt())) as f32
+    }
+
+    pub fn atan2(&self, y: f32, x: f32) -> f32 {
+        if x.is_nan() || y.is_nan() {
+            return f32::NAN;
+        }
+        let a = if y == 0.0 {
+            0.0
+        } else if x == 0.0 {
+            self.wide["HALF_PI"]
+        } else if x.is_infinite() && y.is_infinite() {
+            self.wide["QUARTER_PI"]
+        } else {
+            self.arc(f64::from(y.abs()) / f64::from(x.abs()))
+        };
+        let a = if x.is_sign_negative() {
+            self.wide["PI"] - a
+        } else {
+            a
+        };
+        a.copysign(f64::from(y)) as f32
+    }
+
+    pub fn asinh(&self, x: f32) -> f32 {
+        let x = f64::from(x);
+        if x.abs() < 1.0 / 32.0 {
+            let series = [1.0, -1.0 / 6.0, 3.0 / 40.0, -15.0 / 336.0, 105.0 / 3456.0];
+            return (x * wide_horner(&series, x * x)) as f32;
+        }
+        self.wide_ln(x.abs() + (x * x + 1.0).sqrt()).copysign(x) as f32
+    }
+
+    pub fn acosh(&self, x: f32) -> f32 {
+        let x = f64::from(x);
+        if x < 1.0 {
+            return f32::NAN;
+        }
+        self.wide_ln(x + ((x - 1.0) * (x + 1.0)).sqrt()) as f32
+    }
+
+    pub fn atanh(&self, x: f32) -> f32 {
+        let x = f64::from(x);
+        if x.abs() < 1.0 / 32.0 {
+            let series = [1.0, 1.0 / 3.0, 1.0 / 5.0, 1.0 / 7.0, 1.0 / 9.0];
+            return (x * wide_horner(&series, x * x)) as f32;
+        }
+        (0.5 * self.wide_ln((1.0 + x) / (1.0 - x))) as f32
+    }
+
+    pub fn powf(&self, x: f32, y: f32) -> f32 {
+        if y == 0.0 || x == 1.0 {
+            return 1.0;
+        }
+        let is_whole = y.trunc() == y && y.is_finite();
+        let has_no_root = x < 0.0 && x.is_finite() && !is_whole && y.is_finite();
+        if x.is_nan() || y.is_nan() || has_no_root {
+            return f32::NAN;
+        }
+        let m = f64::from(x.abs());
+        let value = if m == 1.0 {
+            1.0
+        } else {
+            self.wide_exp(f64::from(y) * self.wide_ln(m))
+        } as f32;
+        let is_odd = is_whole && (y % 2.0).abs() == 1.0;
+        if is_odd && x.is_sign_negative() {
+            -value
+        } else {
+            value
+        }
     }
 
     /// exp in binary64.
@@ -284,8 +423,13 @@ fn power_of_two(n: i32) -> f32 {
     }
 }
 
+/// `c0 + z (c1 + ..)` in binary64, from zero.
+fn wide_horner(coefficients: &[f64], z: f64) -> f64 {
+    coefficients.iter().rev().fold(0.0, |v, c| v * z + c)
+}
+
 /// The reduction of an angle above 71,476, in whole numbers.
-fn far(x: f32) -> (f32, u32) {
+fn far(x: f32) -> (f64, u32) {
     const BITS: [u64; 4] = [
         0xa2f9_836e_4e44_1529,
         0xfc27_57d1_f534_ddc0,
@@ -304,7 +448,7 @@ fn far(x: f32) -> (f32, u32) {
     if g < 0 {
         q = q.wrapping_add(1);
     }
-    let r = (g as f64 * f64::from_bits(0x3bf9_21fb_5444_2d18)) as f32;
+    let r = g as f64 * f64::from_bits(0x3bf9_21fb_5444_2d18);
     if x < 0.0 {
         (-r, q.wrapping_neg() & 3)
     } else {

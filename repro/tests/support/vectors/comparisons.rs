@@ -3,7 +3,7 @@
 use super::Vector;
 use super::inputs::*;
 use burn_backend::IntDType;
-use burn_backend::ops::FloatTensorOps;
+use burn_backend::ops::{FloatTensorOps, IntTensorOps};
 
 pub fn push(out: &mut Vec<Vector>) {
     vectors! { out;
@@ -33,5 +33,10 @@ pub fn push(out: &mut Vec<Vector>) {
         float_topk(hard(), 0, 5);
         float_argtopk(rounded(14, [3, 40]), 1, 7, IntDType::I64);
         float_argtopk(hard(), 0, 5, IntDType::I64);
+        int_sort(whole(14, [3, 40], 9), 1, true);
+        int_sort_with_indices(whole(14, [3, 40], 9), 1, false);
+        int_argsort(whole(14, [40, 3], 9), 0, true);
+        int_topk(whole(14, [3, 40], 9), 1, 7);
+        int_argtopk(whole(14, [3, 40], 9), 1, 7);
     }
 }

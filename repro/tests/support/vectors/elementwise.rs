@@ -11,7 +11,9 @@ pub fn push(out: &mut Vec<Vector>) {
     arithmetic(out);
     broadcasts(out);
     functions(out);
+    rare(out);
     powers_and_bounds(out);
+    masks(out);
 }
 
 fn made(out: &mut Vec<Vector>) {
@@ -98,6 +100,61 @@ fn functions(out: &mut Vec<Vector>) {
         float_sin(normal(5, [1009]));
         float_cos(hard());
         float_cos(normal(5, [1009]));
+    }
+}
+
+/// Functions computed in binary64 and rounded once.
+fn rare(out: &mut Vec<Vector>) {
+    vectors! { out;
+        float_tan(hard());
+        float_tan(normal(5, [1009]));
+        float_sinh(hard());
+        float_sinh(normal(5, [1009]));
+        float_cosh(hard());
+        float_cosh(normal(5, [1009]));
+        float_asin(hard());
+        float_asin(normal(5, [1009]));
+        float_acos(hard());
+        float_acos(normal(5, [1009]));
+        float_atan(hard());
+        float_atan(normal(5, [1009]));
+        float_asinh(hard());
+        float_asinh(normal(5, [1009]));
+        float_acosh(hard());
+        float_acosh(positive(5, [1009]));
+        float_atanh(hard());
+        float_atanh(normal(5, [1009]));
+        float_atan2(hard(), flipped(hard(), [0]));
+        float_atan2(normal(5, [37, 1]), normal(6, [1, 41]));
+        float_powf(hard(), flipped(hard(), [0]));
+        float_powf(hard(), rounded(6, [85]));
+        float_powf(positive(5, [37, 1]), normal(6, [1, 41]));
+        float_powi(normal(5, [7, 11]), whole(6, [7, 11], 9));
+        float_powf_scalar(hard(), scalar(-0.5));
+        float_powf_scalar(positive(5, [1009]), scalar(0.5));
+        float_powf_scalar(positive(5, [1009]), scalar(-1.75));
+        float_powf_scalar_impl(hard(), scalar(3.0));
+        float_remainder(hard(), flipped(hard(), [0]));
+        float_remainder(normal(5, [37, 1]), normal(6, [1, 41]));
+        float_remainder_scalar(hard(), scalar(0.3));
+        float_remainder_scalar(normal(5, [1009]), scalar(-0.3));
+    }
+}
+
+/// Numbers moved and replaced; no bit of one changes.
+fn masks(out: &mut Vec<Vector>) {
+    vectors! { out;
+        float_mask_where(normal(5, [5, 7]), mask(6, [5, 7]), normal(7, [5, 7]));
+        float_mask_where(hard(), mask(6, [85]), flipped(hard(), [0]));
+        float_mask_where(normal(5, [5, 7]), mask(6, [1, 7]), normal(7, [5, 1]));
+        float_mask_fill(normal(5, [5, 7]), mask(6, [5, 7]), scalar(0.1));
+        float_mask_fill(swapped(normal(5, [7, 5]), 0, 1), mask(6, [5, 1]), scalar(-1e30));
+        float_reshape(swapped(normal(5, [6, 35]), 0, 1), Shape::new([3, 70]));
+        float_reshape(flipped(normal(5, [6, 35]), [0, 1]), Shape::new([210]));
+        float_select(normal(5, [11, 3]), 0, whole(6, [17], 11));
+        float_select(swapped(normal(5, [3, 11]), 0, 1), 1, whole(6, [7], 3));
+        float_gather(1, normal(5, [3, 11]), whole(6, [3, 17], 11));
+        float_cat(vec![normal(5, [3, 2]), swapped(normal(6, [5, 3]), 0, 1), normal(7, [3, 0])], 1);
     }
 }
 

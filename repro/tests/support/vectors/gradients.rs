@@ -2,18 +2,56 @@
 
 use super::Vector;
 use super::inputs::*;
+use burn::module::Param;
+use burn::nn::{LayerNormConfig, RmsNormConfig, RotaryEncodingConfig, SwiGluConfig};
 use burn::tensor::activation as act;
 use burn::tensor::loss::cross_entropy_with_logits;
-use burn::tensor::module::{avg_pool2d, conv2d, embedding, linear, max_pool2d};
-use burn::tensor::ops::ConvOptions;
+use burn::tensor::module::{attention, avg_pool2d, conv2d, embedding, linear, max_pool2d};
+use burn::tensor::ops::{AttentionModuleOptions, ConvOptions};
 use burn::tensor::{Int, Tensor};
 use burn_flex::FlexTensor;
+use repro::{ReproDevice, random};
 
 pub fn push(out: &mut Vec<Vector>) {
     functions(out);
     reductions(out);
     activations(out);
     layers(out);
+}
+
+/// The module's layer norm with these weights.
+fn layer_norm(x: A<3>, gamma: A<1>, beta: A<1>) -> A<3> {
+    let mut norm = LayerNormConfig::new(gamma.dims()[0]).init(&ReproDevice);
+    norm.gamma = Param::from_tensor(gamma);
+    norm.beta = Some(Param::from_tensor(beta));
+    norm.forward(x)
+}
+
+/// The module's RMS norm with this weight.
+fn rms_norm(x: A<3>, gamma: A<1>) -> A<3> {
+    let mut norm = RmsNormConfig::new(gamma.dims()[0]).init(&ReproDevice);
+    norm.gamma = Param::from_tensor(gamma);
+    norm.forward(x)
+}
+
+fn rotary(x: A<4>) -> A<4> {
+    RotaryEncodingConfig::new(9, x.dims()[3])
+        .init(&ReproDevice)
+        .forward(x)
+}
+
+/// The module's SwiGLU of eight to six, its weights drawn from (seed 21, stream 0).
+fn swiglu(x: A<2>) -> A<2> {
+    random::scope(21, random::INIT, || {
+        SwiGluConfig::new(8, 6).init(&ReproDevice).forward(x)
+    })
+}
+
+fn causal() -> AttentionModuleOptions {
+    AttentionModuleOptions {
+        is_causal: true,
+        ..Default::default()
+    }
 }
 
 /// Whole numbers beside the graph.
@@ -30,6 +68,13 @@ fn functions(out: &mut Vec<Vector>) {
         exp(x: 1 = normal(40, [96])) = x.exp();
         log(x: 1 = positive(40, [96])) = x.log();
         log1p(x: 1 = positive(40, [96])) = x.log1p();
+        sqrt(x: 1 = positive(40, [96])) = x.sqrt();
+        tan(x: 1 = normal(40, [96])) = x.tan();
+        sinh(x: 1 = normal(40, [96])) = x.sinh();
+        cosh(x: 1 = normal(40, [96])) = x.cosh();
+        atan(x: 1 = normal(40, [96])) = x.atan();
+        powf(x: 1 = positive(40, [96]), y: 1 = normal(41, [96])) = x.powf(y);
+        powf_scalar(x: 1 = positive(40, [96])) = x.powf_scalar(1.5);
         recip(x: 1 = normal(40, [96])) = x.recip();
         abs(x: 1 = rounded(40, [96])) = x.abs();
         neg(x: 1 = normal(40, [96])) = x.neg();
@@ -55,6 +100,9 @@ fn reductions(out: &mut Vec<Vector>) {
         mean(x: 2 = normal(42, [5, 7])) = x.mean();
         sum_dim(x: 3 = normal(42, [3, 5, 7])) = x.clone() * x.sum_dim(1);
         mean_dim(x: 3 = normal(42, [3, 5, 7])) = x.clone() - x.mean_dim(1);
+        cumsum(x: 2 = normal(42, [3, 11])) = x.cumsum(1);
+        cumprod(x: 2 = normal(42, [3, 11])) = x.cumprod(1);
+        prod_dim(x: 2 = normal(42, [3, 11])) = x.prod_dim(1);
         max_dim(x: 3 = rounded(42, [3, 5, 7])) = x.max_dim(1);
         min_dim(x: 3 = rounded(42, [3, 5, 7])) = x.min_dim(2);
         sort(x: 2 = rounded(42, [3, 11])) = x.sort(1);
@@ -88,6 +136,12 @@ fn layers(out: &mut Vec<Vector>) {
     gradients! { out;
         linear(x: 3 = normal(46, [2, 6, 8]), w: 2 = normal(47, [8, 5]), b: 1 = normal(48, [5])) = linear(x, w, Some(b));
         linear_long(x: 2 = normal(46, [1, 33]), w: 2 = normal(47, [33, 67])) = linear(x, w, None);
+        layer_norm(x: 3 = normal(46, [2, 5, 16]), g: 1 = normal(47, [16]), b: 1 = normal(48, [16])) = layer_norm(x, g, b);
+        rms_norm(x: 3 = normal(46, [2, 5, 16]), g: 1 = normal(47, [16])) = rms_norm(x, g);
+        attention(q: 4 = normal(46, [2, 3, 5, 8]), k: 4 = normal(47, [2, 3, 7, 8]), v: 4 = normal(48, [2, 3, 7, 6])) = attention(q, k, v, None, None, AttentionModuleOptions::default());
+        attention_causal(q: 4 = normal(46, [2, 3, 7, 8]), k: 4 = normal(47, [2, 3, 7, 8]), v: 4 = normal(48, [2, 3, 7, 6])) = attention(q, k, v, None, None, causal());
+        rotary(x: 4 = normal(46, [2, 3, 5, 8])) = rotary(x);
+        swiglu(x: 2 = normal(46, [5, 8])) = swiglu(x);
         embedding(w: 2 = normal(47, [11, 3])) = embedding(w, words(whole(48, [2, 40], 11)));
         conv2d(x: 4 = normal(46, [2, 3, 9, 11]), w: 4 = normal(47, [7, 3, 3, 3]), b: 1 = normal(48, [7])) = conv2d(x, w, Some(b), ConvOptions::new([1, 1], [1, 1], [1, 1], 1));
         conv2d_strided(x: 4 = normal(46, [2, 3, 9, 11]), w: 4 = normal(47, [7, 3, 3, 3]), b: 1 = normal(48, [7])) = conv2d(x, w, Some(b), ConvOptions::new([2, 3], [2, 0], [1, 1], 1));
