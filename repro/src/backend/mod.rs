@@ -23,8 +23,8 @@ use burn_backend::{
     Backend, BackendTypes, Bytes, DType, DTypeUsage, DTypeUsageSet, DeviceId, DeviceOps, IntDType,
     Shape,
 };
-use storage::Storage;
 use burn_flex::{Flex, FlexDevice, FlexQTensor, FlexTensor, Layout};
+use storage::Storage;
 
 /// The reproducible backend.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
