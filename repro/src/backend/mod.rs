@@ -103,7 +103,7 @@ fn assert_f32(operation: &str, dtype: impl Into<DType>) {
 }
 
 /// How the kernels see a float tensor.
-fn view(tensor: &FlexTensor) -> View<'_> {
+pub(crate) fn view(tensor: &FlexTensor) -> View<'_> {
     let layout = tensor.layout();
     View {
         data: tensor.storage(),
@@ -140,7 +140,7 @@ fn flattened(tensor: FlexTensor) -> FlexTensor {
 }
 
 /// A new float tensor.
-fn float_tensor(data: Vec<f32>, shape: Shape) -> FlexTensor {
+pub(crate) fn float_tensor(data: Vec<f32>, shape: Shape) -> FlexTensor {
     debug_assert_eq!(data.len(), shape.num_elements());
     FlexTensor::new(
         Bytes::from_elems(data),
@@ -186,6 +186,16 @@ fn sole_numbers(tensor: &mut FlexTensor) -> Option<&mut [f32]> {
     } else {
         None
     }
+}
+
+/// The numbers of a float tensor in row-major order, in memory that nobody else reads: the tensor's own where it is its
+/// only owner, else a copy.
+pub(crate) fn own_numbers(tensor: &mut FlexTensor) -> &mut [f32] {
+    if sole_numbers(tensor).is_none() {
+        let numbers = view(tensor).packed().into_owned();
+        *tensor = float_tensor(numbers, tensor.layout().shape().clone());
+    }
+    sole_numbers(tensor).expect("a new tensor has one owner")
 }
 
 /// Applies `f` to the numbers in row-major order: in place where possible, else on a copy.

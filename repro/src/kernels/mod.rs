@@ -10,6 +10,7 @@
 //! payload are outside the definition, and no score is ever taken from one.
 
 pub mod convolution;
+pub mod descent;
 pub mod elementary;
 pub mod elementwise;
 pub mod fma;
