@@ -282,6 +282,63 @@ mod tests {
         }
     }
 
+    /// A moment shrinks into the subnormal numbers and stays there; its steps are taken another way than others, to the
+    /// same bits.
+    #[test]
+    fn a_unit_that_died_long_ago_steps_as_the_formula_says() {
+        let moments: Vec<f32> = [
+            1u32, 2, 3, 4, 5, 6, 0x40_0000, 0x7f_ffff, 0x80_0000, 0x80_0001,
+        ]
+        .into_iter()
+        .flat_map(|bits| [bits, bits | 0x8000_0000])
+        .chain([0, 0x8000_0000, 0x3f80_0000])
+        .map(f32::from_bits)
+        .collect();
+        let weights = [1.0f32, -3e-12, 1e-12, 1e-30, 0.0, -0.0, f32::INFINITY];
+        let grads = [0.0f32, -0.0, 1e-38, 1e-30, 0.3];
+        let (mut starts, mut memory, mut slopes) = (Vec::new(), Vec::new(), Vec::new());
+        for &m in &moments {
+            for &w in &weights {
+                for &g in &grads {
+                    starts.push(w);
+                    memory.push(m);
+                    slopes.push(g);
+                }
+            }
+        }
+        let len = starts.len();
+        for (beta_1, time) in [(0.9f32, 1), (0.9, 400), (0.51, 3), (0.5, 3), (0.3, 9)] {
+            let rule = AdamW {
+                beta_1,
+                ..AdamW::default()
+            };
+            let long =
+                |data: &[f32]| T::from_data(TensorData::new(data.to_vec(), [len]), &ReproDevice);
+            for path in Path::available() {
+                let (weight, state) = with(Settings::current().with_path(path), || {
+                    let momentum =
+                        AdaptiveMomentumState::new(time, long(&memory), long(&vec![1e-9; len]));
+                    let state = Some(AdamWState::new(momentum));
+                    rule.step(0.01, long(&starts), long(&slopes), state)
+                });
+                let first = read(state.expect("a state").momentum.moment_1);
+                for (i, (weight, first)) in read(weight).into_iter().zip(first).enumerate() {
+                    let (w, m, g) = (starts[i], memory[i], slopes[i]);
+                    let expected_m = m * beta_1 + g * (1.0 - beta_1);
+                    let v = 1e-9f32 * 0.999 + (g * g) * (1.0 - 0.999f32);
+                    let c1 = (1.0 - power(f64::from(beta_1), time as u64 + 1)) as f32;
+                    let c2 = (1.0 - power(f64::from(0.999f32), time as u64 + 1)) as f32;
+                    let update = (expected_m / c1) / ((v / c2).sqrt() + 1e-8);
+                    let kept = w * (1.0 - 0.01 * f64::from(0.01f32)) as f32;
+                    let expected = kept - update * 0.01f64 as f32;
+                    let got = [weight.to_bits(), first.to_bits()];
+                    let wanted = [expected.to_bits(), expected_m.to_bits()];
+                    assert_eq!(got, wanted, "weight {w:e}, moment {m:e}, gradient {g:e}");
+                }
+            }
+        }
+    }
+
     /// A weight after three steps of AdamW at a rate of 0.1, number by number.
     fn by_hand(mut w: f32, grads: [f32; 3]) -> f32 {
         let (mut m, mut v) = (0.0f32, 0.0f32);

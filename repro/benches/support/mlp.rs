@@ -10,15 +10,13 @@ use burn::optim::{GradientsParams, Optimizer};
 use burn::tensor::activation::relu;
 use burn::tensor::backend::Backend;
 use burn::tensor::{Int, Tensor, TensorData};
-use repro::kernels::random::{Distribution, Draw};
 use repro::optim::AdamW;
-use repro::paths::Settings;
 use repro::{Repro, ReproDevice, random};
 
 type Training = Autodiff<Repro>;
 
-const ROWS: usize = 1437;
-const FEATURES: usize = 64;
+/// Numbers a row.
+pub const FEATURES: usize = 64;
 const CLASSES: usize = 10;
 const BATCH: usize = 32;
 
@@ -57,21 +55,16 @@ pub struct Digits {
 }
 
 impl Digits {
-    /// Before the first step.
-    pub fn new() -> Self {
+    /// Before the first step. Of each row 64 features, and its label.
+    pub fn new(rows: Vec<f32>, labels: Vec<i32>) -> Self {
+        assert_eq!(rows.len(), labels.len() * FEATURES, "64 features a row");
         let model = random::scope(1, random::INIT, || Mlp::new(&ReproDevice));
-        let law = Distribution::Uniform {
-            low: 0.0,
-            high: 1.0,
-        };
-        let path = Settings::current().path;
-        let draw = Draw::new(1, 9, 0, 0);
         Self {
             model: Some(model),
             optimiser: AdamW::default().init(),
             criterion: CrossEntropyLossConfig::new().init(&ReproDevice),
-            rows: draw.fill(path, law, ROWS * FEATURES),
-            labels: (0..ROWS).map(|row| (row % CLASSES) as i32).collect(),
+            rows,
+            labels,
             epochs: 0,
             loss: f32::NAN,
         }
@@ -84,7 +77,7 @@ impl Digits {
 
     /// Every row once, in random order.
     pub fn epoch(&mut self) {
-        let order = random::permutation(1, self.epochs, ROWS);
+        let order = random::permutation(1, self.epochs, self.labels.len());
         self.epochs += 1;
         for batch in order.chunks(BATCH) {
             self.step(batch);
