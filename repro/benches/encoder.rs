@@ -21,7 +21,7 @@ use burn::tensor::{Int, Tensor, TensorData};
 use drawing::drawn;
 use model::{Encoder, Reader, WORDS};
 use repro::optim::AdamW;
-use repro::{Repro, ReproDevice, random};
+use repro::{Repro, ReproDevice, random, weights};
 use std::hint::black_box;
 
 type Training = Autodiff<Repro>;
@@ -44,8 +44,10 @@ fn read(request: &timing::Request, batch: usize, len: usize) {
     let encoder = random::scope(1, random::INIT, || Encoder::<Repro>::new(&ReproDevice));
     let reader = Reader::new(encoder);
     let tokens = tokens::<Repro>(0, batch, len);
-    request.measure(&work, "sentences/s", batch as f64, 0.5, || {
-        black_box(reader.forward(tokens.clone()));
+    weights::kept(|| {
+        request.measure(&work, "sentences/s", batch as f64, 0.5, || {
+            black_box(reader.forward(tokens.clone()));
+        });
     });
 }
 

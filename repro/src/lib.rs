@@ -12,6 +12,7 @@
 //! | `backend` | burn's traits, thin over the kernels; only what cannot round goes to burn-flex |
 //! | [`random`] | the scope that gives a job its random numbers |
 //! | [`optim`] | AdamW, whose bias correction burn leaves to the platform; SGD |
+//! | [`weights`] | the scope in which weights are packed once and kept |
 //! | [`f64fn`] | `exp` and `ln` in binary64, for metrics |
 //!
 //! Which instructions and how many threads: [`kernels::paths`]. Neither changes a bit.
@@ -25,6 +26,7 @@ pub mod f64fn;
 pub mod kernels;
 pub mod optim;
 pub mod random;
+pub mod weights;
 
 pub use backend::{Repro, ReproDevice};
 pub use kernels::paths;

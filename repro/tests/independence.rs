@@ -84,7 +84,7 @@ proptest! {
         let (all, shape) = batched(settings, view(&a[..], &a_shape[..], &a_strides[..]), view(&b[..], &b_shape[..], &b_strides[..]));
         prop_assert_eq!(shape, vec![stack, m, n]);
         let each: Vec<f32> = (0..stack)
-            .flat_map(|i| product(settings, Matrix::row_major(&a[i * m * k..][..m * k], m, k), Matrix::row_major(&b, k, n)))
+            .flat_map(|i| product(settings, Matrix::row_major(&a[i * m * k..][..m * k], m, k), Matrix::row_major(&b, k, n)).to_vec())
             .collect();
         prop_assert_eq!(bits(&all), bits(&each));
     }

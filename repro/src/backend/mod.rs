@@ -14,6 +14,7 @@ mod float;
 mod int;
 mod module;
 mod quantized;
+mod storage;
 
 use crate::kernels::product::Matrix;
 use crate::kernels::view::{View, is_row_major};
@@ -23,6 +24,7 @@ use burn_backend::{
     Shape,
 };
 use burn_flex::{Flex, FlexDevice, FlexQTensor, FlexTensor, Layout};
+use storage::Storage;
 
 /// The reproducible backend.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -128,6 +130,11 @@ fn matrix(tensor: &FlexTensor) -> Matrix<'_> {
     }
 }
 
+/// A weight as a matrix, for [`crate::weights`].
+pub(crate) fn weight_matrix(tensor: &FlexTensor) -> Matrix<'_> {
+    matrix(tensor)
+}
+
 /// The tensor with all axes but the last flattened into one.
 fn flattened(tensor: FlexTensor) -> FlexTensor {
     let shape = tensor.layout().shape();
@@ -140,13 +147,10 @@ fn flattened(tensor: FlexTensor) -> FlexTensor {
 }
 
 /// A new float tensor.
-pub(crate) fn float_tensor(data: Vec<f32>, shape: Shape) -> FlexTensor {
-    debug_assert_eq!(data.len(), shape.num_elements());
-    FlexTensor::new(
-        Bytes::from_elems(data),
-        Layout::contiguous(shape),
-        DType::F32,
-    )
+pub(crate) fn float_tensor(data: impl Storage, shape: Shape) -> FlexTensor {
+    let bytes = data.into_bytes();
+    debug_assert_eq!(bytes.len(), shape.num_elements() * size_of::<f32>());
+    FlexTensor::new(bytes, Layout::contiguous(shape), DType::F32)
 }
 
 /// A new int tensor of this type.

@@ -5,7 +5,7 @@ use super::{Repro, flattened, float_tensor, indices, int_tensor, matrix, refuse,
 use crate::kernels::convolution::{self, Convolution};
 use crate::kernels::paths::Settings;
 use crate::kernels::pooling::{self, Pooling};
-use crate::kernels::product::product;
+use crate::kernels::product::{Finish, finished, product, with_packed};
 use crate::kernels::sum::sum_axis;
 use crate::kernels::view::Axis;
 use burn_backend::ops::{
@@ -22,13 +22,14 @@ impl ModuleOps<Repro> for Repro {
     fn linear(x: FlexTensor, weight: FlexTensor, bias: Option<FlexTensor>) -> FlexTensor {
         let shape = with_last(x.layout().shape(), weight.layout().shape()[1]);
         let rows = flattened(x);
-        let mut out = product(Settings::current(), matrix(&rows), matrix(&weight));
-        if let Some(bias) = bias {
-            let bias = view(&bias).packed();
-            for row in out.chunks_exact_mut(bias.len().max(1)) {
-                row.iter_mut().zip(bias.iter()).for_each(|(x, b)| *x += b);
-            }
-        }
+        let bias = bias.as_ref().map(|bias| view(bias).packed());
+        let finish = bias.as_deref().map_or(Finish::Plain, Finish::Bias);
+        let settings = Settings::current();
+        let kept = crate::weights::find(&weight, settings.path);
+        let out = match &kept {
+            Some(packed) => with_packed(settings, matrix(&rows), packed, finish),
+            None => finished(settings, matrix(&rows), matrix(&weight), finish),
+        };
         float_tensor(out, shape)
     }
 

@@ -14,6 +14,7 @@ pub mod descent;
 pub mod elementary;
 pub mod elementwise;
 pub mod fma;
+pub mod memory;
 pub mod order_free;
 pub mod paths;
 pub mod pool;

@@ -27,6 +27,7 @@ pub use pack::Packed;
 pub(super) use block::Task;
 pub(super) use pack::Right;
 
+use super::memory::Numbers;
 use super::paths::Settings;
 use super::pool;
 use super::view::View;
@@ -38,7 +39,7 @@ use super::view::View;
 /// # Panics
 ///
 /// If the inner lengths differ.
-pub fn product(settings: Settings, a: Matrix, b: Matrix) -> Vec<f32> {
+pub fn product(settings: Settings, a: Matrix, b: Matrix) -> Numbers {
     finished(settings, a, b, Finish::Plain)
 }
 
@@ -50,8 +51,8 @@ pub fn product(settings: Settings, a: Matrix, b: Matrix) -> Vec<f32> {
 /// # Panics
 ///
 /// If the inner lengths differ, or a bias has another length than `n`.
-pub fn finished(settings: Settings, a: Matrix, b: Matrix, finish: Finish) -> Vec<f32> {
-    let mut out = vec![0.0; a.rows * b.columns];
+pub fn finished(settings: Settings, a: Matrix, b: Matrix, finish: Finish) -> Numbers {
+    let mut out = Numbers::unset(a.rows * b.columns);
     into(settings, a, Right::Matrix(b), finish, &mut out);
     out
 }
@@ -61,8 +62,8 @@ pub fn finished(settings: Settings, a: Matrix, b: Matrix, finish: Finish) -> Vec
 /// # Panics
 ///
 /// As [`finished`], and if the factor was packed for another path.
-pub fn with_packed(settings: Settings, a: Matrix, b: &Packed, finish: Finish) -> Vec<f32> {
-    let mut out = vec![0.0; a.rows * b.columns()];
+pub fn with_packed(settings: Settings, a: Matrix, b: &Packed, finish: Finish) -> Numbers {
+    let mut out = Numbers::unset(a.rows * b.columns());
     into(settings, a, Right::Packed(b), finish, &mut out);
     out
 }
@@ -86,7 +87,7 @@ fn into(settings: Settings, a: Matrix, b: Right, finish: Finish, out: &mut [f32]
 /// # Panics
 ///
 /// If the ranks differ or are less than two, or the lengths do not fit.
-pub fn batched(settings: Settings, a: View, b: View) -> (Vec<f32>, Vec<usize>) {
+pub fn batched(settings: Settings, a: View, b: View) -> (Numbers, Vec<usize>) {
     let rank = a.shape.len();
     assert!(
         rank >= 2 && rank == b.shape.len(),
@@ -96,7 +97,7 @@ pub fn batched(settings: Settings, a: View, b: View) -> (Vec<f32>, Vec<usize>) {
     let (m, k, n) = (a.shape[rank - 2], a.shape[rank - 1], b.shape[rank - 1]);
     let mut shape = lead.clone();
     shape.extend([m, n]);
-    let mut out = vec![0.0; shape.iter().product()];
+    let mut out = Numbers::unset(shape.iter().product());
     if out.is_empty() {
         return (out, shape);
     }
