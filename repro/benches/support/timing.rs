@@ -4,6 +4,7 @@ use repro::paths::{Settings, with};
 use std::time::Instant;
 
 /// The words of the command line: `--threads 2`, `--runs 5`, `--only NAME`, `--json`.
+#[allow(dead_code)] // Some benches tell no bare figure.
 pub struct Request {
     /// Threads, the calling one included.
     pub threads: usize,
@@ -46,22 +47,33 @@ impl Request {
         }
         let times = times(self.runs, run_min_s, f);
         let (median, least, most) = (times[times.len() / 2], times[0], times[times.len() - 1]);
-        let (threads, path) = (self.threads, Settings::current().path.name());
         if self.is_json {
-            println!(
-                "{{\"work\": \"{work}\", \"unit\": \"{unit}\", \"threads\": {threads}, \"path\": \"{path}\", \
-                 \"rate\": {}, \"median_s\": {median}, \"min_s\": {least}, \"max_s\": {most}}}",
-                amount / median
-            );
+            let seconds =
+                format!(", \"median_s\": {median}, \"min_s\": {least}, \"max_s\": {most}");
+            self.tell_json(work, unit, amount / median, &seconds);
         } else {
-            println!(
-                "{work}: {:.2} {unit}, median {:.3} ms ({:.3} to {:.3}), {threads} threads, {path}",
-                amount / median,
-                median * 1e3,
-                least * 1e3,
-                most * 1e3
-            );
+            self.tell(work, unit, amount / median);
+            let [median, least, most] = [median, least, most].map(|s| s * 1e3);
+            println!("    median {median:.3} ms ({least:.3} to {most:.3})");
         }
+    }
+
+    /// Tells a figure.
+    pub fn tell(&self, work: &str, unit: &str, rate: f64) {
+        if self.is_json {
+            self.tell_json(work, unit, rate, "");
+        } else {
+            let (threads, path) = (self.threads, Settings::current().path.name());
+            println!("{work}: {rate:.2} {unit}, {threads} threads, {path}");
+        }
+    }
+
+    fn tell_json(&self, work: &str, unit: &str, rate: f64, rest: &str) {
+        let (threads, path) = (self.threads, Settings::current().path.name());
+        println!(
+            "{{\"work\": \"{work}\", \"unit\": \"{unit}\", \"threads\": {threads}, \"path\": \"{path}\", \
+             \"rate\": {rate}{rest}}}"
+        );
     }
 }
 
