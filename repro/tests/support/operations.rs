@@ -6,8 +6,8 @@ use crate::support::numbers;
 use burn::backend::Autodiff;
 use burn::tensor::activation as act;
 use burn::tensor::loss::cross_entropy_with_logits;
-use burn::tensor::module::{avg_pool2d, conv2d, embedding, linear, max_pool2d};
-use burn::tensor::ops::ConvOptions;
+use burn::tensor::module::{attention, avg_pool2d, conv2d, embedding, linear, max_pool2d};
+use burn::tensor::ops::{AttentionModuleOptions, ConvOptions};
 use burn::tensor::{Distribution, IndexingUpdateOp, Int, Tensor, TensorData};
 use repro::{Repro, ReproDevice, random};
 
@@ -85,6 +85,8 @@ pub fn all() -> Vec<(&'static str, Vec<f32>)> {
     randoms(&mut out);
     gradients(&mut out);
     convolutions(&mut out);
+    rare_functions(&mut out);
+    transformers(&mut out);
     out
 }
 
@@ -371,4 +373,97 @@ fn convolutions(out: &mut Results) {
     push(["avg_pool2d_inside", "grad_avg_pool2d_inside"], |x| {
         avg_pool2d(x, [3, 3], [2, 2], [1, 1], false, false)
     });
+}
+
+/// The functions that are computed in binary64, and what goes along an axis.
+fn rare_functions(out: &mut Results) {
+    let mut inputs = hard();
+    inputs.extend(numbers(40, 181));
+    let len = inputs.len();
+    let x = || tensor(inputs.clone(), [len]);
+    let y = || tensor(numbers(41, len), [len]);
+    let unary: [Named<Unary<1>>; 9] = [
+        ("tan", Tensor::tan),
+        ("sinh", Tensor::sinh),
+        ("cosh", Tensor::cosh),
+        ("asin", Tensor::asin),
+        ("acos", Tensor::acos),
+        ("atan", Tensor::atan),
+        ("asinh", Tensor::asinh),
+        ("acosh", Tensor::acosh),
+        ("atanh", Tensor::atanh),
+    ];
+    out.extend(unary.map(|(name, f)| (name, read(f(x())))));
+    out.push(("atan2", read(x().atan2(y()))));
+    out.push(("powf", read(x().abs().powf(y()))));
+    out.push(("powf_negative_base", read(y().powf(x()))));
+    out.push(("powf_scalar_0.3", read(x().powf_scalar(0.3))));
+    out.push(("remainder", read(x().remainder(y()))));
+    out.push(("remainder_scalar", read(x().remainder_scalar(-0.7))));
+    let rows = || tensor(numbers(42, 60), [3, 4, 5]);
+    out.push(("prod", read(rows().prod())));
+    out.push(("prod_dim", read(rows().prod_dim(1))));
+    out.push(("cumsum", read(rows().cumsum(1))));
+    out.push(("cumprod", read(rows().cumprod(2))));
+    out.push(("cummax", read(rows().cummax(0))));
+    out.push(("cummin", read(rows().cummin(1))));
+}
+
+/// Attention with every option, and its gradient; norms, rotary positions and gated units with theirs.
+fn transformers(out: &mut Results) {
+    type A<const D: usize> = Tensor<Autodiff<Repro>, D>;
+    use burn::nn::{LayerNormConfig, RmsNormConfig, RotaryEncodingConfig};
+    let heads = |seed| tensor(numbers(seed, 2 * 3 * 7 * 5), [2, 3, 7, 5]);
+    let options = AttentionModuleOptions {
+        scale: Some(0.4),
+        softcap: Some(3.0),
+        is_causal: true,
+    };
+    let mask = heads(50).slice([0..2, 0..1, 0..7, 0..1]).greater_elem(0.8);
+    let mask = mask.swap_dims(2, 3);
+    let bias = tensor(numbers(51, 3 * 49), [1, 3, 7, 7]);
+    let plain = attention(
+        heads(52),
+        heads(53),
+        heads(54),
+        None,
+        None,
+        Default::default(),
+    );
+    out.push(("attention", read(plain)));
+    let all = attention(
+        heads(52),
+        heads(53),
+        heads(54),
+        Some(mask),
+        Some(bias),
+        options,
+    );
+    out.push(("attention_options", read(all)));
+    let query = A::from_inner(heads(52)).require_grad();
+    let (key, value) = (A::from_inner(heads(53)), A::from_inner(heads(54)));
+    let attended = attention(query.clone(), key, value, None, None, options);
+    let grads = (attended.clone() * attended).sum().backward();
+    let gradient = query.grad(&grads).expect("a gradient");
+    out.push(("grad_attention_options", read(gradient)));
+    let x = || A::from_inner(tensor(numbers(55, 2 * 6 * 8), [2, 6, 8])).require_grad();
+    let mut push = |names: [&'static str; 2], f: &dyn Fn(A<3>) -> A<3>| {
+        let x = x();
+        let y = f(x.clone());
+        out.push((names[0], read(y.clone().inner())));
+        let weights = A::from_inner(tensor(numbers(56, y.shape().num_elements()), y.dims()));
+        let grads = (y * weights).sum().backward();
+        out.push((names[1], read(x.grad(&grads).expect("a gradient"))));
+    };
+    let norm = LayerNormConfig::new(8).init(&ReproDevice);
+    push(["layer_norm_8", "grad_layer_norm"], &|x| norm.forward(x));
+    let norm = RmsNormConfig::new(8).init(&ReproDevice);
+    push(["rms_norm", "grad_rms_norm"], &|x| norm.forward(x));
+    let rotary = RotaryEncodingConfig::new(6, 8).init(&ReproDevice);
+    push(["rotary", "grad_rotary"], &|x| rotary.forward(x));
+    push(["swiglu", "grad_swiglu"], &|x| {
+        let [gate, value] = [0..4, 4..8].map(|part| x.clone().slice([0..2, 0..6, part]));
+        act::silu(gate) * value
+    });
+    push(["cumsum_2", "grad_cumsum"], &|x| x.cumsum(2));
 }
