@@ -127,7 +127,8 @@ fn soften<S: Simd>(_: S, row: &mut [f32], soft: Soft, scratch: &mut Vec<f32>) {
     }
 }
 
-/// The maximum of a row, a NaN if there is one; which of two zeros is not said, and nothing here asks.
+/// The maximum of a row without its NaNs: whatever is subtracted from a row with a NaN, its sum is one, and so is all
+/// that comes of it. Which of two zeros is not said, and nothing here asks.
 #[inline(always)]
 pub(super) fn max_row(x: &[f32]) -> f32 {
     const LANES: usize = 16;
@@ -141,17 +142,17 @@ pub(super) fn max_row(x: &[f32]) -> f32 {
     for (lane, &x) in lanes.iter_mut().zip(rest) {
         *lane = greater(*lane, x);
     }
-    let mut width = LANES / 2;
-    while width > 0 {
-        for lane in 0..width {
-            lanes[lane] = greater(lanes[lane], lanes[lane + width]);
-        }
-        width /= 2;
+    let (mut eight, mut four) = ([0.0; 8], [0.0; 4]);
+    for l in 0..8 {
+        eight[l] = greater(lanes[l], lanes[l + 8]);
     }
-    lanes[0]
+    for l in 0..4 {
+        four[l] = greater(eight[l], eight[l + 4]);
+    }
+    greater(greater(four[0], four[2]), greater(four[1], four[3]))
 }
 
 #[inline(always)]
 fn greater(best: f32, x: f32) -> f32 {
-    if (x > best) | x.is_nan() { x } else { best }
+    if x > best { x } else { best }
 }

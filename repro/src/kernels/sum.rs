@@ -193,16 +193,17 @@ fn sum_squares_block(x: &[f32]) -> f32 {
     halved(lanes)
 }
 
+/// Lane `l` adds lane `l + 8`, then `l + 4`, `l + 2`, `l + 1`; in arrays of fixed length, which stay in registers.
 #[inline(always)]
-fn halved(mut lanes: [f32; LANES]) -> f32 {
-    let mut width = LANES / 2;
-    while width > 0 {
-        for lane in 0..width {
-            lanes[lane] += lanes[lane + width];
-        }
-        width /= 2;
+fn halved(lanes: [f32; LANES]) -> f32 {
+    let (mut eight, mut four) = ([0.0; 8], [0.0; 4]);
+    for l in 0..8 {
+        eight[l] = lanes[l] + lanes[l + 8];
     }
-    lanes[0]
+    for l in 0..4 {
+        four[l] = eight[l] + eight[l + 4];
+    }
+    (four[0] + four[2]) + (four[1] + four[3])
 }
 
 /// Sums some neighbouring columns of a row-major plane of at most [`BLOCK`] rows.
