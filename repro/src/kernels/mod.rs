@@ -26,19 +26,19 @@ pub mod sum;
 pub mod view;
 
 /// Memory cut into parts of one length that different tasks write.
-pub(crate) struct Parts<'a> {
-    start: *mut f32,
+pub(crate) struct Parts<'a, T = f32> {
+    start: *mut T,
     len: usize,
     part: usize,
-    _memory: std::marker::PhantomData<&'a mut [f32]>,
+    _memory: std::marker::PhantomData<&'a mut [T]>,
 }
 
 // SAFETY: `get` hands out a part to one task only, by its caller's promise.
-unsafe impl Sync for Parts<'_> {}
+unsafe impl<T: Send> Sync for Parts<'_, T> {}
 
-impl<'a> Parts<'a> {
+impl<'a, T> Parts<'a, T> {
     /// Parts of `part` numbers, the last maybe shorter.
-    pub(crate) fn new(memory: &'a mut [f32], part: usize) -> Self {
+    pub(crate) fn new(memory: &'a mut [T], part: usize) -> Self {
         Self {
             start: memory.as_mut_ptr(),
             len: memory.len(),
@@ -62,7 +62,7 @@ impl<'a> Parts<'a> {
     ///
     /// If there is no such part.
     #[allow(clippy::mut_from_ref)]
-    pub(crate) unsafe fn get(&self, index: usize) -> &mut [f32] {
+    pub(crate) unsafe fn get(&self, index: usize) -> &mut [T] {
         assert!(index < self.count(), "repro: no part {index}");
         let at = index * self.part;
         // SAFETY: inside the memory, and nobody else's by the caller's promise.

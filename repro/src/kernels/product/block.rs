@@ -73,7 +73,6 @@ pub(in crate::kernels) struct Task<'a> {
     out: *mut f32,
     /// Distance between rows of the output.
     row: usize,
-    continues: bool,
     _out: std::marker::PhantomData<&'a mut [f32]>,
 }
 
@@ -134,16 +133,7 @@ impl<'a> Task<'a> {
             finish,
             out: out.as_mut_ptr(),
             row,
-            continues: false,
             _out: std::marker::PhantomData,
-        }
-    }
-
-    /// The same, but the chains go on from what the memory holds.
-    pub(in crate::kernels) fn continuing(self) -> Self {
-        Self {
-            continues: true,
-            ..self
         }
     }
 
@@ -187,13 +177,6 @@ impl<'a> Task<'a> {
             scratch: &mut scratch,
         });
         SCRATCH.set(Some(scratch));
-    }
-
-    /// Computes all of it on this thread.
-    pub(in crate::kernels) fn run_alone(self, path: Path) {
-        let [rows, _, columns] = self.lengths();
-        // SAFETY: the memory is borrowed for this task, which is not shared.
-        unsafe { self.run(path, 0..rows, 0..columns) };
     }
 }
 
@@ -243,7 +226,7 @@ impl Kernel for Block<'_, '_> {
                 for top in rows.clone().step_by(TILES * S::ROWS) {
                     let rows = top..(top + TILES * S::ROWS).min(rows.end);
                     let left = pack_left(simd, &task.a, &rows, &ks, &mut scratch.left);
-                    let begins = start == 0 && !task.continues;
+                    let begins = start == 0;
                     walk(simd, task, left, &ready, &rows, &columns, ks.len(), begins);
                     if ks.end == k {
                         finish::<S>(task, rows, &columns);
