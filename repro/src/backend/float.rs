@@ -49,8 +49,8 @@ impl FloatTensorOps<Repro> for Repro {
                 deviation: deviation as f32,
             },
         };
-        let path = Settings::current().path;
-        let numbers = crate::random::next_draw().fill(path, law, shape.num_elements());
+        let mut numbers = Numbers::unset(shape.num_elements());
+        crate::random::next_draw().fill_into(Settings::current(), law, &mut numbers);
         float_tensor(numbers, shape)
     }
 

@@ -112,7 +112,7 @@ fn assert_f32(operation: &str, dtype: impl Into<DType>) {
 }
 
 /// How the kernels see a float tensor.
-fn view(tensor: &FlexTensor) -> View<'_> {
+pub(crate) fn view(tensor: &FlexTensor) -> View<'_> {
     let layout = tensor.layout();
     View {
         data: tensor.storage(),
@@ -171,7 +171,7 @@ fn flattened(tensor: FlexTensor) -> FlexTensor {
 }
 
 /// A new float tensor.
-fn float_tensor(data: impl Storage, shape: Shape) -> FlexTensor {
+pub(crate) fn float_tensor(data: impl Storage, shape: Shape) -> FlexTensor {
     let bytes = data.into_bytes();
     debug_assert_eq!(bytes.len(), shape.num_elements() * size_of::<f32>());
     FlexTensor::new(bytes, Layout::contiguous(shape), DType::F32)
@@ -214,6 +214,16 @@ fn sole_numbers(tensor: &mut FlexTensor) -> Option<&mut [f32]> {
     } else {
         None
     }
+}
+
+/// The numbers of a float tensor in row-major order, in memory that nobody else reads: the tensor's own where it is its
+/// only owner, else a copy.
+pub(crate) fn own_numbers(tensor: &mut FlexTensor) -> &mut [f32] {
+    if sole_numbers(tensor).is_none() {
+        let numbers = view(tensor).packed().into_owned();
+        *tensor = float_tensor(numbers, tensor.layout().shape().clone());
+    }
+    sole_numbers(tensor).expect("a new tensor has one owner")
 }
 
 /// Applies `f` to all the numbers in row-major order: in place where possible, else on a copy.

@@ -12,6 +12,7 @@
 pub mod attention;
 pub mod convolution;
 pub mod copy;
+pub mod descent;
 pub mod elementary;
 pub mod elementwise;
 pub mod fma;
