@@ -2,7 +2,8 @@
 //!
 //! Each path must give the bits of the fastest; the digest of all results and the largest error against a binary64 reference
 //! are printed. It takes minutes a function, so a result is kept in `target/sweep/FUNCTION.txt` and not computed again while
-//! that file is there. `LODE_THREADS` says how many threads work. The last results are in docs/repro-functions.md.
+//! that file is there. `LODE_THREADS` says how many threads work. With `--every 16` only every sixteenth piece of 65,536
+//! neighbouring numbers is looked at. The last results are in docs/repro-functions.md.
 
 #![allow(clippy::disallowed_methods)] // It tells how long it took.
 
@@ -26,10 +27,18 @@ struct Piece {
 }
 
 fn main() {
-    let names: Vec<String> = std::env::args()
+    let mut names: Vec<String> = std::env::args()
         .skip(1)
         .map(|name| name.to_lowercase())
         .collect();
+    let mut every = 1;
+    if let Some(at) = names.iter().position(|name| name == "--every") {
+        let number: Option<usize> = names.get(at + 1).and_then(|text| text.parse().ok());
+        every = number
+            .filter(|every| *every > 0)
+            .expect("--every takes a number from 1");
+        names.drain(at..at + 2);
+    }
     let folder = std::path::Path::new("target/sweep");
     std::fs::create_dir_all(folder).expect("target/sweep can be made");
     for function in Function::ALL {
@@ -37,9 +46,12 @@ fn main() {
         if !names.is_empty() && !names.contains(&name) {
             continue;
         }
-        let file = folder.join(format!("{name}.txt"));
+        let file = folder.join(match every {
+            1 => format!("{name}.txt"),
+            _ => format!("{name}-{every}.txt"),
+        });
         let line = std::fs::read_to_string(&file).unwrap_or_else(|_| {
-            let line = sweep(function, &name);
+            let line = sweep(function, &name, every);
             std::fs::write(&file, &line).expect("target/sweep can be written");
             line
         });
@@ -48,7 +60,7 @@ fn main() {
 }
 
 /// The whole function, on all threads; a line that says what was found.
-fn sweep(function: Function, name: &str) -> String {
+fn sweep(function: Function, name: &str, every: usize) -> String {
     let start = std::time::Instant::now();
     let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let pieces = Mutex::new(vec![Piece::default(); PIECE]);
@@ -56,15 +68,15 @@ fn sweep(function: Function, name: &str) -> String {
         for _ in 0..Settings::current().threads {
             scope.spawn(|| {
                 loop {
-                    let upper = next.fetch_add(1, Ordering::Relaxed);
+                    let upper = next.fetch_add(every, Ordering::Relaxed);
                     if upper >= PIECE {
                         return;
                     }
                     let piece = look(function, upper);
                     pieces.lock().expect("no thread panics with it")[upper] = piece;
-                    let done = done.fetch_add(1, Ordering::Relaxed) + 1;
-                    if done.is_multiple_of(PIECE / 64) {
-                        eprint!("\r{name} {:>3} %", done * 100 / PIECE);
+                    let done = done.fetch_add(every, Ordering::Relaxed) + every;
+                    if done % (PIECE / 64) < every {
+                        eprint!("\r{name} {:>3} %", (done * 100 / PIECE).min(100));
                     }
                 }
             });
@@ -74,7 +86,7 @@ fn sweep(function: Function, name: &str) -> String {
     let pieces = pieces.into_inner().expect("the threads have ended");
     let mut digest = 0xcbf2_9ce4_8422_2325u64;
     let (mut ulps, mut absolute) = ((0.0, 0.0), (0.0, 0.0));
-    for piece in &pieces {
+    for piece in pieces.iter().step_by(every) {
         digest = (digest ^ piece.digest)
             .wrapping_mul(0x100_0000_01b3)
             .rotate_left(23);

@@ -15,7 +15,7 @@ const TRAITS: [(&str, &str, &str); 8] = [
         "bool_tensor.rs",
         "backend/ops/bool_tensor.rs",
     ),
-    ("ModuleOps", "module.rs", "backend/ops/modules/base.rs"),
+    ("ModuleOps", "module/mod.rs", "backend/ops/modules/base.rs"),
     (
         "ActivationOps",
         "activation.rs",

@@ -1,11 +1,11 @@
-//! Convolution and pooling against the definition, written out one element at a time in software arithmetic:
-//! equal to the bit, on every path, at every thread count, for every element of a batch alone.
+//! Convolutions against the definition, written out one element at a time in software arithmetic: equal to the bit, on
+//! every path, at every thread count, for every element of a batch alone.
 
 mod support;
 
 use burn::backend::Autodiff;
-use burn::tensor::module::{avg_pool2d, conv2d, max_pool2d};
-use burn::tensor::ops::ConvOptions;
+use burn::tensor::module::{conv_transpose1d, conv_transpose2d, conv1d, conv2d, unfold4d};
+use burn::tensor::ops::{ConvOptions, ConvTransposeOptions, UnfoldOptions};
 use burn::tensor::{Tensor, TensorData};
 use proptest::prelude::*;
 use repro::kernels::fma::software;
@@ -42,127 +42,260 @@ impl Array<'_> {
 }
 
 /// All index pairs of two axes, the second fastest.
-fn pairs(a: usize, b: usize) -> impl Iterator<Item = (usize, usize)> {
+fn pairs(a: usize, b: usize) -> impl Iterator<Item = (usize, usize)> + Clone {
     (0..a).flat_map(move |i| (0..b).map(move |j| (i, j)))
 }
 
+/// A convolution, or the transposed one of the same weight.
 #[derive(Clone, Copy, Debug)]
 struct Case {
-    x: [usize; 4],
-    weight: [usize; 4],
+    batch: usize,
+    /// Input and output channels of a group, and groups; of a transposed convolution output and input.
+    channels: [usize; 3],
+    size: [usize; 2],
+    kernel: [usize; 2],
     stride: [usize; 2],
     padding: [usize; 2],
+    dilation: [usize; 2],
+    /// Of a transposed convolution, what its output is longer than its taps.
+    more: Option<[usize; 2]>,
     seed: u64,
 }
 
+/// The numbers of a case and their shapes.
+struct Data {
+    x: (Vec<f32>, [usize; 4]),
+    weight: (Vec<f32>, [usize; 4]),
+    bias: Vec<f32>,
+    grad: (Vec<f32>, [usize; 4]),
+}
+
 impl Case {
-    fn output(&self) -> [usize; 4] {
-        let along = |axis: usize| {
-            (self.x[2 + axis] + 2 * self.padding[axis] - self.weight[2 + axis]) / self.stride[axis]
-                + 1
-        };
-        [self.x[0], self.weight[0], along(0), along(1)]
+    fn x_shape(&self) -> [usize; 4] {
+        let [inputs, outputs, groups] = self.channels;
+        let each = if self.more.is_some() { outputs } else { inputs };
+        [self.batch, each * groups, self.size[0], self.size[1]]
     }
 
-    fn data(&self) -> [Vec<f32>; 4] {
-        let len = |shape: [usize; 4]| shape.iter().product::<usize>();
-        [
-            numbers(self.seed, len(self.x)),
-            numbers(self.seed + 1, len(self.weight)),
-            numbers(self.seed + 2, self.weight[0]),
-            numbers(self.seed + 3, len(self.output())),
-        ]
+    fn weight_shape(&self) -> [usize; 4] {
+        let [inputs, outputs, groups] = self.channels;
+        [outputs * groups, inputs, self.kernel[0], self.kernel[1]]
+    }
+
+    fn output_shape(&self) -> [usize; 4] {
+        let [inputs, outputs, groups] = self.channels;
+        let along = |axis: usize| {
+            let reach = self.dilation[axis] * (self.kernel[axis] - 1) + 1;
+            let (size, padding) = (self.size[axis], self.padding[axis]);
+            match self.more {
+                Some(more) => (size - 1) * self.stride[axis] + reach + more[axis] - 2 * padding,
+                None => (size + 2 * padding - reach) / self.stride[axis] + 1,
+            }
+        };
+        let each = if self.more.is_some() { inputs } else { outputs };
+        [self.batch, each * groups, along(0), along(1)]
+    }
+
+    fn data(&self) -> Data {
+        let shaped = |seed: u64, shape: [usize; 4]| {
+            (numbers(self.seed + seed, shape.iter().product()), shape)
+        };
+        let grad = shaped(3, self.output_shape());
+        Data {
+            x: shaped(0, self.x_shape()),
+            weight: shaped(1, self.weight_shape()),
+            bias: numbers(self.seed + 2, grad.1[1]),
+            grad,
+        }
+    }
+
+    /// Where the tap of a place lies.
+    fn tap(&self, (y, x): (usize, usize), (ky, kx): (usize, usize)) -> (isize, isize) {
+        let along = |axis: usize, at: usize, tap: usize| {
+            (at * self.stride[axis] + tap * self.dilation[axis]) as isize
+                - self.padding[axis] as isize
+        };
+        (along(0, y, ky), along(1, x, kx))
+    }
+
+    /// Of which place an element is the tap, if of any.
+    fn place(&self, (y, x): (usize, usize), (ky, kx): (usize, usize)) -> Option<(isize, isize)> {
+        let along = |axis: usize, at: usize, tap: usize| {
+            let from = (at + self.padding[axis]) as isize - (tap * self.dilation[axis]) as isize;
+            let stride = self.stride[axis] as isize;
+            (from.rem_euclid(stride) == 0).then(|| from.div_euclid(stride))
+        };
+        along(0, y, ky).zip(along(1, x, kx))
+    }
+
+    /// Taps of all places of the small side: chains over the channels of the large side.
+    fn gathered(&self, large: &Array, weight: &Array, small: [usize; 4], bias: &[f32]) -> Vec<f32> {
+        let [inputs, outputs, _] = self.channels;
+        let mut out = Vec::new();
+        for (n, o) in pairs(self.batch, small[1]) {
+            for place in pairs(small[2], small[3]) {
+                let mut acc = 0.0;
+                for c in 0..inputs {
+                    for tap in pairs(self.kernel[0], self.kernel[1]) {
+                        let w = weight.at(o, c, tap.0 as isize, tap.1 as isize);
+                        let (y, x) = self.tap(place, tap);
+                        acc = software(w, large.at(n, o / outputs * inputs + c, y, x), acc);
+                    }
+                }
+                out.push(if bias.is_empty() { acc } else { acc + bias[o] });
+            }
+        }
+        out
+    }
+
+    /// The other way: chains over the channels of the small side, for all places of the large one.
+    fn spread(&self, small: &Array, weight: &Array, large: [usize; 4], bias: &[f32]) -> Vec<f32> {
+        let [inputs, outputs, _] = self.channels;
+        let mut out = Vec::new();
+        for (n, c) in pairs(self.batch, large[1]) {
+            for place in pairs(large[2], large[3]) {
+                let mut acc = 0.0;
+                for o in c / inputs * outputs..(c / inputs + 1) * outputs {
+                    for tap in pairs(self.kernel[0], self.kernel[1]) {
+                        let w = weight.at(o, c % inputs, tap.0 as isize, tap.1 as isize);
+                        let met = self.place(place, tap);
+                        let g = met.map_or(0.0, |(y, x)| small.at(n, o, y, x));
+                        acc = software(w, g, acc);
+                    }
+                }
+                out.push(if bias.is_empty() { acc } else { acc + bias[c] });
+            }
+        }
+        out
+    }
+
+    /// Chains over batch and places of the small side.
+    fn weights(&self, large: &Array, small: &Array) -> Vec<f32> {
+        let [inputs, outputs, groups] = self.channels;
+        let mut out = Vec::new();
+        for (o, c) in pairs(outputs * groups, inputs) {
+            for tap in pairs(self.kernel[0], self.kernel[1]) {
+                let mut acc = 0.0;
+                for n in 0..self.batch {
+                    for place in pairs(small.shape[2], small.shape[3]) {
+                        let g = small.at(n, o, place.0 as isize, place.1 as isize);
+                        let (y, x) = self.tap(place, tap);
+                        acc = software(g, large.at(n, o / outputs * inputs + c, y, x), acc);
+                    }
+                }
+                out.push(acc);
+            }
+        }
+        out
     }
 
     /// Output, and the gradients of input, weight and bias, by the definition's words.
     fn by_the_book(&self) -> [Vec<f32>; 4] {
-        let [x, weight, bias, grad] = self.data();
-        let ([batch, channels, rows, columns], [_, outs, oh, ow]) = (self.x, self.output());
-        let [_, _, kh, kw] = self.weight;
-        let ([sy, sx], [py, px]) = (
-            self.stride.map(|s| s as isize),
-            self.padding.map(|p| p as isize),
-        );
-        let image = Array {
+        let data = self.data();
+        let array = |(data, shape): &(Vec<f32>, [usize; 4])| (data.clone(), *shape);
+        let ((x, x_shape), (grad, grad_shape)) = (array(&data.x), array(&data.grad));
+        let x = Array {
             data: &x,
-            shape: self.x,
+            shape: x_shape,
         };
-        let kernel = Array {
-            data: &weight,
-            shape: self.weight,
-        };
-        let slope = Array {
+        let grad = Array {
             data: &grad,
-            shape: self.output(),
+            shape: grad_shape,
         };
-        let tap = |n, c, y: usize, x: usize, ky: usize, kx: usize| {
-            let (y, x) = (y as isize * sy + ky as isize, x as isize * sx + kx as isize);
-            image.at(n, c, y - py, x - px)
+        let weight = Array {
+            data: &data.weight.0,
+            shape: data.weight.1,
         };
-        let mut output = Vec::new();
-        for ((n, o), (y, x)) in
-            pairs(batch, outs).flat_map(|no| pairs(oh, ow).map(move |yx| (no, yx)))
-        {
-            let mut acc = 0.0;
-            for c in 0..channels {
-                for (ky, kx) in pairs(kh, kw) {
-                    let w = kernel.at(o, c, ky as isize, kx as isize);
-                    acc = software(w, tap(n, c, y, x, ky, kx), acc);
-                }
-            }
-            output.push(acc + bias[o]);
-        }
-        let mut of_x = Vec::new();
-        for ((n, c), (y, x)) in
-            pairs(batch, channels).flat_map(|nc| pairs(rows, columns).map(move |yx| (nc, yx)))
-        {
-            let mut acc = 0.0;
-            for o in 0..outs {
-                for (ky, kx) in pairs(kh, kw) {
-                    let (y, x) = (y as isize + py - ky as isize, x as isize + px - kx as isize);
-                    let meets = y.rem_euclid(sy) == 0 && x.rem_euclid(sx) == 0;
-                    let g = if meets {
-                        slope.at(n, o, y.div_euclid(sy), x.div_euclid(sx))
-                    } else {
-                        0.0
-                    };
-                    acc = software(kernel.at(o, c, ky as isize, kx as isize), g, acc);
-                }
-            }
-            of_x.push(acc);
-        }
-        let mut of_weight = Vec::new();
-        for ((o, c), (ky, kx)) in
-            pairs(outs, channels).flat_map(|oc| pairs(kh, kw).map(move |k| (oc, k)))
-        {
-            let mut acc = 0.0;
-            for n in 0..batch {
-                for (y, x) in pairs(oh, ow) {
-                    let g = slope.at(n, o, y as isize, x as isize);
-                    acc = software(g, tap(n, c, y, x, ky, kx), acc);
-                }
-            }
-            of_weight.push(acc);
-        }
-        let of_bias = (0..outs).map(|o| {
-            let all: Vec<f32> = (0..batch)
-                .flat_map(|n| grad[(n * outs + o) * oh * ow..][..oh * ow].to_vec())
-                .collect();
-            sum(&all)
+        let plane = grad_shape[2] * grad_shape[3];
+        let of_bias = (0..grad_shape[1]).map(|o| {
+            let all = (0..self.batch)
+                .flat_map(|n| &grad.data[(n * grad_shape[1] + o) * plane..][..plane]);
+            sum(&all.copied().collect::<Vec<f32>>())
         });
         let of_bias = of_bias.collect();
-        [output, of_x, of_weight, of_bias]
+        if self.more.is_some() {
+            [
+                self.spread(&x, &weight, grad_shape, &data.bias),
+                self.gathered(&grad, &weight, x_shape, &[]),
+                self.weights(&grad, &x),
+                of_bias,
+            ]
+        } else {
+            [
+                self.gathered(&x, &weight, grad_shape, &data.bias),
+                self.spread(&grad, &weight, x_shape, &[]),
+                self.weights(&x, &grad),
+                of_bias,
+            ]
+        }
     }
 
     /// The same through burn's autodiff.
     fn by_the_backend(&self) -> [Vec<f32>; 4] {
-        let [x, weight, bias, grad] = self.data();
-        let (x, weight) = (tracked(&x, self.x), tracked(&weight, self.weight));
-        let bias = tracked(&bias, [self.weight[0]]);
-        let options = ConvOptions::new(self.stride, self.padding, [1, 1], 1);
-        let y = conv2d(x.clone(), weight.clone(), Some(bias.clone()), options);
+        let Data {
+            x,
+            weight,
+            bias,
+            grad,
+        } = self.data();
+        let (x, weight) = (tracked(&x.0, x.1), tracked(&weight.0, weight.1));
+        let bias = tracked(&bias, [bias.len()]);
+        let (stride, padding, dilation) = (self.stride, self.padding, self.dilation);
+        let y = match self.more {
+            None => conv2d(
+                x.clone(),
+                weight.clone(),
+                Some(bias.clone()),
+                ConvOptions::new(stride, padding, dilation, self.channels[2]),
+            ),
+            Some(more) => conv_transpose2d(
+                x.clone(),
+                weight.clone(),
+                Some(bias.clone()),
+                ConvTransposeOptions::new(stride, padding, more, dilation, self.channels[2]),
+            ),
+        };
         // The gradient of a sum is 1, and 1 · g is g.
-        let grads = (y.clone() * tracked(&grad, self.output())).sum().backward();
+        let grads = (y.clone() * tracked(&grad.0, grad.1)).sum().backward();
+        [
+            read(y.inner()),
+            read(x.grad(&grads).expect("a gradient")),
+            read(weight.grad(&grads).expect("a gradient")),
+            read(bias.grad(&grads).expect("a gradient")),
+        ]
+    }
+
+    /// The last row of shapes alone, over one axis.
+    fn over_one_axis(&self) -> [Vec<f32>; 4] {
+        let Data {
+            x,
+            weight,
+            bias,
+            grad,
+        } = self.data();
+        let one = |(data, [a, b, rows, c]): &(Vec<f32>, [usize; 4])| {
+            assert_eq!(*rows, 1, "one row");
+            tracked(data, [*a, *b, *c])
+        };
+        let (x, weight, grad) = (one(&x), one(&weight), one(&grad));
+        let bias = tracked(&bias, [bias.len()]);
+        let [stride, padding, dilation] =
+            [self.stride, self.padding, self.dilation].map(|[_, across]| [across]);
+        let y = match self.more {
+            None => conv1d(
+                x.clone(),
+                weight.clone(),
+                Some(bias.clone()),
+                ConvOptions::new(stride, padding, dilation, self.channels[2]),
+            ),
+            Some([_, more]) => conv_transpose1d(
+                x.clone(),
+                weight.clone(),
+                Some(bias.clone()),
+                ConvTransposeOptions::new(stride, padding, [more], dilation, self.channels[2]),
+            ),
+        };
+        let grads = (y.clone() * grad).sum().backward();
         [
             read(y.inner()),
             read(x.grad(&grads).expect("a gradient")),
@@ -173,13 +306,23 @@ impl Case {
 
     fn check(&self) {
         let expected = self.by_the_book().map(|x| bits(&x));
+        let compare = |found: [Vec<f32>; 4], settings: Settings| {
+            let names = ["output", "input", "weight", "bias"];
+            for ((name, found), expected) in names.iter().zip(found).zip(&expected) {
+                assert!(
+                    bits(&found) == *expected,
+                    "{name} of {self:?} with {settings:?}"
+                );
+            }
+        };
+        let has_one_row = self.size[0] == 1
+            && self.kernel[0] == 1
+            && self.padding[0] == 0
+            && self.more.is_none_or(|[down, _]| down == 0);
         for settings in every_setting() {
-            let found = paths::with(settings, || self.by_the_backend()).map(|x| bits(&x));
-            for (name, (found, expected)) in ["output", "input", "weight", "bias"]
-                .iter()
-                .zip(found.iter().zip(&expected))
-            {
-                assert!(found == expected, "{name} of {self:?} with {settings:?}");
+            compare(paths::with(settings, || self.by_the_backend()), settings);
+            if has_one_row {
+                compare(paths::with(settings, || self.over_one_axis()), settings);
             }
         }
     }
@@ -187,23 +330,33 @@ impl Case {
 
 prop_compose! {
     fn cases()(
-        batch in 1usize..5, channels in 1usize..4, outs in 1usize..9,
-        size in [1usize..9, 1usize..20], kernel in [1usize..4, 1usize..4],
-        stride in [1usize..4, 1usize..4], padding in [0usize..4, 0usize..4], seed in 0u64..1000,
+        batch in 1usize..5, inputs in 1usize..5, outputs in 1usize..9, groups in prop_oneof![Just(1usize), 1usize..4],
+        size in (prop_oneof![Just(1usize), 1usize..9], 1usize..20), kernel in [1usize..4, 1usize..4],
+        stride in [1usize..4, 1usize..4], padding in [0usize..4, 0usize..4],
+        dilation in [prop_oneof![Just(1usize), 1usize..4], prop_oneof![Just(1usize), 1usize..4]],
+        more in proptest::option::of([0usize..4, 0usize..4]), seed in 0u64..1000,
     ) -> Case {
-        let fit = |axis: usize| kernel[axis].min(size[axis] + 2 * padding[axis]);
-        Case {
-            x: [batch, channels, size[0], size[1]],
-            weight: [outs, channels, fit(0), fit(1)],
-            stride,
-            padding,
-            seed,
+        // As many taps as fit; a transposed convolution fits when something is left of its output.
+        let size = [size.0, size.1];
+        let mut case = Case { batch, channels: [inputs, outputs, groups], size, kernel, stride, padding, dilation, more, seed };
+        for axis in 0..2 {
+            match more {
+                None => {
+                    let padded = size[axis] + 2 * padding[axis];
+                    case.kernel[axis] = kernel[axis].min((padded - 1) / dilation[axis] + 1);
+                }
+                Some(more) => {
+                    let whole = (size[axis] - 1) * stride[axis] + dilation[axis] * (kernel[axis] - 1) + 1 + more[axis];
+                    case.padding[axis] = padding[axis].min((whole - 1) / 2);
+                }
+            }
         }
+        case
     }
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig::with_cases(96))]
 
     #[test]
     fn a_convolution_and_its_gradients_are_the_chains_of_the_definition(case in cases()) {
@@ -211,35 +364,85 @@ proptest! {
     }
 }
 
-#[test]
-fn a_chain_longer_than_a_stretch_over_more_places_than_fit_at_once_is_not_split() {
+/// A convolution of three by three with a border of one.
+fn usual(batch: usize, channels: [usize; 3], size: [usize; 2]) -> Case {
     Case {
-        x: [2, 40, 14, 17],
-        weight: [13, 40, 3, 3],
+        batch,
+        channels,
+        size,
+        kernel: [3, 3],
         stride: [1, 1],
         padding: [1, 1],
+        dilation: [1, 1],
+        more: None,
         seed: 7,
     }
-    .check();
+}
+
+#[test]
+fn long_chains_over_many_places_are_not_split() {
+    usual(2, [40, 13, 1], [14, 17]).check();
+}
+
+#[test]
+fn channels_fill_vectors_and_what_is_left_over() {
+    // More channels than two vectors hold, and a few more: on either side, and as groups of one channel.
+    usual(2, [37, 3, 1], [5, 6]).check();
+    usual(2, [2, 67, 1], [5, 6]).check();
+    usual(3, [1, 1, 37], [6, 5]).check();
+    usual(2, [1, 2, 19], [6, 5]).check();
+}
+
+#[test]
+fn planes_smaller_than_a_vector_share_them() {
+    for size in [[1, 1], [2, 2], [1, 3], [4, 2]] {
+        usual(19, [5, 6, 1], size).check();
+    }
+}
+
+#[test]
+fn a_stride_longer_than_the_kernel_leaves_elements_out() {
+    for more in [None, Some([1, 2])] {
+        let case = Case {
+            kernel: [1, 2],
+            stride: [3, 4],
+            padding: [0, 1],
+            more,
+            ..usual(2, [3, 4, 2], [7, 9])
+        };
+        case.check();
+    }
+}
+
+#[test]
+fn the_sum_of_a_bias_is_cut_as_if_the_planes_lay_behind_each_other() {
+    let case = Case {
+        kernel: [1, 1],
+        padding: [0, 0],
+        ..usual(9, [1, 2, 1], [23, 45])
+    };
+    let [batch, _, rows, columns] = case.output_shape();
+    assert!(
+        batch * rows * columns > 2 * 4096,
+        "more than two blocks of a sum"
+    );
+    case.check();
 }
 
 #[test]
 fn an_element_of_a_batch_does_not_know_the_others() {
     let case = Case {
-        x: [5, 3, 9, 8],
-        weight: [6, 3, 3, 3],
         stride: [2, 1],
-        padding: [1, 1],
-        seed: 3,
+        ..usual(5, [3, 6, 1], [9, 8])
     };
     let all = case.by_the_backend();
-    let [x, weight, bias, _] = case.data();
-    let (in_len, out_len) = (x.len() / 5, all[0].len() / 5);
+    let data = case.data();
+    let (in_len, out_len) = (data.x.0.len() / 5, all[0].len() / 5);
     for element in 0..5 {
         let alone = conv2d(
-            tracked(&x[element * in_len..][..in_len], [1, 3, 9, 8]),
-            tracked(&weight, case.weight),
-            Some(tracked(&bias, [6])),
+            tracked(&data.x.0[element * in_len..][..in_len], [1, 3, 9, 8]),
+            tracked(&data.weight.0, data.weight.1),
+            Some(tracked(&data.bias, [6])),
             ConvOptions::new(case.stride, case.padding, [1, 1], 1),
         );
         let expected = bits(&all[0][element * out_len..][..out_len]);
@@ -249,15 +452,9 @@ fn an_element_of_a_batch_does_not_know_the_others() {
 
 #[test]
 fn a_large_convolution_is_the_same_on_many_threads() {
-    let case = Case {
-        x: [32, 8, 20, 20],
-        weight: [24, 8, 3, 3],
-        stride: [1, 1],
-        padding: [1, 1],
-        seed: 1,
-    };
+    let case = usual(32, [8, 24, 1], [20, 20]);
     assert!(
-        case.output().iter().product::<usize>() * 8 * 9 > paths::SPLIT_MIN,
+        case.output_shape().iter().product::<usize>() * 8 * 9 > paths::SPLIT_MIN,
         "large enough to be split"
     );
     let run = |threads| {
@@ -297,50 +494,46 @@ fn the_order_is_channel_then_row_then_column() {
     }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+#[test]
+fn a_tap_that_is_not_there_is_a_zero_in_the_chain() {
+    // Infinity times the zero of the padding, of the space between strides, of what lies beyond the edge, is NaN.
+    let options = ConvOptions::new([2, 2], [0, 0], [1, 1], 1);
+    let x = tracked(&[1.0; 9], [1, 1, 3, 3]);
+    let weight = tracked(&[f32::INFINITY, 1.0, 1.0, 1.0], [1, 1, 2, 2]);
+    let y = conv2d(x.clone(), weight.clone(), None, options);
+    assert_eq!(read(y.clone().inner()), [f32::INFINITY]);
+    let grads = y.sum().backward();
+    let grad = read(x.grad(&grads).expect("a gradient"));
+    assert!(grad[0].is_infinite() && grad[1..].iter().all(|g| g.is_nan()));
+    let padded = ConvOptions::new([1, 1], [1, 1], [1, 1], 1);
+    assert!(read(conv2d(x, weight, None, padded).inner())[0].is_nan());
+    // A chain that has become −0 by underflow becomes +0 by a zero behind it.
+    let tiny = tracked(&[1e-30], [1, 1, 1, 1]);
+    let chain = |weight: &[f32]| {
+        let weight = tracked(weight, [1, 1, 1, weight.len()]);
+        let options = ConvOptions::new([1, 1], [0, 1], [1, 1], 1);
+        read(conv2d(tiny.clone(), weight, None, options).inner())
+    };
+    assert_eq!(bits(&chain(&[1.0, -1e-30, 1.0])), bits(&[0.0]));
+    assert_eq!(bits(&chain(&[1.0, -1e-30]))[0], bits(&[-0.0])[0]);
+}
 
-    #[test]
-    fn pooling_and_its_gradients_are_the_definitions(
-        planes in [1usize..3, 1usize..3], size in [1usize..9, 1usize..9], kernel in [1usize..4, 1usize..4],
-        stride in [1usize..4, 1usize..4], pads in [0usize..2, 0usize..2], counts in any::<bool>(), seed in 0u64..1000,
-    ) {
-        let padding = [pads[0].min(kernel[0] / 2), pads[1].min(kernel[1] / 2)];
-        let kernel = [0, 1].map(|axis| kernel[axis].min(size[axis] + 2 * padding[axis]));
-        prop_assume!((0..2).all(|axis| padding[axis] <= kernel[axis] / 2));
-        let shape = [planes[0], planes[1], size[0], size[1]];
-        // Rounded, so that there are ties.
-        let data: Vec<f32> = numbers(seed, shape.iter().product()).iter().map(|x| (x * 2.0).round()).collect();
-        let along = |axis: usize| (size[axis] + 2 * padding[axis] - kernel[axis]) / stride[axis] + 1;
-        let out = [planes[0], planes[1], along(0), along(1)];
-        let grad = numbers(seed + 1, out.iter().product());
-        let image = Array { data: &data, shape };
-        let (mut greatest, mut means) = (Vec::new(), Vec::new());
-        let (mut of_max, mut of_mean) = (vec![0.0f32; data.len()], vec![0.0f32; data.len()]);
-        for (at, g) in grad.iter().enumerate() {
-            let (plane, y, x) = (at / (out[2] * out[3]), at / out[3] % out[2], at % out[3]);
-            let inside: Vec<usize> = pairs(kernel[0], kernel[1])
-                .map(|(ky, kx)| ((y * stride[0] + ky) as isize - padding[0] as isize, (x * stride[1] + kx) as isize - padding[1] as isize))
-                .filter(|&(y, x)| y >= 0 && x >= 0 && y < size[0] as isize && x < size[1] as isize)
-                .map(|(y, x)| (plane * size[0] + y as usize) * size[1] + x as usize)
-                .collect();
-            let values: Vec<f32> = inside.iter().map(|&i| image.data[i]).collect();
-            let best = *inside.iter().find(|&&i| values.iter().all(|v| data[i] >= *v)).expect("a greatest");
-            let count = if counts { kernel[0] * kernel[1] } else { inside.len() } as f32;
-            greatest.push(data[best]);
-            means.push(sum(&values) / count);
-            of_max[best] += g;
-            inside.iter().for_each(|&i| of_mean[i] += g / count);
+#[test]
+fn unfolding_is_a_convolution_with_ones() {
+    let x = numbers(5, 2 * 3 * 5 * 6);
+    let image = Array {
+        data: &x,
+        shape: [2, 3, 5, 6],
+    };
+    let options = UnfoldOptions::new([2, 1], [1, 0], [1, 2]);
+    let found = read(unfold4d(tracked(&x, [2, 3, 5, 6]), [3, 2], options).inner());
+    let mut expected = Vec::new();
+    for (n, c) in pairs(2, 3) {
+        for (ky, kx) in pairs(3, 2) {
+            for (y, x) in pairs(3, 4) {
+                expected.push(image.at(n, c, (2 * y + ky) as isize - 1, (x + 2 * kx) as isize));
+            }
         }
-        let run = |pool: &dyn Fn(A<4>) -> A<4>| {
-            let x = tracked(&data, shape);
-            let y = pool(x.clone());
-            let grads = (y.clone() * tracked(&grad, out)).sum().backward();
-            (bits(&read(y.inner())), bits(&read(x.grad(&grads).expect("a gradient"))))
-        };
-        let found = run(&|x| max_pool2d(x, kernel, stride, padding, [1, 1], false));
-        prop_assert_eq!(found, (bits(&greatest), bits(&of_max)));
-        let found = run(&|x| avg_pool2d(x, kernel, stride, padding, counts, false));
-        prop_assert_eq!(found, (bits(&means), bits(&of_mean)));
     }
+    assert_eq!(found, expected);
 }

@@ -9,7 +9,7 @@ use crate::kernels::elementary::Function;
 use crate::kernels::elementwise::{broadcast_shape, powi, remainder};
 use crate::kernels::mask::{Choose, Fill};
 use crate::kernels::memory::Numbers;
-use crate::kernels::order_free::{Extreme, argsort, extreme, take_along};
+use crate::kernels::order_free::{Extreme, argsort, extreme, extreme_values, take_along};
 use crate::kernels::paths::Settings;
 use crate::kernels::random::Distribution as Law;
 use crate::kernels::scan::{self, Scan};
@@ -189,7 +189,13 @@ impl FloatTensorOps<Repro> for Repro {
 
     fn float_powi_scalar(lhs: FlexTensor, rhs: Scalar) -> FlexTensor {
         let n: i64 = rhs.elem();
-        map(lhs, |x| powi(x, n))
+        // The usual ones without the loop, which the compiler would not vectorise; the bits are the loop's.
+        match n {
+            1 => lhs,
+            2 => map(lhs, |x| x * x),
+            3 => map(lhs, |x| x * (x * x)),
+            _ => map(lhs, |x| powi(x, n)),
+        }
     }
 
     fn float_powi_scalar_impl(lhs: FlexTensor, rhs: Scalar) -> FlexTensor {
@@ -295,7 +301,7 @@ impl FloatTensorOps<Repro> for Repro {
     }
 
     fn float_max_dim(tensor: FlexTensor, dim: usize) -> FlexTensor {
-        extremes(&tensor, dim, Extreme::Max, IntDType::I64).0
+        values(&tensor, dim, Extreme::Max)
     }
 
     fn float_max_dim_with_indices(
@@ -311,7 +317,7 @@ impl FloatTensorOps<Repro> for Repro {
     }
 
     fn float_min_dim(tensor: FlexTensor, dim: usize) -> FlexTensor {
-        extremes(&tensor, dim, Extreme::Min, IntDType::I64).0
+        values(&tensor, dim, Extreme::Min)
     }
 
     fn float_min_dim_with_indices(
@@ -680,9 +686,17 @@ fn extremes(
     )
 }
 
+fn values(tensor: &FlexTensor, dim: usize, which: Extreme) -> FlexTensor {
+    let (settings, shape) = (Settings::current(), tensor.layout().shape());
+    let axis = Axis::of(&shape[..], dim);
+    let found = extreme_values(settings, &packed(settings, &view(tensor)), axis, which);
+    float_tensor(found, resized(shape, dim, 1))
+}
+
 fn extreme_of_all(tensor: &FlexTensor, which: Extreme) -> FlexTensor {
     let numbers = view(tensor).packed();
-    float_tensor(extreme(&numbers, whole(&numbers), which).0, Shape::new([1]))
+    let found = extreme_values(Settings::current(), &numbers, whole(&numbers), which);
+    float_tensor(found, Shape::new([1]))
 }
 
 /// The first `k` of the sorted axis, and where they were.

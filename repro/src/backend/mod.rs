@@ -308,7 +308,14 @@ fn zip(
             return rhs;
         }
     }
-    let (data, shape) = elementwise::zip(settings, view(&lhs), view(&rhs), f);
+    let (left, right) = (view(&lhs), view(&rhs));
+    if left.shape == right.shape
+        && let (Some(x), Some(y)) = (left.row(), right.row())
+    {
+        let numbers = elementwise::zip_rows(settings, x, y, f);
+        return float_tensor(numbers, lhs.layout().shape().clone());
+    }
+    let (data, shape) = elementwise::zip(settings, left, right, f);
     float_tensor(data, Shape::from(shape))
 }
 

@@ -60,6 +60,45 @@ pub fn zip(
     (out, shape)
 }
 
+/// [`zip`] of two rows of equal length.
+///
+/// # Panics
+///
+/// If the lengths differ.
+pub fn zip_rows(
+    settings: Settings,
+    x: &[f32],
+    y: &[f32],
+    f: impl Fn(f32, f32) -> f32 + Copy + Sync,
+) -> Numbers {
+    assert_eq!(x.len(), y.len(), "repro: rows of different lengths");
+    fresh(settings, x.len(), 1, 1, |start, out| {
+        let range = start..start + out.len();
+        settings.path.run(Rows {
+            x: &x[range.clone()],
+            y: &y[range],
+            out,
+            f,
+        });
+    })
+}
+
+struct Rows<'a, F> {
+    out: &'a mut [f32],
+    x: &'a [f32],
+    y: &'a [f32],
+    f: F,
+}
+
+impl<F: Fn(f32, f32) -> f32 + Copy> Kernel for Rows<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        row(self.out, self.x, self.y, [1, 1], self.f);
+    }
+}
+
 /// `x = f(x, y)` for each pair of elements.
 ///
 /// **Shapes.** `x` is row-major of this shape, `b` broadcasts to it.

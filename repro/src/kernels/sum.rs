@@ -237,6 +237,13 @@ fn sum_strip(plane: &[f32], inner: usize, column: usize, totals: &mut [f32]) {
             *lane += value;
         }
     }
+    let sums = halved_columns(&mut lanes);
+    totals.copy_from_slice(&sums[..width]);
+}
+
+/// The lanes of some columns combined as those of a row are.
+#[inline(always)]
+pub(super) fn halved_columns<const N: usize>(lanes: &mut [[f32; N]; LANES]) -> [f32; N] {
     let mut half = LANES / 2;
     while half > 0 {
         let (low, high) = lanes.split_at_mut(half);
@@ -247,7 +254,18 @@ fn sum_strip(plane: &[f32], inner: usize, column: usize, totals: &mut [f32]) {
         }
         half /= 2;
     }
-    totals.copy_from_slice(&lanes[0][..width]);
+    lanes[0]
+}
+
+/// The sums of columns from the sums of their blocks, a row of them a block.
+pub(super) fn sum_blocks(blocks: &[f32], totals: &mut [f32]) {
+    let width = totals.len();
+    if blocks.len() == width {
+        return totals.copy_from_slice(blocks);
+    }
+    for (index, totals) in totals.chunks_mut(COLUMNS).enumerate() {
+        sum_long_strip(blocks, width, index * COLUMNS, totals);
+    }
 }
 
 /// The same of any number of rows: the sums of blocks, summed by the same rule.

@@ -81,7 +81,6 @@ pub(in crate::kernels) struct Task<'a> {
     out: *mut f32,
     /// Distance between rows of the output.
     row: usize,
-    continues: bool,
     _out: std::marker::PhantomData<&'a mut [f32]>,
 }
 
@@ -142,16 +141,7 @@ impl<'a> Task<'a> {
             finish,
             out: out.as_mut_ptr(),
             row,
-            continues: false,
             _out: std::marker::PhantomData,
-        }
-    }
-
-    /// The same, but the chains go on from what the memory holds.
-    pub(in crate::kernels) fn continuing(self) -> Self {
-        Self {
-            continues: true,
-            ..self
         }
     }
 
@@ -272,7 +262,7 @@ impl Kernel for Block<'_, '_> {
                         let part = start..(start + stretch).min(ks.end);
                         let ready = source.ready::<S>(task, &columns, &part);
                         let left = pack_left(simd, &task.a, &rows, &part, &mut scratch.left);
-                        let begins = start == 0 && !task.continues;
+                        let begins = start == 0;
                         walk(
                             simd,
                             task,

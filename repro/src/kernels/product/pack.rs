@@ -14,15 +14,6 @@ pub(in crate::kernels) enum Right<'a> {
     Matrix(Matrix<'a>),
     /// A factor packed before.
     Packed(&'a Packed),
-    /// Element (row, column) is `from[rows[row] + columns[column]]`: the taps of a convolution.
-    Gather {
-        /// The storage.
-        from: &'a [f32],
-        /// An offset a row.
-        rows: &'a [usize],
-        /// An offset a column.
-        columns: &'a [usize],
-    },
 }
 
 impl Right<'_> {
@@ -30,7 +21,6 @@ impl Right<'_> {
         match self {
             Right::Matrix(b) => b.rows,
             Right::Packed(b) => b.rows,
-            Right::Gather { rows, .. } => rows.len(),
         }
     }
 
@@ -38,7 +28,6 @@ impl Right<'_> {
         match self {
             Right::Matrix(b) => b.columns,
             Right::Packed(b) => b.columns,
-            Right::Gather { columns, .. } => columns.len(),
         }
     }
 
@@ -47,19 +36,6 @@ impl Right<'_> {
         match self {
             Right::Matrix(b) => b.assert_in_bounds(),
             Right::Packed(_) => {}
-            Right::Gather {
-                from,
-                rows,
-                columns,
-            } => {
-                let far = |offsets: &[usize]| offsets.iter().copied().max();
-                if let (Some(row), Some(column)) = (far(rows), far(columns)) {
-                    assert!(
-                        row.checked_add(column).is_some_and(|at| at < from.len()),
-                        "repro: a gathered factor reaches outside its storage"
-                    );
-                }
-            }
         }
     }
 }
@@ -213,17 +189,6 @@ pub(super) fn strips<S: Simd>(
                 };
                 interleave(simd, block, strip, out);
             }
-            Right::Gather {
-                from,
-                rows: offsets,
-                columns: places,
-            } => gather(
-                from,
-                &offsets[rows.clone()],
-                &places[column..column + width],
-                strip,
-                out,
-            ),
             Right::Packed(_) => unreachable!("a packed factor is not packed again"),
         }
         column += width;
@@ -437,25 +402,5 @@ unsafe fn turn<S: Simd>(
             }
             step += 1;
         }
-    }
-}
-
-#[inline(always)]
-fn gather(from: &[f32], rows: &[usize], columns: &[usize], width: usize, out: &mut [f32]) {
-    let first = columns[0];
-    let is_run = columns
-        .iter()
-        .enumerate()
-        .all(|(i, &column)| column == first + i);
-    for (&row, out) in rows.iter().zip(out.chunks_exact_mut(width)) {
-        let (full, rest) = out.split_at_mut(columns.len());
-        if is_run {
-            full.copy_from_slice(&from[row + first..][..columns.len()]);
-        } else {
-            for (place, &column) in full.iter_mut().zip(columns) {
-                *place = from[row + column];
-            }
-        }
-        rest.fill(0.0);
     }
 }

@@ -44,6 +44,12 @@ impl Simd for Scalar {
 
     #[inline(always)]
     fn mul_add(self, a: [f32; 8], b: [f32; 8], c: [f32; 8]) -> [f32; 8] {
-        std::array::from_fn(|lane| Software::fma(a[lane], b[lane], c[lane]))
+        eight(&a, &b, &c)
     }
+}
+
+/// Not inlined: a tile has dozens of these, and each is long.
+#[inline(never)]
+fn eight(a: &[f32; 8], b: &[f32; 8], c: &[f32; 8]) -> [f32; 8] {
+    std::array::from_fn(|lane| Software::fma(a[lane], b[lane], c[lane]))
 }

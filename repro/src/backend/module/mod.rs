@@ -1,22 +1,26 @@
-//! Layers. Version 1 has `linear`, convolution and pooling over two axes (and, by burn's defaults over our
-//! operations, embedding). Options that it does not define, such as groups and dilation, are refused by name.
+//! Layers. Version 1 has `linear`, layer norm, attention, convolution and pooling over one and two axes (and, by burn's
+//! defaults over our operations, embedding and unfolding).
 
-use super::{Repro, flattened, float_tensor, indices, int_tensor, matrix, refuse, transform, view};
+mod convolution;
+mod pooling;
+
+use convolution::lengths;
+
+use super::{Repro, flattened, float_tensor, matrix, refuse, transform, view};
 use crate::kernels::attention::{Attention, Plane, attention};
-use crate::kernels::convolution::{self, Convolution};
 use crate::kernels::norm::LayerNorm;
 use crate::kernels::paths::Settings;
-use crate::kernels::pooling::{self, Pooling};
 use crate::kernels::product::{Finish, finished, product, with_packed};
 use crate::kernels::sum::sum_along;
 use crate::kernels::view::Axis;
+use burn_backend::Shape;
 use burn_backend::ops::{
     AttentionModuleOptions, ConvOptions, ConvTransposeOptions, DeformConv2dBackward,
     DeformConvOptions, InterpolateOptions, MaxPool1dBackward, MaxPool1dWithIndices,
-    MaxPool2dBackward, MaxPool2dWithIndices, ModuleOps, UnfoldOptions,
+    MaxPool2dBackward, MaxPool2dWithIndices, ModuleOps,
 };
-use burn_backend::{IntDType, Shape};
 use burn_flex::FlexTensor;
+use pooling::Windows;
 
 impl ModuleOps<Repro> for Repro {
     /// `x · weight + bias`. **Shapes.** `[.., k]`, `[k, n]`, `[n]` to `[.., n]`. **Order.** One chain an element over
@@ -68,109 +72,284 @@ impl ModuleOps<Repro> for Repro {
         )
     }
 
-    /// Convolution; strides and padding, one group, no dilation. **Shapes.** `[n, c, h, w]`, `[o, c, kh, kw]`, `[o]` to
-    /// `[n, o, oh, ow]`. **Order.** One chain an element over channel, kernel row, kernel column, padded taps as
-    /// zeros; the bias is added after the chain.
+    fn conv1d(
+        x: FlexTensor,
+        weight: FlexTensor,
+        bias: Option<FlexTensor>,
+        options: ConvOptions<1>,
+    ) -> FlexTensor {
+        convolution::forward(x, weight, bias, options)
+    }
+
+    fn conv1d_x_backward(
+        x: FlexTensor,
+        weight: FlexTensor,
+        output_grad: FlexTensor,
+        options: ConvOptions<1>,
+    ) -> FlexTensor {
+        convolution::x_backward(x, weight, output_grad, options)
+    }
+
+    fn conv1d_weight_backward(
+        x: FlexTensor,
+        weight: FlexTensor,
+        output_grad: FlexTensor,
+        options: ConvOptions<1>,
+    ) -> FlexTensor {
+        convolution::weight_backward(x, weight, output_grad, options)
+    }
+
+    fn conv1d_bias_backward(
+        _x: FlexTensor,
+        bias: FlexTensor,
+        output_grad: FlexTensor,
+    ) -> FlexTensor {
+        convolution::bias_backward(bias, output_grad)
+    }
+
     fn conv2d(
         x: FlexTensor,
         weight: FlexTensor,
         bias: Option<FlexTensor>,
         options: ConvOptions<2>,
     ) -> FlexTensor {
-        let shape = convolution("conv2d", lengths(&x), lengths(&weight), &options);
-        let bias = bias.as_ref().map(|bias| view(bias).packed());
-        let out = convolution::forward(
-            Settings::current(),
-            shape,
-            &view(&x).packed(),
-            &view(&weight).packed(),
-            bias.as_deref(),
-        );
-        float_tensor(out, Shape::new(shape.output_shape()))
+        convolution::forward(x, weight, bias, options)
     }
 
-    /// The input's gradient. **Order.** One chain an element over output channel, kernel row, kernel column; a tap
-    /// that no output has is a zero.
     fn conv2d_x_backward(
         x: FlexTensor,
         weight: FlexTensor,
         output_grad: FlexTensor,
         options: ConvOptions<2>,
     ) -> FlexTensor {
-        let shape = convolution("conv2d", lengths(&x), lengths(&weight), &options);
-        let out = convolution::input_gradient(
-            Settings::current(),
-            shape,
-            &view(&weight).packed(),
-            &view(&output_grad).packed(),
-        );
-        float_tensor(out, x.layout().shape().clone())
+        convolution::x_backward(x, weight, output_grad, options)
     }
 
-    /// The weight's gradient. **Order.** One chain an element over batch, output row, output column.
     fn conv2d_weight_backward(
         x: FlexTensor,
         weight: FlexTensor,
         output_grad: FlexTensor,
         options: ConvOptions<2>,
     ) -> FlexTensor {
-        let shape = convolution("conv2d", lengths(&x), lengths(&weight), &options);
-        let out = convolution::weight_gradient(
-            Settings::current(),
-            shape,
-            &view(&x).packed(),
-            &view(&output_grad).packed(),
-        );
-        float_tensor(out, weight.layout().shape().clone())
+        convolution::weight_backward(x, weight, output_grad, options)
     }
 
-    /// The bias's gradient. **Order.** One sum a channel over batch, output row, output column, flattened.
     fn conv2d_bias_backward(
         _x: FlexTensor,
         bias: FlexTensor,
         output_grad: FlexTensor,
     ) -> FlexTensor {
-        let out = convolution::bias_gradient(lengths(&output_grad), &view(&output_grad).packed());
-        float_tensor(out, bias.layout().shape().clone())
+        convolution::bias_backward(bias, output_grad)
     }
 
-    /// The mean of each window. **Order.** The sum of the window's elements in row-major order, divided by the
-    /// count; padding is no element, and counts only if that is asked for.
+    fn conv_transpose1d(
+        x: FlexTensor,
+        weight: FlexTensor,
+        bias: Option<FlexTensor>,
+        options: ConvTransposeOptions<1>,
+    ) -> FlexTensor {
+        convolution::transposed(x, weight, bias, options)
+    }
+
+    fn conv_transpose1d_x_backward(
+        weight: FlexTensor,
+        output_grad: FlexTensor,
+        options: ConvTransposeOptions<1>,
+    ) -> FlexTensor {
+        convolution::transposed_x_backward(weight, output_grad, options)
+    }
+
+    fn conv_transpose1d_weight_backward(
+        x: FlexTensor,
+        weight: FlexTensor,
+        output_grad: FlexTensor,
+        options: ConvTransposeOptions<1>,
+    ) -> FlexTensor {
+        convolution::transposed_weight_backward(x, weight, output_grad, options)
+    }
+
+    fn conv_transpose1d_bias_backward(
+        _x: FlexTensor,
+        bias: FlexTensor,
+        output_grad: FlexTensor,
+    ) -> FlexTensor {
+        convolution::bias_backward(bias, output_grad)
+    }
+
+    fn conv_transpose2d(
+        x: FlexTensor,
+        weight: FlexTensor,
+        bias: Option<FlexTensor>,
+        options: ConvTransposeOptions<2>,
+    ) -> FlexTensor {
+        convolution::transposed(x, weight, bias, options)
+    }
+
+    fn conv_transpose2d_x_backward(
+        weight: FlexTensor,
+        output_grad: FlexTensor,
+        options: ConvTransposeOptions<2>,
+    ) -> FlexTensor {
+        convolution::transposed_x_backward(weight, output_grad, options)
+    }
+
+    fn conv_transpose2d_weight_backward(
+        x: FlexTensor,
+        weight: FlexTensor,
+        output_grad: FlexTensor,
+        options: ConvTransposeOptions<2>,
+    ) -> FlexTensor {
+        convolution::transposed_weight_backward(x, weight, output_grad, options)
+    }
+
+    fn conv_transpose2d_bias_backward(
+        _x: FlexTensor,
+        bias: FlexTensor,
+        output_grad: FlexTensor,
+    ) -> FlexTensor {
+        convolution::bias_backward(bias, output_grad)
+    }
+
+    fn avg_pool1d(
+        x: FlexTensor,
+        kernel_size: usize,
+        stride: usize,
+        padding: usize,
+        count_include_pad: bool,
+        ceil_mode: bool,
+    ) -> FlexTensor {
+        let options = Windows {
+            kernel: [kernel_size],
+            stride: [stride],
+            padding: [padding],
+            dilation: [1],
+            ceil_mode,
+        };
+        pooling::mean(x, options, count_include_pad)
+    }
+
+    fn avg_pool1d_backward(
+        x: FlexTensor,
+        grad: FlexTensor,
+        kernel_size: usize,
+        stride: usize,
+        padding: usize,
+        count_include_pad: bool,
+        ceil_mode: bool,
+    ) -> FlexTensor {
+        let options = Windows {
+            kernel: [kernel_size],
+            stride: [stride],
+            padding: [padding],
+            dilation: [1],
+            ceil_mode,
+        };
+        pooling::mean_backward(x, grad, options, count_include_pad)
+    }
+
     fn avg_pool2d(
         x: FlexTensor,
-        kernel_size: [usize; 2],
+        kernel: [usize; 2],
         stride: [usize; 2],
         padding: [usize; 2],
         count_include_pad: bool,
         ceil_mode: bool,
     ) -> FlexTensor {
-        assert_rounds_down("avg_pool2d", ceil_mode);
-        let [batch, channels, rows, columns] = lengths(&x);
-        let shape = Pooling::new([rows, columns], kernel_size, stride, padding);
-        let out = pooling::mean(shape, count_include_pad, &view(&x).packed());
-        let [rows, columns] = shape.output();
-        float_tensor(out, Shape::new([batch, channels, rows, columns]))
+        let options = Windows {
+            kernel,
+            stride,
+            padding,
+            dilation: [1, 1],
+            ceil_mode,
+        };
+        pooling::mean(x, options, count_include_pad)
     }
 
-    /// The input's gradient: each output's gradient over the divisor, added to its window in ascending order of
-    /// the outputs.
     fn avg_pool2d_backward(
         x: FlexTensor,
         grad: FlexTensor,
-        kernel_size: [usize; 2],
+        kernel: [usize; 2],
         stride: [usize; 2],
         padding: [usize; 2],
         count_include_pad: bool,
         ceil_mode: bool,
     ) -> FlexTensor {
-        assert_rounds_down("avg_pool2d", ceil_mode);
-        let [_, _, rows, columns] = lengths(&x);
-        let shape = Pooling::new([rows, columns], kernel_size, stride, padding);
-        let out = pooling::mean_gradient(shape, count_include_pad, &view(&grad).packed());
-        float_tensor(out, x.layout().shape().clone())
+        let options = Windows {
+            kernel,
+            stride,
+            padding,
+            dilation: [1, 1],
+            ceil_mode,
+        };
+        pooling::mean_backward(x, grad, options, count_include_pad)
     }
 
-    /// The greatest element of each window; a NaN wins, padding never does.
+    fn adaptive_avg_pool1d(x: FlexTensor, output_size: usize) -> FlexTensor {
+        pooling::adaptive(x, [output_size])
+    }
+
+    fn adaptive_avg_pool1d_backward(x: FlexTensor, grad: FlexTensor) -> FlexTensor {
+        pooling::adaptive_backward::<1>(x, grad)
+    }
+
+    fn adaptive_avg_pool2d(x: FlexTensor, output_size: [usize; 2]) -> FlexTensor {
+        pooling::adaptive(x, output_size)
+    }
+
+    fn adaptive_avg_pool2d_backward(x: FlexTensor, grad: FlexTensor) -> FlexTensor {
+        pooling::adaptive_backward::<2>(x, grad)
+    }
+
+    fn max_pool1d(
+        x: FlexTensor,
+        kernel_size: usize,
+        stride: usize,
+        padding: usize,
+        dilation: usize,
+        ceil_mode: bool,
+    ) -> FlexTensor {
+        Self::max_pool1d_with_indices(x, kernel_size, stride, padding, dilation, ceil_mode).output
+    }
+
+    fn max_pool1d_with_indices(
+        x: FlexTensor,
+        kernel_size: usize,
+        stride: usize,
+        padding: usize,
+        dilation: usize,
+        ceil_mode: bool,
+    ) -> MaxPool1dWithIndices<Repro> {
+        let options = Windows {
+            kernel: [kernel_size],
+            stride: [stride],
+            padding: [padding],
+            dilation: [dilation],
+            ceil_mode,
+        };
+        let [output, indices] = pooling::max(x, options);
+        MaxPool1dWithIndices::new(output, indices)
+    }
+
+    fn max_pool1d_with_indices_backward(
+        x: FlexTensor,
+        kernel_size: usize,
+        stride: usize,
+        padding: usize,
+        dilation: usize,
+        ceil_mode: bool,
+        output_grad: FlexTensor,
+        indices: FlexTensor,
+    ) -> MaxPool1dBackward<Repro> {
+        let options = Windows {
+            kernel: [kernel_size],
+            stride: [stride],
+            padding: [padding],
+            dilation: [dilation],
+            ceil_mode,
+        };
+        MaxPool1dBackward::new(pooling::max_backward(x, output_grad, indices, options))
+    }
+
     fn max_pool2d(
         x: FlexTensor,
         kernel_size: [usize; 2],
@@ -182,46 +361,43 @@ impl ModuleOps<Repro> for Repro {
         Self::max_pool2d_with_indices(x, kernel_size, stride, padding, dilation, ceil_mode).output
     }
 
-    /// The same with the place of each in its plane, row-major; a tie goes to the lowest.
     fn max_pool2d_with_indices(
         x: FlexTensor,
-        kernel_size: [usize; 2],
+        kernel: [usize; 2],
         stride: [usize; 2],
         padding: [usize; 2],
         dilation: [usize; 2],
         ceil_mode: bool,
     ) -> MaxPool2dWithIndices<Repro> {
-        assert_undilated("max_pool2d", dilation);
-        assert_rounds_down("max_pool2d", ceil_mode);
-        let [batch, channels, rows, columns] = lengths(&x);
-        let shape = Pooling::new([rows, columns], kernel_size, stride, padding);
-        let (values, places) = pooling::max(shape, &view(&x).packed());
-        let [rows, columns] = shape.output();
-        let shape = Shape::new([batch, channels, rows, columns]);
-        MaxPool2dWithIndices::new(
-            float_tensor(values, shape.clone()),
-            int_tensor(places, shape, IntDType::I64),
-        )
+        let options = Windows {
+            kernel,
+            stride,
+            padding,
+            dilation,
+            ceil_mode,
+        };
+        let [output, indices] = pooling::max(x, options);
+        MaxPool2dWithIndices::new(output, indices)
     }
 
-    /// The input's gradient: scattered to the places in ascending order of the outputs.
     fn max_pool2d_with_indices_backward(
         x: FlexTensor,
-        kernel_size: [usize; 2],
+        kernel: [usize; 2],
         stride: [usize; 2],
         padding: [usize; 2],
         dilation: [usize; 2],
         ceil_mode: bool,
         output_grad: FlexTensor,
-        places: FlexTensor,
+        indices: FlexTensor,
     ) -> MaxPool2dBackward<Repro> {
-        assert_undilated("max_pool2d", dilation);
-        assert_rounds_down("max_pool2d", ceil_mode);
-        let [_, _, rows, columns] = lengths(&x);
-        let shape = Pooling::new([rows, columns], kernel_size, stride, padding);
-        let grad = view(&output_grad).packed();
-        let out = pooling::max_gradient(shape, &grad, &indices(places));
-        MaxPool2dBackward::new(float_tensor(out, x.layout().shape().clone()))
+        let options = Windows {
+            kernel,
+            stride,
+            padding,
+            dilation,
+            ceil_mode,
+        };
+        MaxPool2dBackward::new(pooling::max_backward(x, output_grad, indices, options))
     }
 
     /// The layer norm over the last axis, fused with the bits of burn's composition, which is what autodiff computes.
@@ -285,41 +461,6 @@ impl ModuleOps<Repro> for Repro {
 
     // Refused.
 
-    fn conv1d(
-        _x: FlexTensor,
-        _weight: FlexTensor,
-        _bias: Option<FlexTensor>,
-        _options: ConvOptions<1>,
-    ) -> FlexTensor {
-        refuse("conv1d")
-    }
-
-    fn conv1d_x_backward(
-        _x: FlexTensor,
-        _weight: FlexTensor,
-        _output_grad: FlexTensor,
-        _options: ConvOptions<1>,
-    ) -> FlexTensor {
-        refuse("conv1d_x_backward")
-    }
-
-    fn conv1d_weight_backward(
-        _x: FlexTensor,
-        _weight: FlexTensor,
-        _output_grad: FlexTensor,
-        _options: ConvOptions<1>,
-    ) -> FlexTensor {
-        refuse("conv1d_weight_backward")
-    }
-
-    fn conv1d_bias_backward(
-        _x: FlexTensor,
-        _bias: FlexTensor,
-        _output_grad: FlexTensor,
-    ) -> FlexTensor {
-        refuse("conv1d_bias_backward")
-    }
-
     fn deform_conv2d(
         _x: FlexTensor,
         _offset: FlexTensor,
@@ -378,74 +519,6 @@ impl ModuleOps<Repro> for Repro {
         refuse("conv3d_bias_backward")
     }
 
-    fn conv_transpose1d(
-        _x: FlexTensor,
-        _weight: FlexTensor,
-        _bias: Option<FlexTensor>,
-        _options: ConvTransposeOptions<1>,
-    ) -> FlexTensor {
-        refuse("conv_transpose1d")
-    }
-
-    fn conv_transpose1d_x_backward(
-        _weight: FlexTensor,
-        _output_grad: FlexTensor,
-        _options: ConvTransposeOptions<1>,
-    ) -> FlexTensor {
-        refuse("conv_transpose1d_x_backward")
-    }
-
-    fn conv_transpose1d_weight_backward(
-        _x: FlexTensor,
-        _weight: FlexTensor,
-        _output_grad: FlexTensor,
-        _options: ConvTransposeOptions<1>,
-    ) -> FlexTensor {
-        refuse("conv_transpose1d_weight_backward")
-    }
-
-    fn conv_transpose1d_bias_backward(
-        _x: FlexTensor,
-        _bias: FlexTensor,
-        _output_grad: FlexTensor,
-    ) -> FlexTensor {
-        refuse("conv_transpose1d_bias_backward")
-    }
-
-    fn conv_transpose2d(
-        _x: FlexTensor,
-        _weight: FlexTensor,
-        _bias: Option<FlexTensor>,
-        _options: ConvTransposeOptions<2>,
-    ) -> FlexTensor {
-        refuse("conv_transpose2d")
-    }
-
-    fn conv_transpose2d_x_backward(
-        _weight: FlexTensor,
-        _output_grad: FlexTensor,
-        _options: ConvTransposeOptions<2>,
-    ) -> FlexTensor {
-        refuse("conv_transpose2d_x_backward")
-    }
-
-    fn conv_transpose2d_weight_backward(
-        _x: FlexTensor,
-        _weight: FlexTensor,
-        _output_grad: FlexTensor,
-        _options: ConvTransposeOptions<2>,
-    ) -> FlexTensor {
-        refuse("conv_transpose2d_weight_backward")
-    }
-
-    fn conv_transpose2d_bias_backward(
-        _x: FlexTensor,
-        _bias: FlexTensor,
-        _output_grad: FlexTensor,
-    ) -> FlexTensor {
-        refuse("conv_transpose2d_bias_backward")
-    }
-
     fn conv_transpose3d(
         _x: FlexTensor,
         _weight: FlexTensor,
@@ -478,84 +551,6 @@ impl ModuleOps<Repro> for Repro {
         _output_grad: FlexTensor,
     ) -> FlexTensor {
         refuse("conv_transpose3d_bias_backward")
-    }
-
-    fn unfold4d(_x: FlexTensor, _kernel_size: [usize; 2], _options: UnfoldOptions) -> FlexTensor {
-        refuse("unfold4d")
-    }
-
-    fn avg_pool1d(
-        _x: FlexTensor,
-        _kernel_size: usize,
-        _stride: usize,
-        _padding: usize,
-        _count_include_pad: bool,
-        _ceil_mode: bool,
-    ) -> FlexTensor {
-        refuse("avg_pool1d")
-    }
-
-    fn avg_pool1d_backward(
-        _x: FlexTensor,
-        _grad: FlexTensor,
-        _kernel_size: usize,
-        _stride: usize,
-        _padding: usize,
-        _count_include_pad: bool,
-        _ceil_mode: bool,
-    ) -> FlexTensor {
-        refuse("avg_pool1d_backward")
-    }
-
-    fn adaptive_avg_pool2d(_x: FlexTensor, _output_size: [usize; 2]) -> FlexTensor {
-        refuse("adaptive_avg_pool2d")
-    }
-
-    fn adaptive_avg_pool2d_backward(_x: FlexTensor, _grad: FlexTensor) -> FlexTensor {
-        refuse("adaptive_avg_pool2d_backward")
-    }
-
-    fn adaptive_avg_pool1d(_x: FlexTensor, _output_size: usize) -> FlexTensor {
-        refuse("adaptive_avg_pool1d")
-    }
-
-    fn adaptive_avg_pool1d_backward(_x: FlexTensor, _grad: FlexTensor) -> FlexTensor {
-        refuse("adaptive_avg_pool1d_backward")
-    }
-
-    fn max_pool1d(
-        _x: FlexTensor,
-        _kernel_size: usize,
-        _stride: usize,
-        _padding: usize,
-        _dilation: usize,
-        _ceil_mode: bool,
-    ) -> FlexTensor {
-        refuse("max_pool1d")
-    }
-
-    fn max_pool1d_with_indices(
-        _x: FlexTensor,
-        _kernel_size: usize,
-        _stride: usize,
-        _padding: usize,
-        _dilation: usize,
-        _ceil_mode: bool,
-    ) -> MaxPool1dWithIndices<Repro> {
-        refuse("max_pool1d_with_indices")
-    }
-
-    fn max_pool1d_with_indices_backward(
-        _x: FlexTensor,
-        _kernel_size: usize,
-        _stride: usize,
-        _padding: usize,
-        _dilation: usize,
-        _ceil_mode: bool,
-        _output_grad: FlexTensor,
-        _indices: FlexTensor,
-    ) -> MaxPool1dBackward<Repro> {
-        refuse("max_pool1d_with_indices_backward")
     }
 
     fn interpolate(
@@ -612,35 +607,4 @@ impl ModuleOps<Repro> for Repro {
 
 fn with_last(shape: &Shape, len: usize) -> Shape {
     super::resized(shape, shape.num_dims() - 1, len)
-}
-
-/// The lengths of a tensor of four axes.
-fn lengths(tensor: &FlexTensor) -> [usize; 4] {
-    let shape = tensor.layout().shape();
-    <[usize; 4]>::try_from(&shape[..]).expect("burn's layers over two axes take four axes")
-}
-
-fn convolution(
-    operation: &str,
-    x: [usize; 4],
-    weight: [usize; 4],
-    options: &ConvOptions<2>,
-) -> Convolution {
-    if options.groups != 1 {
-        refuse(&format!("{operation} with {} groups", options.groups));
-    }
-    assert_undilated(operation, options.dilation);
-    Convolution::new(x, weight, options.stride, options.padding)
-}
-
-fn assert_undilated(operation: &str, dilation: [usize; 2]) {
-    if dilation != [1, 1] {
-        refuse(&format!("{operation} with dilation {dilation:?}"));
-    }
-}
-
-fn assert_rounds_down(operation: &str, ceil_mode: bool) {
-    if ceil_mode {
-        refuse(&format!("{operation} with an output size rounded up"));
-    }
 }
