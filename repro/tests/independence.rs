@@ -4,8 +4,10 @@ mod support;
 
 use burn::nn::LayerNormConfig;
 use burn::tensor::activation::{gelu, log_softmax, softmax};
-use burn::tensor::module::{attention, avg_pool2d, conv2d, linear, max_pool2d};
-use burn::tensor::ops::{AttentionModuleOptions, ConvOptions};
+use burn::tensor::module::{
+    adaptive_avg_pool2d, attention, avg_pool2d, conv_transpose2d, conv2d, linear, max_pool2d,
+};
+use burn::tensor::ops::{AttentionModuleOptions, ConvOptions, ConvTransposeOptions};
 use burn::tensor::{Int, Tensor, TensorData};
 use proptest::prelude::*;
 use repro::kernels::fma::software;
@@ -290,6 +292,24 @@ fn layers() -> Vec<Operation<4>> {
             let weight = tensor(numbers(3, 5 * 4 * 9), [5, 4, 3, 3]);
             let options = ConvOptions::new([2, 1], [1, 1], [1, 1], 1);
             read(conv2d(x, weight, Some(tensor(numbers(4, 5), [5])), options))
+        }),
+        ("conv2d in groups", |x| {
+            let weight = tensor(numbers(3, 6 * 2 * 6), [6, 2, 3, 2]);
+            let options = ConvOptions::new([1, 2], [1, 1], [1, 2], 2);
+            read(conv2d(x, weight, Some(tensor(numbers(4, 6), [6])), options))
+        }),
+        ("conv_transpose2d", |x| {
+            let weight = tensor(numbers(3, 4 * 3 * 6), [4, 3, 3, 2]);
+            let options = ConvTransposeOptions::new([2, 1], [1, 0], [1, 0], [1, 1], 1);
+            read(conv_transpose2d(
+                x,
+                weight,
+                Some(tensor(numbers(4, 3), [3])),
+                options,
+            ))
+        }),
+        ("adaptive_avg_pool2d", |x| {
+            read(adaptive_avg_pool2d(x, [4, 3]))
         }),
         ("max_pool2d", |x| {
             read(max_pool2d(x, [2, 3], [2, 2], [0, 1], [1, 1], false))

@@ -3,11 +3,16 @@
 use super::Vector;
 use super::inputs::*;
 use burn::module::Param;
-use burn::nn::{LayerNormConfig, RmsNormConfig, RotaryEncodingConfig, SwiGluConfig};
+use burn::nn::{
+    BatchNormConfig, LayerNormConfig, RmsNormConfig, RotaryEncodingConfig, SwiGluConfig,
+};
 use burn::tensor::activation as act;
 use burn::tensor::loss::cross_entropy_with_logits;
-use burn::tensor::module::{attention, avg_pool2d, conv2d, embedding, linear, max_pool2d};
-use burn::tensor::ops::{AttentionModuleOptions, ConvOptions};
+use burn::tensor::module::{
+    adaptive_avg_pool1d, adaptive_avg_pool2d, attention, avg_pool1d, avg_pool2d, conv_transpose1d,
+    conv_transpose2d, conv1d, conv2d, embedding, linear, max_pool1d, max_pool2d,
+};
+use burn::tensor::ops::{AttentionModuleOptions, ConvOptions, ConvTransposeOptions};
 use burn::tensor::{Int, Tensor};
 use burn_flex::FlexTensor;
 use repro::{ReproDevice, random};
@@ -145,6 +150,15 @@ fn layers(out: &mut Vec<Vector>) {
         embedding(w: 2 = normal(47, [11, 3])) = embedding(w, words(whole(48, [2, 40], 11)));
         conv2d(x: 4 = normal(46, [2, 3, 9, 11]), w: 4 = normal(47, [7, 3, 3, 3]), b: 1 = normal(48, [7])) = conv2d(x, w, Some(b), ConvOptions::new([1, 1], [1, 1], [1, 1], 1));
         conv2d_strided(x: 4 = normal(46, [2, 3, 9, 11]), w: 4 = normal(47, [7, 3, 3, 3]), b: 1 = normal(48, [7])) = conv2d(x, w, Some(b), ConvOptions::new([2, 3], [2, 0], [1, 1], 1));
+        conv2d_groups(x: 4 = normal(46, [2, 4, 9, 11]), w: 4 = normal(47, [6, 2, 3, 2]), b: 1 = normal(48, [6])) = conv2d(x, w, Some(b), ConvOptions::new([2, 1], [1, 2], [2, 3], 2));
+        conv1d(x: 3 = normal(46, [2, 3, 37]), w: 3 = normal(47, [5, 3, 4]), b: 1 = normal(48, [5])) = conv1d(x, w, Some(b), ConvOptions::new([2], [1], [2], 1));
+        conv_transpose1d(x: 3 = normal(46, [2, 4, 9]), w: 3 = normal(47, [4, 3, 4]), b: 1 = normal(48, [3])) = conv_transpose1d(x, w, Some(b), ConvTransposeOptions::new([2], [1], [1], [1], 1));
+        conv_transpose2d(x: 4 = normal(46, [2, 4, 5, 6]), w: 4 = normal(47, [4, 3, 3, 2]), b: 1 = normal(48, [6])) = conv_transpose2d(x, w, Some(b), ConvTransposeOptions::new([1, 3], [0, 1], [0, 2], [2, 1], 2));
+        batch_norm(x: 4 = normal(46, [4, 3, 5, 7])) = BatchNormConfig::new(3).init(&ReproDevice).forward(x);
+        max_pool1d(x: 3 = rounded(46, [2, 3, 17])) = max_pool1d(x, 3, 2, 1, 1, false);
+        avg_pool1d(x: 3 = normal(46, [2, 3, 17])) = avg_pool1d(x, 3, 2, 1, false, true);
+        adaptive_avg_pool1d(x: 3 = normal(46, [2, 3, 17])) = adaptive_avg_pool1d(x, 5);
+        adaptive_avg_pool2d(x: 4 = normal(46, [2, 3, 8, 9])) = adaptive_avg_pool2d(x, [3, 2]);
         max_pool2d(x: 4 = rounded(46, [2, 3, 8, 9])) = max_pool2d(x, [3, 2], [2, 1], [1, 0], [1, 1], false);
         avg_pool2d(x: 4 = normal(46, [2, 3, 8, 9])) = avg_pool2d(x, [3, 2], [2, 1], [1, 1], true, false);
     }
