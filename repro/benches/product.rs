@@ -1,6 +1,6 @@
 //! Products against the peers a Rust user has, interleaved in one run, with the processor's measured peak.
 //!
-//! `cargo bench -p repro --bench product` (`-- --threads 2`).
+//! `cargo bench -p repro --bench product`, then what you like of `-- --threads 2 --rounds 9 --peers none`.
 
 #![allow(clippy::disallowed_methods)] // A bench reads the clock.
 
@@ -26,7 +26,7 @@ fn seconds(f: &mut dyn FnMut()) -> f64 {
         f();
         runs += 1;
         let spent = start.elapsed().as_secs_f64();
-        if spent > 0.08 {
+        if spent > 0.05 {
             return spent / f64::from(runs);
         }
     }
@@ -34,17 +34,23 @@ fn seconds(f: &mut dyn FnMut()) -> f64 {
 
 fn median(mut x: Vec<f64>) -> f64 {
     x.sort_by(f64::total_cmp);
+    if std::env::args().any(|a| a == "--best") {
+        return x[0];
+    }
     x[x.len() / 2]
 }
 
 fn main() {
-    let threads: usize = std::env::args()
-        .skip_while(|a| a != "--threads")
-        .nth(1)
-        .map_or(1, |t| t.parse().expect("a number"));
+    let after = |name: &str| std::env::args().skip_while(|a| a != name).nth(1);
+    let number = |name: &str, default: usize| {
+        after(name).map_or(default, |text| text.parse().expect("a number"))
+    };
+    let (threads, rounds) = (number("--threads", 1), number("--rounds", 5));
+    let has_peers = after("--peers").is_none_or(|which| which != "none");
     let settings = Settings::current().with_threads(threads);
     println!("path {}, {} threads", settings.path.name(), threads);
-    for path in Path::available() {
+    let is_told = !std::env::args().any(|a| a == "--nopeak");
+    for path in Path::available().into_iter().filter(|_| is_told) {
         println!("peak {} {:.1} GFLOP/s", path.name(), peak(path, threads));
     }
     let shapes = [
@@ -74,7 +80,20 @@ fn main() {
         "{:>18} {:>9} {:>9} {:>9} {:>9}",
         "shape", "ours", "packed", "gemm", "matrixm."
     );
+    let only = after("--only").map(|text| {
+        let lengths: Vec<usize> = text
+            .split('x')
+            .map(|x| x.parse().expect("a length"))
+            .collect();
+        (lengths[0], lengths[1], lengths[2])
+    });
+    let shapes = shapes
+        .into_iter()
+        .chain(only.filter(|only| !shapes.contains(only)));
     for (m, k, n) in shapes {
+        if only.is_some_and(|only| only != (m, k, n)) {
+            continue;
+        }
         let (a, b) = (numbers(m * k), numbers(k * n));
         let (am, bm) = (Matrix::row_major(&a, m, k), Matrix::row_major(&b, k, n));
         let packed = Packed::new(settings.path, bm);
@@ -137,14 +156,15 @@ fn main() {
         };
         let mut all: [&mut dyn FnMut(); 4] = [&mut ours, &mut packed, &mut peer, &mut other];
         let mut times = [const { Vec::new() }; 4];
-        for _ in 0..5 {
-            for (f, times) in all.iter_mut().zip(&mut times) {
+        for _ in 0..rounds {
+            let count = if has_peers { 4 } else { 2 };
+            for (f, times) in all.iter_mut().zip(&mut times).take(count) {
                 times.push(seconds(f));
             }
         }
         let flops = 2.0 * (m * k * n) as f64;
         print!("{:>18}", format!("{m}x{k}x{n}"));
-        for times in times {
+        for times in times.into_iter().filter(|times| !times.is_empty()) {
             print!(" {:>9.1}", flops / median(times) / 1e9);
         }
         println!();

@@ -4,11 +4,17 @@
 //! unspecified; one bit there moves every weight. This is the same optimiser (Loshchilov and Hutter,
 //! "Decoupled weight decay regularization", 2019) with that one thing defined, and the same state, so a record of one is a record of the other.
 
+use crate::backend::{float_tensor, own_numbers, view};
+use crate::kernels::descent;
+use crate::kernels::memory::Numbers;
+use crate::kernels::paths::Settings;
+use crate::{Repro, ReproDevice};
 use burn::module::AutodiffModule;
 use burn::optim::adaptor::OptimizerAdaptor;
 use burn::optim::{AdamWState, AdaptiveMomentumState, LearningRate, SimpleOptimizer};
-use burn::tensor::Tensor;
-use burn::tensor::backend::{AutodiffBackend, Backend};
+use burn::tensor::backend::AutodiffBackend;
+use burn::tensor::{Tensor, TensorPrimitive};
+use burn_flex::FlexTensor;
 
 /// AdamW.
 ///
@@ -42,7 +48,11 @@ impl Default for AdamW {
 
 impl AdamW {
     /// An optimiser of a module's parameters.
-    pub fn init<B: AutodiffBackend, M: AutodiffModule<B>>(&self) -> OptimizerAdaptor<AdamW, M, B> {
+    pub fn init<B, M>(&self) -> OptimizerAdaptor<AdamW, M, B>
+    where
+        B: AutodiffBackend<InnerBackend = Repro>,
+        M: AutodiffModule<B>,
+    {
         OptimizerAdaptor::from(self.clone())
     }
 
@@ -67,35 +77,49 @@ pub struct Sgd {
 }
 
 impl Sgd {
-    /// The weights after a step, and the velocity `v` for the next one.
+    /// The weights after a step, and the velocity `v` for the next one. Both are written over what is handed in, if that has
+    /// no other owner.
     ///
     /// **Shapes.** All of one shape.
-    pub fn step<B: Backend, const D: usize>(
+    pub fn step<const D: usize>(
         &self,
         lr: LearningRate,
-        tensor: Tensor<B, D>,
-        grad: Tensor<B, D>,
-        velocity: Option<Tensor<B, D>>,
-    ) -> (Tensor<B, D>, Option<Tensor<B, D>>) {
-        let grad = if self.weight_decay == 0.0 {
-            grad
-        } else {
-            grad + tensor.clone().mul_scalar(self.weight_decay)
+        tensor: Tensor<Repro, D>,
+        grad: Tensor<Repro, D>,
+        velocity: Option<Tensor<Repro, D>>,
+    ) -> (Tensor<Repro, D>, Option<Tensor<Repro, D>>) {
+        let rule = descent::Sgd {
+            decay: (self.weight_decay != 0.0).then_some(self.weight_decay),
+            momentum: self.momentum,
+            is_nesterov: self.nesterov,
+            rate: lr as f32,
+            is_first: velocity.is_none(),
         };
+        let (mut weight, grad) = (floats(tensor), floats(grad));
+        let settings = Settings::current();
+        let grad = view(&grad).packed();
         if self.momentum == 0.0 {
-            return (tensor - grad.mul_scalar(lr as f32), None);
+            descent::sgd(settings, rule, &grad, own_numbers(&mut weight), &mut []);
+            return (tensor_of(weight), None);
         }
-        let velocity = match velocity {
-            None => grad.clone(),
-            Some(velocity) => velocity.mul_scalar(self.momentum) + grad.clone(),
-        };
-        let update = if self.nesterov {
-            grad + velocity.clone().mul_scalar(self.momentum)
-        } else {
-            velocity.clone()
-        };
-        (tensor - update.mul_scalar(lr as f32), Some(velocity))
+        let mut velocity = velocity.map_or_else(|| zeros_like(&weight), floats);
+        let numbers = own_numbers(&mut weight);
+        descent::sgd(settings, rule, &grad, numbers, own_numbers(&mut velocity));
+        (tensor_of(weight), Some(tensor_of(velocity)))
     }
+}
+
+fn floats<const D: usize>(tensor: Tensor<Repro, D>) -> FlexTensor {
+    tensor.into_primitive().tensor()
+}
+
+fn tensor_of<const D: usize>(tensor: FlexTensor) -> Tensor<Repro, D> {
+    Tensor::from_primitive(TensorPrimitive::Float(tensor))
+}
+
+fn zeros_like(tensor: &FlexTensor) -> FlexTensor {
+    let shape = tensor.layout().shape().clone();
+    float_tensor(Numbers::zeros(shape.num_elements()), shape)
 }
 
 /// `x` to the power `n`, in binary64: repeated squaring from the lowest bit of `n`, `result *= base` before
@@ -112,47 +136,46 @@ pub fn power(x: f64, n: u64) -> f64 {
     result
 }
 
-impl<B: Backend> SimpleOptimizer<B> for AdamW {
-    type State<const D: usize> = AdamWState<B, D>;
+/// Weights and moments are written over what is handed in, if that has no other owner.
+impl SimpleOptimizer<Repro> for AdamW {
+    type State<const D: usize> = AdamWState<Repro, D>;
 
     fn step<const D: usize>(
         &self,
         lr: LearningRate,
-        tensor: Tensor<B, D>,
-        grad: Tensor<B, D>,
+        tensor: Tensor<Repro, D>,
+        grad: Tensor<Repro, D>,
         state: Option<Self::State<D>>,
-    ) -> (Tensor<B, D>, Option<Self::State<D>>) {
-        let new_1 = grad.clone().mul_scalar(1.0 - self.beta_1);
-        let new_2 = (grad.clone() * grad).mul_scalar(1.0 - self.beta_2);
-        let momentum = match state {
-            None => AdaptiveMomentumState::new(1, new_1, new_2),
-            Some(AdamWState { momentum }) => AdaptiveMomentumState::new(
-                momentum.time + 1,
-                momentum.moment_1.mul_scalar(self.beta_1) + new_1,
-                momentum.moment_2.mul_scalar(self.beta_2) + new_2,
-            ),
-        };
-        let first = momentum
-            .moment_1
-            .clone()
-            .div_scalar(Self::correction(self.beta_1, momentum.time));
-        let second = momentum
-            .moment_2
-            .clone()
-            .div_scalar(Self::correction(self.beta_2, momentum.time));
-        let update = first / second.sqrt().add_scalar(self.epsilon);
+    ) -> (Tensor<Repro, D>, Option<Self::State<D>>) {
+        let time = state.as_ref().map_or(0, |state| state.momentum.time) + 1;
         let decay = lr * f64::from(self.weight_decay);
-        let kept = if decay == 0.0 {
-            tensor
-        } else {
-            tensor.mul_scalar((1.0 - decay) as f32)
+        let betas = [self.beta_1, self.beta_2];
+        let rule = descent::AdamW {
+            betas,
+            rests: betas.map(|beta| 1.0 - beta),
+            corrections: betas.map(|beta| Self::correction(beta, time)),
+            epsilon: self.epsilon,
+            rate: lr as f32,
+            keep: (decay != 0.0).then_some((1.0 - decay) as f32),
+            is_first: state.is_none(),
         };
-        let moved = kept - update.mul_scalar(lr as f32);
-        (moved, Some(AdamWState::new(momentum)))
+        let (mut weight, grad) = (floats(tensor), floats(grad));
+        let (mut first, mut second) = match state {
+            None => (zeros_like(&weight), zeros_like(&weight)),
+            Some(AdamWState { momentum }) => (floats(momentum.moment_1), floats(momentum.moment_2)),
+        };
+        descent::adamw(
+            Settings::current(),
+            rule,
+            &view(&grad).packed(),
+            own_numbers(&mut weight),
+            [own_numbers(&mut first), own_numbers(&mut second)],
+        );
+        let momentum = AdaptiveMomentumState::new(time, tensor_of(first), tensor_of(second));
+        (tensor_of(weight), Some(AdamWState::new(momentum)))
     }
 
-    fn to_device<const D: usize>(mut state: Self::State<D>, device: &B::Device) -> Self::State<D> {
-        state.momentum = state.momentum.to_device(device);
+    fn to_device<const D: usize>(state: Self::State<D>, _device: &ReproDevice) -> Self::State<D> {
         state
     }
 }
@@ -160,7 +183,7 @@ impl<B: Backend> SimpleOptimizer<B> for AdamW {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Repro, ReproDevice};
+    use crate::kernels::paths::{Path, with};
     use burn::optim::AdamWConfig;
     use burn::tensor::TensorData;
 
@@ -213,6 +236,123 @@ mod tests {
         let kept = weight * (1.0 - 0.1 * f64::from(0.01f32)) as f32;
         let expected = kept - update * 0.1f64 as f32;
         assert_eq!(run(1, &AdamW::default())[0].to_bits(), expected.to_bits());
+    }
+
+    #[test]
+    fn a_step_is_the_formula_on_every_path_whatever_the_threads_and_owners() {
+        const LEN: usize = 70_001;
+        let numbers = |seed: u64| {
+            let draw = crate::kernels::random::Draw::new(seed, 9, 0, 0);
+            let law = crate::kernels::random::Distribution::Normal {
+                mean: 0.0,
+                deviation: 1.0,
+            };
+            draw.fill(Path::Scalar, law, LEN)
+        };
+        let (start, grads) = (numbers(0), [numbers(1), numbers(2), numbers(3)]);
+        let expected: Vec<u32> = (0..LEN)
+            .map(|i| by_hand(start[i], grads.each_ref().map(|grad| grad[i])).to_bits())
+            .collect();
+        let long = |data: &[f32]| T::from_data(TensorData::new(data.to_vec(), [LEN]), &ReproDevice);
+        for path in Path::available() {
+            for threads in [1, 2, 3] {
+                let settings = Settings::current().with_path(path).with_threads(threads);
+                let weight = with(settings, || {
+                    let (mut weight, mut state) = (long(&start), None);
+                    let mut before = Vec::new();
+                    for grad in &grads {
+                        before.push((weight.clone(), read(weight.clone())));
+                        // A gradient that lies backwards in memory is read by index.
+                        let mut backwards = grad.clone();
+                        backwards.reverse();
+                        let grad = long(&backwards).flip([0]);
+                        (weight, state) = AdamW::default().step(0.1, weight, grad, state);
+                    }
+                    for (shared, numbers) in before {
+                        assert_eq!(
+                            read(shared),
+                            numbers,
+                            "a weight that is shared is not written"
+                        );
+                    }
+                    read(weight)
+                });
+                let bits: Vec<u32> = weight.iter().map(|x| x.to_bits()).collect();
+                assert!(bits == expected, "{} with {threads} threads", path.name());
+            }
+        }
+    }
+
+    /// A moment shrinks into the subnormal numbers and stays there; its steps are taken another way than others, to the
+    /// same bits.
+    #[test]
+    fn a_unit_that_died_long_ago_steps_as_the_formula_says() {
+        let moments: Vec<f32> = [
+            1u32, 2, 3, 4, 5, 6, 0x40_0000, 0x7f_ffff, 0x80_0000, 0x80_0001,
+        ]
+        .into_iter()
+        .flat_map(|bits| [bits, bits | 0x8000_0000])
+        .chain([0, 0x8000_0000, 0x3f80_0000])
+        .map(f32::from_bits)
+        .collect();
+        let weights = [1.0f32, -3e-12, 1e-12, 1e-30, 0.0, -0.0, f32::INFINITY];
+        let grads = [0.0f32, -0.0, 1e-38, 1e-30, 0.3];
+        let (mut starts, mut memory, mut slopes) = (Vec::new(), Vec::new(), Vec::new());
+        for &m in &moments {
+            for &w in &weights {
+                for &g in &grads {
+                    starts.push(w);
+                    memory.push(m);
+                    slopes.push(g);
+                }
+            }
+        }
+        let len = starts.len();
+        for (beta_1, time) in [(0.9f32, 1), (0.9, 400), (0.51, 3), (0.5, 3), (0.3, 9)] {
+            let rule = AdamW {
+                beta_1,
+                ..AdamW::default()
+            };
+            let long =
+                |data: &[f32]| T::from_data(TensorData::new(data.to_vec(), [len]), &ReproDevice);
+            for path in Path::available() {
+                let (weight, state) = with(Settings::current().with_path(path), || {
+                    let momentum =
+                        AdaptiveMomentumState::new(time, long(&memory), long(&vec![1e-9; len]));
+                    let state = Some(AdamWState::new(momentum));
+                    rule.step(0.01, long(&starts), long(&slopes), state)
+                });
+                let first = read(state.expect("a state").momentum.moment_1);
+                for (i, (weight, first)) in read(weight).into_iter().zip(first).enumerate() {
+                    let (w, m, g) = (starts[i], memory[i], slopes[i]);
+                    let expected_m = m * beta_1 + g * (1.0 - beta_1);
+                    let v = 1e-9f32 * 0.999 + (g * g) * (1.0 - 0.999f32);
+                    let c1 = (1.0 - power(f64::from(beta_1), time as u64 + 1)) as f32;
+                    let c2 = (1.0 - power(f64::from(0.999f32), time as u64 + 1)) as f32;
+                    let update = (expected_m / c1) / ((v / c2).sqrt() + 1e-8);
+                    let kept = w * (1.0 - 0.01 * f64::from(0.01f32)) as f32;
+                    let expected = kept - update * 0.01f64 as f32;
+                    let got = [weight.to_bits(), first.to_bits()];
+                    let wanted = [expected.to_bits(), expected_m.to_bits()];
+                    assert_eq!(got, wanted, "weight {w:e}, moment {m:e}, gradient {g:e}");
+                }
+            }
+        }
+    }
+
+    /// A weight after three steps of AdamW at a rate of 0.1, number by number.
+    fn by_hand(mut w: f32, grads: [f32; 3]) -> f32 {
+        let (mut m, mut v) = (0.0f32, 0.0f32);
+        for (step, g) in grads.into_iter().enumerate() {
+            let (new_1, new_2) = (g * (1.0 - 0.9f32), (g * g) * (1.0 - 0.999f32));
+            m = if step == 0 { new_1 } else { m * 0.9 + new_1 };
+            v = if step == 0 { new_2 } else { v * 0.999 + new_2 };
+            let c1 = (1.0 - power(f64::from(0.9f32), step as u64 + 1)) as f32;
+            let c2 = (1.0 - power(f64::from(0.999f32), step as u64 + 1)) as f32;
+            let update = (m / c1) / ((v / c2).sqrt() + 1e-8);
+            w = w * (1.0 - 0.1 * f64::from(0.01f32)) as f32 - update * 0.1f64 as f32;
+        }
+        w
     }
 
     #[test]

@@ -1,10 +1,11 @@
-//! Activations. Those not here are burn's defaults over our operations: leaky relu, parametric relu, softmax,
-//! log-softmax, softmin, hard and log sigmoid, and the derivatives of the sigmoids. Autodiff composes the same
-//! operations, so training and inference agree to the bit.
+//! Activations. Those not here are burn's defaults over our operations: leaky relu, parametric relu, softmin, hard and log
+//! sigmoid, and the derivatives of the sigmoids. Autodiff composes the same operations, and what is fused here has the
+//! bits of that composition, so training and inference agree to the bit.
 
-use super::{Repro, map, transform, zip};
-use crate::kernels::elementary::{Function, apply};
-use crate::kernels::paths::Settings;
+use super::{Repro, elementary, map, transform, zip};
+use crate::kernels::elementary::Function;
+use crate::kernels::softmax::{self, Soft};
+use crate::kernels::view::Axis;
 use burn_backend::ops::ActivationOps;
 use burn_flex::FlexTensor;
 
@@ -37,9 +38,24 @@ impl ActivationOps<Repro> for Repro {
     fn sigmoid(tensor: FlexTensor) -> FlexTensor {
         elementary(tensor, Function::Sigmoid)
     }
+
+    /// Fused, with the bits of burn's composition, which is what autodiff computes.
+    fn softmax(tensor: FlexTensor, dim: usize) -> FlexTensor {
+        soften(tensor, dim, Soft::Max)
+    }
+
+    /// Fused, with the bits of burn's composition.
+    fn log_softmax(tensor: FlexTensor, dim: usize) -> FlexTensor {
+        soften(tensor, dim, Soft::LogMax)
+    }
 }
 
-fn elementary(tensor: FlexTensor, function: Function) -> FlexTensor {
-    let path = Settings::current().path;
-    transform(tensor, |numbers| apply(path, function, numbers))
+fn soften(tensor: FlexTensor, dim: usize, soft: Soft) -> FlexTensor {
+    let axis = Axis::of(&tensor.layout().shape()[..], dim);
+    if axis.len == 0 && axis.outer * axis.inner > 0 {
+        panic!("repro: the maximum or minimum of an empty axis does not exist");
+    }
+    transform(tensor, axis.len * axis.inner, 8, |settings, part| {
+        softmax::rows(settings, part, axis, soft);
+    })
 }

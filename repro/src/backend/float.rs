@@ -1,16 +1,19 @@
 //! Float tensors.
 
 use super::{
-    Repro, ReproDevice, assert_f32, float_tensor, int_tensor, map, refuse, resized, transform,
-    view, zip,
+    Repro, ReproDevice, assert_f32, change, elementary, float_tensor, int_tensor, map, refuse,
+    resized, takes, transform, view, zip,
 };
-use crate::kernels::elementary::{Function, apply};
-use crate::kernels::elementwise::powi;
+use crate::kernels::copy::packed;
+use crate::kernels::elementary::Function;
+use crate::kernels::elementwise::{broadcast_shape, powi, remainder};
+use crate::kernels::memory::Numbers;
 use crate::kernels::order_free::{Extreme, argsort, extreme, take_along};
 use crate::kernels::paths::Settings;
 use crate::kernels::random::Distribution as Law;
+use crate::kernels::scan::{self, Scan};
 use crate::kernels::view::Axis;
-use crate::kernels::{product, scatter, sum};
+use crate::kernels::{mask, product, rare, scatter, sum};
 use burn_backend::ops::{FloatTensorOps, GridSampleOptions};
 use burn_backend::tensor::IndexingUpdateOp;
 use burn_backend::{
@@ -45,8 +48,8 @@ impl FloatTensorOps<Repro> for Repro {
                 deviation: deviation as f32,
             },
         };
-        let path = Settings::current().path;
-        let numbers = crate::random::next_draw().fill(path, law, shape.num_elements());
+        let mut numbers = Numbers::unset(shape.num_elements());
+        crate::random::next_draw().fill_into(Settings::current(), law, &mut numbers);
         float_tensor(numbers, shape)
     }
 
@@ -238,11 +241,11 @@ impl FloatTensorOps<Repro> for Repro {
     }
 
     fn float_sum_dim(tensor: FlexTensor, dim: usize) -> FlexTensor {
-        reduce(&tensor, dim, sum::sum_axis)
+        reduce(&tensor, dim, sum::sum_along)
     }
 
     fn float_mean_dim(tensor: FlexTensor, dim: usize) -> FlexTensor {
-        reduce(&tensor, dim, sum::mean_axis)
+        reduce(&tensor, dim, sum::mean_along)
     }
 
     fn float_scatter_add(
@@ -258,7 +261,7 @@ impl FloatTensorOps<Repro> for Repro {
         );
         let axis = Axis::of(&shape[..], dim);
         let (at, values) = (super::indices(indices), view(&value).packed());
-        transform(tensor, |numbers| {
+        change(tensor, |numbers| {
             scatter::scatter_add(numbers, axis, &at, &values)
         })
     }
@@ -271,7 +274,7 @@ impl FloatTensorOps<Repro> for Repro {
     ) -> FlexTensor {
         let axis = Axis::of(&tensor.layout().shape()[..], dim);
         let (at, values) = (super::indices(indices), view(&value).packed());
-        transform(tensor, |numbers| {
+        change(tensor, |numbers| {
             scatter::select_add(numbers, axis, &at, &values)
         })
     }
@@ -382,7 +385,11 @@ impl FloatTensorOps<Repro> for Repro {
     }
 
     fn float_reshape(tensor: FlexTensor, shape: Shape) -> FlexTensor {
-        Flex::float_reshape(tensor, shape)
+        if tensor.layout().reshape(shape.clone()).is_some() {
+            return tensor.reshape(shape);
+        }
+        let numbers = packed(Settings::current(), &view(&tensor)).into_numbers();
+        float_tensor(numbers, shape)
     }
 
     fn float_gather(dim: usize, tensor: FlexTensor, indices: FlexTensor) -> FlexTensor {
@@ -394,7 +401,11 @@ impl FloatTensorOps<Repro> for Repro {
     }
 
     fn float_select(tensor: FlexTensor, dim: usize, indices: FlexTensor) -> FlexTensor {
-        Flex::float_select(tensor, dim, indices)
+        let shape = tensor.layout().shape();
+        let (axis, at) = (Axis::of(&shape[..], dim), super::indices(indices));
+        let settings = Settings::current();
+        let out = scatter::select(settings, &packed(settings, &view(&tensor)), axis, &at);
+        float_tensor(out, resized(shape, dim, at.len()))
     }
 
     fn float_slice(tensor: FlexTensor, slices: &[Slice]) -> FlexTensor {
@@ -406,11 +417,33 @@ impl FloatTensorOps<Repro> for Repro {
     }
 
     fn float_mask_where(tensor: FlexTensor, mask: FlexTensor, value: FlexTensor) -> FlexTensor {
-        Flex::float_mask_where(tensor, mask, value)
+        let tensor = widened(widened(tensor, &mask), &value);
+        let shape = tensor.layout().shape().clone();
+        change(tensor, |numbers| {
+            let settings = Settings::current();
+            mask::choose(
+                settings,
+                numbers,
+                &shape[..],
+                super::mask(&mask),
+                view(&value),
+            );
+        })
     }
 
     fn float_mask_fill(tensor: FlexTensor, mask: FlexTensor, value: Scalar) -> FlexTensor {
-        Flex::float_mask_fill(tensor, mask, value)
+        let tensor = widened(tensor, &mask);
+        let shape = tensor.layout().shape().clone();
+        change(tensor, |numbers| {
+            let settings = Settings::current();
+            mask::fill(
+                settings,
+                numbers,
+                &shape[..],
+                super::mask(&mask),
+                value.elem(),
+            );
+        })
     }
 
     fn float_equal(lhs: FlexTensor, rhs: FlexTensor, out_dtype: BoolDType) -> FlexTensor {
@@ -491,12 +524,13 @@ impl FloatTensorOps<Repro> for Repro {
 
     // Refused.
 
-    fn float_remainder(_lhs: FlexTensor, _rhs: FlexTensor) -> FlexTensor {
-        refuse("float_remainder")
+    fn float_remainder(lhs: FlexTensor, rhs: FlexTensor) -> FlexTensor {
+        zip(lhs, rhs, remainder)
     }
 
-    fn float_remainder_scalar(_lhs: FlexTensor, _rhs: Scalar) -> FlexTensor {
-        refuse("float_remainder_scalar")
+    fn float_remainder_scalar(lhs: FlexTensor, rhs: Scalar) -> FlexTensor {
+        let y: f32 = rhs.elem();
+        map(lhs, |x| remainder(x, y))
     }
 
     fn float_cross(_lhs: FlexTensor, _rhs: FlexTensor, _dim: usize) -> FlexTensor {
@@ -512,80 +546,80 @@ impl FloatTensorOps<Repro> for Repro {
         refuse("float_scatter_nd")
     }
 
-    fn float_prod(_tensor: FlexTensor) -> FlexTensor {
-        refuse("float_prod")
+    fn float_prod(tensor: FlexTensor) -> FlexTensor {
+        let numbers = view(&tensor).packed();
+        float_tensor(scan::product(&numbers, whole(&numbers)), Shape::new([1]))
     }
 
-    fn float_prod_dim(_tensor: FlexTensor, _dim: usize) -> FlexTensor {
-        refuse("float_prod_dim")
+    fn float_prod_dim(tensor: FlexTensor, dim: usize) -> FlexTensor {
+        let shape = tensor.layout().shape();
+        let products = scan::product(&view(&tensor).packed(), Axis::of(&shape[..], dim));
+        float_tensor(products, resized(shape, dim, 1))
     }
 
-    fn float_cumsum(_tensor: FlexTensor, _dim: usize) -> FlexTensor {
-        refuse("float_cumsum")
+    fn float_cumsum(tensor: FlexTensor, dim: usize) -> FlexTensor {
+        scanned(tensor, dim, Scan::Sum)
     }
 
-    fn float_cumprod(_tensor: FlexTensor, _dim: usize) -> FlexTensor {
-        refuse("float_cumprod")
+    fn float_cumprod(tensor: FlexTensor, dim: usize) -> FlexTensor {
+        scanned(tensor, dim, Scan::Product)
     }
 
-    fn float_cummin(_tensor: FlexTensor, _dim: usize) -> FlexTensor {
-        refuse("float_cummin")
+    fn float_cummin(tensor: FlexTensor, dim: usize) -> FlexTensor {
+        scanned(tensor, dim, Scan::Extreme(Extreme::Min))
     }
 
-    fn float_cummax(_tensor: FlexTensor, _dim: usize) -> FlexTensor {
-        refuse("float_cummax")
+    fn float_cummax(tensor: FlexTensor, dim: usize) -> FlexTensor {
+        scanned(tensor, dim, Scan::Extreme(Extreme::Max))
     }
 
-    fn float_powf(_lhs: FlexTensor, _rhs: FlexTensor) -> FlexTensor {
-        refuse("float_powf")
+    fn float_powf(lhs: FlexTensor, rhs: FlexTensor) -> FlexTensor {
+        zip(lhs, rhs, rare::pow)
     }
 
-    fn float_powi(_lhs: FlexTensor, _rhs: FlexTensor) -> FlexTensor {
-        refuse("float_powi")
+    fn float_powf_scalar_impl(tensor: FlexTensor, value: Scalar) -> FlexTensor {
+        let y: f32 = value.elem();
+        map(tensor, |x| rare::pow(x, y))
     }
 
-    fn float_powf_scalar_impl(_tensor: FlexTensor, _value: Scalar) -> FlexTensor {
-        refuse("float_powf_scalar_impl")
+    fn float_tan(tensor: FlexTensor) -> FlexTensor {
+        elementary(tensor, Function::Tan)
     }
 
-    fn float_tan(_tensor: FlexTensor) -> FlexTensor {
-        refuse("float_tan")
+    fn float_cosh(tensor: FlexTensor) -> FlexTensor {
+        elementary(tensor, Function::Cosh)
     }
 
-    fn float_cosh(_tensor: FlexTensor) -> FlexTensor {
-        refuse("float_cosh")
+    fn float_sinh(tensor: FlexTensor) -> FlexTensor {
+        elementary(tensor, Function::Sinh)
     }
 
-    fn float_sinh(_tensor: FlexTensor) -> FlexTensor {
-        refuse("float_sinh")
+    fn float_acos(tensor: FlexTensor) -> FlexTensor {
+        elementary(tensor, Function::Acos)
     }
 
-    fn float_acos(_tensor: FlexTensor) -> FlexTensor {
-        refuse("float_acos")
+    fn float_acosh(tensor: FlexTensor) -> FlexTensor {
+        elementary(tensor, Function::Acosh)
     }
 
-    fn float_acosh(_tensor: FlexTensor) -> FlexTensor {
-        refuse("float_acosh")
+    fn float_asin(tensor: FlexTensor) -> FlexTensor {
+        elementary(tensor, Function::Asin)
     }
 
-    fn float_asin(_tensor: FlexTensor) -> FlexTensor {
-        refuse("float_asin")
+    fn float_asinh(tensor: FlexTensor) -> FlexTensor {
+        elementary(tensor, Function::Asinh)
     }
 
-    fn float_asinh(_tensor: FlexTensor) -> FlexTensor {
-        refuse("float_asinh")
+    fn float_atan(tensor: FlexTensor) -> FlexTensor {
+        elementary(tensor, Function::Atan)
     }
 
-    fn float_atan(_tensor: FlexTensor) -> FlexTensor {
-        refuse("float_atan")
+    fn float_atanh(tensor: FlexTensor) -> FlexTensor {
+        elementary(tensor, Function::Atanh)
     }
 
-    fn float_atanh(_tensor: FlexTensor) -> FlexTensor {
-        refuse("float_atanh")
-    }
-
-    fn float_atan2(_lhs: FlexTensor, _rhs: FlexTensor) -> FlexTensor {
-        refuse("float_atan2")
+    fn float_atan2(lhs: FlexTensor, rhs: FlexTensor) -> FlexTensor {
+        zip(lhs, rhs, rare::atan2)
     }
 
     fn float_grid_sample_2d(
@@ -597,14 +631,39 @@ impl FloatTensorOps<Repro> for Repro {
     }
 }
 
-fn elementary(tensor: FlexTensor, function: Function) -> FlexTensor {
-    let path = Settings::current().path;
-    transform(tensor, |numbers| apply(path, function, numbers))
+/// The tensor with a mask's or a value's shape where that is larger.
+fn widened(tensor: FlexTensor, by: &FlexTensor) -> FlexTensor {
+    if takes(&tensor, by) {
+        return tensor;
+    }
+    let shape = broadcast_shape(&tensor.layout().shape()[..], &by.layout().shape()[..]);
+    Flex::float_expand(tensor, Shape::from(shape))
 }
 
-fn reduce(tensor: &FlexTensor, dim: usize, kernel: fn(&[f32], Axis) -> Vec<f32>) -> FlexTensor {
-    let shape = tensor.layout().shape();
-    let reduced = kernel(&view(tensor).packed(), Axis::of(&shape[..], dim));
+/// All the numbers as one axis.
+fn whole(numbers: &[f32]) -> Axis {
+    Axis {
+        outer: 1,
+        len: numbers.len(),
+        inner: 1,
+    }
+}
+
+fn scanned(tensor: FlexTensor, dim: usize, kind: Scan) -> FlexTensor {
+    let axis = Axis::of(&tensor.layout().shape()[..], dim);
+    transform(tensor, axis.len * axis.inner, 4, |_, part| {
+        scan::scan(part, axis, kind);
+    })
+}
+
+fn reduce(
+    tensor: &FlexTensor,
+    dim: usize,
+    kernel: fn(Settings, &[f32], Axis) -> Numbers,
+) -> FlexTensor {
+    let (settings, shape) = (Settings::current(), tensor.layout().shape());
+    let axis = Axis::of(&shape[..], dim);
+    let reduced = kernel(settings, &packed(settings, &view(tensor)), axis);
     float_tensor(reduced, resized(shape, dim, 1))
 }
 
@@ -625,12 +684,7 @@ fn extremes(
 
 fn extreme_of_all(tensor: &FlexTensor, which: Extreme) -> FlexTensor {
     let numbers = view(tensor).packed();
-    let axis = Axis {
-        outer: 1,
-        len: numbers.len(),
-        inner: 1,
-    };
-    float_tensor(extreme(&numbers, axis, which).0, Shape::new([1]))
+    float_tensor(extreme(&numbers, whole(&numbers), which).0, Shape::new([1]))
 }
 
 /// The first `k` of the sorted axis, and where they were.

@@ -1,13 +1,16 @@
 //! Int tensors: whole numbers do not round, so nearly everything is burn-flex's.
 //!
-//! Refused are the operations that go through floats, those whose ties or divisions burn-flex leaves to an algorithm, and
-//! random whole numbers (use [`crate::random`]).
+//! Sorting is ours, because a tie needs a rule. Refused are the operations that go through floats, those whose divisions
+//! burn-flex leaves to an algorithm, and random whole numbers (use [`crate::random`]).
 
-use super::{Repro, ReproDevice, assert_f32, refuse};
+use super::{Repro, ReproDevice, assert_f32, int_tensor, refuse, resized};
+use crate::kernels::order_free::{argsort_whole, take_along};
+use crate::kernels::view::Axis;
 use burn_backend::ops::IntTensorOps;
 use burn_backend::tensor::IndexingUpdateOp;
 use burn_backend::{
-    BoolDType, Distribution, ExecutionError, FloatDType, IntDType, Scalar, Shape, Slice, TensorData,
+    BoolDType, DType, Distribution, ExecutionError, FloatDType, IntDType, Scalar, Shape, Slice,
+    TensorData,
 };
 use burn_flex::{Flex, FlexDevice, FlexTensor};
 use std::ops::Range;
@@ -436,8 +439,8 @@ impl IntTensorOps<Repro> for Repro {
         refuse("int_mean_dim")
     }
 
-    fn int_argtopk(_tensor: FlexTensor, _dim: usize, _k: usize) -> FlexTensor {
-        refuse("int_argtopk")
+    fn int_argtopk(tensor: FlexTensor, dim: usize, k: usize) -> FlexTensor {
+        sorted("int_argtopk", tensor, dim, true, Some(k)).1
     }
 
     fn int_random(
@@ -450,14 +453,49 @@ impl IntTensorOps<Repro> for Repro {
     }
 
     fn int_sort_with_indices(
-        _tensor: FlexTensor,
-        _dim: usize,
-        _descending: bool,
+        tensor: FlexTensor,
+        dim: usize,
+        descending: bool,
     ) -> (FlexTensor, FlexTensor) {
-        refuse("int_sort_with_indices")
+        sorted("int_sort_with_indices", tensor, dim, descending, None)
     }
 
-    fn int_argsort(_tensor: FlexTensor, _dim: usize, _descending: bool) -> FlexTensor {
-        refuse("int_argsort")
+    fn int_argsort(tensor: FlexTensor, dim: usize, descending: bool) -> FlexTensor {
+        sorted("int_argsort", tensor, dim, descending, None).1
     }
+}
+
+/// The first `k` of the sorted axis, or all, and where they were; equal numbers keep their order, descending too.
+fn sorted(
+    operation: &str,
+    tensor: FlexTensor,
+    dim: usize,
+    is_descending: bool,
+    k: Option<usize>,
+) -> (FlexTensor, FlexTensor) {
+    if tensor.dtype() == DType::U64 {
+        refuse(&format!("{operation} of U64"));
+    }
+    let (shape, dtype) = (tensor.layout().shape().clone(), tensor.dtype().into());
+    let axis = Axis::of(&shape[..], dim);
+    let k = k.unwrap_or(axis.len);
+    assert!(
+        k <= axis.len,
+        "repro: the first {k} of an axis of {}",
+        axis.len
+    );
+    let numbers = super::indices(tensor);
+    let order = argsort_whole(&numbers, axis, is_descending);
+    let plane = (axis.len * axis.inner).max(1);
+    let first: Vec<i64> = order
+        .chunks(plane)
+        .flat_map(|plane| &plane[..k * axis.inner])
+        .copied()
+        .collect();
+    let values = take_along(&numbers, axis, &first, k);
+    let shape = resized(&shape, dim, k);
+    (
+        int_tensor(values, shape.clone(), dtype),
+        int_tensor(first, shape, dtype),
+    )
 }

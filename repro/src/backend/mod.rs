@@ -16,15 +16,22 @@ mod module;
 mod quantized;
 mod storage;
 
+use crate::kernels::copy::{Pack, packed};
+use crate::kernels::elementary::{Function, apply};
+use crate::kernels::elementwise;
+use crate::kernels::mask::Mask;
+use crate::kernels::paths::Settings;
 use crate::kernels::product::Matrix;
+use crate::kernels::stretches::{copied, in_place};
 use crate::kernels::view::{View, is_row_major};
 use burn_backend::ops::TransactionOps;
 use burn_backend::{
     Backend, BackendTypes, Bytes, DType, DTypeUsage, DTypeUsageSet, DeviceId, DeviceOps, IntDType,
     Shape,
 };
-use storage::Storage;
 use burn_flex::{Flex, FlexDevice, FlexQTensor, FlexTensor, Layout};
+use burn_std::BoolStore;
+use storage::Storage;
 
 /// The reproducible backend.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -105,10 +112,27 @@ fn assert_f32(operation: &str, dtype: impl Into<DType>) {
 }
 
 /// How the kernels see a float tensor.
-fn view(tensor: &FlexTensor) -> View<'_> {
+pub(crate) fn view(tensor: &FlexTensor) -> View<'_> {
     let layout = tensor.layout();
     View {
         data: tensor.storage(),
+        shape: &layout.shape()[..],
+        strides: layout.strides(),
+        offset: layout.start_offset(),
+    }
+}
+
+/// How the kernels see a mask.
+fn mask(tensor: &FlexTensor) -> Mask<'_> {
+    let layout = tensor.layout();
+    if !matches!(
+        tensor.dtype(),
+        DType::Bool(BoolStore::Native | BoolStore::U8)
+    ) {
+        refuse(&format!("a mask of {:?}", tensor.dtype()));
+    }
+    Mask {
+        data: tensor.bytes(),
         shape: &layout.shape()[..],
         strides: layout.strides(),
         offset: layout.start_offset(),
@@ -147,7 +171,7 @@ fn flattened(tensor: FlexTensor) -> FlexTensor {
 }
 
 /// A new float tensor.
-fn float_tensor(data: impl Storage, shape: Shape) -> FlexTensor {
+pub(crate) fn float_tensor(data: impl Storage, shape: Shape) -> FlexTensor {
     let bytes = data.into_bytes();
     debug_assert_eq!(bytes.len(), shape.num_elements() * size_of::<f32>());
     FlexTensor::new(bytes, Layout::contiguous(shape), DType::F32)
@@ -192,38 +216,96 @@ fn sole_numbers(tensor: &mut FlexTensor) -> Option<&mut [f32]> {
     }
 }
 
-/// Applies `f` to the numbers in row-major order: in place where possible, else on a copy.
-fn transform(mut tensor: FlexTensor, f: impl FnOnce(&mut [f32])) -> FlexTensor {
+/// The numbers of a float tensor in row-major order, in memory that nobody else reads: the tensor's own where it is its
+/// only owner, else a copy.
+pub(crate) fn own_numbers(tensor: &mut FlexTensor) -> &mut [f32] {
+    if sole_numbers(tensor).is_none() {
+        let numbers = view(tensor).packed().into_owned();
+        *tensor = float_tensor(numbers, tensor.layout().shape().clone());
+    }
+    sole_numbers(tensor).expect("a new tensor has one owner")
+}
+
+/// Applies `f` to all the numbers in row-major order: in place where possible, else on a copy.
+fn change(mut tensor: FlexTensor, f: impl FnOnce(&mut [f32])) -> FlexTensor {
     if let Some(numbers) = sole_numbers(&mut tensor) {
         f(numbers);
         return tensor;
     }
-    let mut numbers = view(&tensor).packed().into_owned();
+    let mut numbers = packed(Settings::current(), &view(&tensor)).into_numbers();
     f(&mut numbers);
     let shape = tensor.layout().shape().clone();
     float_tensor(numbers, shape)
 }
 
+/// Applies `f` to stretches of the numbers in row-major order, each whole units long, on several threads if there are
+/// many; `f` costs so many simple operations a number. In place where possible, else on a copy.
+fn transform(
+    mut tensor: FlexTensor,
+    unit: usize,
+    cost: usize,
+    f: impl Fn(Settings, &mut [f32]) + Sync,
+) -> FlexTensor {
+    let settings = Settings::current();
+    if let Some(numbers) = sole_numbers(&mut tensor) {
+        in_place(settings, numbers, unit, cost, |_, part| f(settings, part));
+        return tensor;
+    }
+    let numbers = match packed(settings, &view(&tensor)) {
+        Pack::Borrowed(numbers) => copied(settings, numbers, unit, cost, |part| f(settings, part)),
+        Pack::Copied(mut numbers) => {
+            in_place(settings, &mut numbers, unit, cost, |_, part| {
+                f(settings, part);
+            });
+            numbers
+        }
+    };
+    let shape = tensor.layout().shape().clone();
+    float_tensor(numbers, shape)
+}
+
 /// Applies `f` to each number.
-fn map(tensor: FlexTensor, f: impl Fn(f32) -> f32) -> FlexTensor {
-    transform(tensor, |numbers| {
-        numbers.iter_mut().for_each(|x| *x = f(*x))
+fn map(tensor: FlexTensor, f: impl Fn(f32) -> f32 + Copy + Sync) -> FlexTensor {
+    transform(tensor, 1, 1, |settings, part| {
+        elementwise::map_into(settings, part, f);
     })
 }
 
-/// Applies `f` to each pair of numbers, broadcasting; over the left operand's memory where possible.
-fn zip(mut lhs: FlexTensor, rhs: FlexTensor, f: impl Fn(f32, f32) -> f32 + Copy) -> FlexTensor {
-    let right = view(&rhs);
-    if lhs.layout().shape() == rhs.layout().shape()
-        && is_row_major(right.shape, right.strides)
-        && let Some(left) = sole_numbers(&mut lhs)
-    {
-        let right = right.packed();
-        left.iter_mut()
-            .zip(right.iter())
-            .for_each(|(x, &y)| *x = f(*x, y));
-        return lhs;
+/// Whether the second tensor broadcasts to the shape of the first.
+fn takes(to: &FlexTensor, from: &FlexTensor) -> bool {
+    let (to, from) = (to.layout().shape(), from.layout().shape());
+    to.num_dims() == from.num_dims()
+        && (0..to.num_dims()).all(|axis| from[axis] == to[axis] || from[axis] == 1)
+}
+
+/// Applies `f` to each pair of numbers, broadcasting; over an operand's memory where possible.
+fn zip(
+    mut lhs: FlexTensor,
+    mut rhs: FlexTensor,
+    f: impl Fn(f32, f32) -> f32 + Copy + Sync,
+) -> FlexTensor {
+    let settings = Settings::current();
+    if takes(&lhs, &rhs) {
+        let shape = lhs.layout().shape().clone();
+        if let Some(left) = sole_numbers(&mut lhs) {
+            elementwise::zip_into(settings, left, &shape[..], view(&rhs), f);
+            return lhs;
+        }
     }
-    let (data, shape) = crate::kernels::elementwise::zip(view(&lhs), right, f);
+    if takes(&rhs, &lhs) {
+        let shape = rhs.layout().shape().clone();
+        if let Some(right) = sole_numbers(&mut rhs) {
+            elementwise::zip_into(settings, right, &shape[..], view(&lhs), |y, x| f(x, y));
+            return rhs;
+        }
+    }
+    let (data, shape) = elementwise::zip(settings, view(&lhs), view(&rhs), f);
     float_tensor(data, Shape::from(shape))
+}
+
+/// The function of each number.
+fn elementary(tensor: FlexTensor, function: Function) -> FlexTensor {
+    transform(tensor, 1, 4, |settings, part| {
+        apply(settings.path, function, part);
+    })
 }

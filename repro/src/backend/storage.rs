@@ -6,7 +6,7 @@ use burn_std::{AllocationController, AllocationProperty};
 use std::mem::MaybeUninit;
 
 /// Numbers that a tensor can own.
-pub(super) trait Storage {
+pub(crate) trait Storage {
     /// The same memory as bytes.
     fn into_bytes(self) -> Bytes;
 }

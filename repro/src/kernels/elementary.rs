@@ -22,128 +22,8 @@
 //! cancellation; that is the erf form in binary32. `cargo run --release -p repro --example ulp` measures all this.
 
 use super::fma::Fma;
-use super::paths::Path;
-use super::simd::{Kernel, Simd};
 
-/// The elementary functions that run over whole slices.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Function {
-    /// [`exp`]
-    Exp,
-    /// [`log`]
-    Log,
-    /// [`log1p`]
-    Log1p,
-    /// [`tanh`]
-    Tanh,
-    /// [`erf`]
-    Erf,
-    /// [`sin`]
-    Sin,
-    /// [`cos`]
-    Cos,
-    /// [`sigmoid`]
-    Sigmoid,
-    /// [`gelu`]
-    Gelu,
-    /// [`gelu_slope`]
-    GeluSlope,
-}
-
-impl Function {
-    /// Every function.
-    pub const ALL: [Function; 10] = [
-        Function::Exp,
-        Function::Log,
-        Function::Log1p,
-        Function::Tanh,
-        Function::Erf,
-        Function::Sin,
-        Function::Cos,
-        Function::Sigmoid,
-        Function::Gelu,
-        Function::GeluSlope,
-    ];
-}
-
-/// Replaces each element by the function's value.
-///
-/// **Shapes.** `[n]` in place. **Order.** Elementwise; the path only chooses instructions.
-pub fn apply(path: Path, function: Function, x: &mut [f32]) {
-    path.run(Apply { function, x });
-}
-
-struct Apply<'a> {
-    function: Function,
-    x: &'a mut [f32],
-}
-
-impl Kernel for Apply<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self, _: S) {
-        apply_with::<S::Fma>(self.function, self.x);
-    }
-}
-
-/// Loops, not closures: a closure is a function of its own, which the compiler need not inline, and outside the function
-/// that enables it the instruction would become a call to the platform's C library.
-#[inline(always)]
-fn apply_with<F: Fma>(function: Function, x: &mut [f32]) {
-    match function {
-        Function::Exp => {
-            for x in x {
-                *x = exp::<F>(*x);
-            }
-        }
-        Function::Log => {
-            for x in x {
-                *x = log::<F>(*x);
-            }
-        }
-        Function::Log1p => {
-            for x in x {
-                *x = log1p::<F>(*x);
-            }
-        }
-        Function::Tanh => {
-            for x in x {
-                *x = tanh::<F>(*x);
-            }
-        }
-        Function::Erf => {
-            for x in x {
-                *x = erf::<F>(*x);
-            }
-        }
-        Function::Sin => {
-            for x in x {
-                *x = sin::<F>(*x);
-            }
-        }
-        Function::Cos => {
-            for x in x {
-                *x = cos::<F>(*x);
-            }
-        }
-        Function::Sigmoid => {
-            for x in x {
-                *x = sigmoid::<F>(*x);
-            }
-        }
-        Function::Gelu => {
-            for x in x {
-                *x = gelu::<F>(*x);
-            }
-        }
-        Function::GeluSlope => {
-            for x in x {
-                *x = gelu_slope::<F>(*x);
-            }
-        }
-    }
-}
+pub use super::unary::{Function, apply};
 
 const LOG2_E: f32 = std::f32::consts::LOG2_E;
 /// ln 2 as two numbers: the nearest binary32, and the nearest to what it leaves.
@@ -326,6 +206,26 @@ pub fn cos<F: Fma>(x: f32) -> f32 {
     circular::<F>(r, quadrant.wrapping_add(1))
 }
 
+/// [`sin`] of an angle that is not [`is_far`]: without the branch, which would keep the compiler from vectorising.
+#[inline(always)]
+pub(super) fn sin_near<F: Fma>(x: f32) -> f32 {
+    let (r, quadrant) = reduce_near::<F>(x);
+    circular::<F>(r, quadrant)
+}
+
+/// [`cos`] of an angle that is not [`is_far`].
+#[inline(always)]
+pub(super) fn cos_near<F: Fma>(x: f32) -> f32 {
+    let (r, quadrant) = reduce_near::<F>(x);
+    circular::<F>(r, quadrant.wrapping_add(1))
+}
+
+/// Whether an angle needs [`reduce_large`].
+#[inline(always)]
+pub(super) fn is_far(x: f32) -> bool {
+    x.abs() > 71_476.0
+}
+
 /// sin(r + quadrant · π/2) for r within ±π/4.
 ///
 /// With `z = r²`: even quadrants `r + (r z) P(z)` with the sign of `r`, odd ones `1 − z/2 + z² Q(z)`, both of degree 3;
@@ -364,10 +264,16 @@ fn circular<F: Fma>(r: f32, quadrant: i32) -> f32 {
 /// Above: [`reduce_large`].
 #[inline(always)]
 fn reduce<F: Fma>(x: f32) -> (f32, i32) {
-    const HALF_PI: [f32; 3] = [1.570_796_4, -4.371_139e-8, -1.715_124_5e-15];
-    if x.abs() > 71_476.0 {
-        return reduce_large(x);
+    if is_far(x) {
+        let (angle, quadrant) = reduce_large(x);
+        return (angle as f32, quadrant);
     }
+    reduce_near::<F>(x)
+}
+
+#[inline(always)]
+fn reduce_near<F: Fma>(x: f32) -> (f32, i32) {
+    const HALF_PI: [f32; 3] = [1.570_796_4, -4.371_139e-8, -1.715_124_5e-15];
     let shifted = F::fma(x, std::f32::consts::FRAC_2_PI, ROUNDER);
     let k = shifted - ROUNDER;
     let r = F::fma(k, -HALF_PI[0], x);
@@ -377,8 +283,8 @@ fn reduce<F: Fma>(x: f32) -> (f32, i32) {
 }
 
 /// Payne and Hanek's reduction in whole numbers: the significand times 96 bits of 2/π, of which the two bits
-/// above the point are the quadrant and the signed fraction times π/2, rounded once, is the angle.
-fn reduce_large(x: f32) -> (f32, i32) {
+/// above the point are the quadrant and the signed fraction times π/2 is the angle, in binary64. For numbers from ½.
+pub(super) fn reduce_large(x: f32) -> (f64, i32) {
     /// The first 256 bits of 2/π after the point, 64 at a time.
     const TWO_OVER_PI: [u64; 4] = [
         0xa2f9_836e_4e44_1529,
@@ -387,7 +293,7 @@ fn reduce_large(x: f32) -> (f32, i32) {
         0xfe51_63ab_debb_c561,
     ];
     if !x.is_finite() {
-        return (f32::NAN, 0);
+        return (f64::NAN, 0);
     }
     let bits = x.to_bits();
     let significand = u128::from(bits & 0x7f_ffff | 0x80_0000);
@@ -410,8 +316,7 @@ fn reduce_large(x: f32) -> (f32, i32) {
     let fraction = ((product << (128 - point)) >> 64) as i64;
     let quadrant = quadrant.wrapping_add(i32::from(fraction < 0));
     // π/2 · 2^-64: the fraction is in units of 2^-64 of a quadrant.
-    let angle =
-        (fraction as f64 * (std::f64::consts::FRAC_PI_2 / 18_446_744_073_709_551_616.0)) as f32;
+    let angle = fraction as f64 * (std::f64::consts::FRAC_PI_2 / 18_446_744_073_709_551_616.0);
     if x < 0.0 {
         (-angle, quadrant.wrapping_neg() & 3)
     } else {

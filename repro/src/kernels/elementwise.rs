@@ -3,7 +3,12 @@
 //! **Shapes.** Binary operations broadcast: an axis of length one is repeated.
 //! **Order.** None: each output element is one operation on one element of each input.
 
-use super::view::{View, for_each_row, is_row_major};
+use super::memory::Numbers;
+use super::paths::Settings;
+use super::simd::{Kernel, Simd};
+use super::stretches::{fresh, in_place};
+use super::view::View;
+use super::walk::Walk;
 
 /// The shape two shapes of equal rank broadcast to.
 ///
@@ -30,49 +35,263 @@ pub fn broadcast_shape(a: &[usize], b: &[usize]) -> Vec<usize> {
 /// `f` of each pair of elements, in the row-major order of the broadcast shape, and that shape.
 ///
 /// **Shapes.** `a` and `b` broadcast to the output.
-pub fn zip(a: View, b: View, f: impl Fn(f32, f32) -> f32 + Copy) -> (Vec<f32>, Vec<usize>) {
-    if a.shape == b.shape && is_row_major(a.shape, a.strides) && is_row_major(b.shape, b.strides) {
-        let (x, y) = (a.packed(), b.packed());
-        let out = x.iter().zip(y.iter()).map(|(&x, &y)| f(x, y)).collect();
-        return (out, a.shape.to_vec());
-    }
+///
+/// # Panics
+///
+/// If the shapes do not broadcast.
+pub fn zip(
+    settings: Settings,
+    a: View,
+    b: View,
+    f: impl Fn(f32, f32) -> f32 + Copy + Sync,
+) -> (Numbers, Vec<usize>) {
     let shape = broadcast_shape(a.shape, b.shape);
-    let a_strides = broadcast_strides(&a, &shape);
-    let b_strides = broadcast_strides(&b, &shape);
-    let mut out = Vec::with_capacity(shape.iter().product());
-    for_each_row(
-        &shape,
-        [&a_strides, &b_strides],
-        [a.offset, b.offset],
-        |[x, y], len, steps| match steps {
-            [1, 1] => {
-                let (x, y) = (&a.data[x..x + len], &b.data[y..y + len]);
-                out.extend(x.iter().zip(y).map(|(&x, &y)| f(x, y)));
-            }
-            [1, 0] => {
-                let y = b.data[y];
-                out.extend(a.data[x..x + len].iter().map(|&x| f(x, y)));
-            }
-            [0, 1] => {
-                let x = a.data[x];
-                out.extend(b.data[y..y + len].iter().map(|&y| f(x, y)));
-            }
-            [x_step, y_step] => {
-                let (mut x, mut y) = (x as isize, y as isize);
-                for _ in 0..len {
-                    out.push(f(a.data[x as usize], b.data[y as usize]));
-                    x += x_step;
-                    y += y_step;
-                }
-            }
-        },
-    );
-    (out, shape)
+    let walk = Walk::new(&shape, [a, b]);
+    let len = shape.iter().product();
+    let row = walk.row_len();
+    let task = |start: usize, out: &mut [f32]| {
+        settings.path.run(Zip {
+            out,
+            first: start / row,
+            walk: &walk,
+            x: a.data,
+            y: b.data,
+            f,
+        });
+    };
+    if walk.rows() == 1 && walk.steps().iter().all(|step| (0..=1).contains(step)) {
+        // One row, which may be cut anywhere.
+        let cut = |data: &[f32], at: usize, step: isize, start: usize, len: usize| {
+            let from = at + start * step as usize;
+            from..(from + len * step as usize).max(from + 1).min(data.len())
+        };
+        let ([at, bt], [step, by]) = (walk.offsets(), walk.steps());
+        let part = |start: usize, out: &mut [f32]| {
+            let len = out.len();
+            settings.path.run(Row {
+                x: &a.data[cut(a.data, at, step, start, len)],
+                y: &b.data[cut(b.data, bt, by, start, len)],
+                out,
+                steps: [step, by],
+                f,
+            });
+        };
+        return (fresh(settings, len, 1, 1, part), shape);
+    }
+    (fresh(settings, len, row, 1, task), shape)
 }
 
-/// `f` of each element, in row-major order.
-pub fn map(x: View, f: impl Fn(f32) -> f32) -> Vec<f32> {
-    x.packed().iter().map(|&x| f(x)).collect()
+/// `x = f(x, y)` for each pair of elements.
+///
+/// **Shapes.** `x` is row-major of this shape, `b` broadcasts to it.
+///
+/// # Panics
+///
+/// If `b` does not broadcast to the shape.
+pub fn zip_into(
+    settings: Settings,
+    x: &mut [f32],
+    shape: &[usize],
+    b: View,
+    f: impl Fn(f32, f32) -> f32 + Copy + Sync,
+) {
+    let walk = Walk::new(shape, [b]);
+    let (row, [step]) = (walk.row_len(), walk.steps());
+    if walk.rows() == 1 && step == 1 {
+        let y = &b.data[walk.offsets()[0]..];
+        return in_place(settings, x, 1, 1, |start, x| {
+            let y = &y[start..start + x.len()];
+            settings.path.run(RowInto { x, y, step: 1, f });
+        });
+    }
+    in_place(settings, x, row, 1, |start, x| {
+        let first = start / row;
+        settings.path.run(ZipInto {
+            x,
+            first,
+            walk: &walk,
+            y: b.data,
+            f,
+        });
+    });
+}
+
+/// `x = f(x)` for each element, on this thread.
+///
+/// **Shapes.** `[n]` in place.
+pub fn map_into(settings: Settings, x: &mut [f32], f: impl Fn(f32) -> f32) {
+    settings.path.run(Map { x, f });
+}
+
+struct Map<'a, F> {
+    x: &'a mut [f32],
+    f: F,
+}
+
+impl<F: Fn(f32) -> f32> Kernel for Map<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        for x in self.x {
+            *x = (self.f)(*x);
+        }
+    }
+}
+
+/// One row of pairs into new memory; a step is 0 or 1.
+struct Row<'a, F> {
+    out: &'a mut [f32],
+    x: &'a [f32],
+    y: &'a [f32],
+    steps: [isize; 2],
+    f: F,
+}
+
+impl<F: Fn(f32, f32) -> f32 + Copy> Kernel for Row<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        row(self.out, self.x, self.y, self.steps, self.f);
+    }
+}
+
+#[inline(always)]
+fn row(
+    out: &mut [f32],
+    x: &[f32],
+    y: &[f32],
+    steps: [isize; 2],
+    f: impl Fn(f32, f32) -> f32 + Copy,
+) {
+    let len = out.len();
+    if len == 0 {
+        return;
+    }
+    match steps {
+        [1, 1] => {
+            for ((out, x), y) in out.iter_mut().zip(&x[..len]).zip(&y[..len]) {
+                *out = f(*x, *y);
+            }
+        }
+        [1, 0] => {
+            let y = y[0];
+            for (out, x) in out.iter_mut().zip(&x[..len]) {
+                *out = f(*x, y);
+            }
+        }
+        [0, 1] => {
+            let x = x[0];
+            for (out, y) in out.iter_mut().zip(&y[..len]) {
+                *out = f(x, *y);
+            }
+        }
+        _ => {
+            let value = f(x[0], y[0]);
+            for out in out {
+                *out = value;
+            }
+        }
+    }
+}
+
+/// Some rows of pairs into new memory.
+struct Zip<'a, F> {
+    out: &'a mut [f32],
+    first: usize,
+    walk: &'a Walk<2>,
+    x: &'a [f32],
+    y: &'a [f32],
+    f: F,
+}
+
+impl<F: Fn(f32, f32) -> f32 + Copy> Kernel for Zip<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        let (len, steps) = (self.walk.row_len(), self.walk.steps());
+        let f = self.f;
+        let mut cursor = self.walk.cursor(self.first);
+        for out in self.out.chunks_exact_mut(len.max(1)) {
+            let [x, y] = cursor.at;
+            if (0..=1).contains(&steps[0]) && (0..=1).contains(&steps[1]) {
+                row(out, &self.x[x..], &self.y[y..], steps, f);
+            } else {
+                let (mut x, mut y) = (x, y);
+                for out in out {
+                    *out = f(self.x[x], self.y[y]);
+                    x = x.wrapping_add_signed(steps[0]);
+                    y = y.wrapping_add_signed(steps[1]);
+                }
+            }
+            cursor.advance();
+        }
+    }
+}
+
+struct RowInto<'a, F> {
+    x: &'a mut [f32],
+    y: &'a [f32],
+    step: isize,
+    f: F,
+}
+
+impl<F: Fn(f32, f32) -> f32 + Copy> Kernel for RowInto<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        row_into(self.x, self.y, self.step, self.f);
+    }
+}
+
+#[inline(always)]
+fn row_into(x: &mut [f32], y: &[f32], step: isize, f: impl Fn(f32, f32) -> f32 + Copy) {
+    let len = x.len();
+    if step == 1 {
+        for (x, y) in x.iter_mut().zip(&y[..len]) {
+            *x = f(*x, *y);
+        }
+    } else if len > 0 {
+        let y = y[0];
+        for x in x {
+            *x = f(*x, y);
+        }
+    }
+}
+
+/// Some rows of pairs over the left operand.
+struct ZipInto<'a, F> {
+    x: &'a mut [f32],
+    first: usize,
+    walk: &'a Walk<1>,
+    y: &'a [f32],
+    f: F,
+}
+
+impl<F: Fn(f32, f32) -> f32 + Copy> Kernel for ZipInto<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        let (len, [step]) = (self.walk.row_len(), self.walk.steps());
+        let f = self.f;
+        let mut cursor = self.walk.cursor(self.first);
+        for x in self.x.chunks_exact_mut(len.max(1)) {
+            let [mut y] = cursor.at;
+            if (0..=1).contains(&step) {
+                row_into(x, &self.y[y..], step, f);
+            } else {
+                for x in x {
+                    *x = f(*x, self.y[y]);
+                    y = y.wrapping_add_signed(step);
+                }
+            }
+            cursor.advance();
+        }
+    }
 }
 
 /// `x` to the power of a whole number.
@@ -80,6 +299,7 @@ pub fn map(x: View, f: impl Fn(f32) -> f32) -> Vec<f32> {
 /// **Order.** Repeated squaring from the lowest bit of `|n|`: `result = 1`; at each bit, first
 /// `result *= base` if the bit is set, then `base *= base` if bits remain. A negative `n` takes the
 /// reciprocal of the result. So `n = 0` is 1 (of a NaN too), `n = 1` is `x`, `n = 2` is `x * x`.
+#[inline(always)]
 pub fn powi(x: f32, n: i64) -> f32 {
     let (mut result, mut base) = (1.0f32, x);
     let mut bits = n.unsigned_abs();
@@ -95,13 +315,19 @@ pub fn powi(x: f32, n: i64) -> f32 {
     if n < 0 { 1.0 / result } else { result }
 }
 
-fn broadcast_strides(view: &View, shape: &[usize]) -> Vec<isize> {
-    view.shape
-        .iter()
-        .zip(view.strides)
-        .zip(shape)
-        .map(|((&from, &stride), &to)| if from == to { stride } else { 0 })
-        .collect()
+/// The remainder with the sign of the divisor: of `x / y` rounded down.
+///
+/// **Order.** `r = x % y` as IEEE's `fmod`, which is exact; if `r` is not zero and has the other sign than `y`,
+/// `r + y`, rounded once. A zero remainder has the sign of the divisor. By zero, or of an infinity, NaN.
+pub fn remainder(x: f32, y: f32) -> f32 {
+    let r = x % y;
+    if r == 0.0 {
+        0.0f32.copysign(y)
+    } else if (r < 0.0) != (y < 0.0) {
+        r + y
+    } else {
+        r
+    }
 }
 
 #[cfg(test)]
@@ -125,6 +351,27 @@ mod tests {
         assert_eq!(powi(f32::NAN, 0), 1.0);
         assert_eq!(powi(0.0, -1), f32::INFINITY);
         assert_eq!(powi(2.0, i64::MIN), 0.0);
+    }
+
+    #[test]
+    fn a_remainder_has_the_sign_of_the_divisor() {
+        let check = |x: f32, y: f32, expected: f32| {
+            let got = remainder(x, y);
+            assert!(
+                got.to_bits() == expected.to_bits() || got.is_nan() && expected.is_nan(),
+                "{x} modulo {y} is {got}"
+            );
+        };
+        check(7.0, 3.0, 1.0);
+        check(-7.0, 3.0, 2.0);
+        check(7.0, -3.0, -2.0);
+        check(-7.0, -3.0, -1.0);
+        check(-6.0, 3.0, 0.0);
+        check(6.0, -3.0, -0.0);
+        check(1.0, 0.0, f32::NAN);
+        check(f32::INFINITY, 2.0, f32::NAN);
+        check(1.0, f32::INFINITY, 1.0);
+        check(-1.0, f32::INFINITY, f32::INFINITY);
     }
 
     #[test]

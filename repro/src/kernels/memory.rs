@@ -8,7 +8,7 @@
 //! **Order.** None: what memory held before never reaches a result, because whoever takes [`Numbers::unset`] writes
 //! every number.
 
-use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::cell::RefCell;
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
@@ -20,6 +20,8 @@ pub const HELD_MAX: usize = 512 << 20;
 const SMALL: usize = 1 << 14;
 /// Small blocks of one size that a thread keeps.
 const KEPT: usize = 16;
+/// Blocks from here on begin at the border of a huge page, and ask for such.
+const HUGE_PAGE: usize = 2 << 20;
 /// Blocks begin at the border of a cache line: so many bytes, and so many numbers.
 const LINE_BYTES: usize = 64;
 const LINE: usize = LINE_BYTES / size_of::<f32>();
@@ -131,9 +133,15 @@ impl Block {
     fn take(len: usize) -> Self {
         let (number, room) = size(len);
         let kept = if room <= SMALL {
-            SHELF.try_with(|shelf| shelf.borrow_mut().take(number)).ok().flatten()
+            SHELF
+                .try_with(|shelf| shelf.borrow_mut().take(number))
+                .ok()
+                .flatten()
         } else {
-            LARGE.lock().unwrap_or_else(PoisonError::into_inner).take(number)
+            LARGE
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take(number)
         };
         kept.unwrap_or_else(|| Self::new(room))
     }
@@ -142,20 +150,32 @@ impl Block {
     fn new(room: usize) -> Self {
         let layout = Self::layout(room);
         // SAFETY: the layout is not empty.
-        let start = || NonNull::new(unsafe { alloc_zeroed(layout) }.cast::<f32>());
+        let start = || NonNull::new(unsafe { alloc(layout) }.cast::<f32>());
         let start = start().or_else(|| {
             LARGE.lock().unwrap_or_else(PoisonError::into_inner).clear();
             start()
         });
-        match start {
-            Some(start) => Self { start, room },
-            None => handle_alloc_error(layout),
+        let Some(start) = start else {
+            handle_alloc_error(layout)
+        };
+        if layout.size() >= HUGE_PAGE {
+            ask_for_huge_pages(start.cast(), layout.size());
         }
+        // SAFETY: the block is new and has this room.
+        unsafe { start.write_bytes(0, room) };
+        Self { start, room }
     }
 
     fn layout(room: usize) -> Layout {
-        let bytes = room.checked_mul(size_of::<f32>()).expect("repro: more numbers than memory");
-        Layout::from_size_align(bytes, LINE_BYTES).expect("repro: more numbers than memory")
+        let bytes = room
+            .checked_mul(size_of::<f32>())
+            .expect("repro: more numbers than memory");
+        let align = if bytes < HUGE_PAGE {
+            LINE_BYTES
+        } else {
+            HUGE_PAGE
+        };
+        Layout::from_size_align(bytes, align).expect("repro: more numbers than memory")
     }
 
     /// To the shelf it belongs on, or to the system.
@@ -166,10 +186,12 @@ impl Block {
                 .try_with(|shelf| shelf.borrow_mut().keep(number, self, KEPT, usize::MAX))
                 .unwrap_or(false)
         } else {
-            LARGE
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .keep(number, self, usize::MAX, HELD_MAX)
+            LARGE.lock().unwrap_or_else(PoisonError::into_inner).keep(
+                number,
+                self,
+                usize::MAX,
+                HELD_MAX,
+            )
         };
         if !is_kept {
             self.free();
@@ -181,6 +203,18 @@ impl Block {
         unsafe { dealloc(self.start.as_ptr().cast(), Self::layout(self.room)) }
     }
 }
+
+/// Asks the system to map a large block by pages of two megabytes, without which a matrix of some thousand rows touches
+/// more pages than the processor can remember. A refusal does not matter.
+#[cfg(target_os = "linux")]
+fn ask_for_huge_pages(start: NonNull<std::ffi::c_void>, bytes: usize) {
+    // SAFETY: advice about memory that is ours changes nothing that it holds.
+    let _ =
+        unsafe { rustix::mm::madvise(start.as_ptr(), bytes, rustix::mm::Advice::LinuxHugepage) };
+}
+
+#[cfg(not(target_os = "linux"))]
+fn ask_for_huge_pages(_start: NonNull<std::ffi::c_void>, _bytes: usize) {}
 
 /// Blocks that wait, by the number of their size.
 struct Shelf {
@@ -245,7 +279,10 @@ mod tests {
         let mut before = 0;
         for len in (0..3_000).chain([1 << 14, (1 << 20) + 1, 123_456_789]) {
             let (number, room) = size(len);
-            assert!(room >= len && room <= (len + len / 8 + 2 * LINE), "{len} in {room}");
+            assert!(
+                room >= len && room <= (len + len / 8 + 2 * LINE),
+                "{len} in {room}"
+            );
             assert!(number >= before, "sizes ascend");
             assert_eq!(size(room), (number, room), "a room is its own size");
             before = number;

@@ -9,21 +9,32 @@
 //! by logical (row-major) index, never by memory layout. A NaN result is *a* NaN: its sign and
 //! payload are outside the definition, and no score is ever taken from one.
 
+pub mod attention;
 pub mod convolution;
+pub mod copy;
+pub mod descent;
 pub mod elementary;
 pub mod elementwise;
 pub mod fma;
+pub mod mask;
 pub mod memory;
+pub mod norm;
 pub mod order_free;
 pub mod paths;
 pub mod pool;
 pub mod pooling;
 pub mod product;
 pub mod random;
+pub mod rare;
+pub mod scan;
 pub mod scatter;
 pub mod simd;
+pub mod softmax;
+pub(crate) mod stretches;
 pub mod sum;
+pub mod unary;
 pub mod view;
+pub mod walk;
 
 /// Memory cut into parts of one length that different tasks write.
 pub(crate) struct Parts<'a, T = f32> {

@@ -54,6 +54,7 @@ pub fn extreme(x: &[f32], axis: Axis, which: Extreme) -> (Vec<f32>, Vec<i64>) {
 }
 
 /// Whether an element takes the place of the best before it.
+#[inline(always)]
 pub(super) fn beats(value: f32, best: f32, which: Extreme) -> bool {
     if best.is_nan() {
         return false;
@@ -68,6 +69,20 @@ pub(super) fn beats(value: f32, best: f32, which: Extreme) -> bool {
 ///
 /// **Shapes.** `[outer, len, inner]` to indices of the same shape.
 pub fn argsort(x: &[f32], axis: Axis, is_descending: bool) -> Vec<i64> {
+    argsort_by(x, axis, is_descending, compare)
+}
+
+/// [`argsort`] of whole numbers.
+pub fn argsort_whole(x: &[i64], axis: Axis, is_descending: bool) -> Vec<i64> {
+    argsort_by(x, axis, is_descending, |a, b| a.cmp(&b))
+}
+
+fn argsort_by<T: Copy>(
+    x: &[T],
+    axis: Axis,
+    is_descending: bool,
+    compare: impl Fn(T, T) -> Ordering,
+) -> Vec<i64> {
     let Axis { outer, len, inner } = axis;
     let mut out = vec![0i64; x.len()];
     let mut order: Vec<usize> = Vec::with_capacity(len);
@@ -98,7 +113,7 @@ fn compare(a: f32, b: f32) -> Ordering {
 /// The elements at the given indices along an axis.
 ///
 /// **Shapes.** `x` is `[outer, len, inner]`, indices and output `[outer, k, inner]`.
-pub fn take_along(x: &[f32], axis: Axis, indices: &[i64], k: usize) -> Vec<f32> {
+pub fn take_along<T: Copy>(x: &[T], axis: Axis, indices: &[i64], k: usize) -> Vec<T> {
     let Axis { outer, len, inner } = axis;
     let mut out = Vec::with_capacity(outer * k * inner);
     for (at, &index) in indices.iter().enumerate() {

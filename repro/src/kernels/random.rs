@@ -7,15 +7,18 @@
 //! `(stream, step)`. Word `i` of a draw is word `i mod 4` of the block with that key and counter
 //! `(i / 4, draw)`. Each 64-bit number is two words, the low one first. So any element can be made alone.
 
+use super::Parts;
 use super::elementary::{cos, log};
 use super::fma::Fma;
-use super::paths::Path;
+use super::paths::{Path, Settings};
+use super::pool;
 use super::simd::{Kernel, Simd};
+
+const MULTIPLIERS: [u64; 2] = [0xd251_1f53, 0xcd9e_8d57];
+const WEYL: [u32; 2] = [0x9e37_79b9, 0xbb67_ae85];
 
 /// Philox4x32-10: one block of four words.
 pub fn philox(key: [u32; 2], counter: [u32; 4]) -> [u32; 4] {
-    const MULTIPLIERS: [u64; 2] = [0xd251_1f53, 0xcd9e_8d57];
-    const WEYL: [u32; 2] = [0x9e37_79b9, 0xbb67_ae85];
     let (mut key, mut block) = (key, counter);
     for round in 0..10 {
         if round > 0 {
@@ -111,60 +114,130 @@ impl Draw {
     ///
     /// **Shapes.** `[len]`. **Order.** Element `i` uses word `i`, or words `2i` and `2i + 1` if normal.
     pub fn fill(&self, path: Path, distribution: Distribution, len: usize) -> Vec<f32> {
-        match distribution {
-            Distribution::Unit => self.map_words(len, to_unit),
-            Distribution::Uniform { low, high } => {
-                let width = high - low;
-                self.map_words(len, |word| low + width * to_unit(word))
-            }
-            Distribution::Bernoulli { probability } => self.map_words(len, |word| {
-                f32::from(u8::from(f64::from(to_unit(word)) < probability))
-            }),
-            Distribution::Normal { mean, deviation } => self.normal(path, mean, deviation, len),
-        }
+        let mut out = vec![0.0; len];
+        let settings = Settings::current().with_path(path).with_threads(1);
+        self.fill_into(settings, distribution, &mut out);
+        out
+    }
+
+    /// [`fill`](Self::fill) into memory that is there. Threads take stretches; each number is a function of its place.
+    pub fn fill_into(&self, settings: Settings, distribution: Distribution, out: &mut [f32]) {
+        let threads = if out.len() < 4 * STRETCH {
+            1
+        } else {
+            settings.threads
+        };
+        let parts = Parts::new(out, STRETCH);
+        pool::run(threads, parts.count(), |index| {
+            settings.path.run(Fill {
+                draw: *self,
+                distribution,
+                first: index * STRETCH,
+                // SAFETY: each task takes a part of its own.
+                out: unsafe { parts.get(index) },
+            });
+        });
     }
 
     fn block(&self, index: u64) -> [u32; 4] {
         let ([index_low, index_high], [draw_low, draw_high]) = (words(index), words(self.draw));
         philox(self.key, [index_low, index_high, draw_low, draw_high])
     }
-
-    fn map_words<T>(&self, len: usize, f: impl Fn(u32) -> T) -> Vec<T> {
-        let mut out = Vec::with_capacity(len.next_multiple_of(4));
-        for index in 0..len.div_ceil(4) as u64 {
-            out.extend(self.block(index).map(&f));
-        }
-        out.truncate(len);
-        out
-    }
-
-    fn normal(&self, path: Path, mean: f32, deviation: f32, len: usize) -> Vec<f32> {
-        let pairs = self.map_words(len * 2, |word| word);
-        let mut out = vec![0.0; len];
-        path.run(Normal {
-            pairs: &pairs,
-            mean,
-            deviation,
-            out: &mut out,
-        });
-        out
-    }
 }
 
-struct Normal<'a> {
-    pairs: &'a [u32],
-    mean: f32,
-    deviation: f32,
+/// Numbers of a task.
+const STRETCH: usize = 1 << 14;
+/// Blocks that are made side by side.
+const SIDE: usize = 16;
+
+/// Some numbers of a draw, from `first`, a multiple of [`STRETCH`], on.
+struct Fill<'a> {
+    draw: Draw,
+    distribution: Distribution,
+    first: usize,
     out: &'a mut [f32],
 }
 
-impl Kernel for Normal<'_> {
+impl Kernel for Fill<'_> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self, _: S) {
-        normal_with::<S::Fma>(self.pairs, self.mean, self.deviation, self.out);
+        let Fill {
+            draw,
+            distribution,
+            first,
+            out,
+        } = self;
+        let is_normal = matches!(distribution, Distribution::Normal { .. });
+        let (width, mut index) = if is_normal {
+            (2 * SIDE, first as u64 / 2)
+        } else {
+            (4 * SIDE, first as u64 / 4)
+        };
+        for out in out.chunks_mut(width) {
+            let words = side_by_side(&draw, index);
+            index += SIDE as u64;
+            match distribution {
+                Distribution::Unit => {
+                    for (out, &word) in out.iter_mut().zip(&words) {
+                        *out = to_unit(word);
+                    }
+                }
+                Distribution::Uniform { low, high } => {
+                    let width = high - low;
+                    for (out, &word) in out.iter_mut().zip(&words) {
+                        *out = low + width * to_unit(word);
+                    }
+                }
+                Distribution::Bernoulli { probability } => {
+                    // The upper 24 bits are a number of 2^−24; so is the least number that is not below the probability.
+                    let bound = (probability / f64::from(UNIT)).ceil() as u32;
+                    for (out, &word) in out.iter_mut().zip(&words) {
+                        *out = if word >> 8 < bound { 1.0 } else { 0.0 };
+                    }
+                }
+                Distribution::Normal { mean, deviation } => {
+                    normal_with::<S::Fma>(&words, mean, deviation, out);
+                }
+            }
+        }
     }
+}
+
+/// The words of [`SIDE`] blocks from a block on, one block a lane, then in the order of the blocks.
+#[allow(clippy::needless_range_loop)]
+#[inline(always)]
+fn side_by_side(draw: &Draw, first: u64) -> [u32; 4 * SIDE] {
+    let mut key = draw.key;
+    let [draw_low, draw_high] = words(draw.draw);
+    let (mut a, mut b) = ([0u32; SIDE], [0u32; SIDE]);
+    let (mut c, mut d) = ([draw_low; SIDE], [draw_high; SIDE]);
+    for lane in 0..SIDE {
+        let index = first + lane as u64;
+        (a[lane], b[lane]) = (index as u32, (index >> 32) as u32);
+    }
+    for round in 0..10 {
+        if round > 0 {
+            key = [key[0].wrapping_add(WEYL[0]), key[1].wrapping_add(WEYL[1])];
+        }
+        for lane in 0..SIDE {
+            let first = MULTIPLIERS[0] * u64::from(a[lane]);
+            let second = MULTIPLIERS[1] * u64::from(c[lane]);
+            a[lane] = (second >> 32) as u32 ^ b[lane] ^ key[0];
+            b[lane] = second as u32;
+            c[lane] = (first >> 32) as u32 ^ d[lane] ^ key[1];
+            d[lane] = first as u32;
+        }
+    }
+    let mut out = [0; 4 * SIDE];
+    for lane in 0..SIDE {
+        out[4 * lane] = a[lane];
+        out[4 * lane + 1] = b[lane];
+        out[4 * lane + 2] = c[lane];
+        out[4 * lane + 3] = d[lane];
+    }
+    out
 }
 
 /// Box and Muller: `z = √(−2 log u) · cos(2π v)`, with `u` the first word's number plus 2^−24, so in (0, 1],
@@ -183,6 +256,7 @@ fn normal_with<F: Fma>(pairs: &[u32], mean: f32, deviation: f32, out: &mut [f32]
 /// 2^−24.
 const UNIT: f32 = 1.0 / 16_777_216.0;
 
+#[inline(always)]
 fn to_unit(word: u32) -> f32 {
     (word >> 8) as f32 * UNIT
 }
@@ -230,6 +304,40 @@ mod tests {
             others.iter().all(|other| *other != base),
             "{base:x} {others:x?}"
         );
+    }
+
+    #[test]
+    fn every_number_is_that_of_its_place_on_every_path_and_thread() {
+        const LEN: usize = 4 * STRETCH + 77;
+        let draw = Draw::new(3, 1, 4, 1 << 40);
+        let unit = |index: usize| draw.unit(index as u64);
+        let bits = |law, settings| {
+            let mut out = vec![f32::NAN; LEN];
+            draw.fill_into(settings, law, &mut out);
+            out.into_iter().map(f32::to_bits).collect::<Vec<_>>()
+        };
+        let normal = Distribution::Normal {
+            mean: 0.5,
+            deviation: 2.0,
+        };
+        let scalar = Settings::current().with_path(Path::Scalar).with_threads(1);
+        let normals = bits(normal, scalar);
+        for path in Path::available() {
+            for threads in [1, 3] {
+                let settings = scalar.with_path(path).with_threads(threads);
+                let units = bits(Distribution::Unit, settings);
+                assert!((0..LEN).all(|i| units[i] == unit(i).to_bits()));
+                let (low, high) = (-0.3f32, 0.7f32);
+                let uniform = bits(Distribution::Uniform { low, high }, settings);
+                assert!((0..LEN).all(|i| uniform[i] == (low + (high - low) * unit(i)).to_bits()));
+                for probability in [0.0, 1e-9, 0.1, 0.9, 1.0, f64::from(unit(5)), f64::NAN] {
+                    let kept = bits(Distribution::Bernoulli { probability }, settings);
+                    let expected = |i| f32::from(u8::from(f64::from(unit(i)) < probability));
+                    assert!((0..LEN).all(|i| kept[i] == expected(i).to_bits()));
+                }
+                assert!(bits(normal, settings) == normals);
+            }
+        }
     }
 
     #[test]

@@ -1,8 +1,11 @@
-//! Scatter-add: values added at given indices.
+//! Scatter-add: values added at given indices; and whole slices picked.
 //!
 //! **Order.** Values are added one after another in ascending row-major order of the value tensor,
 //! each onto what its place holds then.
 
+use super::memory::Numbers;
+use super::paths::Settings;
+use super::stretches::fresh;
 use super::view::Axis;
 
 /// Adds each value at the index the index tensor gives for it along one axis.
@@ -32,6 +35,25 @@ pub fn scatter_add(target: &mut [f32], axis: Axis, indices: &[i64], values: &[f3
         let (o, i) = (at / (k * inner), at % inner);
         target[(o * len + checked(index, len)) * inner + i] += value;
     }
+}
+
+/// Whole slices at the given indices along one axis.
+///
+/// **Shapes.** `x` is `[outer, len, inner]`, `indices` `[k]`, the output `[outer, k, inner]`. **Order.** None: copies.
+///
+/// # Panics
+///
+/// If an index is outside `0..len`.
+pub fn select(settings: Settings, x: &[f32], axis: Axis, indices: &[i64]) -> Numbers {
+    let Axis { outer, len, inner } = axis;
+    let k = indices.len();
+    fresh(settings, outer * k * inner, inner, 1, |start, out| {
+        for (at, slice) in out.chunks_exact_mut(inner.max(1)).enumerate() {
+            let at = start / inner + at;
+            let from = (at / k * len + checked(indices[at % k], len)) * inner;
+            slice.copy_from_slice(&x[from..from + inner]);
+        }
+    })
 }
 
 /// Adds whole slices at the given indices along one axis.

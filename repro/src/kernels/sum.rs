@@ -9,6 +9,10 @@
 //!
 //! The order depends on the length of the axis and on nothing else.
 
+use super::memory::Numbers;
+use super::paths::Settings;
+use super::simd::{Kernel, Simd};
+use super::stretches::in_place;
 use super::view::Axis;
 
 /// Lanes of a sum.
@@ -16,8 +20,8 @@ pub const LANES: usize = 16;
 /// Elements of a block.
 pub const BLOCK: usize = 4096;
 
-/// Columns summed together in one pass: bounds the scratch space and keeps it in cache.
-const COLUMNS: usize = 64;
+/// Columns summed together in one pass: as many lanes as there are fit the registers of the widest path.
+const COLUMNS: usize = 16;
 
 /// The sum of all elements.
 ///
@@ -35,48 +39,162 @@ pub fn mean(x: &[f32]) -> f32 {
     sum(x) / x.len() as f32
 }
 
-/// Sums along one axis of a row-major tensor.
+/// Sums along one axis of a row-major tensor, on the calling thread.
 ///
 /// **Shapes.** `[outer, len, inner]` to `[outer, inner]`. **Order.** As in the module's head.
+///
+/// # Panics
+///
+/// If the axis does not describe the data.
 pub fn sum_axis(x: &[f32], axis: Axis) -> Vec<f32> {
+    sum_along(Settings::current().with_threads(1), x, axis).to_vec()
+}
+
+/// [`sum_axis`] on as many threads as the settings give: over rows and columns, never inside a sum.
+///
+/// # Panics
+///
+/// As [`sum_axis`].
+pub fn sum_along(settings: Settings, x: &[f32], axis: Axis) -> Numbers {
     let Axis { outer, len, inner } = axis;
     assert_eq!(
         x.len(),
         outer * len * inner,
         "the axis does not describe the data"
     );
-    if inner == 1 && len > 0 {
-        return x.chunks_exact(len).map(sum).collect();
+    if x.is_empty() {
+        return Numbers::zeros(outer * inner);
     }
-    let mut out = vec![0.0; outer * inner];
-    if len == 0 || inner == 0 {
-        return out;
-    }
-    for (plane, totals) in x.chunks_exact(len * inner).zip(out.chunks_exact_mut(inner)) {
-        sum_columns(plane, inner, totals);
-    }
+    let mut out = Numbers::unset(outer * inner);
+    let unit = if inner == 1 { 1 } else { COLUMNS.min(inner) };
+    in_place(settings, &mut out, unit, len, |start, totals| {
+        settings.path.run(Along {
+            x,
+            len,
+            inner,
+            start,
+            totals,
+        });
+    });
     out
 }
 
-/// Means along one axis: [`sum_axis`], each sum divided by the count.
-pub fn mean_axis(x: &[f32], axis: Axis) -> Vec<f32> {
+/// Means along one axis: [`sum_along`], each sum divided by the count.
+///
+/// # Panics
+///
+/// As [`sum_axis`].
+pub fn mean_along(settings: Settings, x: &[f32], axis: Axis) -> Numbers {
     let count = axis.len as f32;
-    let mut out = sum_axis(x, axis);
-    out.iter_mut().for_each(|total| *total /= count);
+    let mut out = sum_along(settings, x, axis);
+    for total in out.iter_mut() {
+        *total /= count;
+    }
     out
 }
 
+/// Some of the sums along an axis, from the one at `start`.
+struct Along<'a> {
+    x: &'a [f32],
+    len: usize,
+    inner: usize,
+    start: usize,
+    totals: &'a mut [f32],
+}
+
+impl Kernel for Along<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        let Self {
+            x,
+            len,
+            inner,
+            start,
+            ..
+        } = self;
+        if inner == 1 {
+            for (total, row) in self
+                .totals
+                .iter_mut()
+                .zip(x[start * len..].chunks_exact(len))
+            {
+                *total = sum_row(row);
+            }
+            return;
+        }
+        let (mut at, mut totals) = (start, self.totals);
+        while !totals.is_empty() {
+            let (plane, column) = (at / inner, at % inner);
+            let width = COLUMNS.min(inner - column).min(totals.len());
+            let (now, later) = totals.split_at_mut(width);
+            let from = &x[plane * len * inner..(plane + 1) * len * inner];
+            if len <= BLOCK {
+                sum_strip(from, inner, column, now);
+            } else {
+                sum_long_strip(from, inner, column, now);
+            }
+            (at, totals) = (at + width, later);
+        }
+    }
+}
+
+/// The sum of a row, for kernels that are made of it.
+#[inline(always)]
+pub(super) fn sum_row(x: &[f32]) -> f32 {
+    if x.len() <= BLOCK {
+        sum_block(x)
+    } else {
+        sum(x)
+    }
+}
+
+/// The sum of a row's squares, each rounded before it is added.
+#[inline(always)]
+pub(super) fn sum_squares(x: &[f32]) -> f32 {
+    if x.len() <= BLOCK {
+        return sum_squares_block(x);
+    }
+    let mut blocks = Vec::with_capacity(x.len().div_ceil(BLOCK));
+    for block in x.chunks(BLOCK) {
+        blocks.push(sum_squares_block(block));
+    }
+    sum(&blocks)
+}
+
+#[inline(always)]
 fn sum_block(x: &[f32]) -> f32 {
     let mut lanes = [0.0f32; LANES];
-    let mut rows = x.chunks_exact(LANES);
-    for row in &mut rows {
+    let (rows, rest) = x.as_chunks::<LANES>();
+    for row in rows {
         for (lane, value) in lanes.iter_mut().zip(row) {
             *lane += value;
         }
     }
-    for (lane, value) in lanes.iter_mut().zip(rows.remainder()) {
+    for (lane, value) in lanes.iter_mut().zip(rest) {
         *lane += value;
     }
+    halved(lanes)
+}
+
+#[inline(always)]
+fn sum_squares_block(x: &[f32]) -> f32 {
+    let mut lanes = [0.0f32; LANES];
+    let (rows, rest) = x.as_chunks::<LANES>();
+    for row in rows {
+        for (lane, value) in lanes.iter_mut().zip(row) {
+            *lane += value * value;
+        }
+    }
+    for (lane, value) in lanes.iter_mut().zip(rest) {
+        *lane += value * value;
+    }
+    halved(lanes)
+}
+
+#[inline(always)]
+fn halved(mut lanes: [f32; LANES]) -> f32 {
     let mut width = LANES / 2;
     while width > 0 {
         for lane in 0..width {
@@ -87,42 +205,64 @@ fn sum_block(x: &[f32]) -> f32 {
     lanes[0]
 }
 
-/// Sums the columns of a row-major `[rows, width]` plane, a strip of columns at a time.
-fn sum_columns(plane: &[f32], width: usize, totals: &mut [f32]) {
-    let rows = plane.len() / width;
-    if rows > BLOCK {
-        let blocks: Vec<f32> = plane
-            .chunks(BLOCK * width)
-            .flat_map(|block| {
-                let mut partial = vec![0.0; width];
-                sum_columns(block, width, &mut partial);
-                partial
-            })
-            .collect();
-        return sum_columns(&blocks, width, totals);
-    }
+/// Sums some neighbouring columns of a row-major plane of at most [`BLOCK`] rows.
+#[inline(always)]
+fn sum_strip(plane: &[f32], inner: usize, column: usize, totals: &mut [f32]) {
+    let width = totals.len();
     let mut lanes = [[0.0f32; COLUMNS]; LANES];
-    for (strip, totals) in totals.chunks_mut(COLUMNS).enumerate() {
-        let (first, strip_width) = (strip * COLUMNS, totals.len());
-        lanes.iter_mut().for_each(|lane| lane.fill(0.0));
-        for (index, row) in plane.chunks_exact(width).enumerate() {
-            let row = &row[first..first + strip_width];
-            for (lane, value) in lanes[index % LANES].iter_mut().zip(row) {
-                *lane += value;
-            }
-        }
-        let mut half = LANES / 2;
-        while half > 0 {
-            let (low, high) = lanes.split_at_mut(half);
-            for (low, high) in low.iter_mut().zip(high) {
-                for (lane, value) in low.iter_mut().zip(high.iter()) {
+    let rounds = plane.chunks_exact(inner * LANES);
+    let rest = rounds.remainder();
+    if width == COLUMNS {
+        for round in rounds {
+            for (row, lane) in lanes.iter_mut().enumerate() {
+                let from = &round[row * inner + column..][..COLUMNS];
+                for (lane, value) in lane.iter_mut().zip(from) {
                     *lane += value;
                 }
             }
-            half /= 2;
         }
-        totals.copy_from_slice(&lanes[0][..strip_width]);
+    } else {
+        for round in rounds {
+            for (row, lane) in lanes.iter_mut().enumerate() {
+                let from = &round[row * inner + column..][..width];
+                for (lane, value) in lane.iter_mut().zip(from) {
+                    *lane += value;
+                }
+            }
+        }
     }
+    for (row, lane) in rest.chunks_exact(inner).zip(&mut lanes) {
+        for (lane, value) in lane.iter_mut().zip(&row[column..][..width]) {
+            *lane += value;
+        }
+    }
+    let mut half = LANES / 2;
+    while half > 0 {
+        let (low, high) = lanes.split_at_mut(half);
+        for (low, high) in low.iter_mut().zip(high) {
+            for (lane, value) in low.iter_mut().zip(high.iter()) {
+                *lane += value;
+            }
+        }
+        half /= 2;
+    }
+    totals.copy_from_slice(&lanes[0][..width]);
+}
+
+/// The same of any number of rows: the sums of blocks, summed by the same rule.
+#[inline(never)]
+fn sum_long_strip(plane: &[f32], inner: usize, column: usize, totals: &mut [f32]) {
+    if plane.len() / inner <= BLOCK {
+        return sum_strip(plane, inner, column, totals);
+    }
+    let width = totals.len();
+    let mut blocks = Vec::with_capacity(plane.len().div_ceil(BLOCK * inner) * width);
+    for block in plane.chunks(BLOCK * inner) {
+        let mut partial = [0.0; COLUMNS];
+        sum_strip(block, inner, column, &mut partial[..width]);
+        blocks.extend_from_slice(&partial[..width]);
+    }
+    sum_long_strip(&blocks, width, 0, totals);
 }
 
 #[cfg(test)]
@@ -163,7 +303,7 @@ mod tests {
 
     #[test]
     fn columns_are_summed_like_rows() {
-        for (rows, width) in [(1, 1), (3, 70), (16, 64), (50, 65), (4097, 3), (9000, 2)] {
+        for (rows, width) in [(1, 1), (3, 70), (16, 64), (50, 65), (4097, 33), (9000, 2)] {
             let x = numbers(rows * width);
             let axis = Axis {
                 outer: 1,
@@ -179,6 +319,31 @@ mod tests {
                     "{rows} rows, column {column}"
                 );
             }
+        }
+    }
+
+    #[test]
+    fn threads_and_paths_do_not_reach_a_sum() {
+        let axes = [(1, 300, 70), (5, 20, 17), (40, 50, 1), (3, 5000, 20)];
+        for (outer, len, inner) in axes {
+            let (x, axis) = (numbers(outer * len * inner), Axis { outer, len, inner });
+            let expected = sum_axis(&x, axis);
+            for path in super::super::paths::Path::available() {
+                let settings = Settings::current().with_path(path).with_threads(3);
+                assert_eq!(
+                    sum_along(settings.with_split_min(0), &x, axis)[..],
+                    expected
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_sum_of_squares_is_the_sum_of_the_squares() {
+        for len in [5, 64, 5000] {
+            let x = numbers(len);
+            let squares: Vec<f32> = x.iter().map(|x| x * x).collect();
+            assert_eq!(sum_squares(&x).to_bits(), sum(&squares).to_bits());
         }
     }
 
@@ -208,6 +373,7 @@ mod tests {
             len: 37,
             inner: 1,
         };
-        assert_eq!(mean_axis(&x, axis)[0].to_bits(), mean(&x).to_bits());
+        let means = mean_along(Settings::current(), &x, axis);
+        assert_eq!(means[0].to_bits(), mean(&x).to_bits());
     }
 }

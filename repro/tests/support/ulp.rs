@@ -54,6 +54,15 @@ pub fn reference(function: Function, x: f64) -> f64 {
         Function::Cos => x.cos(),
         Function::Sigmoid if x < 0.0 => x.exp() / (1.0 + x.exp()),
         Function::Sigmoid => 1.0 / (1.0 + (-x).exp()),
+        Function::Tan => x.tan(),
+        Function::Sinh => x.sinh(),
+        Function::Cosh => x.cosh(),
+        Function::Asin => x.asin(),
+        Function::Acos => x.acos(),
+        Function::Atan => x.atan(),
+        Function::Asinh => x.asinh(),
+        Function::Acosh => x.acosh(),
+        Function::Atanh => x.atanh(),
         Function::Gelu => x * normal_cdf(x),
         Function::GeluSlope => {
             let density = (-0.5 * x * x).exp() / std::f64::consts::TAU.sqrt();

@@ -1,13 +1,15 @@
-//! Layers. Version 1 has `linear`, convolution and pooling over one and two axes (and, by burn's defaults over our
-//! operations, embedding, layer norm and unfolding).
+//! Layers. Version 1 has `linear`, convolution and pooling over one and two axes, layer norm and attention (and, by burn's
+//! defaults over our operations, embedding and unfolding).
 
 mod convolution;
 mod pooling;
 
-use super::{Repro, flattened, float_tensor, matrix, refuse, view};
+use super::{Repro, flattened, float_tensor, matrix, refuse, transform, view};
+use crate::kernels::attention::{Attention, Plane, attention};
+use crate::kernels::norm::LayerNorm;
 use crate::kernels::paths::Settings;
 use crate::kernels::product::{Finish, finished, product, with_packed};
-use crate::kernels::sum::sum_axis;
+use crate::kernels::sum::sum_along;
 use crate::kernels::view::Axis;
 use burn_backend::Shape;
 use burn_backend::ops::{
@@ -16,6 +18,7 @@ use burn_backend::ops::{
     MaxPool2dBackward, MaxPool2dWithIndices, ModuleOps,
 };
 use burn_flex::FlexTensor;
+use convolution::lengths;
 use pooling::Windows;
 
 impl ModuleOps<Repro> for Repro {
@@ -63,7 +66,7 @@ impl ModuleOps<Repro> for Repro {
         let shape = grad.layout().shape();
         let axis = Axis::of(&shape[..], 0);
         float_tensor(
-            sum_axis(&view(&grad).packed(), axis),
+            sum_along(Settings::current(), &view(&grad).packed(), axis),
             Shape::new([axis.inner]),
         )
     }
@@ -396,6 +399,65 @@ impl ModuleOps<Repro> for Repro {
         MaxPool2dBackward::new(pooling::max_backward(x, output_grad, indices, options))
     }
 
+    /// The layer norm over the last axis, fused with the bits of burn's composition, which is what autodiff computes.
+    fn layer_norm(
+        tensor: FlexTensor,
+        gamma: FlexTensor,
+        beta: Option<FlexTensor>,
+        epsilon: f64,
+    ) -> FlexTensor {
+        let len = gamma.layout().num_elements();
+        let shape = tensor.layout().shape();
+        assert_eq!(
+            shape[shape.num_dims() - 1],
+            len,
+            "repro: a layer norm of {shape:?} with {len} weights"
+        );
+        let gamma = view(&gamma).packed();
+        let beta = beta.as_ref().map(|beta| view(beta).packed());
+        let norm = LayerNorm {
+            gamma: &gamma,
+            beta: beta.as_deref(),
+            epsilon: epsilon as f32,
+        };
+        transform(tensor, len, 4, |settings, part| {
+            settings.path.run(norm.over(part));
+        })
+    }
+
+    /// Attention, fused with the bits of burn's composition, which is what autodiff computes. **Shapes.** `[batch, heads, n, d]`,
+    /// `[batch, heads, m, d]`, `[batch, heads, m, v]` to `[batch, heads, n, v]`. **Order.** [`attention`].
+    fn attention(
+        query: FlexTensor,
+        key: FlexTensor,
+        value: FlexTensor,
+        mask: Option<FlexTensor>,
+        attn_bias: Option<FlexTensor>,
+        options: AttentionModuleOptions,
+    ) -> FlexTensor {
+        if let Some(softcap) = options.softcap {
+            assert!(softcap > 0.0, "softcap must be positive, got {softcap}");
+        }
+        let [batch, heads, queries, width] = lengths(&query);
+        let [.., keys, values] = lengths(&value);
+        let scores = [batch, heads, queries, keys];
+        let mask = mask.as_ref().map(super::mask);
+        let bias = attn_bias.as_ref().map(view);
+        let scale = options.scale.unwrap_or_else(|| 1.0 / (width as f64).sqrt());
+        let task = Attention {
+            query: view(&query),
+            key: view(&key),
+            value: view(&value),
+            mask: mask.map(|x| Plane::new(x.data, x.offset, x.shape, x.strides, scores)),
+            bias: bias.map(|x| Plane::new(x.data, x.offset, x.shape, x.strides, scores)),
+            scale: scale as f32,
+            softcap: options.softcap.map(|softcap| softcap as f32),
+            is_causal: options.is_causal,
+        };
+        let out = attention(Settings::current(), &task);
+        float_tensor(out, Shape::new([batch, heads, queries, values]))
+    }
+
     // Refused.
 
     fn deform_conv2d(
@@ -505,17 +567,6 @@ impl ModuleOps<Repro> for Repro {
         _options: InterpolateOptions,
     ) -> FlexTensor {
         refuse("interpolate_backward")
-    }
-
-    fn attention(
-        _query: FlexTensor,
-        _key: FlexTensor,
-        _value: FlexTensor,
-        _mask: Option<FlexTensor>,
-        _attn_bias: Option<FlexTensor>,
-        _options: AttentionModuleOptions,
-    ) -> FlexTensor {
-        refuse("attention")
     }
 
     fn ctc_loss(

@@ -12,11 +12,15 @@ use std::ops::Range;
 /// Most steps of `k` between two rests of the accumulators: a strip of so many stays in the first-level cache.
 const STRETCH: usize = 256;
 /// Tiles below each other whose left factor is packed at once: it stays in the second-level cache.
-const TILES: usize = 20;
-/// Columns whose right factor is packed at once.
-const COLUMNS: usize = 1024;
+const TILES: usize = 16;
+/// Columns of the output worked on at once: with those rows they stay in the second-level cache while `k` runs.
+const COLUMNS: usize = 768;
+/// Steps of `k` whose right factor is packed at once.
+const STEPS: usize = 4096;
 /// Rows up to which a row-major right factor is read where it lies: packing would cost more than it saves.
 const DIRECT_ROWS: usize = 24;
+/// Numbers in a cache line.
+const LINE: usize = 16;
 /// Places of the largest tile of any path.
 const TILE_MAX: usize = 12 * 32;
 
@@ -178,6 +182,13 @@ impl<'a> Task<'a> {
         });
         SCRATCH.set(Some(scratch));
     }
+
+    /// Computes all of it on this thread.
+    pub(in crate::kernels) fn run_alone(self, path: Path) {
+        let [rows, _, columns] = self.lengths();
+        // SAFETY: the memory is borrowed for this task, which is not shared.
+        unsafe { self.run(path, 0..rows, 0..columns) };
+    }
 }
 
 /// Memory for the packed factors of one thread.
@@ -216,98 +227,154 @@ impl Kernel for Block<'_, '_> {
             scratch,
         } = self;
         let k = task.a.columns;
-        let stretch = k.div_ceil(k.div_ceil(STRETCH).max(1)).max(1);
+        // Rows that are worked on at once use a copy once: then it need not outlast a stretch.
+        let is_used_once = rows.len() <= TILES * S::ROWS;
+        let steps = if is_used_once { STRETCH } else { STEPS };
         for first in columns.clone().step_by(COLUMNS) {
             let columns = first..(first + COLUMNS).min(columns.end);
-            let mut start = 0;
-            loop {
-                let ks = start..(start + stretch).min(k);
-                let ready = prepare(simd, task, &rows, &columns, &ks, &mut scratch.right);
+            // Once also where `k` is zero, for the elements whose chain is empty.
+            for start in (0..k.max(1)).step_by(steps) {
+                let ks = start..(start + steps).min(k);
+                let source = Source::of(simd, task, &rows, &columns, &ks, &mut scratch.right);
+                let stretch = ks.len().div_ceil(ks.len().div_ceil(STRETCH).max(1)).max(1);
                 for top in rows.clone().step_by(TILES * S::ROWS) {
                     let rows = top..(top + TILES * S::ROWS).min(rows.end);
-                    let left = pack_left(simd, &task.a, &rows, &ks, &mut scratch.left);
-                    let begins = start == 0;
-                    walk(simd, task, left, &ready, &rows, &columns, ks.len(), begins);
+                    for start in (ks.start..ks.end.max(ks.start + 1)).step_by(stretch) {
+                        let part = start..(start + stretch).min(ks.end);
+                        let ready = source.ready::<S>(task, &columns, &part);
+                        let left = pack_left(simd, &task.a, &rows, &part, &mut scratch.left);
+                        let begins = start == 0;
+                        walk(
+                            simd,
+                            task,
+                            left,
+                            &ready,
+                            &rows,
+                            &columns,
+                            part.len(),
+                            begins,
+                        );
+                    }
                     if ks.end == k {
                         finish::<S>(task, rows, &columns);
                     }
-                }
-                start = ks.end;
-                if start >= k {
-                    break;
                 }
             }
         }
     }
 }
 
-/// Finds or packs the right factor.
-#[inline(always)]
-fn prepare<S: Simd>(
-    simd: S,
-    task: &Task,
-    rows: &Range<usize>,
-    columns: &Range<usize>,
-    ks: &Range<usize>,
-    buffer: &mut Buffer,
-) -> Ready {
-    let strip = 2 * S::LANES;
-    let whole = columns.len() / strip;
-    let behind = |strips: Strips| Strips {
-        start: strips.start.wrapping_add(whole * strips.pair),
-        ..strips
-    };
-    if ks.is_empty() {
-        let none = Strips {
-            start: std::ptr::NonNull::dangling().as_ptr(),
-            row: 0,
-            pair: 0,
-        };
-        return Ready {
-            whole: none,
-            rest: none,
-        };
-    }
-    match task.b {
-        Right::Packed(packed) => {
-            let whole = packed.strips(ks.start, columns.start);
-            Ready {
-                whole,
-                rest: behind(whole),
+/// The right factor of some columns and steps.
+#[derive(Clone, Copy)]
+enum Source {
+    /// Where it lies; the columns that fill no strip are copied here.
+    Direct { rest: *const f32, start: usize },
+    /// In a [`Packed`](super::Packed).
+    Packed,
+    /// Copied here, one strip of all steps after the other.
+    Copied {
+        first: *const f32,
+        start: usize,
+        steps: usize,
+    },
+}
+
+impl Source {
+    /// Finds or copies it.
+    #[inline(always)]
+    fn of<S: Simd>(
+        simd: S,
+        task: &Task,
+        rows: &Range<usize>,
+        columns: &Range<usize>,
+        ks: &Range<usize>,
+        buffer: &mut Buffer,
+    ) -> Self {
+        let strip = 2 * S::LANES;
+        match task.b {
+            Right::Packed(_) => Source::Packed,
+            Right::Matrix(b)
+                if rows.len() <= DIRECT_ROWS && b.column_stride == 1 && b.row_stride >= 0 =>
+            {
+                let rest = columns.end - columns.len() % strip..columns.end;
+                let out = buffer.take(strip * ks.len());
+                strips(simd, task.b, ks.clone(), rest, out);
+                Source::Direct {
+                    rest: out.as_ptr(),
+                    start: ks.start,
+                }
+            }
+            _ => {
+                let out = buffer.take(columns.len().div_ceil(strip) * strip * ks.len());
+                strips(simd, task.b, ks.clone(), columns.clone(), out);
+                Source::Copied {
+                    first: out.as_ptr(),
+                    start: ks.start,
+                    steps: ks.len(),
+                }
             }
         }
-        Right::Matrix(b)
-            if rows.len() <= DIRECT_ROWS && b.column_stride == 1 && b.row_stride >= 0 =>
-        {
-            let direct = Strips {
-                start: b.data[b.at(ks.start, columns.start)..].as_ptr(),
-                row: b.row_stride as usize,
-                pair: strip,
+    }
+
+    /// Some steps of it for the tiles.
+    #[inline(always)]
+    fn ready<S: Simd>(self, task: &Task, columns: &Range<usize>, ks: &Range<usize>) -> Ready {
+        let strip = 2 * S::LANES;
+        let count = columns.len() / strip;
+        let behind = |strips: Strips| Strips {
+            start: strips.start.wrapping_add(count * strips.pair),
+            ..strips
+        };
+        if ks.is_empty() {
+            let none = Strips {
+                start: std::ptr::NonNull::dangling().as_ptr(),
+                row: 0,
+                pair: 0,
             };
-            let rest = columns.start + whole * strip..columns.end;
-            let out = buffer.take(strip * ks.len());
-            strips(simd, task.b, ks.clone(), rest, out);
-            Ready {
-                whole: direct,
+            return Ready {
+                whole: none,
+                rest: none,
+            };
+        }
+        match (self, task.b) {
+            (Source::Direct { rest, start }, Right::Matrix(b)) => Ready {
+                whole: Strips {
+                    start: b.data[b.at(ks.start, columns.start)..].as_ptr(),
+                    row: b.row_stride as usize,
+                    pair: strip,
+                },
                 rest: Strips {
-                    start: out.as_ptr(),
+                    start: rest.wrapping_add((ks.start - start) * strip),
                     row: strip,
                     pair: 0,
                 },
+            },
+            (
+                Source::Copied {
+                    first,
+                    start,
+                    steps,
+                },
+                _,
+            ) => {
+                let whole = Strips {
+                    start: first.wrapping_add((ks.start - start) * strip),
+                    row: strip,
+                    pair: strip * steps,
+                };
+                Ready {
+                    whole,
+                    rest: behind(whole),
+                }
             }
-        }
-        _ => {
-            let out = buffer.take(columns.len().div_ceil(strip) * strip * ks.len());
-            strips(simd, task.b, ks.clone(), columns.clone(), out);
-            let whole = Strips {
-                start: out.as_ptr(),
-                row: strip,
-                pair: strip * ks.len(),
-            };
-            Ready {
-                whole,
-                rest: behind(whole),
+            (_, Right::Packed(packed)) => {
+                let whole = packed.strips(ks.start, columns.start);
+                Ready {
+                    whole,
+                    rest: behind(whole),
+                }
             }
+            _ => unreachable!("only a matrix is read where it lies"),
         }
     }
 }
@@ -368,9 +435,26 @@ fn walk<S: Simd>(
     unsafe {
         for index in 0..whole {
             let right = strips_from(index);
+            // The next strip comes nearer while this one is used, a share of it before each tile.
+            let next = right.start.wrapping_add(right.pair);
+            let share = (k * strip).div_ceil(full.max(1)).next_multiple_of(LINE);
             for tile_index in 0..full {
+                if index + 1 < whole && right.row == strip {
+                    let from = (tile_index * share).min(k * strip);
+                    let to = (from + share).min(k * strip);
+                    for at in (from..to).step_by(LINE) {
+                        simd.prefetch(next.wrapping_add(at));
+                    }
+                }
                 let left = left.wrapping_add(tile_index * S::ROWS * k);
                 let out = out.wrapping_add(tile_index * S::ROWS * task.row + index * strip);
+                if !begins && tile_index + 1 < full {
+                    // The next tile's accumulators.
+                    for row in S::ROWS..2 * S::ROWS {
+                        simd.prefetch_near(out.wrapping_add(row * task.row));
+                        simd.prefetch_near(out.wrapping_add(row * task.row + LINE));
+                    }
+                }
                 match S::ROWS {
                     12 => tile::<S, 12, 1>(simd, k, left, right, out, task.row, begins),
                     6 => tile::<S, 6, 1>(simd, k, left, right, out, task.row, begins),

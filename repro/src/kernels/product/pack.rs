@@ -2,6 +2,7 @@
 
 use super::matrix::Matrix;
 use super::tile::Strips;
+use crate::kernels::memory::Numbers;
 use crate::kernels::paths::Path;
 use crate::kernels::simd::{Kernel, Simd};
 use std::ops::Range;
@@ -42,21 +43,18 @@ impl Right<'_> {
 /// Memory for copies, used again and again. What it holds between uses means nothing.
 #[derive(Default)]
 pub(super) struct Buffer {
-    data: Vec<f32>,
+    data: Option<Numbers>,
 }
-
-/// Numbers in a cache line, on whose borders copies begin.
-const LINE: usize = 16;
 
 impl Buffer {
     /// A place for `len` numbers at the border of a cache line.
     pub(super) fn take(&mut self, len: usize) -> &mut [f32] {
-        if self.data.len() < len + LINE {
-            self.data = vec![0.0; len + LINE];
+        if self.data.as_ref().is_none_or(|data| data.len() < len) {
+            // What is too small goes back first.
+            self.data = None;
         }
-        let start = self.data.as_ptr().align_offset(LINE * size_of::<f32>());
-        assert!(start < LINE, "numbers lie at multiples of their size");
-        &mut self.data[start..start + len]
+        let data = self.data.get_or_insert_with(|| Numbers::unset(len));
+        &mut data[..len]
     }
 }
 
@@ -64,8 +62,7 @@ impl Buffer {
 ///
 /// **Shapes.** `[k, n]`. It belongs to the path it was packed for, because paths read strips of other widths.
 pub struct Packed {
-    buffer: Buffer,
-    start: usize,
+    data: Numbers,
     path: Path,
     rows: usize,
     columns: usize,
@@ -81,8 +78,7 @@ impl Packed {
     pub fn new(path: Path, b: Matrix) -> Self {
         b.assert_in_bounds();
         let mut packed = Self {
-            buffer: Buffer::default(),
-            start: 0,
+            data: Numbers::unset(0),
             path,
             rows: b.rows,
             columns: b.columns,
@@ -110,9 +106,9 @@ impl Packed {
     /// Some rows of it from a column on, which must be the first of a strip.
     pub(super) fn strips(&self, row: usize, column: usize) -> Strips {
         debug_assert!(column.is_multiple_of(self.strip) && row < self.rows);
-        let at = self.start + column * self.rows + row * self.strip;
+        let at = column * self.rows + row * self.strip;
         Strips {
-            start: self.buffer.data[at..].as_ptr(),
+            start: self.data[at..].as_ptr(),
             row: self.strip,
             pair: self.rows * self.strip,
         }
@@ -139,13 +135,14 @@ impl Kernel for Pack<'_, '_> {
         let Pack(b, packed) = self;
         packed.strip = 2 * S::LANES;
         let len = b.columns.div_ceil(packed.strip) * packed.strip * b.rows;
-        let out = packed.buffer.take(len);
-        strips(simd, Right::Matrix(b), 0..b.rows, 0..b.columns, out);
-        packed.start = packed
-            .buffer
-            .data
-            .as_ptr()
-            .align_offset(LINE * size_of::<f32>());
+        packed.data = Numbers::unset(len);
+        strips(
+            simd,
+            Right::Matrix(b),
+            0..b.rows,
+            0..b.columns,
+            &mut packed.data,
+        );
     }
 }
 
@@ -164,7 +161,18 @@ pub(super) fn strips<S: Simd>(
     out: &mut [f32],
 ) {
     let strip = 2 * S::LANES;
-    let (mut column, mut at) = (columns.start, 0);
+    let mut columns = columns;
+    let mut at = 0;
+    if let Right::Matrix(b) = right
+        && b.column_stride == 1
+        && b.row_stride >= 0
+    {
+        let whole = columns.start..columns.end - columns.len() % strip;
+        columns.start = whole.end;
+        at = whole.len() * rows.len();
+        whole_strips(simd, b, rows.clone(), whole, &mut out[..at]);
+    }
+    let mut column = columns.start;
     while column < columns.end {
         let width = strip.min(columns.end - column);
         let out = &mut out[at..at + rows.len() * strip];
@@ -185,6 +193,45 @@ pub(super) fn strips<S: Simd>(
         }
         column += width;
         at += rows.len() * strip;
+    }
+}
+
+/// Copies whole strips of a matrix whose columns adjoin, some rows of all strips before the next rows: so it is read in
+/// the order of memory.
+///
+/// # Panics
+///
+/// If the numbers lie outside the storage, or `out` has another length than the strips.
+#[inline(always)]
+fn whole_strips<S: Simd>(
+    simd: S,
+    b: Matrix,
+    rows: Range<usize>,
+    columns: Range<usize>,
+    out: &mut [f32],
+) {
+    const AT_ONCE: usize = 4;
+    let strip = 2 * S::LANES;
+    assert!(out.len() == rows.len() * columns.len() && columns.len().is_multiple_of(strip));
+    if out.is_empty() {
+        return;
+    }
+    let stride = b.row_stride as usize;
+    let from = &b.data[b.at(rows.start, columns.start)..];
+    assert!(from.len() >= (rows.len() - 1) * stride + columns.len());
+    for first in (0..rows.len()).step_by(AT_ONCE) {
+        let last = (first + AT_ONCE).min(rows.len());
+        for index in 0..columns.len() / strip {
+            for row in first..last {
+                // SAFETY: row and strip lie in the storage and in `out`, as asserted.
+                unsafe {
+                    let from = from.as_ptr().add(row * stride + index * strip);
+                    let to = out.as_mut_ptr().add((index * rows.len() + row) * strip);
+                    simd.store(to, simd.load(from));
+                    simd.store(to.add(S::LANES), simd.load(from.add(S::LANES)));
+                }
+            }
+        }
     }
 }
 
@@ -248,7 +295,7 @@ pub(super) fn interleave<S: Simd>(simd: S, lanes: Lanes, width: usize, out: &mut
                     simd.store(to, simd.load(source));
                     simd.store(to.add(S::LANES), simd.load(source.add(S::LANES)));
                 } else {
-                    std::ptr::copy_nonoverlapping(source, to, count);
+                    copy_few(source, to, count);
                     to.add(count).write_bytes(0, width - count);
                 }
                 to = to.add(width);
@@ -270,6 +317,7 @@ pub(super) fn interleave<S: Simd>(simd: S, lanes: Lanes, width: usize, out: &mut
             // SAFETY: lanes `first` to `first + 3` have `len` numbers each, as asserted, and `out` has room.
             unsafe {
                 turn(
+                    simd,
                     from.as_ptr().add(first * lane),
                     lane,
                     len,
@@ -299,36 +347,53 @@ pub(super) fn interleave<S: Simd>(simd: S, lanes: Lanes, width: usize, out: &mut
     }
 }
 
+/// Copies a few numbers, without the call that a copy of unknown length would be.
+///
+/// # Safety
+///
+/// `count` numbers can be read at `from` and written at `to`.
+#[inline(always)]
+unsafe fn copy_few(from: *const f32, to: *mut f32, count: usize) {
+    let mut at = 0;
+    // SAFETY: the caller's promise.
+    unsafe {
+        while at + 4 <= count {
+            let four = from.add(at).cast::<[f32; 4]>().read_unaligned();
+            to.add(at).cast::<[f32; 4]>().write_unaligned(four);
+            at += 4;
+        }
+        while at < count {
+            *to.add(at) = *from.add(at);
+            at += 1;
+        }
+    }
+}
+
 /// Turns four rows of `len` numbers into `len` rows of four.
 ///
 /// # Safety
 ///
 /// `len` numbers can be read from each of four rows, `lane` apart; `len` rows of four, `width` apart, be written.
-#[allow(clippy::needless_range_loop)]
 #[inline(always)]
-unsafe fn turn(from: *const f32, lane: usize, len: usize, to: *mut f32, width: usize) {
+unsafe fn turn<S: Simd>(
+    simd: S,
+    from: *const f32,
+    lane: usize,
+    len: usize,
+    to: *mut f32,
+    width: usize,
+) {
     let mut step = 0;
     // SAFETY: the caller's promise.
     unsafe {
         while step + 4 <= len {
-            let mut rows = [[0.0f32; 4]; 4];
-            for (row, numbers) in rows.iter_mut().enumerate() {
-                *numbers = from
-                    .add(row * lane + step)
-                    .cast::<[f32; 4]>()
-                    .read_unaligned();
+            if step.is_multiple_of(16) {
+                // The rows that are turned after these.
+                for row in 4..8 {
+                    simd.prefetch(from.wrapping_add(row * lane + step));
+                }
             }
-            for column in 0..4 {
-                let turned = [
-                    rows[0][column],
-                    rows[1][column],
-                    rows[2][column],
-                    rows[3][column],
-                ];
-                to.add((step + column) * width)
-                    .cast::<[f32; 4]>()
-                    .write_unaligned(turned);
-            }
+            simd.turn(from.add(step), lane, to.add(step * width), width);
             step += 4;
         }
         while step < len {

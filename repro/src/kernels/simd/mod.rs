@@ -45,6 +45,22 @@ pub trait Simd: Copy + Send + Sync + 'static {
     /// `LANES` numbers can be written at `to`, which need not be aligned.
     unsafe fn store(self, to: *mut f32, x: Self::Vector);
 
+    /// Hints that the memory there will be read soon. Any address will do.
+    #[inline(always)]
+    fn prefetch(self, _at: *const f32) {}
+
+    /// The same for memory that will be read very soon.
+    #[inline(always)]
+    fn prefetch_near(self, _at: *const f32) {}
+
+    /// Turns four rows of four numbers into four rows of four: row `i` begins at `from + i · row`, and row `i` of
+    /// the result at `to + i · step`.
+    ///
+    /// # Safety
+    ///
+    /// Those numbers can be read and written.
+    unsafe fn turn(self, from: *const f32, row: usize, to: *mut f32, step: usize);
+
     /// `a * b + c` in each lane, rounded once.
     fn mul_add(self, a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector;
 }

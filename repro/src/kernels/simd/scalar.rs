@@ -31,6 +31,18 @@ impl Simd for Scalar {
     }
 
     #[inline(always)]
+    unsafe fn turn(self, from: *const f32, row: usize, to: *mut f32, step: usize) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            for i in 0..4 {
+                for j in 0..4 {
+                    *to.add(j * step + i) = *from.add(i * row + j);
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
     fn mul_add(self, a: [f32; 8], b: [f32; 8], c: [f32; 8]) -> [f32; 8] {
         eight(&a, &b, &c)
     }

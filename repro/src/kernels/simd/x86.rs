@@ -3,8 +3,10 @@
 use super::{Kernel, Simd};
 use crate::kernels::fma::Hardware;
 use std::arch::x86_64::{
-    __m256, __m512, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_set1_ps, _mm256_storeu_ps,
-    _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_set1_ps, _mm512_storeu_ps,
+    __m256, __m512, _MM_HINT_T0, _MM_HINT_T1, _mm_loadu_ps, _mm_movehl_ps, _mm_movelh_ps,
+    _mm_prefetch, _mm_storeu_ps, _mm_unpackhi_ps, _mm_unpacklo_ps, _mm256_fmadd_ps,
+    _mm256_loadu_ps, _mm256_set1_ps, _mm256_storeu_ps, _mm512_fmadd_ps, _mm512_loadu_ps,
+    _mm512_set1_ps, _mm512_storeu_ps,
 };
 
 /// Sixteen lanes, thirty-two registers.
@@ -31,6 +33,30 @@ pub(super) unsafe fn run_avx2<K: Kernel>(kernel: K) -> K::Output {
     kernel.run(Avx2(()))
 }
 
+/// [`Simd::turn`] with the vectors of four that every x86-64 has.
+///
+/// # Safety
+///
+/// As there.
+#[inline(always)]
+unsafe fn turn(from: *const f32, row: usize, to: *mut f32, step: usize) {
+    // SAFETY: the caller's promise; SSE is part of every x86-64.
+    unsafe {
+        let [a, b, c, d] = [
+            _mm_loadu_ps(from),
+            _mm_loadu_ps(from.add(row)),
+            _mm_loadu_ps(from.add(2 * row)),
+            _mm_loadu_ps(from.add(3 * row)),
+        ];
+        let (ab, ab_high) = (_mm_unpacklo_ps(a, b), _mm_unpackhi_ps(a, b));
+        let (cd, cd_high) = (_mm_unpacklo_ps(c, d), _mm_unpackhi_ps(c, d));
+        _mm_storeu_ps(to, _mm_movelh_ps(ab, cd));
+        _mm_storeu_ps(to.add(step), _mm_movehl_ps(cd, ab));
+        _mm_storeu_ps(to.add(2 * step), _mm_movelh_ps(ab_high, cd_high));
+        _mm_storeu_ps(to.add(3 * step), _mm_movehl_ps(cd_high, ab_high));
+    }
+}
+
 impl Simd for Avx512 {
     const LANES: usize = 16;
     const ROWS: usize = 12;
@@ -53,6 +79,24 @@ impl Simd for Avx512 {
     unsafe fn store(self, to: *mut f32, x: __m512) {
         // SAFETY: the same, and the caller's promise.
         unsafe { _mm512_storeu_ps(to, x) }
+    }
+
+    #[inline(always)]
+    fn prefetch(self, at: *const f32) {
+        // SAFETY: a hint reads nothing, whatever the address.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(at.cast()) }
+    }
+
+    #[inline(always)]
+    fn prefetch_near(self, at: *const f32) {
+        // SAFETY: as above.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
+    }
+
+    #[inline(always)]
+    unsafe fn turn(self, from: *const f32, row: usize, to: *mut f32, step: usize) {
+        // SAFETY: the caller's promise.
+        unsafe { turn(from, row, to, step) }
     }
 
     #[inline(always)]
@@ -84,6 +128,24 @@ impl Simd for Avx2 {
     unsafe fn store(self, to: *mut f32, x: __m256) {
         // SAFETY: the same, and the caller's promise.
         unsafe { _mm256_storeu_ps(to, x) }
+    }
+
+    #[inline(always)]
+    fn prefetch(self, at: *const f32) {
+        // SAFETY: a hint reads nothing, whatever the address.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(at.cast()) }
+    }
+
+    #[inline(always)]
+    fn prefetch_near(self, at: *const f32) {
+        // SAFETY: as above.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
+    }
+
+    #[inline(always)]
+    unsafe fn turn(self, from: *const f32, row: usize, to: *mut f32, step: usize) {
+        // SAFETY: the caller's promise.
+        unsafe { turn(from, row, to, step) }
     }
 
     #[inline(always)]

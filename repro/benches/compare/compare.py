@@ -1,0 +1,235 @@
+"""Ours against PyTorch, ONNX Runtime, OpenBLAS, std and libm, in turn on one machine, as a table in markdown.
+
+    python3 repro/benches/compare/compare.py                       everything: builds, measures, prints the table
+    python3 repro/benches/compare/compare.py --only digits,read    some works; results of others are kept
+    python3 repro/benches/compare/compare.py --table               prints the table of what was measured
+
+Each round measures a work with each contender in turn, and the median over the rounds counts, so that what else the machine does
+meets all alike. --threads 1,2 and --rounds 3 are what it does without being asked. PyTorch and its kin come from a virtual
+environment that it makes in target/compare (from the package index, some GB), or from the interpreter that --python names. The
+machine should have nothing else to do.
+"""
+import argparse
+import json
+import os
+import platform
+import re
+import statistics
+import subprocess
+import sys
+import time
+import venv
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.normpath(os.path.join(HERE, "../../.."))
+FOLDER = os.path.join(os.environ.get("CARGO_TARGET_DIR", os.path.join(ROOT, "target")), "compare")
+RESULTS = os.path.join(FOLDER, "results.json")
+PACKAGES = ["torch", "transformers", "onnxruntime", "onnx", "onnxscript", "numpy"]
+
+BLAS = ["openblas", "torch"]
+SHAPES = [f"packed {rows}x{inner}x{columns}" for rows in (64, 128, 512)
+          for inner, columns in ((384, 1536), (1536, 384), (384, 384))]
+# Work: the bench that does it, its peers, the least ratio to the better of them (None: told, not promised).
+WORKS = {
+    **{f"product {n}": ("shapes", BLAS, {peer: 1.0 for peer in BLAS}) for n in (512, 1024, 2048)},
+    **{shape: ("shapes", BLAS, {peer: 1.0 for peer in BLAS}) for shape in SHAPES},
+    "read 32x64": ("encoder", ["torch", "onnx"], {"torch": 1.3, "onnx": 1.1}),
+    "train 16x64": ("encoder", ["torch"], {"torch": 1.3}),
+    "cnn train": ("cnn", ["torch"], {"torch": 1.2}),
+    "cnn infer": ("cnn", ["torch"], {"torch": 1.2}),
+    "digits": ("digits", ["torch"], {"torch": 6.0}),
+}
+UNITS = {"product": "GFLOP/s", "packed": "GFLOP/s", "read": "sentences/s", "train": "steps/s", "cnn": "images/s",
+         "digits": "epochs/s"}
+NAMES = {"torch": "PyTorch", "onnx": "ONNX Runtime", "openblas": "OpenBLAS"}
+FUNCTIONS = ["exp", "tanh", "erf", "log", "gelu", "softmax"]
+
+
+def environment():
+    """An interpreter that has the peers."""
+    folder = os.path.join(FOLDER, "venv")
+    python = os.path.join(folder, "bin/python")
+    if not os.path.exists(python):
+        venv.create(folder, with_pip=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", *PACKAGES], check=True)
+    return python
+
+
+def build(benches):
+    """Builds benches; the path of each program."""
+    targets = [word for bench in benches for word in ("--bench", bench)]
+    command = ["cargo", "bench", "--locked", "-p", "repro", *targets, "--no-run", "--message-format=json"]
+    out = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
+    built = [json.loads(line) for line in out.splitlines()]
+    return {message["target"]["name"]: message["executable"] for message in built if message.get("executable")}
+
+
+class Peer:
+    """A library at work in a process of its own, which sleeps between works."""
+
+    def __init__(self, python, library, threads):
+        command = [python, os.path.join(HERE, "peer.py"), library, str(threads), FOLDER]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=subprocess.DEVNULL, text=True)
+        self.answer()
+
+    def answer(self):
+        line = self.process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"the peer ended: {self.process.args}")
+        return json.loads(line)
+
+    def rate(self, work):
+        self.process.stdin.write(work + "\n")
+        self.process.stdin.flush()
+        return self.answer()["rate"]
+
+    def end(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def ours(program, work, threads):
+    """The rate of a work of ours."""
+    command = [program, "--json", "--threads", str(threads), "--only", work]
+    out = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    lines = [json.loads(line) for line in out.splitlines()]
+    return next(line["rate"] for line in lines if line["work"] == work)
+
+
+def functions(program):
+    """How many times as fast as std's or libm's each function is, on one thread: that bench interleaves by itself."""
+    out = subprocess.run([program], check=True, stdout=subprocess.PIPE, text=True).stdout
+    ratios, nanoseconds = {}, {}
+    for line in out.splitlines():
+        found = re.match(r"(\w+) +(std|libm) .*?\( *([0-9.]+)x\)", line)
+        if found:
+            ratios[found[1]] = float(found[3])
+        found = re.match(r"softmax 1024x64(, std)? +([0-9.]+) ns", line)
+        if found:
+            nanoseconds[bool(found[1])] = float(found[2])
+    if len(nanoseconds) == 2:
+        ratios["softmax"] = nanoseconds[True] / nanoseconds[False]
+    return {name: ratio for name, ratio in ratios.items() if name in FUNCTIONS}
+
+
+def stored():
+    if not os.path.exists(RESULTS):
+        return {"rates": {}, "functions": {}, "peak": {}}
+    with open(RESULTS) as file:
+        return json.load(file)
+
+
+def store(results):
+    with open(RESULTS + ".new", "w") as file:
+        json.dump(results, file, indent=1, sort_keys=True)
+    os.replace(RESULTS + ".new", RESULTS)
+
+
+def measure(options, works):
+    results = stored()
+    results["machine"] = machine(options.python)
+    benches = {WORKS[work][0] for work in works} | {"shapes"} | ({"functions"} if wants(options, "functions") else set())
+    programs = build(sorted(benches & available()))
+    for threads in options.threads:
+        if wants(options, "product"):
+            results["peak"][str(threads)] = ours(programs["shapes"], "peak", threads)
+        libraries = sorted({peer for work in works for peer in WORKS[work][1]})
+        peers = {library: Peer(options.python, library, threads) for library in libraries}
+        for work in works:
+            bench, names, _ = WORKS[work]
+            if bench not in programs:
+                print(f"skipped: {work}, for there is no bench {bench}", file=sys.stderr)
+                continue
+            rates = {name: [] for name in ["ours", *names]}
+            for _ in range(options.rounds):
+                for name in rates:
+                    time.sleep(0.3)  # Threads that spun for the one before are asleep.
+                    rate = ours(programs[bench], work, threads) if name == "ours" else peers[name].rate(work)
+                    rates[name].append(rate)
+            medians = {name: statistics.median(each) for name, each in rates.items()}
+            results["rates"].setdefault(work, {})[str(threads)] = medians
+            store(results)
+            told = ", ".join(f"{name} {rate:.2f}" for name, rate in medians.items())
+            print(f"{work}, {threads} threads: {told}", file=sys.stderr)
+        for peer in peers.values():
+            peer.end()
+    if "functions" in programs:
+        results["functions"] = functions(programs["functions"])
+    store(results)
+
+
+def available():
+    return {name[:-3] for name in os.listdir(os.path.join(HERE, "..")) if name.endswith(".rs")}
+
+
+def wants(options, name):
+    return not options.only or any(name.startswith(only) for only in options.only)
+
+
+def machine(python):
+    with open("/proc/cpuinfo") as file:
+        model = next((line.split(":")[1].strip() for line in file if line.startswith("model name")), platform.machine())
+    code = "import importlib.metadata as m, sys; print(', '.join(f'{p} {m.version(p)}' for p in sys.argv[1:]))"
+    command = [python, "-c", code, "torch", "transformers", "onnxruntime", "numpy"]
+    versions = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+    return {"processor": model, "cores": os.cpu_count(), "versions": versions, "day": time.strftime("%Y-%m-%d")}
+
+
+def number(x):
+    return f"{x:.0f}" if x >= 100 else f"{x:.1f}" if x >= 10 else f"{x:.2f}"
+
+
+def table(results):
+    """The table, a line a work and thread count."""
+    about = results["machine"]
+    yield f"{about['processor']}, {about['cores']} cores; {about['versions']}; {about['day']}."
+    yield ""
+    for threads, peak in sorted(results["peak"].items()):
+        product = results["rates"].get("product 1024", {}).get(threads)
+        share = f"; 1024³ runs at {100 * product['ours'] / peak:.0f} % of it (goal 80)" if product else ""
+        yield f"Measured FMA peak, {threads} thread(s): {peak:.0f} GFLOP/s{share}."
+    yield ""
+    yield "| work | threads | ours | peers | ratio | at least | reached |"
+    yield "|---|---|---|---|---|---|---|"
+    for work, (_, peers, goals) in WORKS.items():
+        for threads, rates in sorted(results["rates"].get(work, {}).items()):
+            unit = UNITS[work.split()[0]]
+            told = ", ".join(f"{NAMES[peer]} {number(rates[peer])}" for peer in peers)
+            ratios = {peer: rates["ours"] / rates[peer] for peer in peers}
+            each = ", ".join(f"{ratios[peer]:.2f}" for peer in peers)
+            goal = ", ".join(f"{goals[peer]}" for peer in peers)
+            reached = "yes" if all(ratios[peer] >= goals[peer] for peer in peers) else "**no**"
+            yield f"| {work}, {unit} | {threads} | {number(rates['ours'])} | {told} | {each} | {goal} | {reached} |"
+        if work not in results["rates"]:
+            yield f"| {work} | | not measured | | | | |"
+    for name in FUNCTIONS:
+        if name in results["functions"]:
+            ratio = results["functions"][name]
+            reached = "yes" if ratio >= 3 else "**no**"
+            yield f"| {name}, against std or libm | 1 | | | {ratio:.1f} | 3 | {reached} |"
+    for n in (512, 1024, 2048):
+        rates = results["rates"].get(f"product {n}", {})
+        if "1" in rates and "2" in rates:
+            ratio = rates["2"]["ours"] / rates["1"]["ours"]
+            reached = "yes" if ratio >= 1.85 else "**no**"
+            yield f"| product {n}, from 1 to 2 threads | | | | {ratio:.2f} | 1.85 | {reached} |"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--python", help="an interpreter with " + ", ".join(PACKAGES))
+    parser.add_argument("--threads", type=lambda text: [int(n) for n in text.split(",")], default=[1, 2])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", type=lambda text: text.split(","), default=[], help="beginnings of works' names")
+    parser.add_argument("--table", action="store_true", help="measure nothing")
+    options = parser.parse_args()
+    os.makedirs(FOLDER, exist_ok=True)
+    if not options.table:
+        options.python = options.python or environment()
+        measure(options, [work for work in WORKS if wants(options, work)])
+    print("\n".join(table(stored())))
+
+
+if __name__ == "__main__":
+    main()
