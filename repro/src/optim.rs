@@ -355,6 +355,48 @@ mod tests {
         w
     }
 
+    /// The weights of a module after a backward pass have no other owner, so a step copies none of them.
+    #[test]
+    fn a_training_step_writes_over_the_weights() {
+        use burn::backend::Autodiff;
+        use burn::nn::{
+            Embedding, EmbeddingConfig, LayerNorm, LayerNormConfig, Linear, LinearConfig,
+        };
+        use burn::optim::{GradientsParams, Optimizer};
+        type Training = Autodiff<Repro>;
+        #[derive(burn::module::Module, Debug)]
+        struct Net<B: burn::tensor::backend::Backend> {
+            words: Embedding<B>,
+            norm: LayerNorm<B>,
+            linear: Linear<B>,
+        }
+        fn places(net: &Net<Training>) -> Vec<*const f32> {
+            let place = |tensor: FlexTensor| tensor.storage::<f32>().as_ptr();
+            vec![
+                place(floats(net.words.weight.val().inner())),
+                place(floats(net.norm.gamma.val().inner())),
+                place(floats(net.linear.weight.val().inner())),
+            ]
+        }
+        crate::random::scope(1, crate::random::INIT, || {
+            let mut net = Net::<Training> {
+                words: EmbeddingConfig::new(5, 32).init(&ReproDevice),
+                norm: LayerNormConfig::new(32).init(&ReproDevice),
+                linear: LinearConfig::new(32, 16).init(&ReproDevice),
+            };
+            let tokens = || Tensor::from_data([[0i32, 3, 1]], &ReproDevice);
+            let before = places(&net);
+            let mut optimiser = AdamW::default().init();
+            for _ in 0..2 {
+                let x = net.norm.forward(net.words.forward(tokens()));
+                let cost = net.linear.forward(x).sum();
+                let grads = GradientsParams::from_grads(cost.backward(), &net);
+                net = optimiser.step(0.1, net, grads);
+                assert_eq!(places(&net), before);
+            }
+        });
+    }
+
     #[test]
     fn without_decay_a_weight_without_gradient_stays() {
         let still = AdamW {

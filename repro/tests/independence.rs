@@ -2,9 +2,11 @@
 
 mod support;
 
+use burn::nn::LayerNormConfig;
 use burn::tensor::activation::{gelu, log_softmax, softmax};
-use burn::tensor::module::linear;
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::module::{attention, avg_pool2d, conv2d, linear, max_pool2d};
+use burn::tensor::ops::{AttentionModuleOptions, ConvOptions};
+use burn::tensor::{Int, Tensor, TensorData};
 use proptest::prelude::*;
 use repro::kernels::fma::software;
 use repro::kernels::order_free::{Extreme, extreme};
@@ -13,7 +15,7 @@ use repro::kernels::sum::{sum, sum_axis};
 use repro::kernels::view::{Axis, View, row_major_strides};
 use repro::paths::{self, Settings};
 use repro::{Repro, ReproDevice};
-use support::{bits, every_setting, numbers};
+use support::{bits, every_setting, every_setting_of, numbers};
 
 type T<const D: usize> = Tensor<Repro, D>;
 
@@ -133,36 +135,169 @@ proptest! {
     }
 
     #[test]
-    fn a_view_is_what_its_copy_is(rows in 2usize..9, columns in 2usize..9, seed in 0u64..1000) {
-        let x = tensor(numbers(seed, rows * columns), [rows, columns]);
-        let y = tensor(numbers(seed + 1, rows * columns), [rows, columns]);
-        // Transposed, flipped, cut and broadcast views, each against a copy of the same numbers.
-        let views: [T<2>; 4] = [
-            x.clone().transpose(),
-            x.clone().flip([0, 1]).transpose(),
-            x.clone().slice([1..rows, 0..columns - 1]),
-            x.clone().slice([0..1, 0..columns]).expand([rows, columns]),
-        ];
-        let other = [y.clone().transpose(), y.clone().transpose(), y.clone().slice([1..rows, 0..columns - 1]), y];
-        for (view, other) in views.into_iter().zip(other) {
-            let copy = tensor(view.clone().into_data().to_vec().expect("floats"), view.dims());
-            let check = |f: &dyn Fn(T<2>) -> Vec<u32>| (f(view.clone()), f(copy.clone()));
-            let operations: [&dyn Fn(T<2>) -> Vec<u32>; 8] = [
-                &|x| read(x.exp()),
-                &|x| read(x + other.clone()),
-                &|x| read(other.clone() / x),
-                &|x| read(x.sum()),
-                &|x| read(x.sum_dim(0)),
-                &|x| read(x.mean_dim(1)),
-                &|x| read(x.clone().matmul(x.transpose())),
-                &|x| read(x.max_dim(1)),
-            ];
-            for operation in operations {
-                let (of_view, of_copy) = check(operation);
-                prop_assert_eq!(of_view, of_copy);
+    fn a_view_is_what_its_copy_is_on_every_path_and_thread_count(
+        shape in prop::array::uniform3(1usize..9),
+        order in Just([0usize, 1, 2]).prop_shuffle(),
+        reversed in prop::array::uniform3(any::<bool>()),
+        start in prop::array::uniform3(0usize..3),
+        repeated in prop::option::of(0usize..3),
+        seed in 0u64..1000,
+    ) {
+        let view = view(shape, &order, reversed, start, repeated, seed);
+        let copy = tensor(view.clone().into_data().to_vec().expect("floats"), view.dims());
+        for (name, operation) in operations() {
+            let expected = operation(copy.clone());
+            for settings in every_setting_of(&[1, 2, 3, 7]) {
+                let got = paths::with(settings, || operation(view.clone()));
+                prop_assert_eq!(&got, &expected, "{} of {:?}, {:?}", name, view.dims(), settings);
             }
         }
     }
+
+    #[test]
+    fn an_example_is_the_same_alone_and_anywhere_in_a_batch(batch in 2usize..6, place in 0usize..6, seed in 0u64..100) {
+        let place = place % batch;
+        let example = numbers(seed, 4 * 60);
+        let mut examples = numbers(seed + 5, batch * 4 * 60);
+        examples[place * 240..][..240].copy_from_slice(&example);
+        for (name, layer) in layers() {
+            let alone = layer(tensor(example.clone(), [1, 4, 6, 10]));
+            for settings in every_setting_of(&[1, 2, 3, 7]) {
+                let all = paths::with(settings, || layer(tensor(examples.clone(), [batch, 4, 6, 10])));
+                let len = alone.len();
+                prop_assert_eq!(all.len(), batch * len, "{}", name);
+                prop_assert_eq!(&all[place * len..][..len], &alone[..], "{}, {:?}", name, settings);
+            }
+        }
+    }
+}
+
+/// A view of random numbers: cut, with axes in another order, some reversed, one perhaps repeated.
+fn view(
+    shape: [usize; 3],
+    order: &[usize; 3],
+    reversed: [bool; 3],
+    start: [usize; 3],
+    repeated: Option<usize>,
+    seed: u64,
+) -> T<3> {
+    let start = [0, 1, 2].map(|axis| start[axis].min(shape[axis] - 1));
+    let x = tensor(numbers(seed, shape.iter().product()), shape);
+    let ranges = [0, 1, 2].map(|axis| start[axis]..shape[axis]);
+    let x = x.slice(ranges).permute(order.map(|axis| axis as isize));
+    let axes = (0..3).filter(|&axis| reversed[axis]);
+    let x = axes.fold(x, |x, axis| x.flip([axis as isize]));
+    let Some(axis) = repeated else { return x };
+    let mut lengths = x.dims();
+    lengths[axis] = 5;
+    let one = 0..1;
+    let all = x.dims().map(|len| 0..len);
+    let ranges = [0, 1, 2].map(|at| {
+        if at == axis {
+            one.clone()
+        } else {
+            all[at].clone()
+        }
+    });
+    x.slice(ranges).expand(lengths)
+}
+
+type Operation<const D: usize> = (&'static str, fn(T<D>) -> Vec<u32>);
+
+/// Operations that read their input by different kernels.
+fn operations() -> Vec<Operation<3>> {
+    vec![
+        ("exp", |x| read(x.exp())),
+        ("sin", |x| read(x.sin())),
+        ("neg", |x| read(x.neg())),
+        ("add", |x| read(x.clone() + x)),
+        ("div", |x| read(x.clone().mean_dim(2) / x)),
+        ("sub", |x| read(x.clone() - x.sum_dim(0))),
+        ("sum", |x| read(x.sum())),
+        ("sum_dim 0", |x| read(x.sum_dim(0))),
+        ("sum_dim 2", |x| read(x.sum_dim(2))),
+        ("mean_dim 1", |x| read(x.mean_dim(1))),
+        ("matmul", |x| read(x.clone().matmul(x.transpose()))),
+        ("max_dim", |x| read(x.max_dim(1))),
+        ("sort", |x| read(x.sort(2))),
+        ("cumsum", |x| read(x.cumsum(1))),
+        ("prod_dim", |x| read(x.prod_dim(0))),
+        ("softmax", |x| read(softmax(x, 1))),
+        ("log_softmax", |x| read(log_softmax(x, 2))),
+        ("gelu", |x| read(gelu(x))),
+        ("mask_fill", |x| {
+            read(x.clone().mask_fill(x.lower_elem(0.0), 2.5))
+        }),
+        ("mask_where", |x| {
+            read(
+                x.clone()
+                    .mask_where(x.clone().greater(x.clone().flip([0])), x.exp()),
+            )
+        }),
+        ("reshape", |x| {
+            let len = x.dims().iter().product::<usize>();
+            read(x.reshape([len as i32]))
+        }),
+        ("select", |x| {
+            let rows = Tensor::<Repro, 1, Int>::from_ints([0, 0, 0], &ReproDevice);
+            read(x.select(1, rows))
+        }),
+        ("cat", |x| {
+            read(Tensor::cat(vec![x.clone(), x.flip([2])], 0))
+        }),
+        ("layer_norm", |x| {
+            let len = x.dims()[2];
+            read(LayerNormConfig::new(len).init(&ReproDevice).forward(x))
+        }),
+        ("linear", |x| {
+            let len = x.dims()[2];
+            let weight = tensor(numbers(7, len * 33), [len, 33]);
+            read(linear(x, weight, Some(tensor(numbers(8, 33), [33]))))
+        }),
+    ]
+}
+
+/// Layers of which each example of a batch is computed alone.
+fn layers() -> Vec<Operation<4>> {
+    vec![
+        ("linear", |x| {
+            let weight = tensor(numbers(1, 10 * 37), [10, 37]);
+            read(linear(x, weight, Some(tensor(numbers(2, 37), [37]))))
+        }),
+        ("matmul", |x| read(x.clone().matmul(x.transpose()))),
+        ("softmax", |x| read(softmax(x, 2))),
+        ("layer_norm", |x| {
+            read(LayerNormConfig::new(10).init(&ReproDevice).forward(x))
+        }),
+        ("attention", |x| {
+            read(attention(
+                x.clone(),
+                x.clone().flip([2]),
+                x.exp(),
+                None,
+                None,
+                AttentionModuleOptions::default(),
+            ))
+        }),
+        ("causal attention", |x| {
+            let options = AttentionModuleOptions {
+                is_causal: true,
+                ..Default::default()
+            };
+            read(attention(x.clone(), x.clone(), x, None, None, options))
+        }),
+        ("conv2d", |x| {
+            let weight = tensor(numbers(3, 5 * 4 * 9), [5, 4, 3, 3]);
+            let options = ConvOptions::new([2, 1], [1, 1], [1, 1], 1);
+            read(conv2d(x, weight, Some(tensor(numbers(4, 5), [5])), options))
+        }),
+        ("max_pool2d", |x| {
+            read(max_pool2d(x, [2, 3], [2, 2], [0, 1], [1, 1], false))
+        }),
+        ("avg_pool2d", |x| {
+            read(avg_pool2d(x, [2, 3], [2, 2], [0, 1], true, false))
+        }),
+    ]
 }
 
 #[test]

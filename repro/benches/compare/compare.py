@@ -22,7 +22,8 @@ import venv
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.normpath(os.path.join(HERE, "../../.."))
-FOLDER = os.path.join(os.environ.get("CARGO_TARGET_DIR", os.path.join(ROOT, "target")), "compare")
+TARGET = os.environ.get("CARGO_TARGET_DIR", os.path.join(ROOT, "target"))
+FOLDER = os.path.join(TARGET, "compare")
 RESULTS = os.path.join(FOLDER, "results.json")
 PACKAGES = ["torch", "transformers", "onnxruntime", "onnx", "onnxscript", "numpy"]
 
@@ -41,7 +42,11 @@ WORKS = {
 }
 UNITS = {"product": "GFLOP/s", "packed": "GFLOP/s", "read": "sentences/s", "train": "steps/s", "cnn": "images/s",
          "digits": "epochs/s"}
-NAMES = {"torch": "PyTorch", "onnx": "ONNX Runtime", "openblas": "OpenBLAS"}
+NAMES = {"torch": "PyTorch", "onnx": "ONNX Runtime", "openblas": "OpenBLAS", "flex": "burn-flex",
+         "ndarray": "burn-ndarray"}
+# burn's own backends, in benches/peers: beside what they can do too, with no ratio promised.
+RUST = ["flex", "ndarray"]
+RUST_WORKS = ["product 512", "product 1024", "product 2048", "read 32x64"]
 FUNCTIONS = ["exp", "tanh", "erf", "log", "gelu", "softmax"]
 
 
@@ -55,8 +60,24 @@ def environment():
     return python
 
 
-def build(benches):
-    """Builds benches; the path of each program."""
+def built(benches):
+    """The newest program of each bench that was built before."""
+    folder = os.path.join(TARGET, "release/deps")
+    programs = {}
+    for bench in benches:
+        names = [name for name in os.listdir(folder) if re.fullmatch(bench + "-[0-9a-f]{16}", name)]
+        paths = [os.path.join(folder, name) for name in names]
+        if paths:
+            programs[bench] = max(paths, key=os.path.getmtime)
+    return programs
+
+
+def build(benches, works):
+    """Builds benches, and the peers if a work wants them; the path of each program."""
+    if any(work in RUST_WORKS for work in works):
+        command = ["cargo", "build", "--release", "--locked", "--manifest-path", os.path.join(HERE, "../peers/Cargo.toml"),
+                   "--target-dir", TARGET]
+        subprocess.run(command, cwd=ROOT, check=True)
     targets = [word for bench in benches for word in ("--bench", bench)]
     command = ["cargo", "bench", "--locked", "-p", "repro", *targets, "--no-run", "--message-format=json"]
     out = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
@@ -67,8 +88,11 @@ def build(benches):
 class Peer:
     """A library at work in a process of its own, which sleeps between works."""
 
-    def __init__(self, python, library, threads):
-        command = [python, os.path.join(HERE, "peer.py"), library, str(threads), FOLDER]
+    def __init__(self, options, library, threads):
+        if library in RUST:
+            command = [os.path.join(TARGET, "release/peers"), library, str(threads)]
+        else:
+            command = [options.python, os.path.join(HERE, "peer.py"), library, str(threads), FOLDER]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=subprocess.DEVNULL, text=True)
         self.answer()
@@ -94,6 +118,8 @@ def ours(program, work, threads):
     command = [program, "--json", "--threads", str(threads), "--only", work]
     out = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
     lines = [json.loads(line) for line in out.splitlines()]
+    if work.startswith("cnn"):
+        return lines[0][work.split()[1] + "_images_per_s"]
     return next(line["rate"] for line in lines if line["work"] == work)
 
 
@@ -130,14 +156,15 @@ def measure(options, works):
     results = stored()
     results["machine"] = machine(options.python)
     benches = {WORKS[work][0] for work in works} | {"shapes"} | ({"functions"} if wants(options, "functions") else set())
-    programs = build(sorted(benches & available()))
+    benches = sorted(benches & available())
+    programs = built(benches) if options.built else build(benches, works)
     for threads in options.threads:
         if wants(options, "product"):
             results["peak"][str(threads)] = ours(programs["shapes"], "peak", threads)
-        libraries = sorted({peer for work in works for peer in WORKS[work][1]})
-        peers = {library: Peer(options.python, library, threads) for library in libraries}
+        libraries = sorted({peer for work in works for peer in peers_of(work)})
+        peers = {library: Peer(options, library, threads) for library in libraries}
         for work in works:
-            bench, names, _ = WORKS[work]
+            bench, names = WORKS[work][0], peers_of(work)
             if bench not in programs:
                 print(f"skipped: {work}, for there is no bench {bench}", file=sys.stderr)
                 continue
@@ -161,6 +188,11 @@ def measure(options, works):
 
 def available():
     return {name[:-3] for name in os.listdir(os.path.join(HERE, "..")) if name.endswith(".rs")}
+
+
+def peers_of(work):
+    has_rust = work in RUST_WORKS and os.path.exists(os.path.join(TARGET, "release/peers"))
+    return WORKS[work][1] + (RUST if has_rust else [])
 
 
 def wants(options, name):
@@ -214,6 +246,16 @@ def table(results):
             ratio = rates["2"]["ours"] / rates["1"]["ours"]
             reached = "yes" if ratio >= 1.85 else "**no**"
             yield f"| product {n}, from 1 to 2 threads | | | | {ratio:.2f} | 1.85 | {reached} |"
+    yield ""
+    yield "Against burn's own processor backends:"
+    yield ""
+    yield "| work | threads | ours | burn-flex | burn-ndarray |"
+    yield "|---|---|---|---|---|"
+    for work in RUST_WORKS:
+        for threads, rates in sorted(results["rates"].get(work, {}).items()):
+            if all(peer in rates for peer in RUST):
+                each = " | ".join(f"{number(rates[peer])} ({rates['ours'] / rates[peer]:.2f} ×)" for peer in RUST)
+                yield f"| {work}, {UNITS[work.split()[0]]} | {threads} | {number(rates['ours'])} | {each} |"
 
 
 def main():
@@ -222,6 +264,7 @@ def main():
     parser.add_argument("--threads", type=lambda text: [int(n) for n in text.split(",")], default=[1, 2])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", type=lambda text: text.split(","), default=[], help="beginnings of works' names")
+    parser.add_argument("--built", action="store_true", help="take the programs that were built before")
     parser.add_argument("--table", action="store_true", help="measure nothing")
     options = parser.parse_args()
     os.makedirs(FOLDER, exist_ok=True)

@@ -2,24 +2,25 @@
 
 use super::{
     Repro, ReproDevice, assert_f32, change, elementary, float_tensor, int_tensor, map, refuse,
-    resized, takes, transform, view, zip,
+    resized, takes, transform, transform_at, view, zip,
 };
 use crate::kernels::copy::packed;
 use crate::kernels::elementary::Function;
 use crate::kernels::elementwise::{broadcast_shape, powi, remainder};
+use crate::kernels::mask::{Choose, Fill};
 use crate::kernels::memory::Numbers;
-use crate::kernels::order_free::{Extreme, argsort, extreme, take_along};
+use crate::kernels::order_free::{Extreme, argsort, extreme, extreme_values, take_along};
 use crate::kernels::paths::Settings;
 use crate::kernels::random::Distribution as Law;
 use crate::kernels::scan::{self, Scan};
-use crate::kernels::view::Axis;
-use crate::kernels::{mask, product, rare, scatter, sum};
+use crate::kernels::view::{Axis, is_row_major, row_major_strides};
+use crate::kernels::{product, rare, scatter, sum};
 use burn_backend::ops::{FloatTensorOps, GridSampleOptions};
 use burn_backend::tensor::IndexingUpdateOp;
 use burn_backend::{
     BoolDType, Distribution, ExecutionError, FloatDType, IntDType, Scalar, Shape, Slice, TensorData,
 };
-use burn_flex::{Flex, FlexTensor};
+use burn_flex::{Flex, FlexTensor, Layout};
 
 impl FloatTensorOps<Repro> for Repro {
     // Making tensors: the only places where a float type could enter.
@@ -188,7 +189,13 @@ impl FloatTensorOps<Repro> for Repro {
 
     fn float_powi_scalar(lhs: FlexTensor, rhs: Scalar) -> FlexTensor {
         let n: i64 = rhs.elem();
-        map(lhs, |x| powi(x, n))
+        // The usual ones without the loop, which the compiler would not vectorise; the bits are the loop's.
+        match n {
+            1 => lhs,
+            2 => map(lhs, |x| x * x),
+            3 => map(lhs, |x| x * (x * x)),
+            _ => map(lhs, |x| powi(x, n)),
+        }
     }
 
     fn float_powi_scalar_impl(lhs: FlexTensor, rhs: Scalar) -> FlexTensor {
@@ -294,7 +301,7 @@ impl FloatTensorOps<Repro> for Repro {
     }
 
     fn float_max_dim(tensor: FlexTensor, dim: usize) -> FlexTensor {
-        extremes(&tensor, dim, Extreme::Max, IntDType::I64).0
+        values(&tensor, dim, Extreme::Max)
     }
 
     fn float_max_dim_with_indices(
@@ -310,7 +317,7 @@ impl FloatTensorOps<Repro> for Repro {
     }
 
     fn float_min_dim(tensor: FlexTensor, dim: usize) -> FlexTensor {
-        extremes(&tensor, dim, Extreme::Min, IntDType::I64).0
+        values(&tensor, dim, Extreme::Min)
     }
 
     fn float_min_dim_with_indices(
@@ -384,12 +391,21 @@ impl FloatTensorOps<Repro> for Repro {
         Flex::float_flip(tensor, axes)
     }
 
+    /// A copy only where memory has another order.
     fn float_reshape(tensor: FlexTensor, shape: Shape) -> FlexTensor {
-        if tensor.layout().reshape(shape.clone()).is_some() {
-            return tensor.reshape(shape);
+        let seen = view(&tensor);
+        assert_eq!(
+            seen.len(),
+            shape.num_elements(),
+            "repro: a reshape of {:?} to {shape:?}",
+            seen.shape
+        );
+        if is_row_major(seen.shape, seen.strides) {
+            let strides = row_major_strides(&shape[..]);
+            let layout = Layout::new(shape, strides, seen.offset);
+            return tensor.with_layout(layout);
         }
-        let numbers = packed(Settings::current(), &view(&tensor)).into_numbers();
-        float_tensor(numbers, shape)
+        float_tensor(packed(Settings::current(), &seen).into_numbers(), shape)
     }
 
     fn float_gather(dim: usize, tensor: FlexTensor, indices: FlexTensor) -> FlexTensor {
@@ -419,30 +435,18 @@ impl FloatTensorOps<Repro> for Repro {
     fn float_mask_where(tensor: FlexTensor, mask: FlexTensor, value: FlexTensor) -> FlexTensor {
         let tensor = widened(widened(tensor, &mask), &value);
         let shape = tensor.layout().shape().clone();
-        change(tensor, |numbers| {
-            let settings = Settings::current();
-            mask::choose(
-                settings,
-                numbers,
-                &shape[..],
-                super::mask(&mask),
-                view(&value),
-            );
+        let choose = Choose::new(&shape[..], super::mask(&mask), view(&value));
+        transform_at(tensor, 1, 1, |settings, start, part| {
+            choose.over(settings, start, part);
         })
     }
 
     fn float_mask_fill(tensor: FlexTensor, mask: FlexTensor, value: Scalar) -> FlexTensor {
         let tensor = widened(tensor, &mask);
         let shape = tensor.layout().shape().clone();
-        change(tensor, |numbers| {
-            let settings = Settings::current();
-            mask::fill(
-                settings,
-                numbers,
-                &shape[..],
-                super::mask(&mask),
-                value.elem(),
-            );
+        let fill = Fill::new(&shape[..], super::mask(&mask), value.elem());
+        transform_at(tensor, 1, 1, |settings, start, part| {
+            fill.over(settings, start, part);
         })
     }
 
@@ -682,9 +686,17 @@ fn extremes(
     )
 }
 
+fn values(tensor: &FlexTensor, dim: usize, which: Extreme) -> FlexTensor {
+    let (settings, shape) = (Settings::current(), tensor.layout().shape());
+    let axis = Axis::of(&shape[..], dim);
+    let found = extreme_values(settings, &packed(settings, &view(tensor)), axis, which);
+    float_tensor(found, resized(shape, dim, 1))
+}
+
 fn extreme_of_all(tensor: &FlexTensor, which: Extreme) -> FlexTensor {
     let numbers = view(tensor).packed();
-    float_tensor(extreme(&numbers, whole(&numbers), which).0, Shape::new([1]))
+    let found = extreme_values(Settings::current(), &numbers, whole(&numbers), which);
+    float_tensor(found, Shape::new([1]))
 }
 
 /// The first `k` of the sorted axis, and where they were.

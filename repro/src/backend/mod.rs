@@ -241,22 +241,31 @@ fn change(mut tensor: FlexTensor, f: impl FnOnce(&mut [f32])) -> FlexTensor {
 /// Applies `f` to stretches of the numbers in row-major order, each whole units long, on several threads if there are
 /// many; `f` costs so many simple operations a number. In place where possible, else on a copy.
 fn transform(
-    mut tensor: FlexTensor,
+    tensor: FlexTensor,
     unit: usize,
     cost: usize,
     f: impl Fn(Settings, &mut [f32]) + Sync,
 ) -> FlexTensor {
+    transform_at(tensor, unit, cost, |settings, _, part| f(settings, part))
+}
+
+/// [`transform`] by something that must know where a stretch begins.
+fn transform_at(
+    mut tensor: FlexTensor,
+    unit: usize,
+    cost: usize,
+    f: impl Fn(Settings, usize, &mut [f32]) + Sync,
+) -> FlexTensor {
     let settings = Settings::current();
+    let f = |start: usize, part: &mut [f32]| f(settings, start, part);
     if let Some(numbers) = sole_numbers(&mut tensor) {
-        in_place(settings, numbers, unit, cost, |_, part| f(settings, part));
+        in_place(settings, numbers, unit, cost, f);
         return tensor;
     }
     let numbers = match packed(settings, &view(&tensor)) {
-        Pack::Borrowed(numbers) => copied(settings, numbers, unit, cost, |part| f(settings, part)),
+        Pack::Borrowed(numbers) => copied(settings, numbers, unit, cost, f),
         Pack::Copied(mut numbers) => {
-            in_place(settings, &mut numbers, unit, cost, |_, part| {
-                f(settings, part);
-            });
+            in_place(settings, &mut numbers, unit, cost, f);
             numbers
         }
     };
@@ -299,7 +308,14 @@ fn zip(
             return rhs;
         }
     }
-    let (data, shape) = elementwise::zip(settings, view(&lhs), view(&rhs), f);
+    let (left, right) = (view(&lhs), view(&rhs));
+    if left.shape == right.shape
+        && let (Some(x), Some(y)) = (left.row(), right.row())
+    {
+        let numbers = elementwise::zip_rows(settings, x, y, f);
+        return float_tensor(numbers, lhs.layout().shape().clone());
+    }
+    let (data, shape) = elementwise::zip(settings, left, right, f);
     float_tensor(data, Shape::from(shape))
 }
 

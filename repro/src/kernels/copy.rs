@@ -55,7 +55,7 @@ pub fn packed<'a>(settings: Settings, view: &View<'a>) -> Pack<'a> {
     let walk = Walk::new(view.shape, [*view]);
     let unit = match contiguous_axis(&walk) {
         Some(axis) => walk.axes().0[axis..].iter().product(),
-        None => walk.row_len(),
+        None => 1,
     };
     let task = |start: usize, out: &mut [f32]| {
         settings.path.run(Copy {
@@ -103,18 +103,19 @@ impl Kernel for Copy<'_> {
             }
             return;
         }
-        let mut cursor = walk.cursor(self.start / len);
-        for out in self.out.chunks_exact_mut(len) {
-            let [mut at] = cursor.at;
+        let (mut stretch, mut rest) = (walk.stretch(self.start), self.out);
+        while !rest.is_empty() {
+            let (count, [mut at]) = stretch.next(rest.len());
+            let (out, later) = rest.split_at_mut(count);
+            rest = later;
             if step == 1 {
-                out.copy_from_slice(&from[at..at + len]);
-            } else {
-                for out in out {
-                    *out = from[at];
-                    at = at.wrapping_add_signed(step);
-                }
+                out.copy_from_slice(&from[at..at + count]);
+                continue;
             }
-            cursor.advance();
+            for out in out {
+                *out = from[at];
+                at = at.wrapping_add_signed(step);
+            }
         }
     }
 }
@@ -141,13 +142,16 @@ fn transpose(out: &mut [f32], walk: &Walk<1>, axis: usize, base: usize, from: &[
             let height = TILE.min(rows - top);
             for left in (0..columns).step_by(TILE) {
                 let width = TILE.min(columns - left);
-                for column in left..left + width {
-                    let start = (at + top).wrapping_add_signed(step * column as isize);
-                    let numbers = &from[start..start + height];
-                    let mut to = (top * middle + place) * columns + column;
-                    for number in numbers {
-                        out[to] = *number;
-                        to += middle * columns;
+                // Through a tile of our own: lines of the cache are read and written whole, whatever their distance.
+                let mut tile = [[0.0; TILE]; TILE];
+                for (column, line) in tile[..width].iter_mut().enumerate() {
+                    let start = (at + top).wrapping_add_signed(step * (left + column) as isize);
+                    line[..height].copy_from_slice(&from[start..start + height]);
+                }
+                for row in 0..height {
+                    let to = ((top + row) * middle + place) * columns + left;
+                    for (out, line) in out[to..to + width].iter_mut().zip(&tile) {
+                        *out = line[row];
                     }
                 }
             }

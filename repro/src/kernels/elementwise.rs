@@ -8,7 +8,7 @@ use super::paths::Settings;
 use super::simd::{Kernel, Simd};
 use super::stretches::{fresh, in_place};
 use super::view::View;
-use super::walk::Walk;
+use super::walk::{Stretch, Walk};
 
 /// The shape two shapes of equal rank broadcast to.
 ///
@@ -47,38 +47,56 @@ pub fn zip(
 ) -> (Numbers, Vec<usize>) {
     let shape = broadcast_shape(a.shape, b.shape);
     let walk = Walk::new(&shape, [a, b]);
-    let len = shape.iter().product();
-    let row = walk.row_len();
-    let task = |start: usize, out: &mut [f32]| {
+    let out = fresh(settings, shape.iter().product(), 1, 1, |start, out| {
         settings.path.run(Zip {
             out,
-            first: start / row,
-            walk: &walk,
+            stretch: walk.stretch(start),
+            steps: walk.steps(),
             x: a.data,
             y: b.data,
             f,
         });
-    };
-    if walk.rows() == 1 && walk.steps().iter().all(|step| (0..=1).contains(step)) {
-        // One row, which may be cut anywhere.
-        let cut = |data: &[f32], at: usize, step: isize, start: usize, len: usize| {
-            let from = at + start * step as usize;
-            from..(from + len * step as usize).max(from + 1).min(data.len())
-        };
-        let ([at, bt], [step, by]) = (walk.offsets(), walk.steps());
-        let part = |start: usize, out: &mut [f32]| {
-            let len = out.len();
-            settings.path.run(Row {
-                x: &a.data[cut(a.data, at, step, start, len)],
-                y: &b.data[cut(b.data, bt, by, start, len)],
-                out,
-                steps: [step, by],
-                f,
-            });
-        };
-        return (fresh(settings, len, 1, 1, part), shape);
+    });
+    (out, shape)
+}
+
+/// [`zip`] of two rows of equal length.
+///
+/// # Panics
+///
+/// If the lengths differ.
+pub fn zip_rows(
+    settings: Settings,
+    x: &[f32],
+    y: &[f32],
+    f: impl Fn(f32, f32) -> f32 + Copy + Sync,
+) -> Numbers {
+    assert_eq!(x.len(), y.len(), "repro: rows of different lengths");
+    fresh(settings, x.len(), 1, 1, |start, out| {
+        let range = start..start + out.len();
+        settings.path.run(Rows {
+            x: &x[range.clone()],
+            y: &y[range],
+            out,
+            f,
+        });
+    })
+}
+
+struct Rows<'a, F> {
+    out: &'a mut [f32],
+    x: &'a [f32],
+    y: &'a [f32],
+    f: F,
+}
+
+impl<F: Fn(f32, f32) -> f32 + Copy> Kernel for Rows<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        row(self.out, self.x, self.y, [1, 1], self.f);
     }
-    (fresh(settings, len, row, 1, task), shape)
 }
 
 /// `x = f(x, y)` for each pair of elements.
@@ -96,20 +114,11 @@ pub fn zip_into(
     f: impl Fn(f32, f32) -> f32 + Copy + Sync,
 ) {
     let walk = Walk::new(shape, [b]);
-    let (row, [step]) = (walk.row_len(), walk.steps());
-    if walk.rows() == 1 && step == 1 {
-        let y = &b.data[walk.offsets()[0]..];
-        return in_place(settings, x, 1, 1, |start, x| {
-            let y = &y[start..start + x.len()];
-            settings.path.run(RowInto { x, y, step: 1, f });
-        });
-    }
-    in_place(settings, x, row, 1, |start, x| {
-        let first = start / row;
+    in_place(settings, x, 1, 1, |start, x| {
         settings.path.run(ZipInto {
             x,
-            first,
-            walk: &walk,
+            stretch: walk.stretch(start),
+            step: walk.steps()[0],
             y: b.data,
             f,
         });
@@ -136,24 +145,6 @@ impl<F: Fn(f32) -> f32> Kernel for Map<'_, F> {
         for x in self.x {
             *x = (self.f)(*x);
         }
-    }
-}
-
-/// One row of pairs into new memory; a step is 0 or 1.
-struct Row<'a, F> {
-    out: &'a mut [f32],
-    x: &'a [f32],
-    y: &'a [f32],
-    steps: [isize; 2],
-    f: F,
-}
-
-impl<F: Fn(f32, f32) -> f32 + Copy> Kernel for Row<'_, F> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self, _: S) {
-        row(self.out, self.x, self.y, self.steps, self.f);
     }
 }
 
@@ -196,11 +187,11 @@ fn row(
     }
 }
 
-/// Some rows of pairs into new memory.
+/// A stretch of pairs into new memory.
 struct Zip<'a, F> {
     out: &'a mut [f32],
-    first: usize,
-    walk: &'a Walk<2>,
+    stretch: Stretch<'a, 2>,
+    steps: [isize; 2],
     x: &'a [f32],
     y: &'a [f32],
     f: F,
@@ -211,39 +202,22 @@ impl<F: Fn(f32, f32) -> f32 + Copy> Kernel for Zip<'_, F> {
 
     #[inline(always)]
     fn run<S: Simd>(self, _: S) {
-        let (len, steps) = (self.walk.row_len(), self.walk.steps());
-        let f = self.f;
-        let mut cursor = self.walk.cursor(self.first);
-        for out in self.out.chunks_exact_mut(len.max(1)) {
-            let [x, y] = cursor.at;
+        let (mut stretch, steps, f) = (self.stretch, self.steps, self.f);
+        let mut rest = self.out;
+        while !rest.is_empty() {
+            let (count, [mut x, mut y]) = stretch.next(rest.len());
+            let (out, later) = rest.split_at_mut(count);
+            rest = later;
             if (0..=1).contains(&steps[0]) && (0..=1).contains(&steps[1]) {
                 row(out, &self.x[x..], &self.y[y..], steps, f);
-            } else {
-                let (mut x, mut y) = (x, y);
-                for out in out {
-                    *out = f(self.x[x], self.y[y]);
-                    x = x.wrapping_add_signed(steps[0]);
-                    y = y.wrapping_add_signed(steps[1]);
-                }
+                continue;
             }
-            cursor.advance();
+            for out in out {
+                *out = f(self.x[x], self.y[y]);
+                x = x.wrapping_add_signed(steps[0]);
+                y = y.wrapping_add_signed(steps[1]);
+            }
         }
-    }
-}
-
-struct RowInto<'a, F> {
-    x: &'a mut [f32],
-    y: &'a [f32],
-    step: isize,
-    f: F,
-}
-
-impl<F: Fn(f32, f32) -> f32 + Copy> Kernel for RowInto<'_, F> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self, _: S) {
-        row_into(self.x, self.y, self.step, self.f);
     }
 }
 
@@ -262,11 +236,11 @@ fn row_into(x: &mut [f32], y: &[f32], step: isize, f: impl Fn(f32, f32) -> f32 +
     }
 }
 
-/// Some rows of pairs over the left operand.
+/// A stretch of pairs over the left operand.
 struct ZipInto<'a, F> {
     x: &'a mut [f32],
-    first: usize,
-    walk: &'a Walk<1>,
+    stretch: Stretch<'a, 1>,
+    step: isize,
     y: &'a [f32],
     f: F,
 }
@@ -276,20 +250,20 @@ impl<F: Fn(f32, f32) -> f32 + Copy> Kernel for ZipInto<'_, F> {
 
     #[inline(always)]
     fn run<S: Simd>(self, _: S) {
-        let (len, [step]) = (self.walk.row_len(), self.walk.steps());
-        let f = self.f;
-        let mut cursor = self.walk.cursor(self.first);
-        for x in self.x.chunks_exact_mut(len.max(1)) {
-            let [mut y] = cursor.at;
+        let (mut stretch, step, f) = (self.stretch, self.step, self.f);
+        let mut rest = self.x;
+        while !rest.is_empty() {
+            let (count, [mut y]) = stretch.next(rest.len());
+            let (x, later) = rest.split_at_mut(count);
+            rest = later;
             if (0..=1).contains(&step) {
                 row_into(x, &self.y[y..], step, f);
-            } else {
-                for x in x {
-                    *x = f(*x, self.y[y]);
-                    y = y.wrapping_add_signed(step);
-                }
+                continue;
             }
-            cursor.advance();
+            for x in x {
+                *x = f(*x, self.y[y]);
+                y = y.wrapping_add_signed(step);
+            }
         }
     }
 }

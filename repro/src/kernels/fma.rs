@@ -36,7 +36,7 @@ impl Fma for Software {
 /// one and the last bit is even, the neighbour on the side of the exact value is taken. Rounding to
 /// odd with more than two spare bits makes the second rounding, to binary32, the correct single
 /// rounding (Boldo and Melquiond, 2008), subnormal results included.
-#[inline]
+#[inline(always)]
 pub fn software(a: f32, b: f32, c: f32) -> f32 {
     let product = f64::from(a) * f64::from(b);
     let addend = f64::from(c);
@@ -44,17 +44,18 @@ pub fn software(a: f32, b: f32, c: f32) -> f32 {
     let virtual_addend = sum - product;
     let error = (product - (sum - virtual_addend)) + (addend - virtual_addend);
     let bits = sum.to_bits();
-    // An infinite or NaN sum has a meaningless error, and the plain conversion is right for it.
-    if !sum.is_finite() || error == 0.0 || bits & 1 == 1 {
-        return sum as f32;
-    }
+    // An infinite or NaN sum has a meaningless error, and the plain conversion is right for it. Chosen without branches,
+    // so that loops over this are vectorised.
+    let is_rounded = sum.is_finite() & (error != 0.0);
     let is_exact_further_from_zero = (error > 0.0) == (sum > 0.0);
-    let odd = if is_exact_further_from_zero {
-        bits + 1
+    let step = if is_exact_further_from_zero {
+        1
     } else {
-        bits - 1
+        u64::MAX
     };
-    f64::from_bits(odd) as f32
+    let is_even = (bits & 1).wrapping_sub(1);
+    let step = if is_rounded { step } else { 0 };
+    f64::from_bits(bits.wrapping_add(step & is_even)) as f32
 }
 
 #[cfg(test)]

@@ -4,7 +4,6 @@
 
 use super::paths::Settings;
 use super::simd::{Kernel, Simd};
-use super::stretches::in_place;
 use super::view::View;
 use super::walk::Walk;
 
@@ -22,115 +21,133 @@ pub struct Mask<'a> {
 }
 
 /// `value` where the mask says so.
-///
-/// **Shapes.** `x` is row-major of this shape, the mask broadcasts to it.
-///
-/// # Panics
-///
-/// If the mask does not broadcast to the shape.
-pub fn fill(settings: Settings, x: &mut [f32], shape: &[usize], mask: Mask, value: f32) {
-    let walk = Walk::of(shape, [(mask.shape, mask.strides, mask.offset)]);
-    in_place(settings, x, walk.row_len(), 1, |start, x| {
-        settings.path.run(Fill {
-            x,
-            first: start / walk.row_len(),
-            walk: &walk,
-            mask: mask.data,
-            value,
-        });
-    });
-}
-
-/// `y` where the mask says so.
-///
-/// **Shapes.** `x` is row-major of this shape, mask and `y` broadcast to it.
-///
-/// # Panics
-///
-/// If mask or `y` do not broadcast to the shape.
-pub fn choose(settings: Settings, x: &mut [f32], shape: &[usize], mask: Mask, y: View) {
-    let walk = Walk::of(
-        shape,
-        [
-            (mask.shape, mask.strides, mask.offset),
-            (y.shape, y.strides, y.offset),
-        ],
-    );
-    in_place(settings, x, walk.row_len(), 1, |start, x| {
-        settings.path.run(Choose {
-            x,
-            first: start / walk.row_len(),
-            walk: &walk,
-            mask: mask.data,
-            y: y.data,
-        });
-    });
-}
-
-struct Fill<'a> {
-    x: &'a mut [f32],
-    first: usize,
-    walk: &'a Walk<1>,
+#[derive(Clone, Copy, Debug)]
+pub struct Fill<'a> {
+    walk: Walk<1>,
     mask: &'a [u8],
     value: f32,
 }
 
-impl Kernel for Fill<'_> {
+impl<'a> Fill<'a> {
+    /// A mask that broadcasts to the shape.
+    ///
+    /// # Panics
+    ///
+    /// If it does not.
+    pub fn new(shape: &[usize], mask: Mask<'a>, value: f32) -> Self {
+        Self {
+            walk: Walk::of(shape, [(mask.shape, mask.strides, mask.offset)]),
+            mask: mask.data,
+            value,
+        }
+    }
+
+    /// Does it to numbers of the shape, in row-major order from the one at `start`.
+    pub fn over(&self, settings: Settings, start: usize, x: &mut [f32]) {
+        settings.path.run(Filling {
+            x,
+            start,
+            fill: self,
+        });
+    }
+}
+
+/// The other number where the mask says so.
+#[derive(Clone, Copy, Debug)]
+pub struct Choose<'a> {
+    walk: Walk<2>,
+    mask: &'a [u8],
+    other: &'a [f32],
+}
+
+impl<'a> Choose<'a> {
+    /// A mask and other numbers that broadcast to the shape.
+    ///
+    /// # Panics
+    ///
+    /// If they do not.
+    pub fn new(shape: &[usize], mask: Mask<'a>, other: View<'a>) -> Self {
+        let masked = (mask.shape, mask.strides, mask.offset);
+        let others = (other.shape, other.strides, other.offset);
+        Self {
+            walk: Walk::of(shape, [masked, others]),
+            mask: mask.data,
+            other: other.data,
+        }
+    }
+
+    /// Does it to numbers of the shape, in row-major order from the one at `start`.
+    pub fn over(&self, settings: Settings, start: usize, x: &mut [f32]) {
+        settings.path.run(Choosing {
+            x,
+            start,
+            choose: self,
+        });
+    }
+}
+
+struct Filling<'a> {
+    x: &'a mut [f32],
+    start: usize,
+    fill: &'a Fill<'a>,
+}
+
+impl Kernel for Filling<'_> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self, _: S) {
-        let (len, [step]) = (self.walk.row_len(), self.walk.steps());
-        let (mask, value) = (self.mask, self.value);
-        let mut cursor = self.walk.cursor(self.first);
-        for x in self.x.chunks_exact_mut(len.max(1)) {
-            let [mut at] = cursor.at;
+        let Fill { walk, mask, value } = self.fill;
+        let [step] = walk.steps();
+        let (mut stretch, mut rest) = (walk.stretch(self.start), self.x);
+        while !rest.is_empty() {
+            let (count, [mut at]) = stretch.next(rest.len());
+            let (x, later) = rest.split_at_mut(count);
+            rest = later;
             if step == 1 {
-                for (x, is_set) in x.iter_mut().zip(&mask[at..at + len]) {
-                    *x = if *is_set != 0 { value } else { *x };
+                for (x, is_set) in x.iter_mut().zip(&mask[at..at + count]) {
+                    *x = if *is_set != 0 { *value } else { *x };
                 }
-            } else {
-                for x in x {
-                    *x = if mask[at] != 0 { value } else { *x };
-                    at = at.wrapping_add_signed(step);
-                }
+                continue;
             }
-            cursor.advance();
+            for x in x {
+                *x = if mask[at] != 0 { *value } else { *x };
+                at = at.wrapping_add_signed(step);
+            }
         }
     }
 }
 
-struct Choose<'a> {
+struct Choosing<'a> {
     x: &'a mut [f32],
-    first: usize,
-    walk: &'a Walk<2>,
-    mask: &'a [u8],
-    y: &'a [f32],
+    start: usize,
+    choose: &'a Choose<'a>,
 }
 
-impl Kernel for Choose<'_> {
+impl Kernel for Choosing<'_> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self, _: S) {
-        let (len, steps) = (self.walk.row_len(), self.walk.steps());
-        let (mask, y) = (self.mask, self.y);
-        let mut cursor = self.walk.cursor(self.first);
-        for x in self.x.chunks_exact_mut(len.max(1)) {
-            let [mut at, mut other] = cursor.at;
+        let Choose { walk, mask, other } = self.choose;
+        let steps = walk.steps();
+        let (mut stretch, mut rest) = (walk.stretch(self.start), self.x);
+        while !rest.is_empty() {
+            let (count, [mut at, mut y]) = stretch.next(rest.len());
+            let (x, later) = rest.split_at_mut(count);
+            rest = later;
             if steps == [1, 1] {
-                let masked = mask[at..at + len].iter().zip(&y[other..other + len]);
+                let masked = mask[at..at + count].iter().zip(&other[y..y + count]);
                 for (x, (is_set, y)) in x.iter_mut().zip(masked) {
                     *x = if *is_set != 0 { *y } else { *x };
                 }
-            } else {
-                for x in x {
-                    *x = if mask[at] != 0 { y[other] } else { *x };
-                    at = at.wrapping_add_signed(steps[0]);
-                    other = other.wrapping_add_signed(steps[1]);
-                }
+                continue;
             }
-            cursor.advance();
+            for x in x {
+                *x = if mask[at] != 0 { other[y] } else { *x };
+                at = at.wrapping_add_signed(steps[0]);
+                y = y.wrapping_add_signed(steps[1]);
+            }
         }
     }
 }
@@ -147,9 +164,11 @@ mod tests {
             strides: &[0, 2],
             offset: 1,
         };
-        let settings = Settings::current().with_threads(2).with_split_min(0);
+        let settings = Settings::current();
         let mut x: Vec<f32> = (0..300).map(|i| i as f32).collect();
-        fill(settings, &mut x, &[100, 3], mask, -1.0);
+        let fill = Fill::new(&[100, 3], mask, -1.0);
+        fill.over(settings, 0, &mut x[..50]);
+        fill.over(settings, 50, &mut x[50..]);
         for (i, x) in x.iter().enumerate() {
             assert_eq!(*x, if i % 3 == 1 { i as f32 } else { -1.0 });
         }
@@ -160,7 +179,7 @@ mod tests {
             strides: &[3, -1],
             offset: 2,
         };
-        choose(settings, &mut x, &[100, 3], mask, y);
-        assert_eq!(x[..6], [9.0, 1.0, 7.0, 9.0, 4.0, 7.0]);
+        Choose::new(&[100, 3], mask, y).over(settings, 1, &mut x[1..]);
+        assert_eq!(x[..6], [-1.0, 1.0, 7.0, 9.0, 4.0, 7.0]);
     }
 }

@@ -4,6 +4,10 @@
 //! every number and less than every number, so it wins maximum and minimum alike, and the first NaN wins among
 //! several: what a network broke stays broken. In a sort a NaN is the greatest.
 
+use super::memory::Numbers;
+use super::paths::Settings;
+use super::simd::{Kernel, Simd};
+use super::stretches::fresh;
 use super::view::Axis;
 use std::cmp::Ordering;
 
@@ -51,6 +55,100 @@ pub fn extreme(x: &[f32], axis: Axis, which: Extreme) -> (Vec<f32>, Vec<i64>) {
         }
     }
     (values, indices)
+}
+
+/// The greatest or least elements along an axis, without where they are: [`extreme`]'s values.
+///
+/// **Shapes.** `[outer, len, inner]` to `[outer, inner]`.
+///
+/// # Panics
+///
+/// If the axis is empty.
+pub fn extreme_values(settings: Settings, x: &[f32], axis: Axis, which: Extreme) -> Numbers {
+    let Axis { outer, len, inner } = axis;
+    assert!(
+        len > 0,
+        "repro: the maximum or minimum of an empty axis does not exist"
+    );
+    if inner > 1 {
+        return Numbers::from(&extreme(x, axis, which).0[..]);
+    }
+    fresh(settings, outer * inner, 1, len, |start, out| {
+        settings.path.run(Values {
+            x: &x[start * len..(start + out.len()) * len],
+            len,
+            which,
+            out,
+        });
+    })
+}
+
+struct Values<'a> {
+    x: &'a [f32],
+    len: usize,
+    which: Extreme,
+    out: &'a mut [f32],
+}
+
+impl Kernel for Values<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        for (out, row) in self.out.iter_mut().zip(self.x.chunks_exact(self.len)) {
+            *out = match self.which {
+                Extreme::Max => extreme_of_row::<false>(row),
+                Extreme::Min => extreme_of_row::<true>(row),
+            };
+        }
+    }
+}
+
+/// In lanes, each on its own; then a NaN, or the first of several zeros, is what the rule says.
+#[inline(always)]
+fn extreme_of_row<const IS_MIN: bool>(row: &[f32]) -> f32 {
+    const LANES: usize = 16;
+    let worst = if IS_MIN {
+        f32::INFINITY
+    } else {
+        f32::NEG_INFINITY
+    };
+    let (mut lanes, mut nans) = ([worst; LANES], [false; LANES]);
+    let (chunks, rest) = row.as_chunks::<LANES>();
+    for chunk in chunks {
+        for l in 0..LANES {
+            let x = chunk[l];
+            let beats = if IS_MIN { x < lanes[l] } else { x > lanes[l] };
+            lanes[l] = if beats { x } else { lanes[l] };
+            nans[l] |= x.is_nan();
+        }
+    }
+    let (mut best, mut has_nan) = (worst, false);
+    for &x in rest {
+        let beats = if IS_MIN { x < best } else { x > best };
+        best = if beats { x } else { best };
+        has_nan |= x.is_nan();
+    }
+    for l in 0..LANES {
+        let beats = if IS_MIN {
+            lanes[l] < best
+        } else {
+            lanes[l] > best
+        };
+        best = if beats { lanes[l] } else { best };
+        has_nan |= nans[l];
+    }
+    if has_nan {
+        return f32::NAN;
+    }
+    if best == 0.0 {
+        for &x in row {
+            if x == 0.0 {
+                return x;
+            }
+        }
+    }
+    best
 }
 
 /// Whether an element takes the place of the best before it.
@@ -159,6 +257,42 @@ mod tests {
             1,
         );
         check(&[f32::NAN, 1.0], Extreme::Max, 0);
+    }
+
+    #[test]
+    fn values_alone_are_those_with_indices() {
+        let mut x: Vec<f32> = (0..40 * 37).map(|i| (i * 7919 % 11) as f32 - 5.0).collect();
+        for (i, x) in x.iter_mut().enumerate() {
+            match i % 40 {
+                // Rows of zeros of both signs, with a NaN, of infinities.
+                0..8 => *x = if (i / 40 + i) % 3 == 0 { -0.0 } else { 0.0 },
+                8..12 if i % 7 == 0 => *x = f32::NAN,
+                12..16 => *x = f32::NEG_INFINITY,
+                16..20 => *x = f32::INFINITY,
+                _ => {}
+            }
+        }
+        for len in [1, 5, 8, 20, 40] {
+            let axis = Axis {
+                outer: x.len() / len,
+                len,
+                inner: 1,
+            };
+            for which in [Extreme::Max, Extreme::Min] {
+                let (expected, _) = extreme(&x, axis, which);
+                for path in super::super::paths::Path::available() {
+                    let settings = Settings::current().with_path(path).with_threads(2);
+                    let got = extreme_values(settings.with_split_min(0), &x, axis, which);
+                    for (got, expected) in got.iter().zip(&expected) {
+                        assert!(
+                            got.to_bits() == expected.to_bits()
+                                || got.is_nan() && expected.is_nan(),
+                            "{got} and {expected}"
+                        );
+                    }
+                }
+            }
+        }
     }
 
     #[test]

@@ -7,9 +7,10 @@ use super::elementary::log;
 use super::paths::Settings;
 use super::simd::{Kernel, Simd};
 use super::stretches::in_place;
-use super::sum::sum_row;
-use super::unary::{Exp, over};
+use super::sum::{self, sum_row};
+use super::unary::{BLOCK, Exp, Log, Unary, over};
 use super::view::Axis;
+use std::ops::Range;
 
 /// What is taken along the axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,28 +76,59 @@ impl Kernel for Rows<'_> {
             }
             return;
         }
-        // Columns are copied out, some at a time so that a line of the cache is read once for all of them.
-        const COLUMNS: usize = 16;
-        let mut columns = vec![0.0; COLUMNS * len];
         for plane in x.chunks_exact_mut(len * inner) {
             let mut first = 0;
             while first < inner {
-                let width = COLUMNS.min(inner - first);
-                for (at, row) in plane.chunks_exact(inner).enumerate() {
-                    for (column, value) in row[first..first + width].iter().enumerate() {
-                        columns[column * len + at] = *value;
-                    }
-                }
-                for column in columns[..width * len].chunks_exact_mut(len) {
-                    soften(simd, column, soft, &mut scratch);
-                }
-                for (at, row) in plane.chunks_exact_mut(inner).enumerate() {
-                    for (column, value) in row[first..first + width].iter_mut().enumerate() {
-                        *value = columns[column * len + at];
-                    }
-                }
+                let width = BLOCK.min(inner - first);
+                soften_strip(simd, plane, inner, first..first + width, soft);
                 first += width;
             }
+        }
+    }
+}
+
+/// Some neighbouring columns of a plane, all at once.
+#[inline(always)]
+fn soften_strip<S: Simd>(_: S, plane: &mut [f32], inner: usize, strip: Range<usize>, soft: Soft) {
+    let width = strip.len();
+    let mut greatest = [f32::NEG_INFINITY; BLOCK];
+    for row in plane.chunks_exact(inner) {
+        for (best, &x) in greatest.iter_mut().zip(&row[strip.clone()]) {
+            *best = greater(*best, x);
+        }
+    }
+    let mut sums = Vec::new();
+    for block in plane.chunks_mut(sum::BLOCK * inner) {
+        let mut lanes = [[0.0; BLOCK]; sum::LANES];
+        for (at, row) in block.chunks_exact_mut(inner).enumerate() {
+            let row = &mut row[strip.clone()];
+            let mut e = [0.0; BLOCK];
+            for ((e, x), greatest) in e.iter_mut().zip(row.iter_mut()).zip(&greatest) {
+                *e = *x - greatest;
+                *x = *e;
+            }
+            Exp::block::<S::Fma>(&mut e);
+            if soft == Soft::Max {
+                row.copy_from_slice(&e[..width]);
+            }
+            for (lane, e) in lanes[at % sum::LANES].iter_mut().zip(&e) {
+                *lane += e;
+            }
+        }
+        sums.extend(sum::halved_columns(&mut lanes));
+    }
+    let mut total = [0.0; BLOCK];
+    sum::sum_blocks(&sums, &mut total);
+    if soft == Soft::LogMax {
+        Log::block::<S::Fma>(&mut total);
+    }
+    for row in plane.chunks_exact_mut(inner) {
+        for (x, total) in row[strip.clone()].iter_mut().zip(&total) {
+            *x = if soft == Soft::Max {
+                *x / total
+            } else {
+                *x - total
+            };
         }
     }
 }
@@ -127,7 +159,8 @@ fn soften<S: Simd>(_: S, row: &mut [f32], soft: Soft, scratch: &mut Vec<f32>) {
     }
 }
 
-/// The maximum of a row, a NaN if there is one; which of two zeros is not said, and nothing here asks.
+/// The maximum of a row without its NaNs: whatever is subtracted from a row with a NaN, its sum is one, and so is all
+/// that comes of it. Which of two zeros is not said, and nothing here asks.
 #[inline(always)]
 pub(super) fn max_row(x: &[f32]) -> f32 {
     const LANES: usize = 16;
@@ -141,17 +174,17 @@ pub(super) fn max_row(x: &[f32]) -> f32 {
     for (lane, &x) in lanes.iter_mut().zip(rest) {
         *lane = greater(*lane, x);
     }
-    let mut width = LANES / 2;
-    while width > 0 {
-        for lane in 0..width {
-            lanes[lane] = greater(lanes[lane], lanes[lane + width]);
-        }
-        width /= 2;
+    let (mut eight, mut four) = ([0.0; 8], [0.0; 4]);
+    for l in 0..8 {
+        eight[l] = greater(lanes[l], lanes[l + 8]);
     }
-    lanes[0]
+    for l in 0..4 {
+        four[l] = greater(eight[l], eight[l + 4]);
+    }
+    greater(greater(four[0], four[2]), greater(four[1], four[3]))
 }
 
 #[inline(always)]
 fn greater(best: f32, x: f32) -> f32 {
-    if (x > best) | x.is_nan() { x } else { best }
+    if x > best { x } else { best }
 }

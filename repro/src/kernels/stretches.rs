@@ -52,15 +52,16 @@ pub(crate) fn copied(
     x: &[f32],
     unit: usize,
     cost: usize,
-    task: impl Fn(&mut [f32]) + Sync,
+    task: impl Fn(usize, &mut [f32]) + Sync,
 ) -> Numbers {
     const CACHED: usize = 4096;
     let cached = CACHED.next_multiple_of(unit.max(1));
     fresh(settings, x.len(), unit, cost, |start, out| {
         let from = &x[start..start + out.len()];
-        for (out, from) in out.chunks_mut(cached).zip(from.chunks(cached)) {
-            out.copy_from_slice(from);
-            task(out);
+        for (index, out) in out.chunks_mut(cached).enumerate() {
+            let at = index * cached;
+            out.copy_from_slice(&from[at..at + out.len()]);
+            task(start + at, out);
         }
     })
 }
@@ -89,7 +90,7 @@ mod tests {
             });
             let expected: Vec<f32> = (0..len).map(|i| i as f32).collect();
             assert_eq!(x, expected);
-            assert_eq!(copied(settings, &x, unit, 1, |_| {})[..], expected);
+            assert_eq!(copied(settings, &x, unit, 1, |_, _| {})[..], expected);
         }
     }
 }

@@ -193,16 +193,17 @@ fn sum_squares_block(x: &[f32]) -> f32 {
     halved(lanes)
 }
 
+/// Lane `l` adds lane `l + 8`, then `l + 4`, `l + 2`, `l + 1`; in arrays of fixed length, which stay in registers.
 #[inline(always)]
-fn halved(mut lanes: [f32; LANES]) -> f32 {
-    let mut width = LANES / 2;
-    while width > 0 {
-        for lane in 0..width {
-            lanes[lane] += lanes[lane + width];
-        }
-        width /= 2;
+fn halved(lanes: [f32; LANES]) -> f32 {
+    let (mut eight, mut four) = ([0.0; 8], [0.0; 4]);
+    for l in 0..8 {
+        eight[l] = lanes[l] + lanes[l + 8];
     }
-    lanes[0]
+    for l in 0..4 {
+        four[l] = eight[l] + eight[l + 4];
+    }
+    (four[0] + four[2]) + (four[1] + four[3])
 }
 
 /// Sums some neighbouring columns of a row-major plane of at most [`BLOCK`] rows.
@@ -236,6 +237,13 @@ fn sum_strip(plane: &[f32], inner: usize, column: usize, totals: &mut [f32]) {
             *lane += value;
         }
     }
+    let sums = halved_columns(&mut lanes);
+    totals.copy_from_slice(&sums[..width]);
+}
+
+/// The lanes of some columns combined as those of a row are.
+#[inline(always)]
+pub(super) fn halved_columns<const N: usize>(lanes: &mut [[f32; N]; LANES]) -> [f32; N] {
     let mut half = LANES / 2;
     while half > 0 {
         let (low, high) = lanes.split_at_mut(half);
@@ -246,7 +254,18 @@ fn sum_strip(plane: &[f32], inner: usize, column: usize, totals: &mut [f32]) {
         }
         half /= 2;
     }
-    totals.copy_from_slice(&lanes[0][..width]);
+    lanes[0]
+}
+
+/// The sums of columns from the sums of their blocks, a row of them a block.
+pub(super) fn sum_blocks(blocks: &[f32], totals: &mut [f32]) {
+    let width = totals.len();
+    if blocks.len() == width {
+        return totals.copy_from_slice(blocks);
+    }
+    for (index, totals) in totals.chunks_mut(COLUMNS).enumerate() {
+        sum_long_strip(blocks, width, index * COLUMNS, totals);
+    }
 }
 
 /// The same of any number of rows: the sums of blocks, summed by the same rule.

@@ -131,7 +131,7 @@ fn scalar(function: Function, x: &mut [f32]) {
 }
 
 /// Numbers done at once: some vectors of the widest path, so that they hide each other's latency.
-const BLOCK: usize = 32;
+pub(super) const BLOCK: usize = 32;
 
 /// A function of one number, as it is done to a block.
 pub(super) trait Unary {

@@ -29,6 +29,13 @@ impl<'a> View<'a> {
         self.len() == 0
     }
 
+    /// The elements where they lie, if that is in row-major order.
+    #[inline]
+    pub fn row(&self) -> Option<&'a [f32]> {
+        is_row_major(self.shape, self.strides)
+            .then(|| &self.data[self.offset..self.offset + self.len()])
+    }
+
     /// The elements in logical (row-major) order: borrowed if memory has that order already,
     /// copied otherwise.
     pub fn packed(&self) -> Cow<'a, [f32]> {

@@ -115,6 +115,16 @@ impl<const N: usize> Walk<N> {
         self.offsets
     }
 
+    /// From an element on.
+    #[inline]
+    pub fn stretch(&self, start: usize) -> Stretch<'_, N> {
+        let len = self.row_len().max(1);
+        Stretch {
+            cursor: self.cursor(start / len),
+            skipped: start % len,
+        }
+    }
+
     /// At the start of a row.
     #[inline]
     pub fn cursor(&self, row: usize) -> Cursor<'_, N> {
@@ -132,6 +142,34 @@ impl<const N: usize> Walk<N> {
             }
         }
         cursor
+    }
+}
+
+/// What is left of a stretch of elements: a part of a row at a time.
+#[derive(Clone, Copy, Debug)]
+pub struct Stretch<'a, const N: usize> {
+    cursor: Cursor<'a, N>,
+    /// Elements of the row that lie behind.
+    skipped: usize,
+}
+
+impl<const N: usize> Stretch<'_, N> {
+    /// The next elements, at most so many: how many there are in this row, and where the first is in each view.
+    #[inline(always)]
+    pub fn next(&mut self, most: usize) -> (usize, [usize; N]) {
+        let walk = self.cursor.walk;
+        let (len, steps) = (walk.row_len(), walk.steps());
+        let mut at = self.cursor.at;
+        for (at, step) in at.iter_mut().zip(steps) {
+            *at = at.wrapping_add_signed(step * self.skipped as isize);
+        }
+        let count = (len - self.skipped).min(most);
+        self.skipped += count;
+        if self.skipped == len {
+            self.skipped = 0;
+            self.cursor.advance();
+        }
+        (count, at)
     }
 }
 
@@ -193,6 +231,22 @@ mod tests {
         assert_eq!(places(&[2, 2], &[0, 1], 4), (2, vec![4, 5, 4, 5]));
         assert_eq!(places(&[2, 2], &[-2, -1], 3), (1, vec![3, 2, 1, 0]));
         assert_eq!(places(&[], &[], 6), (1, vec![6]));
+    }
+
+    #[test]
+    fn a_stretch_begins_and_ends_anywhere() {
+        let walk = Walk::of(&[3, 4], [(&[3, 4], &[1, 3], 0)]);
+        let (_, all) = places(&[3, 4], &[1, 3], 0);
+        for start in 0..12 {
+            for end in start..=12 {
+                let (mut stretch, mut found) = (walk.stretch(start), Vec::new());
+                while found.len() < end - start {
+                    let (count, [at]) = stretch.next(end - start - found.len());
+                    found.extend((0..count).map(|i| at + 3 * i));
+                }
+                assert_eq!(found, all[start..end]);
+            }
+        }
     }
 
     #[test]

@@ -1,8 +1,10 @@
-//! Layers. Version 1 has `linear`, convolution and pooling over one and two axes, layer norm and attention (and, by burn's
+//! Layers. Version 1 has `linear`, layer norm, attention, convolution and pooling over one and two axes (and, by burn's
 //! defaults over our operations, embedding and unfolding).
 
 mod convolution;
 mod pooling;
+
+use convolution::lengths;
 
 use super::{Repro, flattened, float_tensor, matrix, refuse, transform, view};
 use crate::kernels::attention::{Attention, Plane, attention};
@@ -18,7 +20,6 @@ use burn_backend::ops::{
     MaxPool2dBackward, MaxPool2dWithIndices, ModuleOps,
 };
 use burn_flex::FlexTensor;
-use convolution::lengths;
 use pooling::Windows;
 
 impl ModuleOps<Repro> for Repro {

@@ -133,12 +133,7 @@ pub fn input_gradient(
 /// # Panics
 ///
 /// If a slice has another length than the shapes say.
-pub fn weight_gradient(
-    settings: Settings,
-    shape: Convolution,
-    x: &[f32],
-    grad: &[f32],
-) -> Numbers {
+pub fn weight_gradient(settings: Settings, shape: Convolution, x: &[f32], grad: &[f32]) -> Numbers {
     shape.assert_input(x.len());
     shape.assert_output(grad.len());
     weight::gradient(settings, shape, x, grad)

@@ -77,12 +77,7 @@ struct Block {
 }
 
 /// The gradient `[o, c / groups, kh, kw]` of a weight.
-pub(super) fn gradient(
-    settings: Settings,
-    shape: Convolution,
-    x: &[f32],
-    grad: &[f32],
-) -> Numbers {
+pub(super) fn gradient(settings: Settings, shape: Convolution, x: &[f32], grad: &[f32]) -> Numbers {
     if shape.batch == 0 {
         return Numbers::zeros(shape.output.channels * shape.taps());
     }

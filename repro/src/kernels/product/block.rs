@@ -11,10 +11,14 @@ use std::ops::Range;
 
 /// Most steps of `k` between two rests of the accumulators: a strip of so many stays in the first-level cache.
 const STRETCH: usize = 256;
+/// Steps of `k` up to which they do not rest at all: to fetch the end of a strip from further away costs less.
+const ONE_STRETCH: usize = 384;
 /// Tiles below each other whose left factor is packed at once: it stays in the second-level cache.
 const TILES: usize = 16;
 /// Columns of the output worked on at once: with those rows they stay in the second-level cache while `k` runs.
 const COLUMNS: usize = 768;
+/// The same where `k` is one stretch.
+const COLUMNS_ONCE: usize = 3072;
 /// Steps of `k` whose right factor is packed at once.
 const STEPS: usize = 4096;
 /// Rows up to which a row-major right factor is read where it lies: packing would cost more than it saves.
@@ -209,6 +213,15 @@ struct Block<'t, 'a> {
     scratch: &'t mut Scratch,
 }
 
+/// Steps between two rests, of so many: equal shares.
+fn stretch(steps: usize) -> usize {
+    if steps <= ONE_STRETCH {
+        steps.max(1)
+    } else {
+        steps.div_ceil(steps.div_ceil(STRETCH))
+    }
+}
+
 /// The right factor as the tiles find it: whole strips, and the last one if it is not whole.
 struct Ready {
     whole: Strips,
@@ -229,14 +242,20 @@ impl Kernel for Block<'_, '_> {
         let k = task.a.columns;
         // Rows that are worked on at once use a copy once: then it need not outlast a stretch.
         let is_used_once = rows.len() <= TILES * S::ROWS;
-        let steps = if is_used_once { STRETCH } else { STEPS };
-        for first in columns.clone().step_by(COLUMNS) {
-            let columns = first..(first + COLUMNS).min(columns.end);
+        let steps = if is_used_once { ONE_STRETCH } else { STEPS };
+        // Accumulators that never rest need not stay near.
+        let across = if k <= ONE_STRETCH {
+            COLUMNS_ONCE
+        } else {
+            COLUMNS
+        };
+        for first in columns.clone().step_by(across) {
+            let columns = first..(first + across).min(columns.end);
             // Once also where `k` is zero, for the elements whose chain is empty.
             for start in (0..k.max(1)).step_by(steps) {
                 let ks = start..(start + steps).min(k);
                 let source = Source::of(simd, task, &rows, &columns, &ks, &mut scratch.right);
-                let stretch = ks.len().div_ceil(ks.len().div_ceil(STRETCH).max(1)).max(1);
+                let stretch = stretch(ks.len());
                 for top in rows.clone().step_by(TILES * S::ROWS) {
                     let rows = top..(top + TILES * S::ROWS).min(rows.end);
                     for start in (ks.start..ks.end.max(ks.start + 1)).step_by(stretch) {

@@ -42,3 +42,14 @@ macro_rules! gradients {
         })*
     };
 }
+
+/// Calls functions of this folder or of burn and keeps text and result.
+macro_rules! composed {
+    ($out:expr; $($name:ident($($argument:expr),* $(,)?) = $result:expr;)*) => {
+        $($out.push($crate::support::vectors::Vector::new(
+            stringify!($name),
+            stringify!($($argument),*),
+            $result($($argument),*),
+        ));)*
+    };
+}

@@ -12,6 +12,7 @@ mod macros;
 
 mod activations;
 mod comparisons;
+mod compositions;
 mod convolutions;
 mod elementwise;
 mod gradients;
@@ -22,6 +23,7 @@ mod randoms;
 mod sums;
 
 use super::{bits, digest};
+use burn::tensor::Tensor;
 use burn_backend::ops::{MaxPool1dWithIndices, MaxPool2dWithIndices};
 use burn_backend::{DType, Shape, TensorMetadata};
 use burn_flex::FlexTensor;
@@ -135,6 +137,12 @@ impl Output for burn_backend::ops::MaxPool2dBackward<Repro> {
     }
 }
 
+impl<const D: usize> Output for Tensor<Repro, D> {
+    fn collect(self, shapes: &mut Vec<Vec<usize>>, numbers: &mut Vec<f32>) {
+        self.into_primitive().tensor().collect(shapes, numbers);
+    }
+}
+
 impl Output for Vec<f32> {
     fn collect(self, shapes: &mut Vec<Vec<usize>>, numbers: &mut Vec<f32>) {
         shapes.push(vec![self.len()]);
@@ -152,6 +160,7 @@ pub fn all() -> Vec<Vector> {
     activations::push(&mut out);
     layers::push(&mut out);
     convolutions::push(&mut out);
+    compositions::push(&mut out);
     randoms::push(&mut out);
     gradients::push(&mut out);
     out

@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# Counts the instructions of fixed work (../instructions.rs) and holds them against counts.txt: a work that takes more than 3 %
+# more fails. Seconds depend on the machine and what else it does; instructions do not.
+#
+#     repro/benches/instructions/run.sh            compares
+#     repro/benches/instructions/run.sh --accept   writes the counts as they are now; commit them with the reason
+#
+# On one thread with AVX2, because valgrind knows no AVX-512. Needs valgrind.
+set -euo pipefail
+cd "$(dirname "$0")/../../.."
+counts=repro/benches/instructions/counts.txt
+
+program=$(cargo bench --locked -p repro --bench instructions --no-run --message-format=json |
+    sed -n 's/.*"executable":"\([^"]*instructions-[^"]*\)".*/\1/p')
+export LODE_REPRO_PATH=avx2 LODE_THREADS=1
+
+count() {
+    valgrind --tool=callgrind --callgrind-out-file=/dev/null "$program" "$1" 2>&1 |
+        sed -n 's/.*Collected : *//p'
+}
+
+now=$(mktemp)
+trap 'rm -f "$now"' EXIT
+"$program" | while read -r work; do
+    echo "$work $(count "$work")"
+done >"$now"
+
+if [ "${1:-}" = --accept ]; then
+    cp "$now" "$counts"
+    cat "$counts"
+    exit
+fi
+awk '
+    NR == FNR { stored[$1] = $2; next }
+    !($1 in stored) { printf "%s: %d, and no count is stored\n", $1, $2; bad = 1; next }
+    {
+        change = 100 * ($2 / stored[$1] - 1)
+        printf "%s: %d, %+.2f %%\n", $1, $2, change
+        if (change > 3) { print "  more than 3 % above its count"; bad = 1 }
+        if (change < -3) print "  fewer: --accept would keep it so"
+        delete stored[$1]
+    }
+    END {
+        for (work in stored) { print work ": a count, and no such work"; bad = 1 }
+        if (bad) print "If the change is meant, run this with --accept and commit the counts."
+        exit bad
+    }
+' "$counts" "$now"
