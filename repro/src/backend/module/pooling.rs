@@ -53,20 +53,15 @@ pub(super) fn max_backward<const N: usize>(
     let pooling = windows.on(&x);
     let grad = view(&grad).packed();
     let settings = Settings::current();
-    let places = match places.dtype() {
-        DType::I32 => places.to_contiguous(),
-        _ => {
-            let narrow = |place| i32::try_from(place).unwrap_or(-1);
-            let narrow: Vec<i32> = indices(places).into_iter().map(narrow).collect();
-            let shape = x.layout().shape().clone();
-            FlexTensor::new(
-                Bytes::from_elems(narrow),
-                Layout::contiguous(shape),
-                DType::I32,
-            )
-        }
+    let out = if places.dtype() == DType::I32 {
+        let places = places.to_contiguous();
+        pooling::max_gradient(settings, pooling, &grad, places.storage())
+    } else {
+        // No plane has a place that does not fit, so what does not is outside.
+        let narrow = |place| i32::try_from(place).unwrap_or(-1);
+        let places: Vec<i32> = indices(places).into_iter().map(narrow).collect();
+        pooling::max_gradient(settings, pooling, &grad, &places)
     };
-    let out = pooling::max_gradient(settings, pooling, &grad, places.storage());
     float_tensor(out, x.layout().shape().clone())
 }
 

@@ -65,7 +65,7 @@ pub(super) fn channels_last(
         return;
     }
     // An image with nothing around it is one long row.
-    let (rows, columns) = if place.image == place.field {
+    let (rows, columns) = if place.image == place.field && place.before == [0, 0] {
         (1, rows * columns)
     } else {
         (rows, columns)
