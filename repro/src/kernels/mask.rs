@@ -97,7 +97,12 @@ impl Kernel for Filling<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, _: S) {
-        let Fill { walk, mask, value } = self.fill;
+        // Copies, so that the compiler need not fear that a number written is one of them.
+        let Fill {
+            ref walk,
+            mask,
+            value,
+        } = *self.fill;
         let [step] = walk.steps();
         let (mut stretch, mut rest) = (walk.stretch(self.start), self.x);
         while !rest.is_empty() {
@@ -106,12 +111,12 @@ impl Kernel for Filling<'_> {
             rest = later;
             if step == 1 {
                 for (x, is_set) in x.iter_mut().zip(&mask[at..at + count]) {
-                    *x = if *is_set != 0 { *value } else { *x };
+                    *x = if *is_set != 0 { value } else { *x };
                 }
                 continue;
             }
             for x in x {
-                *x = if mask[at] != 0 { *value } else { *x };
+                *x = if mask[at] != 0 { value } else { *x };
                 at = at.wrapping_add_signed(step);
             }
         }
@@ -129,7 +134,11 @@ impl Kernel for Choosing<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, _: S) {
-        let Choose { walk, mask, other } = self.choose;
+        let Choose {
+            ref walk,
+            mask,
+            other,
+        } = *self.choose;
         let steps = walk.steps();
         let (mut stretch, mut rest) = (walk.stretch(self.start), self.x);
         while !rest.is_empty() {
