@@ -2,7 +2,7 @@
 
 use super::matrix::Matrix;
 use super::pack::{Buffer, Right, interleave, rows_of, strips};
-use super::tile::{Strips, tile};
+use super::tile::{Strips, TILES, tile};
 use crate::kernels::elementary::gelu;
 use crate::kernels::paths::Path;
 use crate::kernels::simd::{Kernel, Simd};
@@ -13,8 +13,6 @@ use std::ops::Range;
 const STRETCH: usize = 256;
 /// Steps of `k` up to which they do not rest at all: to fetch the end of a strip from further away costs less.
 const ONE_STRETCH: usize = 384;
-/// Tiles below each other whose left factor is packed at once: it stays in the second-level cache.
-const TILES: usize = 16;
 /// Columns of the output worked on at once: with those rows they stay in the second-level cache while `k` runs.
 const COLUMNS: usize = 768;
 /// The same where `k` is one stretch.
@@ -256,6 +254,7 @@ impl Kernel for Block<'_, '_> {
                 let ks = start..(start + steps).min(k);
                 let source = Source::of(simd, task, &rows, &columns, &ks, &mut scratch.right);
                 let stretch = stretch(ks.len());
+                // So many rows of the left factor stay in the second-level cache.
                 for top in rows.clone().step_by(TILES * S::ROWS) {
                     let rows = top..(top + TILES * S::ROWS).min(rows.end);
                     for start in (ks.start..ks.end.max(ks.start + 1)).step_by(stretch) {
@@ -454,17 +453,14 @@ fn walk<S: Simd>(
     unsafe {
         for index in 0..whole {
             let right = strips_from(index);
-            // The next strip comes nearer while this one is used, a share of it before each tile.
-            let next = right.start.wrapping_add(right.pair);
-            let share = (k * strip).div_ceil(full.max(1)).next_multiple_of(LINE);
+            // The next strip comes nearer while this one is used, each tile fetching a share of it.
+            let next = if index + 1 < whole && right.row == strip {
+                right.start.wrapping_add(right.pair)
+            } else {
+                right.start
+            };
             for tile_index in 0..full {
-                if index + 1 < whole && right.row == strip {
-                    let from = (tile_index * share).min(k * strip);
-                    let to = (from + share).min(k * strip);
-                    for at in (from..to).step_by(LINE) {
-                        simd.prefetch(next.wrapping_add(at));
-                    }
-                }
+                let soon = next.wrapping_add(tile_index * (k * strip / TILES));
                 let left = left.wrapping_add(tile_index * S::ROWS * k);
                 let out = out.wrapping_add(tile_index * S::ROWS * task.row + index * strip);
                 if !begins && tile_index + 1 < full {
@@ -475,8 +471,8 @@ fn walk<S: Simd>(
                     }
                 }
                 match S::ROWS {
-                    12 => tile::<S, 12, 1>(simd, k, left, right, out, task.row, begins),
-                    6 => tile::<S, 6, 1>(simd, k, left, right, out, task.row, begins),
+                    12 => tile::<S, 12, 1>(simd, k, left, right, out, task.row, begins, soon),
+                    6 => tile::<S, 6, 1>(simd, k, left, right, out, task.row, begins, soon),
                     _ => unreachable!("tiles have 6 or 12 rows"),
                 }
             }
@@ -554,19 +550,19 @@ unsafe fn short_tile<S: Simd>(
     unsafe {
         if height * 6 <= S::ROWS && strips >= 4 {
             match height {
-                1 => tile::<S, 1, 4>(simd, k, left, right, out, row, begins),
-                _ => tile::<S, 2, 4>(simd, k, left, right, out, row, begins),
+                1 => tile::<S, 1, 4>(simd, k, left, right, out, row, begins, left),
+                _ => tile::<S, 2, 4>(simd, k, left, right, out, row, begins, left),
             }
             return 4;
         }
         if height * 2 <= S::ROWS && strips >= 2 {
             match height {
-                1 => tile::<S, 1, 2>(simd, k, left, right, out, row, begins),
-                2 => tile::<S, 2, 2>(simd, k, left, right, out, row, begins),
-                3 => tile::<S, 3, 2>(simd, k, left, right, out, row, begins),
-                4 if S::ROWS >= 12 => tile::<S, 4, 2>(simd, k, left, right, out, row, begins),
-                5 if S::ROWS >= 12 => tile::<S, 5, 2>(simd, k, left, right, out, row, begins),
-                _ if S::ROWS >= 12 => tile::<S, 6, 2>(simd, k, left, right, out, row, begins),
+                1 => tile::<S, 1, 2>(simd, k, left, right, out, row, begins, left),
+                2 => tile::<S, 2, 2>(simd, k, left, right, out, row, begins, left),
+                3 => tile::<S, 3, 2>(simd, k, left, right, out, row, begins, left),
+                4 if S::ROWS >= 12 => tile::<S, 4, 2>(simd, k, left, right, out, row, begins, left),
+                5 if S::ROWS >= 12 => tile::<S, 5, 2>(simd, k, left, right, out, row, begins, left),
+                _ if S::ROWS >= 12 => tile::<S, 6, 2>(simd, k, left, right, out, row, begins, left),
                 _ => unreachable!("half of the rows"),
             }
             return 2;
@@ -597,7 +593,7 @@ unsafe fn one_tile<S: Simd>(
         ($($height:literal)*) => {
             match height {
                 $($height if $height <= S::ROWS => {
-                    tile::<S, $height, 1>(simd, k, left, right, out, row, begins);
+                    tile::<S, $height, 1>(simd, k, left, right, out, row, begins, left);
                 })*
                 _ => unreachable!("no tile has {height} rows"),
             }

@@ -2,6 +2,9 @@
 
 use crate::kernels::simd::Simd;
 
+/// Tiles below each other that share the fetching of the next strip.
+pub(super) const TILES: usize = 16;
+
 /// Where a tile reads its right factor: row `k` of vector pair `p` begins at `k · row + p · pair`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Strips {
@@ -15,14 +18,15 @@ pub(super) struct Strips {
 
 /// Continues the chains of `HEIGHT` rows by `PAIRS` strips of two vectors, or begins them.
 ///
-/// `left` holds, for each step of `k`, the `HEIGHT` numbers of the left factor.
+/// `left` holds, for each step of `k`, the `HEIGHT` numbers of the left factor. `soon` is where this tile's share of the
+/// next strip begins, which is fetched meanwhile, one of [`TILES`] shares; any address will do.
 ///
 /// # Safety
 ///
 /// `k · HEIGHT` numbers can be read at `left`; `k` rows of `PAIRS` strips through `right`; and
 /// `HEIGHT` rows, `out_row` apart, of `PAIRS` strips be read and written at `out`.
 // Loops over constants, which the compiler unrolls into registers; iterators would hide that.
-#[allow(clippy::needless_range_loop)]
+#[allow(clippy::needless_range_loop, clippy::too_many_arguments)]
 #[inline(always)]
 pub(super) unsafe fn tile<S: Simd, const HEIGHT: usize, const PAIRS: usize>(
     simd: S,
@@ -32,6 +36,7 @@ pub(super) unsafe fn tile<S: Simd, const HEIGHT: usize, const PAIRS: usize>(
     out: *mut f32,
     out_row: usize,
     begins: bool,
+    mut soon: *const f32,
 ) {
     let zero = simd.splat(0.0);
     let mut acc = [[[zero; 2]; PAIRS]; HEIGHT];
@@ -62,6 +67,8 @@ pub(super) unsafe fn tile<S: Simd, const HEIGHT: usize, const PAIRS: usize>(
                     }
                 }
             }
+            simd.prefetch(soon);
+            soon = soon.wrapping_add(2 * S::LANES / TILES);
             left = left.add(HEIGHT);
             from = from.add(right.row);
         }
