@@ -123,6 +123,15 @@ def ours(program, work, threads):
     return next(line["rate"] for line in lines if line["work"] == work)
 
 
+def peak(options, program, threads):
+    """The measured FMA peak; ends where threads do not add up, for then something else is at work and no figure means anything."""
+    alone, all_threads = ours(program, "peak", 1), ours(program, "peak", threads)
+    if all_threads < 0.85 * threads * alone and not options.busy:
+        sys.exit(f"{threads} threads reach {all_threads:.0f} GFLOP/s and one {alone:.0f}: the machine is not idle, or has not so "
+                 "many cores; --busy measures all the same")
+    return all_threads
+
+
 def functions(program):
     """How many times as fast as std's or libm's each function is, on one thread: that bench interleaves by itself."""
     out = subprocess.run([program], check=True, stdout=subprocess.PIPE, text=True).stdout
@@ -159,8 +168,7 @@ def measure(options, works):
     benches = sorted(benches & available())
     programs = built(benches) if options.built else build(benches, works)
     for threads in options.threads:
-        if wants(options, "product"):
-            results["peak"][str(threads)] = ours(programs["shapes"], "peak", threads)
+        results["peak"][str(threads)] = peak(options, programs["shapes"], threads)
         libraries = sorted({peer for work in works for peer in peers_of(work)})
         peers = {library: Peer(options, library, threads) for library in libraries}
         for work in works:
@@ -265,6 +273,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", type=lambda text: text.split(","), default=[], help="beginnings of works' names")
     parser.add_argument("--built", action="store_true", help="take the programs that were built before")
+    parser.add_argument("--busy", action="store_true", help="measure beside other work")
     parser.add_argument("--table", action="store_true", help="measure nothing")
     options = parser.parse_args()
     os.makedirs(FOLDER, exist_ok=True)

@@ -5,6 +5,7 @@
 
 #[path = "../../support/drawn.rs"]
 mod drawing;
+#[allow(dead_code)] // Only reading is compared.
 #[path = "../../support/encoder.rs"]
 mod model;
 
