@@ -100,14 +100,17 @@ impl ModelRunner {
         let mut leaves = Vec::with_capacity(rows.nrows());
         let mut index = first;
         let batch_size = batch_size.clamp(1, self.batch_size_max);
-        for batch in rows.axis_chunks_iter(Axis(0), batch_size) {
-            for logits in self.logits(batch).chunks_exact(self.classes) {
-                check_finite(index, logits)?;
-                leaves.push(Leaf::new(index, logits));
-                index += 1;
+        // The same weights multiply every batch.
+        repro::weights::kept(|| {
+            for batch in rows.axis_chunks_iter(Axis(0), batch_size) {
+                for logits in self.logits(batch).chunks_exact(self.classes) {
+                    check_finite(index, logits)?;
+                    leaves.push(Leaf::new(index, logits));
+                    index += 1;
+                }
             }
-        }
-        Ok(leaves)
+            Ok(leaves)
+        })
     }
 
     /// The leaf of one row of a table.

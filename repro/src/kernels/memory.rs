@@ -3,7 +3,7 @@
 //! A training step frees and takes the same few lengths thousands of times. From the system, a large block comes as
 //! pages that are touched for the first time, which costs more than the arithmetic that fills them. So a block that
 //! is given back waits here for the next of its size: small ones with the thread, large ones with the process,
-//! up to [`HELD_MAX`].
+//! up to [`HELD_MAX`], or less where the process may have only so much memory.
 //!
 //! **Order.** None: what memory held before never reaches a result, because whoever takes [`Numbers::unset`] writes
 //! every number.
@@ -12,7 +12,7 @@ use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::cell::RefCell;
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// Bytes of large blocks that the process keeps for later. A step of training an encoder of 23 million weights gives back
 /// more than a gigabyte; what is kept was in use at once, so the process never grows by keeping it.
@@ -191,7 +191,7 @@ impl Block {
                 number,
                 self,
                 usize::MAX,
-                HELD_MAX,
+                held_max(),
             )
         };
         if !is_kept {
@@ -203,6 +203,28 @@ impl Block {
         // SAFETY: the block came from the system with this layout, and its owner gives it up.
         unsafe { dealloc(self.start.as_ptr().cast(), Self::layout(self.room)) }
     }
+}
+
+/// Bytes of large blocks that this process keeps: an eighth of the memory it may have, at most [`HELD_MAX`].
+fn held_max() -> usize {
+    static HELD: OnceLock<usize> = OnceLock::new();
+    *HELD.get_or_init(|| (memory_limit() / 8).min(HELD_MAX))
+}
+
+/// Bytes of memory that the system lets this process have.
+#[cfg(target_os = "linux")]
+fn memory_limit() -> usize {
+    use rustix::process::{Resource, getrlimit};
+    [Resource::As, Resource::Data]
+        .into_iter()
+        .filter_map(|resource| usize::try_from(getrlimit(resource).current?).ok())
+        .min()
+        .unwrap_or(usize::MAX)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn memory_limit() -> usize {
+    usize::MAX
 }
 
 /// Asks the system to map a large block by pages of two megabytes, without which a matrix of some thousand rows touches

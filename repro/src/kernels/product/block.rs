@@ -34,7 +34,7 @@ pub enum Finish<'a> {
     Plain,
     /// The column's bias is added.
     Bias(&'a [f32]),
-    /// The column's bias is added; what is then not above zero becomes +0.0.
+    /// The column's bias is added; what is then at most zero becomes +0.0. A NaN stays.
     BiasRelu(&'a [f32]),
     /// The column's bias is added, then [`gelu`] taken.
     BiasGelu(&'a [f32]),
@@ -59,7 +59,7 @@ impl<'a> Finish<'a> {
             Finish::Plain | Finish::Bias(_) => {}
             Finish::BiasRelu(_) => {
                 for x in row {
-                    *x = if *x > 0.0 { *x } else { 0.0 };
+                    *x = if *x <= 0.0 { 0.0 } else { *x };
                 }
             }
             Finish::BiasGelu(_) => {

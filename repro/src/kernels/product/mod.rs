@@ -145,3 +145,52 @@ fn plane<'a>(view: &View<'a>, lead: &[usize], mut index: usize) -> Matrix<'a> {
         column_stride: view.strides[rank - 1],
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::elementary::{Function, apply};
+    use crate::kernels::paths::Path;
+
+    #[test]
+    fn a_finished_product_has_the_bits_of_one_operation_after_the_other() {
+        let numbers = |len: usize| -> Vec<f32> {
+            (0..len)
+                .map(|i| ((i * 7919 % 1013) as f32 - 500.0) * 0.001_37)
+                .collect()
+        };
+        let (m, k, n) = (29, 401, 83);
+        let (mut a, b, mut bias) = (numbers(m * k), numbers(k * n), numbers(n));
+        (a[3], a[k + 5], bias[7]) = (f32::NAN, f32::INFINITY, -0.0);
+        let (a, b) = (Matrix::row_major(&a, m, k), Matrix::row_major(&b, k, n));
+        for path in Path::available() {
+            let settings = Settings::current().with_path(path);
+            let mut biased = product(settings, a, b);
+            for row in biased.chunks_exact_mut(n) {
+                row.iter_mut().zip(&bias).for_each(|(x, bias)| *x += bias);
+            }
+            let mut relu = biased.clone();
+            relu.iter_mut()
+                .for_each(|x| *x = if *x <= 0.0 { 0.0 } else { *x });
+            let mut gelu = biased.clone();
+            apply(path, Function::Gelu, &mut gelu);
+            let packed = Packed::new(path, b);
+            for (finish, expected) in [
+                (Finish::Bias(&bias), biased),
+                (Finish::BiasRelu(&bias), relu),
+                (Finish::BiasGelu(&bias), gelu),
+            ] {
+                for found in [
+                    finished(settings, a, b, finish),
+                    with_packed(settings, a, &packed, finish),
+                ] {
+                    let is_same = found
+                        .iter()
+                        .zip(expected.iter())
+                        .all(|(x, y)| x.to_bits() == y.to_bits() || x.is_nan() && y.is_nan());
+                    assert!(is_same, "{finish:?} on {}", path.name());
+                }
+            }
+        }
+    }
+}
