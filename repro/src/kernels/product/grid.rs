@@ -1,6 +1,6 @@
 //! How an output is cut into independent blocks.
 
-use super::block::Task;
+use super::task::Task;
 use crate::kernels::paths::Settings;
 use std::ops::Range;
 

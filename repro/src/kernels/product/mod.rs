@@ -7,25 +7,31 @@
 //!
 //! | file | does |
 //! |---|---|
-//! | `tile` | some rows by some vectors of the output, held in registers while `k` runs |
-//! | `pack` | copies the factors into the order in which a tile reads them |
-//! | `block` | cuts `k` into stretches, between which the accumulators rest in the output, and walks the tiles |
-//! | `grid` | cuts the output into independent blocks, one task each |
+//! | `task` | a product with the memory for its result, checked |
+//! | `grid` | cuts the output into independent blocks, one for a thread at a time |
+//! | `block` | cuts `k` into stretches, between which the accumulators rest in the output |
+//! | `source`, `pack` | find the factors, or copy them into the order in which a tile reads them |
+//! | `walk`, `tile` | some rows by some vectors of the output, held in registers while `k` runs |
+//! | `finish` | what is done to each element after its chain |
 //!
 //! None of it touches a chain. In particular a row of the output depends on that row of the left factor only.
 
 mod block;
+mod finish;
 mod grid;
 mod matrix;
 mod pack;
+mod source;
+mod task;
 mod tile;
+mod walk;
 
-pub use block::Finish;
+pub use finish::Finish;
 pub use matrix::Matrix;
 pub use pack::Packed;
 
-pub(super) use block::Task;
 pub(super) use pack::Right;
+pub(super) use task::Task;
 
 use super::memory::Numbers;
 use super::paths::Settings;

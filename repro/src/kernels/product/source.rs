@@ -1,0 +1,136 @@
+//! The right factor as the tiles find it: where it lies, packed before, or copied for them.
+
+use super::pack::{Buffer, Right, strips};
+use super::task::Task;
+use super::tile::Strips;
+use crate::kernels::simd::Simd;
+use std::ops::Range;
+
+/// Rows up to which a row-major right factor is read where it lies: packing would cost more than it saves.
+const DIRECT_ROWS: usize = 24;
+
+/// The right factor as the tiles find it: whole strips, and the last one if it is not whole.
+pub(super) struct Ready {
+    pub whole: Strips,
+    pub rest: Strips,
+}
+
+/// The right factor of some columns and steps.
+#[derive(Clone, Copy)]
+pub(super) enum Source {
+    /// Where it lies; the columns that fill no strip are copied here.
+    Direct { rest: *const f32, start: usize },
+    /// In a [`Packed`](super::Packed).
+    Packed,
+    /// Copied here, one strip of all steps after the other.
+    Copied {
+        first: *const f32,
+        start: usize,
+        steps: usize,
+    },
+}
+
+impl Source {
+    /// Finds or copies it.
+    #[inline(always)]
+    pub(super) fn of<S: Simd>(
+        simd: S,
+        task: &Task,
+        rows: &Range<usize>,
+        columns: &Range<usize>,
+        ks: &Range<usize>,
+        buffer: &mut Buffer,
+    ) -> Self {
+        let strip = 2 * S::LANES;
+        match task.b {
+            Right::Packed(_) => Source::Packed,
+            Right::Matrix(b)
+                if rows.len() <= DIRECT_ROWS && b.column_stride == 1 && b.row_stride >= 0 =>
+            {
+                let rest = columns.end - columns.len() % strip..columns.end;
+                let out = buffer.take(strip * ks.len());
+                strips(simd, task.b, ks.clone(), rest, out);
+                Source::Direct {
+                    rest: out.as_ptr(),
+                    start: ks.start,
+                }
+            }
+            _ => {
+                let out = buffer.take(columns.len().div_ceil(strip) * strip * ks.len());
+                strips(simd, task.b, ks.clone(), columns.clone(), out);
+                Source::Copied {
+                    first: out.as_ptr(),
+                    start: ks.start,
+                    steps: ks.len(),
+                }
+            }
+        }
+    }
+
+    /// Some steps of it for the tiles.
+    #[inline(always)]
+    pub(super) fn ready<S: Simd>(
+        self,
+        task: &Task,
+        columns: &Range<usize>,
+        ks: &Range<usize>,
+    ) -> Ready {
+        let strip = 2 * S::LANES;
+        let count = columns.len() / strip;
+        let behind = |strips: Strips| Strips {
+            start: strips.start.wrapping_add(count * strips.pair),
+            ..strips
+        };
+        if ks.is_empty() {
+            let none = Strips {
+                start: std::ptr::NonNull::dangling().as_ptr(),
+                row: 0,
+                pair: 0,
+            };
+            return Ready {
+                whole: none,
+                rest: none,
+            };
+        }
+        match (self, task.b) {
+            (Source::Direct { rest, start }, Right::Matrix(b)) => Ready {
+                whole: Strips {
+                    start: b.data[b.at(ks.start, columns.start)..].as_ptr(),
+                    row: b.row_stride as usize,
+                    pair: strip,
+                },
+                rest: Strips {
+                    start: rest.wrapping_add((ks.start - start) * strip),
+                    row: strip,
+                    pair: 0,
+                },
+            },
+            (
+                Source::Copied {
+                    first,
+                    start,
+                    steps,
+                },
+                _,
+            ) => {
+                let whole = Strips {
+                    start: first.wrapping_add((ks.start - start) * strip),
+                    row: strip,
+                    pair: strip * steps,
+                };
+                Ready {
+                    whole,
+                    rest: behind(whole),
+                }
+            }
+            (_, Right::Packed(packed)) => {
+                let whole = packed.strips(ks.start, columns.start);
+                Ready {
+                    whole,
+                    rest: behind(whole),
+                }
+            }
+            _ => unreachable!("only a matrix is read where it lies"),
+        }
+    }
+}
