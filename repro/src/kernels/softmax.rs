@@ -1,6 +1,6 @@
 //! Softmax and its logarithm along an axis, fused: the bits are those of the operations one after the other.
 //!
-//! **Order.** With `m` the maximum of the axis (a NaN wins): `e = exp(x − m)`, `s` the [sum](super::sum) of `e`. Softmax is
+//! **Order.** With `m` the maximum of the axis (a NaN wins): `e = exp(x − m)`, `s` the [`sum`] of `e`. Softmax is
 //! `e / s`, its logarithm `(x − m) − log(s)`.
 
 use super::elementary::log;
