@@ -7,7 +7,7 @@
 //! It costs the memory of the weights once more, and it is for weights that stay: a scope around training would pack
 //! every version of every weight.
 
-use crate::backend::weight_matrix;
+use crate::backend::matrix;
 use crate::kernels::paths::Path;
 use crate::kernels::product::Packed;
 use burn_flex::FlexTensor;
@@ -56,7 +56,7 @@ pub(crate) fn find(tensor: &FlexTensor, path: Path) -> Option<Rc<Packed>> {
         if let Some(weight) = found {
             return Some(Rc::clone(&weight.packed));
         }
-        let packed = Rc::new(Packed::new(path, weight_matrix(tensor)));
+        let packed = Rc::new(Packed::new(path, matrix(tensor)));
         kept.push(Weight {
             tensor: tensor.clone(),
             packed: Rc::clone(&packed),

@@ -140,7 +140,7 @@ fn mask(tensor: &FlexTensor) -> Mask<'_> {
 }
 
 /// A float tensor of rank two as a matrix.
-fn matrix(tensor: &FlexTensor) -> Matrix<'_> {
+pub(crate) fn matrix(tensor: &FlexTensor) -> Matrix<'_> {
     let layout = tensor.layout();
     let (shape, strides) = (layout.shape(), layout.strides());
     debug_assert_eq!(shape.num_dims(), 2);
@@ -152,11 +152,6 @@ fn matrix(tensor: &FlexTensor) -> Matrix<'_> {
         row_stride: strides[0],
         column_stride: strides[1],
     }
-}
-
-/// A weight as a matrix, for [`crate::weights`].
-pub(crate) fn weight_matrix(tensor: &FlexTensor) -> Matrix<'_> {
-    matrix(tensor)
 }
 
 /// The tensor with all axes but the last flattened into one.
@@ -220,7 +215,7 @@ fn sole_numbers(tensor: &mut FlexTensor) -> Option<&mut [f32]> {
 /// only owner, else a copy.
 pub(crate) fn own_numbers(tensor: &mut FlexTensor) -> &mut [f32] {
     if sole_numbers(tensor).is_none() {
-        let numbers = view(tensor).packed().into_owned();
+        let numbers = view(tensor).packed().into_numbers();
         *tensor = float_tensor(numbers, tensor.layout().shape().clone());
     }
     sole_numbers(tensor).expect("a new tensor has one owner")
@@ -228,14 +223,8 @@ pub(crate) fn own_numbers(tensor: &mut FlexTensor) -> &mut [f32] {
 
 /// Applies `f` to all the numbers in row-major order: in place where possible, else on a copy.
 fn change(mut tensor: FlexTensor, f: impl FnOnce(&mut [f32])) -> FlexTensor {
-    if let Some(numbers) = sole_numbers(&mut tensor) {
-        f(numbers);
-        return tensor;
-    }
-    let mut numbers = packed(Settings::current(), &view(&tensor)).into_numbers();
-    f(&mut numbers);
-    let shape = tensor.layout().shape().clone();
-    float_tensor(numbers, shape)
+    f(own_numbers(&mut tensor));
+    tensor
 }
 
 /// Applies `f` to stretches of the numbers in row-major order, each whole units long, on several threads if there are

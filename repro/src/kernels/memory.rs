@@ -50,11 +50,6 @@ impl Numbers {
         numbers.fill(0.0);
         numbers
     }
-
-    /// All the memory there is, which may be more than `len` numbers.
-    pub fn room(&self) -> usize {
-        self.block.room
-    }
 }
 
 impl Deref for Numbers {

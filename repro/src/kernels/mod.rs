@@ -1,8 +1,8 @@
 //! The kernels: every operation that rounds, over plain slices.
 //!
-//! A kernel takes slices and shapes and returns a `Vec` or writes a slice. It knows no burn type,
-//! no device and no global state except the one choice it is handed: a [`paths::Path`], which
-//! names the instructions to use and never changes a bit of the result. Each kernel's doc has
+//! A kernel takes slices and shapes and returns [`memory::Numbers`] or writes a slice. It knows no burn type and
+//! no device. It is handed [`paths::Settings`], which name the instructions and the threads to use; those, and what threads and memory
+//! the process keeps ([`pool`], [`memory`]), never change a bit of the result. Each kernel's doc has
 //! **Shapes** and **Order**, and that text is the definition.
 //!
 //! Shared by all of them: IEEE-754 binary32, round to nearest even, subnormals kept. Inputs are read

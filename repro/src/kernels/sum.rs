@@ -165,30 +165,26 @@ pub(super) fn sum_squares(x: &[f32]) -> f32 {
 
 #[inline(always)]
 fn sum_block(x: &[f32]) -> f32 {
-    let mut lanes = [0.0f32; LANES];
-    let (rows, rest) = x.as_chunks::<LANES>();
-    for row in rows {
-        for (lane, value) in lanes.iter_mut().zip(row) {
-            *lane += value;
-        }
-    }
-    for (lane, value) in lanes.iter_mut().zip(rest) {
-        *lane += value;
-    }
-    halved(lanes)
+    block::<false>(x)
 }
 
 #[inline(always)]
 fn sum_squares_block(x: &[f32]) -> f32 {
+    block::<true>(x)
+}
+
+/// The sum of at most [`BLOCK`] numbers, or of their squares.
+#[inline(always)]
+fn block<const SQUARED: bool>(x: &[f32]) -> f32 {
     let mut lanes = [0.0f32; LANES];
     let (rows, rest) = x.as_chunks::<LANES>();
     for row in rows {
-        for (lane, value) in lanes.iter_mut().zip(row) {
-            *lane += value * value;
+        for (lane, &value) in lanes.iter_mut().zip(row) {
+            *lane += if SQUARED { value * value } else { value };
         }
     }
-    for (lane, value) in lanes.iter_mut().zip(rest) {
-        *lane += value * value;
+    for (lane, &value) in lanes.iter_mut().zip(rest) {
+        *lane += if SQUARED { value * value } else { value };
     }
     halved(lanes)
 }

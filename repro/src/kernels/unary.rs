@@ -181,49 +181,35 @@ unary! {
     Exp exp, Log log, Log1p log1p, Tanh tanh, Erf erf, Sigmoid sigmoid, Gelu gelu, GeluSlope gelu_slope,
 }
 
-struct Sin;
+macro_rules! circular {
+    ($($name:ident $function:ident $near:ident,)*) => {
+        $(
+            struct $name;
+            impl Unary for $name {
+                #[inline(always)]
+                fn of<F: Fma>(x: f32) -> f32 {
+                    e::$function::<F>(x)
+                }
 
-impl Unary for Sin {
-    #[inline(always)]
-    fn of<F: Fma>(x: f32) -> f32 {
-        e::sin::<F>(x)
-    }
-
-    #[inline(always)]
-    fn block<F: Fma>(x: &mut [f32; BLOCK]) {
-        if has_far(x) {
-            for x in x {
-                *x = e::sin::<F>(*x);
+                /// Blocks without a large angle are vectorised.
+                #[inline(always)]
+                fn block<F: Fma>(x: &mut [f32; BLOCK]) {
+                    if has_far(x) {
+                        for x in x {
+                            *x = e::$function::<F>(*x);
+                        }
+                    } else {
+                        for x in x {
+                            *x = e::$near::<F>(*x);
+                        }
+                    }
+                }
             }
-        } else {
-            for x in x {
-                *x = e::sin_near::<F>(*x);
-            }
-        }
-    }
+        )*
+    };
 }
 
-struct Cos;
-
-impl Unary for Cos {
-    #[inline(always)]
-    fn of<F: Fma>(x: f32) -> f32 {
-        e::cos::<F>(x)
-    }
-
-    #[inline(always)]
-    fn block<F: Fma>(x: &mut [f32; BLOCK]) {
-        if has_far(x) {
-            for x in x {
-                *x = e::cos::<F>(*x);
-            }
-        } else {
-            for x in x {
-                *x = e::cos_near::<F>(*x);
-            }
-        }
-    }
-}
+circular! { Sin sin sin_near, Cos cos cos_near, }
 
 /// Whether an angle of the block is too large for the vectorised reduction.
 #[inline(always)]

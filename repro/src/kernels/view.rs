@@ -1,6 +1,7 @@
 //! A strided read-only view of numbers: how a kernel sees a tensor.
 
-use std::borrow::Cow;
+use super::copy::{Pack, packed};
+use super::paths::Settings;
 
 /// Numbers in memory and how to walk them: element `(i0, i1, ..)` is at
 /// `offset + i0 * strides[0] + i1 * strides[1] + ..`.
@@ -36,26 +37,10 @@ impl<'a> View<'a> {
             .then(|| &self.data[self.offset..self.offset + self.len()])
     }
 
-    /// The elements in logical (row-major) order: borrowed if memory has that order already,
-    /// copied otherwise.
-    pub fn packed(&self) -> Cow<'a, [f32]> {
-        if is_row_major(self.shape, self.strides) {
-            return Cow::Borrowed(&self.data[self.offset..self.offset + self.len()]);
-        }
-        let mut out = Vec::with_capacity(self.len());
-        for_each_row(
-            self.shape,
-            [self.strides],
-            [self.offset],
-            |[start], len, [step]| {
-                let mut at = start as isize;
-                for _ in 0..len {
-                    out.push(self.data[at as usize]);
-                    at += step;
-                }
-            },
-        );
-        Cow::Owned(out)
+    /// The elements in logical (row-major) order: borrowed if memory has that order already, copied otherwise, as the
+    /// settings in force say.
+    pub fn packed(&self) -> Pack<'a> {
+        packed(Settings::current(), self)
     }
 }
 
@@ -69,49 +54,6 @@ pub fn is_row_major(shape: &[usize], strides: &[isize]) -> bool {
         expected *= len as isize;
     }
     true
-}
-
-/// Walks `N` equally shaped views together, one innermost row at a time, in row-major order.
-///
-/// `row` gets the offset of the row's first element in each view, the row's length, and the step
-/// along the row in each view.
-pub fn for_each_row<const N: usize>(
-    shape: &[usize],
-    strides: [&[isize]; N],
-    offsets: [usize; N],
-    mut row: impl FnMut([usize; N], usize, [isize; N]),
-) {
-    let Some((&len, outer)) = shape.split_last() else {
-        row(offsets, 1, [1; N]);
-        return;
-    };
-    let rows: usize = outer.iter().product();
-    if rows == 0 || len == 0 {
-        return;
-    }
-    let steps = strides.map(|s| s[outer.len()]);
-    let mut index = vec![0usize; outer.len()];
-    let mut at = offsets.map(|o| o as isize);
-    for done in 1..=rows {
-        row(at.map(|o| o as usize), len, steps);
-        if done == rows {
-            break;
-        }
-        // Advance the odometer of the outer axes, carrying from the right.
-        for axis in (0..outer.len()).rev() {
-            index[axis] += 1;
-            for (position, stride) in at.iter_mut().zip(strides) {
-                *position += stride[axis];
-            }
-            if index[axis] < outer[axis] {
-                break;
-            }
-            for (position, stride) in at.iter_mut().zip(strides) {
-                *position -= stride[axis] * outer[axis] as isize;
-            }
-            index[axis] = 0;
-        }
-    }
 }
 
 /// The strides of a gap-free row-major layout of `shape`.

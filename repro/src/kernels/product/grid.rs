@@ -11,7 +11,7 @@ const COLUMNS: usize = 32;
 const SOME: usize = 1 << 27;
 
 /// The blocks of an output.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Grid {
     pub threads: usize,
     rows: usize,
@@ -52,13 +52,7 @@ impl Grid {
         });
         grids
             .min_by_key(|grid| grid.cost(task.is_packed()))
-            .unwrap_or(Self {
-                threads: 1,
-                rows: m,
-                columns: n,
-                block_rows: m,
-                block_columns: n,
-            })
+            .unwrap_or(whole)
     }
 
     /// The time of the thread that has most to do, in some unit: tiles, and the packing of both factors.

@@ -34,18 +34,7 @@ impl<'a> Task<'a> {
         finish: Finish<'a>,
         out: &'a mut [f32],
     ) -> Self {
-        let columns = b.columns();
-        Self::with_row(a, b, finish, out, columns)
-    }
-
-    /// The same with rows of the output `row` apart.
-    pub(in crate::kernels) fn with_row(
-        a: Matrix<'a>,
-        b: Right<'a>,
-        finish: Finish<'a>,
-        out: &'a mut [f32],
-        row: usize,
-    ) -> Self {
+        let row = b.columns();
         assert_eq!(
             a.columns,
             b.rows(),
@@ -66,7 +55,7 @@ impl<'a> Task<'a> {
         }
         if let Some(above) = a.rows.checked_sub(1) {
             assert!(
-                row >= b.columns() && out.len() >= above * row + b.columns(),
+                out.len() >= above * row + row,
                 "repro: the output of a product is too short"
             );
         }

@@ -34,7 +34,7 @@ pub(super) fn walk<S: Simd>(
         ..ready.whole
     };
     // SAFETY: every tile reads `k` rows of strips that `prepare` made ready and `height · k` numbers that `pack_left`
-    // wrote, and writes rows and columns that `run` was given, which lie in the output by `with_row`.
+    // wrote, and writes rows and columns that `run` was given, which lie in the output by `Task::new`.
     unsafe {
         for index in 0..whole {
             let right = strips_from(index);
