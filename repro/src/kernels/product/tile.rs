@@ -5,6 +5,9 @@ use crate::kernels::simd::Simd;
 /// Tiles below each other that share the fetching of the next strip.
 pub(super) const TILES: usize = 16;
 
+/// Steps of `k` that follow each other without a branch, and share one fetch of what is needed soon.
+const AT_ONCE: usize = 4;
+
 /// Where a tile reads its right factor: row `k` of vector pair `p` begins at `k · row + p · pair`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Strips {
@@ -52,25 +55,37 @@ pub(super) unsafe fn tile<S: Simd, const HEIGHT: usize, const PAIRS: usize>(
             }
         }
         let mut from = right.start;
-        for _ in 0..k {
-            let mut vectors = [[zero; 2]; PAIRS];
-            for (pair, vectors) in vectors.iter_mut().enumerate() {
-                let from = from.add(pair * right.pair);
-                *vectors = [simd.load(from), simd.load(from.add(S::LANES))];
-            }
-            for row in 0..HEIGHT {
-                let number = simd.splat(*left.add(row));
-                for pair in 0..PAIRS {
-                    for half in 0..2 {
-                        acc[row][pair][half] =
-                            simd.mul_add(number, vectors[pair][half], acc[row][pair][half]);
+        // Written out, since the compiler would not unroll a loop of this size.
+        macro_rules! step {
+            () => {
+                let mut vectors = [[zero; 2]; PAIRS];
+                for (pair, vectors) in vectors.iter_mut().enumerate() {
+                    let from = from.add(pair * right.pair);
+                    *vectors = [simd.load(from), simd.load(from.add(S::LANES))];
+                }
+                for row in 0..HEIGHT {
+                    let number = simd.splat(*left.add(row));
+                    for pair in 0..PAIRS {
+                        for half in 0..2 {
+                            acc[row][pair][half] =
+                                simd.mul_add(number, vectors[pair][half], acc[row][pair][half]);
+                        }
                     }
                 }
-            }
+                left = left.add(HEIGHT);
+                from = from.add(right.row);
+            };
+        }
+        for _ in 0..k / AT_ONCE {
+            step!();
+            step!();
+            step!();
+            step!();
             simd.prefetch(soon);
-            soon = soon.wrapping_add(2 * S::LANES / TILES);
-            left = left.add(HEIGHT);
-            from = from.add(right.row);
+            soon = soon.wrapping_add(AT_ONCE * 2 * S::LANES / TILES);
+        }
+        for _ in 0..k % AT_ONCE {
+            step!();
         }
         for row in 0..HEIGHT {
             for pair in 0..PAIRS {
