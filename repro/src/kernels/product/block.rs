@@ -4,38 +4,23 @@ use super::finish::Finish;
 use super::matrix::Matrix;
 use super::pack::{Buffer, interleave, rows_of};
 use super::source::Source;
+use super::steps::{ONE_STRETCH, STEPS, Stretches};
 use super::task::{Scratch, Task};
 use super::tile::TILES;
 use super::walk::walk;
 use crate::kernels::simd::{Kernel, Simd};
 use std::ops::Range;
 
-/// Most steps of `k` between two rests of the accumulators: a strip of so many stays in the first-level cache.
-const STRETCH: usize = 256;
-/// Steps of `k` up to which they do not rest at all: to fetch the end of a strip from further away costs less.
-const ONE_STRETCH: usize = 384;
 /// Columns of the output worked on at once: with those rows they stay in the second-level cache while `k` runs.
-const COLUMNS: usize = 768;
+const COLUMNS: usize = 1024;
 /// The same where `k` is one stretch.
 const COLUMNS_ONCE: usize = 3072;
-/// Steps of `k` whose right factor is packed at once.
-const STEPS: usize = 4096;
-
 /// Some rows and columns of a product.
 pub(super) struct Block<'t, 'a> {
     pub task: &'t Task<'a>,
     pub rows: Range<usize>,
     pub columns: Range<usize>,
     pub scratch: &'t mut Scratch,
-}
-
-/// Steps between two rests, of so many: equal shares.
-fn stretch(steps: usize) -> usize {
-    if steps <= ONE_STRETCH {
-        steps.max(1)
-    } else {
-        steps.div_ceil(steps.div_ceil(STRETCH))
-    }
 }
 
 impl Kernel for Block<'_, '_> {
@@ -51,7 +36,7 @@ impl Kernel for Block<'_, '_> {
         } = self;
         let k = task.a.columns;
         // Rows that are worked on at once use a copy once: then it need not outlast a stretch.
-        let is_used_once = rows.len() <= TILES * S::ROWS;
+        let is_used_once = rows.len() <= TILES * S::ROWS && !task.is_packed();
         let steps = if is_used_once { ONE_STRETCH } else { STEPS };
         // Accumulators that never rest need not stay near.
         let across = if k <= ONE_STRETCH {
@@ -61,29 +46,22 @@ impl Kernel for Block<'_, '_> {
         };
         for first in columns.clone().step_by(across) {
             let columns = first..(first + across).min(columns.end);
-            // Once also where `k` is zero, for the elements whose chain is empty.
-            for start in (0..k.max(1)).step_by(steps) {
+            if k == 0 {
+                // Each chain is empty.
+                fill(task, &rows, &columns);
+                finish::<S>(task, rows.clone(), &columns);
+            }
+            for start in (0..k).step_by(steps) {
                 let ks = start..(start + steps).min(k);
                 let source = Source::of(simd, task, &rows, &columns, &ks, &mut scratch.right);
-                let stretch = stretch(ks.len());
                 // So many rows of the left factor stay in the second-level cache.
                 for top in rows.clone().step_by(TILES * S::ROWS) {
                     let rows = top..(top + TILES * S::ROWS).min(rows.end);
-                    for start in (ks.start..ks.end.max(ks.start + 1)).step_by(stretch) {
-                        let part = start..(start + stretch).min(ks.end);
+                    for part in Stretches::of(ks.clone()) {
                         let ready = source.ready::<S>(task, &columns, &part);
                         let left = pack_left(simd, &task.a, &rows, &part, &mut scratch.left);
-                        let begins = start == 0;
-                        walk(
-                            simd,
-                            task,
-                            left,
-                            &ready,
-                            &rows,
-                            &columns,
-                            part.len(),
-                            begins,
-                        );
+                        let (len, begins) = (part.len(), part.start == 0);
+                        walk(simd, task, left, &ready, &rows, &columns, len, begins);
                     }
                     if ks.end == k {
                         finish::<S>(task, rows, &columns);
@@ -104,9 +82,6 @@ fn pack_left<S: Simd>(
     buffer: &mut Buffer,
 ) -> *const f32 {
     let out = buffer.take(rows.len() * ks.len());
-    if ks.is_empty() {
-        return out.as_ptr();
-    }
     let mut at = 0;
     for top in rows.clone().step_by(S::ROWS) {
         let rows = top..(top + S::ROWS).min(rows.end);
@@ -121,6 +96,15 @@ fn pack_left<S: Simd>(
         at += len;
     }
     out.as_ptr()
+}
+
+/// Writes what an empty chain is.
+fn fill(task: &Task, rows: &Range<usize>, columns: &Range<usize>) {
+    for row in rows.clone() {
+        let start = task.out.wrapping_add(row * task.row + columns.start);
+        // SAFETY: these elements are the caller's of `run`, and lie in the output.
+        unsafe { std::slice::from_raw_parts_mut(start, columns.len()) }.fill(0.0);
+    }
 }
 
 /// Does to each element what comes after its chain.

@@ -9,7 +9,8 @@
 //! |---|---|
 //! | `task` | a product with the memory for its result, checked |
 //! | `grid` | cuts the output into independent blocks, one for a thread at a time |
-//! | `block` | cuts `k` into stretches, between which the accumulators rest in the output |
+//! | `block` | takes a block part by part, as the caches hold it |
+//! | `steps` | cuts `k` into stretches, between which the accumulators rest in the output |
 //! | `source`, `pack` | find the factors, or copy them into the order in which a tile reads them |
 //! | `walk`, `tile` | some rows by some vectors of the output, held in registers while `k` runs |
 //! | `finish` | what is done to each element after its chain |
@@ -22,6 +23,7 @@ mod grid;
 mod matrix;
 mod pack;
 mod source;
+mod steps;
 mod task;
 mod tile;
 mod walk;

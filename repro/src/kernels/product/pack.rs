@@ -1,6 +1,7 @@
 //! Copies of the factors in the order in which a tile reads them.
 
 use super::matrix::Matrix;
+use super::steps::{STEPS, Stretches};
 use super::tile::Strips;
 use crate::kernels::memory::Numbers;
 use crate::kernels::paths::Path;
@@ -103,14 +104,15 @@ impl Packed {
         self.path
     }
 
-    /// Some rows of it from a column on, which must be the first of a strip.
-    pub(super) fn strips(&self, row: usize, column: usize) -> Strips {
-        debug_assert!(column.is_multiple_of(self.strip) && row < self.rows);
-        let at = column * self.rows + row * self.strip;
+    /// A stretch of it from a column on, which must be the first of a strip.
+    pub(super) fn strips(&self, stretch: &Range<usize>, column: usize) -> Strips {
+        debug_assert!(column.is_multiple_of(self.strip) && stretch.end <= self.rows);
+        let across = self.columns.next_multiple_of(self.strip);
+        let at = stretch.start * across + column * stretch.len();
         Strips {
             start: self.data[at..].as_ptr(),
             row: self.strip,
-            pair: self.rows * self.strip,
+            pair: stretch.len() * self.strip,
         }
     }
 }
@@ -134,15 +136,36 @@ impl Kernel for Pack<'_, '_> {
     fn run<S: Simd>(self, simd: S) {
         let Pack(b, packed) = self;
         packed.strip = 2 * S::LANES;
-        let len = b.columns.div_ceil(packed.strip) * packed.strip * b.rows;
-        packed.data = Numbers::unset(len);
-        strips(
-            simd,
-            Right::Matrix(b),
-            0..b.rows,
-            0..b.columns,
-            &mut packed.data,
-        );
+        let across = b.columns.next_multiple_of(packed.strip);
+        packed.data = Numbers::unset(across * b.rows);
+        for start in (0..b.rows).step_by(STEPS) {
+            let steps = start..(start + STEPS).min(b.rows);
+            let out = &mut packed.data[start * across..steps.end * across];
+            in_stretches(simd, Right::Matrix(b), steps, 0..b.columns, out);
+        }
+    }
+}
+
+/// Copies some columns of a right factor, at most [`STEPS`] rows of it, stretch by stretch, each in [`strips`]. So the strips
+/// of a stretch adjoin, and do not compete for places in a cache, as they would at distances of a power of two.
+///
+/// # Panics
+///
+/// If `out` is shorter than the strips are.
+#[inline(always)]
+pub(super) fn in_stretches<S: Simd>(
+    simd: S,
+    right: Right,
+    rows: Range<usize>,
+    columns: Range<usize>,
+    out: &mut [f32],
+) {
+    let across = columns.len().next_multiple_of(2 * S::LANES);
+    let mut rest = out;
+    for stretch in Stretches::of(rows) {
+        let (out, behind) = rest.split_at_mut(stretch.len() * across);
+        strips(simd, right, stretch, columns.clone(), out);
+        rest = behind;
     }
 }
 

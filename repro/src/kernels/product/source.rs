@@ -1,6 +1,6 @@
 //! The right factor as the tiles find it: where it lies, packed before, or copied for them.
 
-use super::pack::{Buffer, Right, strips};
+use super::pack::{Buffer, Right, in_stretches, strips};
 use super::task::Task;
 use super::tile::Strips;
 use crate::kernels::simd::Simd;
@@ -22,12 +22,8 @@ pub(super) enum Source {
     Direct { rest: *const f32, start: usize },
     /// In a [`Packed`](super::Packed).
     Packed,
-    /// Copied here, one strip of all steps after the other.
-    Copied {
-        first: *const f32,
-        start: usize,
-        steps: usize,
-    },
+    /// Copied here, in stretches.
+    Copied { first: *const f32, start: usize },
 }
 
 impl Source {
@@ -56,12 +52,12 @@ impl Source {
                 }
             }
             _ => {
-                let out = buffer.take(columns.len().div_ceil(strip) * strip * ks.len());
-                strips(simd, task.b, ks.clone(), columns.clone(), out);
+                let across = columns.len().next_multiple_of(strip);
+                let out = buffer.take(across * ks.len());
+                in_stretches(simd, task.b, ks.clone(), columns.clone(), out);
                 Source::Copied {
                     first: out.as_ptr(),
                     start: ks.start,
-                    steps: ks.len(),
                 }
             }
         }
@@ -81,17 +77,6 @@ impl Source {
             start: strips.start.wrapping_add(count * strips.pair),
             ..strips
         };
-        if ks.is_empty() {
-            let none = Strips {
-                start: std::ptr::NonNull::dangling().as_ptr(),
-                row: 0,
-                pair: 0,
-            };
-            return Ready {
-                whole: none,
-                rest: none,
-            };
-        }
         match (self, task.b) {
             (Source::Direct { rest, start }, Right::Matrix(b)) => Ready {
                 whole: Strips {
@@ -105,30 +90,20 @@ impl Source {
                     pair: 0,
                 },
             },
-            (
-                Source::Copied {
-                    first,
-                    start,
-                    steps,
-                },
-                _,
-            ) => {
+            (Source::Copied { first, start }, _) => {
+                let across = columns.len().next_multiple_of(strip);
                 let whole = Strips {
-                    start: first.wrapping_add((ks.start - start) * strip),
+                    start: first.wrapping_add((ks.start - start) * across),
                     row: strip,
-                    pair: strip * steps,
+                    pair: strip * ks.len(),
                 };
-                Ready {
-                    whole,
-                    rest: behind(whole),
-                }
+                let rest = behind(whole);
+                Ready { whole, rest }
             }
             (_, Right::Packed(packed)) => {
-                let whole = packed.strips(ks.start, columns.start);
-                Ready {
-                    whole,
-                    rest: behind(whole),
-                }
+                let whole = packed.strips(ks, columns.start);
+                let rest = behind(whole);
+                Ready { whole, rest }
             }
             _ => unreachable!("only a matrix is read where it lies"),
         }
