@@ -6,7 +6,6 @@
 //! the least finite number, so that a row of −∞ stays one) `e = exp(s − m)`, divided by its [sum](super::sum) (at least the smallest
 //! normal number, so that such a row becomes zeros). An output element is one chain over the keys.
 
-use super::Parts;
 use super::memory::Numbers;
 use super::paths::Settings;
 use super::pool;
@@ -16,6 +15,7 @@ use super::softmax::max_row;
 use super::sum::sum_row;
 use super::unary::{Exp, Tanh, over};
 use super::view::View;
+use std::ops::Range;
 
 /// Scores a task holds at once.
 const SCORES: usize = 1 << 16;
@@ -107,7 +107,7 @@ impl Attention<'_> {
 /// The attention of each head.
 ///
 /// **Shapes.** Queries `[batch, heads, n, d]`, keys `[batch, heads, m, d]`, values `[batch, heads, m, v]`, mask and bias broadcast to
-/// `[batch, heads, n, m]`; output `[batch, heads, n, v]`. **Order.** As in the module's head.
+/// `[batch, heads, n, m]`; output `[batch, n, heads, v]`, since what follows puts the heads side by side. **Order.** As in the module's head.
 ///
 /// # Panics
 ///
@@ -125,33 +125,32 @@ pub fn attention(settings: Settings, attention: &Attention) -> Numbers {
     );
     let rows = (SCORES / keys).clamp(24, queries.max(24)).min(queries);
     let blocks = queries.div_ceil(rows);
-    let outs = Parts::new(&mut out, queries * values);
+    let outs = Outs(out.as_mut_ptr());
     let work = batch * heads * queries * keys * (width + values);
     let tasks = batch * heads;
-    if tasks >= settings.threads_for(work) * 2 || blocks == 1 {
-        pool::run(settings.threads_for(work), tasks, |index| {
-            // SAFETY: each task takes a part of its own.
-            let out = unsafe { outs.get(index) };
-            for block in 0..blocks {
-                let part =
-                    &mut out[block * rows * values..queries.min((block + 1) * rows) * values];
-                some_rows(settings, attention, index, block * rows, part);
-            }
+    let threads = settings.threads_for(work);
+    let block_of = |index: usize, block: usize| {
+        let rows = block * rows..queries.min((block + 1) * rows);
+        // SAFETY: each part belongs to one call.
+        unsafe { some_rows(settings, attention, index, rows, &outs) };
+    };
+    if tasks >= threads * 2 || blocks == 1 {
+        pool::run(threads, tasks, |index| {
+            (0..blocks).for_each(|block| block_of(index, block));
         });
         return out;
     }
     for index in 0..tasks {
-        // SAFETY: no task is running.
-        let out = unsafe { outs.get(index) };
-        let parts = Parts::new(out, rows * values);
-        pool::run(settings.threads_for(work), blocks, |block| {
-            // SAFETY: each task takes a part of its own.
-            let part = unsafe { parts.get(block) };
-            some_rows(settings, attention, index, block * rows, part);
-        });
+        pool::run(threads, blocks, |block| block_of(index, block));
     }
     out
 }
+
+/// The memory of the output, of which tasks write different parts.
+struct Outs(*mut f32);
+
+// SAFETY: `some_rows` writes its own part only.
+unsafe impl Sync for Outs {}
 
 /// The matrix of one batch and head, from a row on.
 fn head<'a>(view: &View<'a>, batch: usize, head: usize, rows: (usize, usize)) -> Matrix<'a> {
@@ -168,25 +167,43 @@ fn head<'a>(view: &View<'a>, batch: usize, head: usize, rows: (usize, usize)) ->
     }
 }
 
-/// Some query rows of one head, from the one at `first`.
-fn some_rows(settings: Settings, a: &Attention, index: usize, first: usize, out: &mut [f32]) {
+/// Some query rows of one head.
+///
+/// # Safety
+///
+/// No other thread writes these rows of the output, which is as large as the shapes say.
+unsafe fn some_rows(
+    settings: Settings,
+    a: &Attention,
+    index: usize,
+    at: Range<usize>,
+    outs: &Outs,
+) {
+    let (heads, queries) = (a.query.shape[1], a.query.shape[2]);
     let (keys, values) = (a.key.shape[2], a.value.shape[3]);
-    let (batch, at) = (index / a.query.shape[1], index % a.query.shape[1]);
-    let rows = out.len() / values;
+    let (batch, head_at) = (index / heads, index % heads);
+    let (first, rows) = (at.start, at.len());
     let mut scores = Numbers::unset(rows * keys);
-    let query = head(&a.query, batch, at, (first, rows));
-    let key = head(&a.key, batch, at, (0, keys)).transposed();
-    let value = head(&a.value, batch, at, (0, keys));
+    let query = head(&a.query, batch, head_at, (first, rows));
+    let key = head(&a.key, batch, head_at, (0, keys)).transposed();
+    let value = head(&a.value, batch, head_at, (0, keys));
     Task::new(query, Right::Matrix(key), Finish::Plain, &mut scores).run_alone(settings.path);
     settings.path.run(Weigh {
         a,
         batch,
-        head: at,
+        head: head_at,
         first,
         scores: &mut scores,
     });
     let scores = Matrix::row_major(&scores, rows, keys);
-    Task::new(scores, Right::Matrix(value), Finish::Plain, out).run_alone(settings.path);
+    let row = heads * values;
+    let start = ((batch * queries + first) * heads + head_at) * values;
+    // SAFETY: these rows lie in the output and are this call's.
+    unsafe {
+        let out = outs.0.add(start);
+        Task::into_rows(scores, Right::Matrix(value), Finish::Plain, out, row)
+            .run_alone(settings.path);
+    }
 }
 
 /// Scores to weights, in place.

@@ -456,7 +456,7 @@ impl ModuleOps<Repro> for Repro {
             is_causal: options.is_causal,
         };
         let out = attention(Settings::current(), &task);
-        float_tensor(out, Shape::new([batch, heads, queries, values]))
+        float_tensor(out, Shape::new([batch, queries, heads, values])).transpose(1, 2)
     }
 
     // Refused.

@@ -1,6 +1,5 @@
 //! A block of the output: the tiles of some rows and some columns, computed by one thread.
 
-use super::finish::Finish;
 use super::matrix::Matrix;
 use super::pack::{Buffer, interleave, rows_of};
 use super::source::Source;
@@ -49,7 +48,7 @@ impl Kernel for Block<'_, '_> {
             if k == 0 {
                 // Each chain is empty.
                 fill(task, &rows, &columns);
-                finish::<S>(task, rows.clone(), &columns);
+                finish::<S>(task, rows.clone(), &columns, 0);
             }
             for start in (0..k).step_by(steps) {
                 let ks = start..(start + steps).min(k);
@@ -60,11 +59,12 @@ impl Kernel for Block<'_, '_> {
                     for part in Stretches::of(ks.clone()) {
                         let ready = source.ready::<S>(task, &columns, &part);
                         let left = pack_left(simd, &task.a, &rows, &part, &mut scratch.left);
-                        let (len, begins) = (part.len(), part.start == 0);
-                        walk(simd, task, left, &ready, &rows, &columns, len, begins);
+                        walk(simd, task, left, &ready, &rows, &columns, &part);
                     }
                     if ks.end == k {
-                        finish::<S>(task, rows, &columns);
+                        let strip = 2 * S::LANES;
+                        let biased = columns.len() - columns.len() % strip;
+                        finish::<S>(task, rows, &columns, biased);
                     }
                 }
             }
@@ -107,16 +107,16 @@ fn fill(task: &Task, rows: &Range<usize>, columns: &Range<usize>) {
     }
 }
 
-/// Does to each element what comes after its chain.
+/// Does to each element what comes after its chain. The first columns have their bias already.
 #[inline(always)]
-fn finish<S: Simd>(task: &Task, rows: Range<usize>, columns: &Range<usize>) {
-    if matches!(task.finish, Finish::Plain) {
+fn finish<S: Simd>(task: &Task, rows: Range<usize>, columns: &Range<usize>, biased: usize) {
+    if task.finish.is_done(biased == columns.len()) {
         return;
     }
     for row in rows {
         let start = task.out.wrapping_add(row * task.row + columns.start);
         // SAFETY: these elements are the caller's of `run`, and lie in the output.
         let row = unsafe { std::slice::from_raw_parts_mut(start, columns.len()) };
-        task.finish.apply::<S>(row, columns.clone());
+        task.finish.apply::<S>(row, columns.clone(), biased);
     }
 }

@@ -26,12 +26,21 @@ impl<'a> Finish<'a> {
         }
     }
 
-    /// Does it to some columns of a row.
+    /// Whether nothing is left to do once the bias has been added, or not.
+    pub(super) fn is_done(&self, is_biased: bool) -> bool {
+        match self {
+            Finish::Plain => true,
+            Finish::Bias(_) => is_biased,
+            Finish::BiasRelu(_) | Finish::BiasGelu(_) => false,
+        }
+    }
+
+    /// Does it to some columns of a row, of which the first have their bias already.
     #[inline(always)]
-    pub(super) fn apply<S: Simd>(&self, row: &mut [f32], columns: Range<usize>) {
+    pub(super) fn apply<S: Simd>(&self, row: &mut [f32], columns: Range<usize>, biased: usize) {
         let Some(bias) = self.bias() else { return };
         let bias = &bias[columns];
-        for (x, bias) in row.iter_mut().zip(bias) {
+        for (x, bias) in row[biased..].iter_mut().zip(&bias[biased..]) {
             *x += bias;
         }
         match self {

@@ -4,6 +4,7 @@ use super::block::Block;
 use super::finish::Finish;
 use super::matrix::Matrix;
 use super::pack::{Buffer, Right};
+use super::tile::Chains;
 use crate::kernels::paths::Path;
 use std::cell::Cell;
 use std::ops::Range;
@@ -35,6 +36,32 @@ impl<'a> Task<'a> {
         out: &'a mut [f32],
     ) -> Self {
         let row = b.columns();
+        if let Some(above) = a.rows.checked_sub(1) {
+            assert!(
+                out.len() >= above * row + row,
+                "repro: the output of a product is too short"
+            );
+        }
+        // SAFETY: the memory is as long as the rows, and borrowed for the task.
+        unsafe { Self::into_rows(a, b, finish, out.as_mut_ptr(), row) }
+    }
+
+    /// [`new`](Self::new), into rows that lie so far from each other.
+    ///
+    /// # Safety
+    ///
+    /// While the task is there, each row of the result can be written there, and nobody else uses it.
+    ///
+    /// # Panics
+    ///
+    /// If the factors do not fit each other or the bias, or reach outside their storage.
+    pub(in crate::kernels) unsafe fn into_rows(
+        a: Matrix<'a>,
+        b: Right<'a>,
+        finish: Finish<'a>,
+        out: *mut f32,
+        row: usize,
+    ) -> Self {
         assert_eq!(
             a.columns,
             b.rows(),
@@ -53,17 +80,11 @@ impl<'a> Task<'a> {
                 "repro: a bias of another length than the product's rows"
             );
         }
-        if let Some(above) = a.rows.checked_sub(1) {
-            assert!(
-                out.len() >= above * row + row,
-                "repro: the output of a product is too short"
-            );
-        }
         Self {
             a,
             b,
             finish,
-            out: out.as_mut_ptr(),
+            out,
             row,
             _out: std::marker::PhantomData,
         }
@@ -71,6 +92,17 @@ impl<'a> Task<'a> {
 
     pub(super) fn lengths(&self) -> [usize; 3] {
         [self.a.rows, self.a.columns, self.b.columns()]
+    }
+
+    /// The chains from an element on, for a stretch of steps.
+    pub(super) fn chains(&self, row: usize, column: usize, steps: &Range<usize>) -> Chains {
+        let bias = self.finish.bias().filter(|_| steps.end == self.a.columns);
+        Chains {
+            out: self.out.wrapping_add(row * self.row + column),
+            row: self.row,
+            begins: steps.start == 0,
+            bias: bias.map_or(std::ptr::null(), |bias| bias[column..].as_ptr()),
+        }
     }
 
     pub(super) fn is_packed(&self) -> bool {

@@ -2,7 +2,7 @@
 
 use super::source::Ready;
 use super::task::Task;
-use super::tile::{Strips, TILES, tile};
+use super::tile::{Chains, Strips, TILES, tile};
 use crate::kernels::simd::Simd;
 use std::ops::Range;
 
@@ -11,7 +11,7 @@ const LINE: usize = 16;
 /// Places of the largest tile of any path.
 const TILE_MAX: usize = 12 * 32;
 
-/// Computes the tiles: the strips one after the other, and under each the rows, so that a strip is read from the nearest cache.
+/// Computes the tiles, biases included but for columns that fill no strip: the strips one after the other, and under each the rows, so that a strip is read from the nearest cache.
 #[inline(always)]
 #[allow(clippy::too_many_arguments)]
 pub(super) fn walk<S: Simd>(
@@ -21,19 +21,19 @@ pub(super) fn walk<S: Simd>(
     ready: &Ready,
     rows: &Range<usize>,
     columns: &Range<usize>,
-    k: usize,
-    begins: bool,
+    part: &Range<usize>,
 ) {
+    let k = part.len();
     let strip = 2 * S::LANES;
     let whole = columns.len() / strip;
     let rest = columns.len() % strip;
-    let out = task.out.wrapping_add(rows.start * task.row + columns.start);
+    let chains = task.chains(rows.start, columns.start, part);
     let (full, short) = (rows.len() / S::ROWS, rows.len() % S::ROWS);
     let strips_from = |index: usize| Strips {
         start: ready.whole.start.wrapping_add(index * ready.whole.pair),
         ..ready.whole
     };
-    // SAFETY: every tile reads `k` rows of strips that `prepare` made ready and `height · k` numbers that `pack_left`
+    // SAFETY: every tile reads `k` rows of strips that `Source` made ready and `height · k` numbers that `pack_left`
     // wrote, and writes rows and columns that `run` was given, which lie in the output by `Task::new`.
     unsafe {
         for index in 0..whole {
@@ -47,66 +47,55 @@ pub(super) fn walk<S: Simd>(
             for tile_index in 0..full {
                 let soon = next.wrapping_add(tile_index * (k * strip / TILES));
                 let left = left.wrapping_add(tile_index * S::ROWS * k);
-                let out = out.wrapping_add(tile_index * S::ROWS * task.row + index * strip);
-                if !begins && tile_index + 1 < full {
+                let chains = chains.at(tile_index * S::ROWS, index * strip);
+                if !chains.begins && tile_index + 1 < full {
                     // The next tile's accumulators.
                     for row in S::ROWS..2 * S::ROWS {
-                        simd.prefetch_near(out.wrapping_add(row * task.row));
-                        simd.prefetch_near(out.wrapping_add(row * task.row + LINE));
+                        let out = chains.at(row, 0).out;
+                        simd.prefetch_near(out);
+                        simd.prefetch_near(out.wrapping_add(LINE));
                     }
                 }
                 match S::ROWS {
-                    12 => tile::<S, 12, 1>(simd, k, left, right, out, task.row, begins, soon),
-                    6 => tile::<S, 6, 1>(simd, k, left, right, out, task.row, begins, soon),
+                    12 => tile::<S, 12, 1>(simd, k, left, right, chains, soon),
+                    6 => tile::<S, 6, 1>(simd, k, left, right, chains, soon),
                     _ => unreachable!("tiles have 6 or 12 rows"),
                 }
             }
         }
         if short > 0 {
             let left = left.wrapping_add(full * S::ROWS * k);
-            let out = out.wrapping_add(full * S::ROWS * task.row);
+            let chains = chains.at(full * S::ROWS, 0);
             let mut index = 0;
             while index < whole {
                 let right = strips_from(index);
-                let out = out.wrapping_add(index * strip);
-                index += short_tile(
-                    simd,
-                    short,
-                    whole - index,
-                    k,
-                    left,
-                    right,
-                    out,
-                    task.row,
-                    begins,
-                );
+                let chains = chains.at(0, index * strip);
+                index += short_tile(simd, short, whole - index, k, left, right, chains);
             }
         }
         if rest > 0 {
             for top in (0..rows.len()).step_by(S::ROWS) {
                 let height = S::ROWS.min(rows.len() - top);
                 let left = left.wrapping_add(top * k);
-                let out = out.wrapping_add(top * task.row + whole * strip);
+                let chains = chains.at(top, whole * strip);
+                let place = |row| chains.at(row, 0).out;
                 let mut held = [0.0f32; TILE_MAX];
-                if !begins {
+                if !chains.begins {
                     for row in 0..height {
-                        let from = out.wrapping_add(row * task.row);
-                        std::ptr::copy_nonoverlapping(from, held[row * strip..].as_mut_ptr(), rest);
+                        let to = held[row * strip..].as_mut_ptr();
+                        std::ptr::copy_nonoverlapping(place(row), to, rest);
                     }
                 }
-                one_tile(
-                    simd,
-                    height,
-                    k,
-                    left,
-                    ready.rest,
-                    held.as_mut_ptr(),
-                    strip,
-                    begins,
-                );
+                let aside = Chains {
+                    out: held.as_mut_ptr(),
+                    row: strip,
+                    bias: std::ptr::null(),
+                    ..chains
+                };
+                one_tile(simd, height, k, left, ready.rest, aside);
                 for row in 0..height {
-                    let to = out.wrapping_add(row * task.row);
-                    std::ptr::copy_nonoverlapping(held[row * strip..].as_ptr(), to, rest);
+                    let from = held[row * strip..].as_ptr();
+                    std::ptr::copy_nonoverlapping(from, place(row), rest);
                 }
             }
         }
@@ -119,7 +108,6 @@ pub(super) fn walk<S: Simd>(
 ///
 /// As [`tile`].
 #[inline(always)]
-#[allow(clippy::too_many_arguments)]
 unsafe fn short_tile<S: Simd>(
     simd: S,
     height: usize,
@@ -127,32 +115,30 @@ unsafe fn short_tile<S: Simd>(
     k: usize,
     left: *const f32,
     right: Strips,
-    out: *mut f32,
-    row: usize,
-    begins: bool,
+    chains: Chains,
 ) -> usize {
     // SAFETY: the caller's promise.
     unsafe {
         if height * 6 <= S::ROWS && strips >= 4 {
             match height {
-                1 => tile::<S, 1, 4>(simd, k, left, right, out, row, begins, left),
-                _ => tile::<S, 2, 4>(simd, k, left, right, out, row, begins, left),
+                1 => tile::<S, 1, 4>(simd, k, left, right, chains, left),
+                _ => tile::<S, 2, 4>(simd, k, left, right, chains, left),
             }
             return 4;
         }
         if height * 2 <= S::ROWS && strips >= 2 {
             match height {
-                1 => tile::<S, 1, 2>(simd, k, left, right, out, row, begins, left),
-                2 => tile::<S, 2, 2>(simd, k, left, right, out, row, begins, left),
-                3 => tile::<S, 3, 2>(simd, k, left, right, out, row, begins, left),
-                4 if S::ROWS >= 12 => tile::<S, 4, 2>(simd, k, left, right, out, row, begins, left),
-                5 if S::ROWS >= 12 => tile::<S, 5, 2>(simd, k, left, right, out, row, begins, left),
-                _ if S::ROWS >= 12 => tile::<S, 6, 2>(simd, k, left, right, out, row, begins, left),
+                1 => tile::<S, 1, 2>(simd, k, left, right, chains, left),
+                2 => tile::<S, 2, 2>(simd, k, left, right, chains, left),
+                3 => tile::<S, 3, 2>(simd, k, left, right, chains, left),
+                4 if S::ROWS >= 12 => tile::<S, 4, 2>(simd, k, left, right, chains, left),
+                5 if S::ROWS >= 12 => tile::<S, 5, 2>(simd, k, left, right, chains, left),
+                _ if S::ROWS >= 12 => tile::<S, 6, 2>(simd, k, left, right, chains, left),
                 _ => unreachable!("half of the rows"),
             }
             return 2;
         }
-        one_tile(simd, height, k, left, right, out, row, begins);
+        one_tile(simd, height, k, left, right, chains);
         1
     }
 }
@@ -163,22 +149,19 @@ unsafe fn short_tile<S: Simd>(
 ///
 /// As [`tile`].
 #[inline(always)]
-#[allow(clippy::too_many_arguments)]
 unsafe fn one_tile<S: Simd>(
     simd: S,
     height: usize,
     k: usize,
     left: *const f32,
     right: Strips,
-    out: *mut f32,
-    row: usize,
-    begins: bool,
+    chains: Chains,
 ) {
     macro_rules! heights {
         ($($height:literal)*) => {
             match height {
                 $($height if $height <= S::ROWS => {
-                    tile::<S, $height, 1>(simd, k, left, right, out, row, begins, left);
+                    tile::<S, $height, 1>(simd, k, left, right, chains, left);
                 })*
                 _ => unreachable!("no tile has {height} rows"),
             }
