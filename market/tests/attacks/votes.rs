@@ -171,33 +171,29 @@ fn a_flood_of_loosened_terms_delays_neither_bounty_nor_licence() {
         world.block(world.now() + 1, &records);
         // Terms, month and deadline are due together, a moment after all the others.
         let due_ms = world.until(bounty);
-        let votes: Vec<_> = {
-            let vote = |id: &ItemId| ("carol", vote(*id, &priced(1)));
-            models.iter().map(vote).collect()
-        };
+        let vote = |id: &ItemId| ("carol", vote(*id, &priced(1)));
+        let votes: Vec<_> = models.iter().map(vote).collect();
         let (bytes, deposits) = (world.bytes_paid("carol"), world.deposits("carol"));
         world.block(due_ms - 1, &votes);
         world.block(due_ms, &[]);
         let is_on_time = matches!(world.phase(bounty), Phase::Void(_))
             && world.state.pool(n).expect("an asset").income == units(2_000_000);
-        let mut waited = 0;
-        while price(&world, m) == 1_000_000 {
+        let waited = (0..20).find(|_| {
+            let is_changed = price(&world, m) != 1_000_000;
             world.block(world.now() + 1, &[]);
-            waited += 1;
-        }
-        while world.state.ballots_kept() > 0 {
-            world.block(world.now() + 1, &[]);
-        }
-        assert_eq!(
-            world.deposits("carol"),
-            deposits,
-            "ballots' deposits return"
-        );
+            is_changed
+        });
+        assert_eq!(world.state.ballots_kept(), 0);
+        assert_eq!(world.deposits("carol"), deposits, "a ballot's returns");
         (is_on_time, waited, world.bytes_paid("carol") - bytes)
     };
-    assert_eq!(flood(0), (true, 0, 0));
+    assert_eq!(flood(0), (true, Some(0), 0));
     let (is_on_time, waited, bytes) = flood(8 * per_block);
     assert!(is_on_time, "no month and no deadline is delayed");
-    assert_eq!(waited, 8, "other terms wait a block for each 42 assets");
+    assert_eq!(
+        waited,
+        Some(8),
+        "other terms wait a block for each 42 assets"
+    );
     assert!(bytes > 336 * 200, "a vote has more than 200 bytes: {bytes}");
 }
