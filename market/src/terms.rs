@@ -10,27 +10,22 @@
 //!
 //! Licences that were sold and the stacks of children are never touched.
 
-use std::collections::BTreeSet;
-
 use borsh::{BorshDeserialize, BorshSerialize};
 use licensing::{Derivation, Terms};
 use protocol::ans104::Tag;
-use protocol::receipt::{Cause, Event};
+use protocol::receipt::Event;
 use protocol::record::{AssetKind, SHARES_PER_ASSET, Transaction};
 use protocol::{Address, Digest, ItemId};
 
 use crate::assets::{Asset, read_terms};
 use crate::rejection::Rejection;
-use crate::state::{State, WORK_PER_BLOCK};
+use crate::state::{Queue, State};
 
 /// Shares whose ballots loosen terms: half.
 pub const LOOSEN_SHARES: u32 = SHARES_PER_ASSET / 2;
 
 /// Shares whose ballots tighten terms: nine tenths.
 pub const TIGHTEN_SHARES: u32 = SHARES_PER_ASSET / 10 * 9;
-
-/// The part of a block's due work that terms may take: the rest is for deadlines.
-const WORK_ON_TERMS: u32 = WORK_PER_BLOCK / 8;
 
 /// Rows that are written to sweep one ballot away.
 const ROWS_PER_BALLOT: u32 = 4;
@@ -246,7 +241,7 @@ fn schedule(state: &mut State, asset: ItemId, id: Digest, tally: Tally) {
         at_ms,
     });
     state.tables.votings.put(asset, voting);
-    state.tables.terms_due.put((at_ms, asset), ());
+    state.plan(Queue::Terms, at_ms, asset);
     state.events.push(Event::TighteningScheduled {
         asset,
         terms: id,
@@ -260,7 +255,7 @@ fn drop_pending(state: &mut State, asset: ItemId, voting: &mut Voting) {
     let Some(pending) = voting.pending.take() else {
         return;
     };
-    state.tables.terms_due.remove(&(pending.at_ms, asset));
+    state.unplan(Queue::Terms, pending.at_ms, asset);
     let terms = pending.terms.id();
     state.events.push(Event::TighteningDropped { asset, terms });
 }
@@ -277,7 +272,7 @@ fn take_effect(state: &mut State, id: ItemId, tally: Tally) {
         .tables
         .assets
         .update(&id, |asset| asset.terms = tally.terms);
-    state.tables.terms_due.put((state.time_ms(), id), ());
+    state.plan(Queue::Terms, state.time_ms(), id);
     state.events.push(Event::TermsChanged {
         asset: id,
         terms,
@@ -285,25 +280,11 @@ fn take_effect(state: &mut State, id: ItemId, tally: Tally) {
     });
 }
 
-/// Does the clock's work on terms that is due, as far as its part of the block goes.
-pub(crate) fn do_due_work(state: &mut State) {
-    let time_ms = state.time_ms();
-    let floor = state.budget().saturating_sub(WORK_ON_TERMS);
-    let mut done = BTreeSet::new();
-    while state.budget() > floor {
-        let due = ..=(time_ms, ItemId([u8::MAX; 32]));
-        let mut keys = state.tables.terms_due.range(due).map(|(&key, ())| key);
-        let Some((due_ms, asset)) = keys.find(|(_, asset)| !done.contains(asset)) else {
-            return;
-        };
-        drop(keys);
-        done.insert(asset);
-        state.tables.terms_due.remove(&(due_ms, asset));
-        state.spend(4);
-        decide(state, asset);
-        sweep(state, asset, floor);
-        state.finish(Cause::Terms(asset));
-    }
+/// Does the work on an asset's terms that is due.
+pub(crate) fn work(state: &mut State, asset: ItemId) {
+    state.spend(4);
+    decide(state, asset);
+    sweep(state, asset);
 }
 
 /// Lets terms that waited take effect, if their time has come and they have the shares.
@@ -322,7 +303,7 @@ fn decide(state: &mut State, asset: ItemId) {
         Some(tally) => {
             voting.pending = None;
             state.tables.votings.put(asset, voting);
-            state.tables.terms_due.remove(&(at_ms, asset));
+            state.unplan(Queue::Terms, at_ms, asset);
             take_effect(state, asset, tally);
         }
         None => {
@@ -337,10 +318,9 @@ fn decide(state: &mut State, asset: ItemId) {
 
 /// Takes ballots and tallies of epochs that are over off the table; what does not
 /// fit goes on in the next block.
-fn sweep(state: &mut State, asset: ItemId, floor: u32) {
+fn sweep(state: &mut State, asset: ItemId) {
     let epoch = state.voting(asset).epoch;
-    let rows = state.budget().saturating_sub(floor);
-    let most = (rows / ROWS_PER_BALLOT).max(1) as usize;
+    let most = (state.budget() / ROWS_PER_BALLOT).max(1) as usize;
     let lowest = Address([0; 32]);
     let stale = (asset, 0, lowest)..(asset, epoch, lowest);
     let stale = state.tables.ballots.range(stale).take(most);
@@ -358,10 +338,10 @@ fn sweep(state: &mut State, asset: ItemId, floor: u32) {
         state.tables.tallies.remove(key);
     }
     state.spend((ballots.len() + tallies.len()) * ROWS_PER_BALLOT as usize);
-    let again = (state.time_ms(), asset);
+    let again_ms = state.time_ms();
     if ballots.len() + tallies.len() == most {
-        state.tables.terms_due.put(again, ());
+        state.plan(Queue::Terms, again_ms, asset);
     } else {
-        state.tables.terms_due.remove(&again);
+        state.unplan(Queue::Terms, again_ms, asset);
     }
 }

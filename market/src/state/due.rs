@@ -12,7 +12,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use protocol::ItemId;
 use protocol::receipt::Cause;
 
-use super::State;
+use super::{State, WORK_PER_BLOCK};
 
 /// What due work is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, BorshSerialize, BorshDeserialize)]
@@ -21,10 +21,22 @@ pub(crate) enum Queue {
     Bounties,
     /// Licences that run for a time: months that begin, the end.
     Licenses,
+    /// Terms of assets: those that wait and take effect, void ballots to sweep away.
+    Terms,
 }
 
 impl Queue {
-    pub(super) const ALL: [Self; 2] = [Self::Bounties, Self::Licenses];
+    /// All of them, in the order in which a block works them off.
+    pub(super) const ALL: [Self; 3] = [Self::Terms, Self::Licenses, Self::Bounties];
+
+    /// The most rows of a block's budget that are spent on it; its last turn may go beyond.
+    const fn share(self) -> u32 {
+        match self {
+            Self::Terms => WORK_PER_BLOCK / 8,
+            Self::Licenses => WORK_PER_BLOCK / 4,
+            Self::Bounties => WORK_PER_BLOCK,
+        }
+    }
 }
 
 impl State {
@@ -43,28 +55,31 @@ impl State {
         self.due(queue, u64::MAX).next().map(|(due_ms, _)| due_ms)
     }
 
-    /// Does a queue's due work, until it has spent `share` of the block's budget or
+    /// Does a queue's due work, until it has spent its share of the block's budget or
     /// the budget is used up.
-    pub(super) fn work_off(&mut self, queue: Queue, share: u32) {
-        let floor = self.budget().saturating_sub(share);
+    pub(super) fn work_off(&mut self, queue: Queue) {
+        self.work_kept = self.work_left.saturating_sub(queue.share());
         let now_ms = self.time_ms();
         let mut done = BTreeSet::new();
-        while self.budget() > floor {
+        while self.budget() > 0 {
             let next = self.due(queue, now_ms).find(|(_, id)| !done.contains(id));
             let Some((due_ms, id)) = next else {
-                return;
+                break;
             };
             done.insert(id);
             self.unplan(queue, due_ms, id);
             match queue {
                 Queue::Bounties => crate::bounty::work(self, id),
                 Queue::Licenses => crate::months::work(self, due_ms, id),
+                Queue::Terms => crate::terms::work(self, id),
             }
             self.finish(match queue {
                 Queue::Bounties => Cause::Deadline(id),
                 Queue::Licenses => Cause::License(id),
+                Queue::Terms => Cause::Terms(id),
             });
         }
+        self.work_kept = 0;
     }
 
     /// What of a queue is due by `time_ms`, in order.

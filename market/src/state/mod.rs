@@ -44,6 +44,8 @@ pub struct State {
     receipts: Vec<Receipt>,
     /// How much due work this block may still do.
     work_left: u32,
+    /// How much of that the queue at hand leaves to others.
+    work_kept: u32,
 }
 
 /// What a block came to.
@@ -186,6 +188,7 @@ impl State {
             events: Vec::new(),
             receipts: Vec::new(),
             work_left: WORK_PER_BLOCK,
+            work_kept: 0,
         }
     }
 
@@ -254,9 +257,7 @@ impl State {
         let due = Queue::ALL
             .into_iter()
             .filter_map(|queue| self.first_due_ms(queue));
-        let terms = self.tables.terms_due.iter().next();
-        let terms = terms.map(|(&(time_ms, _), ())| time_ms);
-        drawn_next.into_iter().chain(due).chain(terms).min()
+        drawn_next.into_iter().chain(due).min()
     }
 
     /// Whether a record may be included in a block at `block_time_ms`.
@@ -294,9 +295,9 @@ impl State {
             crate::royalties::draw_holder(self, record, asset);
             self.finish(Cause::Distribution(asset));
         }
-        crate::terms::do_due_work(self);
-        self.work_off(Queue::Licenses, WORK_PER_BLOCK / 4);
-        self.work_off(Queue::Bounties, WORK_PER_BLOCK);
+        for queue in Queue::ALL {
+            self.work_off(queue);
+        }
     }
 
     /// Keeps a piece of due work, with its receipt.
@@ -312,9 +313,10 @@ impl State {
         self.work_left = self.work_left.saturating_sub(rows);
     }
 
-    /// How many rows the block may still read and write for due work.
+    /// How many rows the work at hand may still read and write: what is left of the
+    /// block's budget, or of its queue's share in it.
     pub(crate) fn budget(&self) -> u32 {
-        self.work_left
+        self.work_left.saturating_sub(self.work_kept)
     }
 
     /// Applies a record. Gives the [`Rejection`] of a rule, if one rejects it:

@@ -85,7 +85,7 @@ entry!(HeldEntry, 22, ItemId => Held);
 entry!(VotingEntry, 23, ItemId => Voting);
 entry!(BallotEntry, 24, (ItemId, u32, Address) => Ballot);
 entry!(TallyEntry, 25, (ItemId, u32, Digest) => Tally);
-entry!(TermsDueEntry, 26, (u64, ItemId) => ());
+// 26 stays free: states of earlier builds have entries of their own under it.
 entry!(TestSetEntry, 27, BlobId => ItemId);
 
 /// All tables.
@@ -108,7 +108,8 @@ pub(crate) struct Tables {
     pub(crate) submissions: Table<SubmissionEntry>,
     pub(crate) submission_index: Table<SubmissionIndexEntry>,
     pub(crate) seats: Table<SeatEntry>,
-    /// Due work, queue by queue in order of time: at most one piece for each bounty and licence.
+    /// Due work, queue by queue in order of time: at most one piece for each bounty and
+    /// licence; an asset's terms may wait and have ballots to sweep at the same time.
     pub(crate) due: Table<DueEntry>,
     /// Seats that check the test set.
     pub(crate) checks: Table<CheckEntry>,
@@ -126,14 +127,12 @@ pub(crate) struct Tables {
     pub(crate) ballots: Table<BallotEntry>,
     /// Their sums by asset, epoch, and id of the terms voted for.
     pub(crate) tallies: Table<TallyEntry>,
-    /// When the clock next has to look at an asset's terms.
-    pub(crate) terms_due: Table<TermsDueEntry>,
     /// Ciphertexts of test sets, and the bounty that each was posted with.
     pub(crate) test_sets: Table<TestSetEntry>,
 }
 
 impl Tables {
-    pub(super) fn all(&self) -> [&dyn AnyTable; 28] {
+    pub(super) fn all(&self) -> [&dyn AnyTable; 27] {
         [
             &self.network,
             &self.clock,
@@ -161,12 +160,11 @@ impl Tables {
             &self.votings,
             &self.ballots,
             &self.tallies,
-            &self.terms_due,
             &self.test_sets,
         ]
     }
 
-    fn all_mut(&mut self) -> [&mut dyn AnyTable; 28] {
+    fn all_mut(&mut self) -> [&mut dyn AnyTable; 27] {
         [
             &mut self.network,
             &mut self.clock,
@@ -194,7 +192,6 @@ impl Tables {
             &mut self.votings,
             &mut self.ballots,
             &mut self.tallies,
-            &mut self.terms_due,
             &mut self.test_sets,
         ]
     }

@@ -1,10 +1,11 @@
 //! Holders who vote, those who would rather not be outvoted, and those who buy meanwhile.
 
 use protocol::ItemId;
+use protocol::receipt::Phase;
 use protocol::record::*;
 
 use crate::world::*;
-use crate::{gains, pool};
+use crate::{gains, pool, pool_with};
 
 /// A model that costs a million for each grant, and who holds it.
 fn held(world: &mut World, holders: &[(&str, u32)]) -> ItemId {
@@ -140,4 +141,59 @@ fn nobody_tightens_without_the_notice() {
     assert_eq!(price(&world, m), 1_000_000);
     // That purchase named the terms that ended with its block: it was refused, not dearer.
     assert_eq!(gains(&world, ["buyer"]), [0]);
+}
+
+/// Somebody who loosens the terms of many assets in one block fills the queue: what is
+/// due for bounties and licences has its part of every block, and only other terms wait.
+#[test]
+fn a_flood_of_loosened_terms_delays_neither_bounty_nor_licence() {
+    // A turn, a ballot and a tally are 12 rows, and a turn that begins may go beyond.
+    let per_block = (market::state::WORK_PER_BLOCK as usize / 8).div_ceil(12);
+    let flood = |count: usize| {
+        let parameters = Parameters {
+            tighten_ms: 10_000,
+            month_ms: 10_000,
+            ..parameters()
+        };
+        let mut world = pool_with(parameters, 1);
+        let models: Vec<_> = (0..count)
+            .map(|number| ("carol", model(&format!("{number}"), priced(2), &[])))
+            .collect();
+        let receipts = world.block(world.now() + 1, &models);
+        let models: Vec<ItemId> = receipts.iter().map(id_of).collect();
+        let m = held(&mut world, &[("alice", 1_000_000)]);
+        let n = world.must("alice", model("n", monthly(1_000_000), &[]));
+        let bounty = world.post(|p| p.schedule.open_ms = 10_001);
+        let records = [
+            ("alice", vote(m, &priced(2_000_000))),
+            ("buyer", world.buy_months(n, Grant::CommercialUse, 2)),
+        ];
+        world.block(world.now() + 1, &records);
+        // Terms, month and deadline are due together, a moment after all the others.
+        let due_ms = world.until(bounty);
+        let vote = |id: &ItemId| ("carol", vote(*id, &priced(1)));
+        let votes: Vec<_> = models.iter().map(vote).collect();
+        let (bytes, deposits) = (world.bytes_paid("carol"), world.deposits("carol"));
+        world.block(due_ms - 1, &votes);
+        world.block(due_ms, &[]);
+        let is_on_time = matches!(world.phase(bounty), Phase::Void(_))
+            && world.state.pool(n).expect("an asset").income == units(2_000_000);
+        let waited = (0..20).find(|_| {
+            let is_changed = price(&world, m) != 1_000_000;
+            world.block(world.now() + 1, &[]);
+            is_changed
+        });
+        assert_eq!(world.state.ballots_kept(), 0);
+        assert_eq!(world.deposits("carol"), deposits, "a ballot's returns");
+        (is_on_time, waited, world.bytes_paid("carol") - bytes)
+    };
+    assert_eq!(flood(0), (true, Some(0), 0));
+    let (is_on_time, waited, bytes) = flood(8 * per_block);
+    assert!(is_on_time, "no month and no deadline is delayed");
+    assert_eq!(
+        waited,
+        Some(8),
+        "other terms wait a block for each 42 assets"
+    );
+    assert!(bytes > 336 * 200, "a vote has more than 200 bytes: {bytes}");
 }

@@ -204,6 +204,35 @@ fn blocks_of_work(world: &mut World, bounty: protocol::ItemId) -> u32 {
     blocks
 }
 
+/// Of what is due together, an asset's terms come first, then licences, then bounties.
+#[test]
+fn terms_come_before_licences_and_licences_before_bounties() {
+    let parameters = Parameters {
+        month_ms: 40_000,
+        ..parameters()
+    };
+    let mut world = World::pool(parameters, 1, &[]);
+    let m = world.must("alice", model("m", priced(5), &[]));
+    let n = world.must("alice", model("n", monthly(5), &[]));
+    let bounty = world.post(|p| p.schedule.open_ms = 40_001);
+    let records = [
+        ("buyer", world.buy_months(n, Grant::CommercialUse, 2)),
+        ("alice", vote(m, &priced(6))),
+    ];
+    let receipts = world.block(world.now() + 1, &records);
+    let license = id_of(&receipts[0]);
+    let receipts = world.block(world.until(bounty), &[]);
+    let causes: Vec<Cause> = receipts.iter().map(|receipt| receipt.cause).collect();
+    assert_eq!(
+        causes,
+        [
+            Cause::Terms(m),
+            Cause::License(license),
+            Cause::Deadline(bounty)
+        ]
+    );
+}
+
 /// Two bounties whose work is due together take turns by due time, then id.
 #[test]
 fn work_is_done_in_the_order_it_is_due() {

@@ -104,6 +104,16 @@ fn the_last_moment_of_grace_is_before_the_block_that_ends_it() {
         declare(l, 1, 0),
         "ok; month 1 of l declared, 0 paid",
     );
+    // And its first is the block that the month ends in.
+    let receipts = world.block(bought + 20_000, &[("buyer", declare(l, 2, 0))]);
+    assert_eq!(
+        world.lines(&receipts),
+        ["ended l", "ok", "month 2 of l declared, 0 paid"]
+    );
+    let mut world = self::world();
+    let (_, l, bought) = licensed(&mut world, 2);
+    world.clock(bought + 10_000, &MONTH_2);
+    world.must("buyer", declare(l, 1, 0));
     world.clock(bought + 20_000, &["ended l"]);
     world.clock(bought + 23_999, &[]);
     // The clock works before the records of its block.
@@ -151,6 +161,30 @@ fn a_clock_that_comes_too_late_gives_fresh_grace() {
     world.clock(bought + 15_001, &["grace of l"]);
     world.clock(bought + 19_001, &["l lapsed at month 1"]);
     assert_eq!(standing(&world, l), LicenseStanding::Lapsed);
+    // A second after its end is not too late.
+    let mut world = self::world();
+    let (_, _, bought) = licensed(&mut world, 1);
+    world.clock(bought + 10_000, &["ended l"]);
+    world.clock(bought + 15_000, &["l lapsed at month 1"]);
+}
+
+#[test]
+fn fresh_grace_is_a_day_at_most() {
+    let day_ms = 24 * 3_600_000;
+    for (grace_ms, fresh_ms) in [(day_ms - 1, day_ms - 1), (3 * day_ms, day_ms)] {
+        let parameters = Parameters {
+            month_ms: 10_000,
+            grace_ms,
+            revenue_minimum: units(1_000_000),
+            ..parameters()
+        };
+        let mut world = World::with(parameters, &[]);
+        let (_, _, bought) = licensed(&mut world, 1);
+        world.clock(bought + 10_000, &["ended l"]);
+        let late = bought + 10_000 + grace_ms + 1_001;
+        world.clock(late, &["grace of l"]);
+        assert_eq!(world.state.next_deadline_ms(), Some(late + fresh_ms));
+    }
 }
 
 /// A licence that is behind has one piece of work a block, in the order of its times.

@@ -128,6 +128,9 @@ fn a_tightening_that_lost_its_shares_is_dropped_at_its_time() {
     world.row("alice", transfer_shares(m, "carol", 1), "ok");
     world.clock(at_ms, &["terms 1100 dropped"]);
     assert_eq!(in_force(&world, m), priced(1_000));
+    // An asset whose terms never changed is as one that nobody voted on.
+    const VOTINGS: u8 = 23;
+    assert!(world.state.entries().all(|(key, _)| key[0] != VOTINGS));
     // Its ballots stand; with the shares it begins anew.
     let scheduled = format!("ok; terms 1100 at {}", world.now() + 1 + 40_000);
     world.row("carol", vote(m, &priced(1_100)), &scheduled);
@@ -208,6 +211,23 @@ fn tallies_follow_the_shares() {
     assert_eq!(world.state.ballots_kept(), 1);
 }
 
+/// A holding is kept while income is owed for it, and a ballot is not.
+#[test]
+fn who_moves_all_shares_has_no_ballot_left_whatever_is_owed() {
+    let mut world = World::new();
+    let holders = [("alice", 400_000), ("bob", 600_000)];
+    let m = asset_under(&mut world, priced(1_000_000), &holders);
+    let before = world.deposits("alice");
+    world.must("alice", vote(m, &priced(900)));
+    world.must("buyer", world.buy(m, Grant::CommercialUse));
+    world.must("alice", transfer_shares(m, "carol", 400_000));
+    let held = world.state.holding(m, address("alice")).expect("kept");
+    assert_eq!((held.shares, held.owed), (0, units(400_000)));
+    assert_eq!(world.state.ballot(m, address("alice")), None);
+    assert_eq!(world.state.tallies(m).count(), 0);
+    assert_eq!(world.deposits("alice"), before);
+}
+
 #[test]
 fn a_transfer_can_be_what_loosens() {
     let mut world = World::new();
@@ -240,7 +260,7 @@ fn a_ballot_is_replaced_and_taken_back() {
 fn who_may_vote_for_what() {
     let mut world = World::new();
     names(&mut world);
-    let m = asset(&mut world, &[("alice", 1_000_000)]);
+    let m = asset_under(&mut world, priced(1_000_000), &[("alice", 1_000_000)]);
     world.row("bob", vote(m, &priced(900)), "not_holder");
     world.row("alice", vote(nothing(), &priced(900)), "unknown_asset");
     world.row("alice", vote(m, &drawn(&priced(900))), "payment_mode_fixed");
@@ -250,6 +270,7 @@ fn who_may_vote_for_what() {
     // Who moved all shares away is a holder no more, also with income to claim.
     world.must("buyer", world.buy(m, Grant::CommercialUse));
     world.must("alice", transfer_shares(m, "carol", 1_000_000));
+    assert!(world.state.holding(m, address("alice")).is_some());
     world.row("alice", vote(m, &priced(900)), "not_holder");
     world.row("carol", vote(m, &priced(900)), "ok; terms 900");
 }
@@ -397,6 +418,9 @@ fn many_ballots_are_swept_in_several_blocks_and_every_deposit_returns() {
     }
     world.must("alice", vote(m, &priced(900)));
     assert_eq!(world.state.ballots_kept(), 301);
+    // Of 500 rows: 4 for the turn, and 4 for each ballot.
+    world.block(world.now() + 1, &[]);
+    assert_eq!(world.state.ballots_kept(), 301 - 124);
     let mut blocks = 0;
     while world.state.next_deadline_ms().is_some() {
         // New ballots count while the old ones are swept.
@@ -405,7 +429,7 @@ fn many_ballots_are_swept_in_several_blocks_and_every_deposit_returns() {
         assert_eq!(receipts.last().expect("a record").rejected, None);
         blocks += 1;
     }
-    assert!(blocks > 2, "{blocks}");
+    assert_eq!(blocks, 2);
     assert_eq!(world.state.ballots_kept(), blocks);
     assert_eq!(tally(&world, m, &priced(800)), 1_000 * blocks as u32);
     assert_eq!(world.state.tallies(m).count(), 1);
