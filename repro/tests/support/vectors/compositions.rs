@@ -26,9 +26,14 @@ pub fn push(out: &mut Vec<Vector>) {
         rms_norm(normal(70, [2, 3, 33]), normal(71, [33]), 1e-6) = rms_norm;
         batch_norm_inference(normal(70, [2, 3, 5, 7]), normal(71, [3]), positive(72, [3])) = batch_norm;
         batch_norm_training(normal(70, [4, 3, 5, 7])) = batch_norm_training;
+        batch_norm_momentum(broadcast(normal(70, [1, 3, 1, 1]), [4, 3, 5, 7]), 0.9) = batch_norm_momentum;
         rotary(normal(70, [2, 3, 5, 8])) = |x| RotaryEncodingConfig::new(9, 8).init(&ReproDevice).forward(tensor::<4>(x));
+        rotary(rounded(70, [2, 3, 5, 8])) = |x| RotaryEncodingConfig::new(9, 8).init(&ReproDevice).forward(tensor::<4>(x));
         multi_head_attention(normal(70, [2, 5, 12]), mask(71, [2, 5])) = multi_head_attention;
+        multi_head_attention(normal(70, [2, 5, 18]), mask(71, [2, 5])) = multi_head_attention;
+        multi_head_attention(normal(70, [7, 1, 12]), mask(71, [7, 1])) = multi_head_attention;
         adamw(normal(73, [37]), 7) = adamw;
+        adamw_decaying(normal(73, [37]), 3, 0.9, 0.9) = adamw_decaying;
         sgd(normal(73, [37]), 0.0, false, 0.0) = sgd;
         sgd(normal(73, [37]), 0.9, false, 0.01) = sgd;
         sgd(normal(73, [37]), 0.9, true, 0.01) = sgd;
@@ -67,8 +72,14 @@ fn batch_norm(x: FlexTensor, gamma: FlexTensor, variance: FlexTensor) -> T<4> {
 
 /// The output of a training step of the module as it is made, then the running mean and variance.
 fn batch_norm_training(x: FlexTensor) -> (FlexTensor, (FlexTensor, FlexTensor)) {
+    batch_norm_momentum(x, 0.1)
+}
+
+/// The same with this momentum.
+fn batch_norm_momentum(x: FlexTensor, momentum: f64) -> (FlexTensor, (FlexTensor, FlexTensor)) {
     let x: A<4> = fixed(x);
-    let norm = BatchNormConfig::new(x.dims()[1]).init(&ReproDevice);
+    let config = BatchNormConfig::new(x.dims()[1]).with_momentum(momentum);
+    let norm = config.init(&ReproDevice);
     let plain = |x: A<1>| x.inner().into_primitive().tensor();
     let y = norm.forward(x).inner().into_primitive().tensor();
     let [mean, variance] =
@@ -90,10 +101,23 @@ fn multi_head_attention(x: FlexTensor, padding: FlexTensor) -> T<3> {
 
 /// The weights after some steps of AdamW as it is by default at a rate of 0.01, the gradient being the weight's sine.
 fn adamw(weight: FlexTensor, steps: usize) -> T<1> {
+    adamw_steps(weight, steps, 0.01, AdamW::default())
+}
+
+/// The same at this rate, with this decay.
+fn adamw_decaying(weight: FlexTensor, steps: usize, rate: f64, weight_decay: f32) -> T<1> {
+    let adamw = AdamW {
+        weight_decay,
+        ..AdamW::default()
+    };
+    adamw_steps(weight, steps, rate, adamw)
+}
+
+fn adamw_steps(weight: FlexTensor, steps: usize, rate: f64, adamw: AdamW) -> T<1> {
     let (mut weight, mut state) = (tensor::<1>(weight), None);
     for _ in 0..steps {
         let gradient = weight.clone().sin();
-        (weight, state) = AdamW::default().step(0.01, weight, gradient, state);
+        (weight, state) = adamw.step(rate, weight, gradient, state);
     }
     weight
 }

@@ -2,7 +2,7 @@
 
 use super::Vector;
 use super::inputs::*;
-use burn_backend::ops::{ConvOptions, ConvTransposeOptions, ModuleOps};
+use burn_backend::ops::{ConvOptions, ConvTransposeOptions, ModuleOps, UnfoldOptions};
 
 pub fn push(out: &mut Vec<Vector>) {
     two_axes(out);
@@ -11,6 +11,7 @@ pub fn push(out: &mut Vec<Vector>) {
     transposed(out);
     pooling(out);
     pooling_of_every_kind(out);
+    absent_taps(out);
 }
 
 fn two_axes(out: &mut Vec<Vector>) {
@@ -94,5 +95,21 @@ fn pooling_of_every_kind(out: &mut Vec<Vector>) {
         adaptive_avg_pool2d(normal(33, [2, 3, 7, 11]), [3, 4]);
         adaptive_avg_pool2d(normal(33, [1, 2, 70, 80]), [1, 1]);
         adaptive_avg_pool2d_backward(normal(33, [2, 3, 7, 11]), normal(34, [2, 3, 3, 4]));
+    }
+}
+
+/// A tap that meets no input stays in the chain: infinities, NaNs and zeros tell.
+fn absent_taps(out: &mut Vec<Vector>) {
+    vectors! { out;
+        conv2d(normal(30, [2, 3, 9, 11]), recip(rounded(31, [7, 3, 3, 3])), None, ConvOptions::new([2, 3], [2, 0], [1, 1], 1));
+        conv2d(rounded(30, [2, 1, 9, 11]), rounded(31, [7, 1, 3, 3]), None, ConvOptions::new([2, 3], [2, 0], [1, 1], 1));
+        conv2d(reshaped(cut(hard(), [[0, 84]]), [1, 1, 7, 12]), normal(31, [2, 1, 3, 3]), None, ConvOptions::new([1, 1], [1, 1], [1, 1], 1));
+        conv2d_x_backward(normal(30, [2, 3, 9, 11]), recip(rounded(31, [7, 3, 3, 3])), normal(33, [2, 7, 6, 3]), ConvOptions::new([2, 3], [2, 0], [1, 1], 1));
+        conv2d_x_backward(rounded(30, [2, 3, 9, 11]), rounded(31, [7, 3, 3, 3]), rounded(33, [2, 7, 6, 3]), ConvOptions::new([2, 3], [2, 0], [1, 1], 1));
+        conv2d_weight_backward(rounded(30, [2, 3, 9, 11]), rounded(31, [7, 3, 3, 3]), recip(rounded(33, [2, 7, 6, 3])), ConvOptions::new([2, 3], [2, 0], [1, 1], 1));
+        conv_transpose2d(rounded(30, [2, 4, 5, 6]), recip(rounded(31, [4, 3, 3, 2])), None, ConvTransposeOptions::new([2, 3], [1, 0], [1, 2], [1, 2], 2));
+        unfold4d(recip(rounded(30, [2, 3, 9, 11])), [3, 2], UnfoldOptions::new([2, 3], [0, 0], [1, 1]));
+        unfold4d(rounded(30, [2, 3, 9, 11]), [3, 2], UnfoldOptions::new([2, 3], [1, 0], [1, 2]));
+        adaptive_avg_pool2d(normal(33, [1, 2, 3, 2]), [5, 7]);
     }
 }

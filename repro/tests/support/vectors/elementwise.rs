@@ -154,6 +154,7 @@ fn masks(out: &mut Vec<Vector>) {
         float_select(normal(5, [11, 3]), 0, whole(6, [17], 11));
         float_select(swapped(normal(5, [3, 11]), 0, 1), 1, whole(6, [7], 3));
         float_gather(1, normal(5, [3, 11]), whole(6, [3, 17], 11));
+        float_repeat_dim(normal(5, [5, 2]), 1, 3);
         float_cat(vec![normal(5, [3, 2]), swapped(normal(6, [5, 3]), 0, 1), normal(7, [3, 0])], 1);
     }
 }

@@ -4,16 +4,17 @@ use super::Vector;
 use super::inputs::*;
 use burn::module::Param;
 use burn::nn::{
-    BatchNormConfig, LayerNormConfig, RmsNormConfig, RotaryEncodingConfig, SwiGluConfig,
+    BatchNormConfig, DropoutConfig, LayerNormConfig, RmsNormConfig, RotaryEncodingConfig,
+    SwiGluConfig,
 };
 use burn::tensor::activation as act;
 use burn::tensor::loss::cross_entropy_with_logits;
 use burn::tensor::module::{
     adaptive_avg_pool1d, adaptive_avg_pool2d, attention, avg_pool1d, avg_pool2d, conv_transpose1d,
-    conv_transpose2d, conv1d, conv2d, embedding, linear, max_pool1d, max_pool2d,
+    conv_transpose2d, conv1d, conv2d, embedding, linear, max_pool1d, max_pool2d, unfold4d,
 };
-use burn::tensor::ops::{AttentionModuleOptions, ConvOptions, ConvTransposeOptions};
-use burn::tensor::{Int, Tensor};
+use burn::tensor::ops::{AttentionModuleOptions, ConvOptions, ConvTransposeOptions, UnfoldOptions};
+use burn::tensor::{Bool, IndexingUpdateOp, Int, Tensor};
 use burn_flex::FlexTensor;
 use repro::{ReproDevice, random};
 
@@ -22,6 +23,12 @@ pub fn push(out: &mut Vec<Vector>) {
     reductions(out);
     activations(out);
     layers(out);
+    rare_functions(out);
+    powers(out);
+    ends_and_zeros(out);
+    scans_and_moves(out);
+    several_uses(out);
+    rare_layers(out);
 }
 
 /// The module's layer norm with these weights.
@@ -53,10 +60,20 @@ fn swiglu(x: A<2>) -> A<2> {
 }
 
 fn causal() -> AttentionModuleOptions {
-    AttentionModuleOptions {
-        is_causal: true,
-        ..Default::default()
-    }
+    options(None, None, true)
+}
+
+/// The module's dropout of a quarter, its mask drawn from (seed 21, stream 1, step 3).
+fn dropout(x: A<2>) -> A<2> {
+    random::scope(21, random::DROPOUT, || {
+        random::set_step(3);
+        DropoutConfig::new(0.25).init().forward(x)
+    })
+}
+
+/// Truth values beside the graph.
+fn truths<const D: usize>(x: FlexTensor) -> Tensor<burn::backend::Autodiff<repro::Repro>, D, Bool> {
+    Tensor::from_primitive(x)
 }
 
 /// Whole numbers beside the graph.
@@ -64,6 +81,7 @@ fn words<const D: usize>(x: FlexTensor) -> Tensor<burn::backend::Autodiff<repro:
     Tensor::from_primitive(x)
 }
 
+/// The gradient of a repetition is no part of the definition but along an axis of length 1.
 fn functions(out: &mut Vec<Vector>) {
     gradients! { out;
         add(x: 2 = normal(40, [5, 7]), y: 2 = normal(41, [1, 7])) = x + y;
@@ -94,7 +112,7 @@ fn functions(out: &mut Vec<Vector>) {
         slice(x: 2 = normal(40, [5, 7])) = x.slice([1..4, 2..7]);
         flip(x: 2 = normal(40, [5, 7])) = x.flip([0, 1]);
         expand(x: 2 = normal(40, [5, 1])) = x.expand([5, 7]);
-        repeat(x: 2 = normal(40, [5, 2])) = x.repeat_dim(1, 3);
+        repeat(x: 2 = normal(40, [5, 1])) = x.repeat_dim(1, 3);
         cat(x: 2 = normal(40, [5, 7]), y: 2 = normal(41, [5, 2])) = Tensor::cat(vec![x, y], 1);
     }
 }
@@ -161,5 +179,93 @@ fn layers(out: &mut Vec<Vector>) {
         adaptive_avg_pool2d(x: 4 = normal(46, [2, 3, 8, 9])) = adaptive_avg_pool2d(x, [3, 2]);
         max_pool2d(x: 4 = rounded(46, [2, 3, 8, 9])) = max_pool2d(x, [3, 2], [2, 1], [1, 0], [1, 1], false);
         avg_pool2d(x: 4 = normal(46, [2, 3, 8, 9])) = avg_pool2d(x, [3, 2], [2, 1], [1, 1], true, false);
+    }
+}
+
+fn rare_functions(out: &mut Vec<Vector>) {
+    gradients! { out;
+        asin(x: 1 = normal(40, [96])) = x.tanh().asin();
+        acos(x: 1 = normal(40, [96])) = x.tanh().acos();
+        asinh(x: 1 = normal(40, [96])) = x.asinh();
+        acosh(x: 1 = normal(40, [96])) = x.cosh().acosh();
+        atanh(x: 1 = normal(40, [96])) = x.tanh().atanh();
+        atan2(y: 2 = normal(40, [5, 7]), x: 2 = normal(41, [5, 1])) = y.atan2(x);
+        remainder(x: 2 = normal(40, [5, 7]), y: 2 = normal(41, [5, 1])) = x.remainder(y);
+        remainder_scalar(x: 1 = normal(40, [96])) = x.remainder_scalar(0.3);
+        div_scalar(x: 1 = normal(40, [96])) = x.div_scalar(0.3);
+        sign(x: 1 = rounded(40, [96])) = x.sign();
+        round(x: 1 = normal(40, [96])) = x.round();
+        floor(x: 1 = normal(40, [96])) = x.floor();
+        ceil(x: 1 = normal(40, [96])) = x.ceil();
+        trunc(x: 1 = normal(40, [96])) = x.trunc();
+        prelu(x: 2 = rounded(44, [5, 7]), a: 1 = normal(45, [7])) = act::prelu(x, a);
+        softmin(x: 2 = normal(44, [5, 7])) = act::softmin(x, 1);
+    }
+}
+
+fn powers(out: &mut Vec<Vector>) {
+    gradients! { out;
+        powf_scalar_small(x: 1 = positive(40, [96])) = x.powf_scalar(0.09);
+        powf_scalar_negative(x: 1 = positive(40, [96])) = x.powf_scalar(-0.7);
+        powi_one(x: 1 = normal(40, [96])) = x.clone().powi_scalar(1) * x.powi_scalar(0);
+        powi_square(x: 1 = normal(40, [96])) = x.powi_scalar(2);
+        powi_recip(x: 1 = normal(40, [96])) = x.powi_scalar(-1);
+        powi_recip_of_square(x: 1 = normal(40, [96])) = x.powi_scalar(-2);
+        powi_negative(x: 1 = normal(40, [96])) = x.powi_scalar(-3);
+    }
+}
+
+fn ends_and_zeros(out: &mut Vec<Vector>) {
+    gradients! { out;
+        clamp_at_the_ends(x: 1 = rounded(40, [96])) = x.clamp(-1.0, 1.0);
+        clamp_min(x: 1 = rounded(40, [96])) = x.clamp_min(1.0);
+        clamp_max(x: 1 = rounded(40, [96])) = x.clamp_max(-1.0);
+        leaky_relu_at_zero(x: 1 = rounded(44, [96])) = act::leaky_relu(x, 0.01);
+        leaky_relu_of_zeros(x: 1 = rounded(44, [96])) = act::leaky_relu(x, 0.01).sign();
+        broadcast_of_zeros(x: 2 = normal(40, [1, 7]), y: 2 = normal(41, [1, 1])) = (x + y).sign();
+        sum_dim_of_zeros(x: 2 = normal(42, [5, 7])) = x.sum_dim(1).sign();
+        mean_dim_of_zeros(x: 2 = normal(42, [5, 7])) = x.mean_dim(1).sign();
+        mask_where(x: 2 = normal(40, [5, 7]), y: 2 = normal(41, [1, 7])) = x.mask_where(truths(mask(43, [5, 7])), y);
+    }
+}
+
+fn scans_and_moves(out: &mut Vec<Vector>) {
+    gradients! { out;
+        cummax(x: 2 = rounded(42, [3, 11])) = x.cummax(1);
+        cummin(x: 2 = rounded(42, [3, 11])) = x.cummin(1);
+        cumprod_with_zeros(x: 2 = rounded(42, [3, 11])) = x.cumprod(1);
+        prod(x: 2 = positive(42, [3, 11])) = x.prod();
+        prod_dim_positive(x: 2 = positive(42, [3, 11])) = x.prod_dim(1);
+        mean_times(x: 2 = normal(42, [5, 7])) = x.clone() * x.mean().reshape([1, 1]);
+        mean_times_inexact(x: 2 = normal(42, [7, 7])) = x.clone() * x.mean().reshape([1, 1]);
+        mean_dim_times(x: 3 = normal(42, [3, 5, 7])) = x.clone() * x.mean_dim(2);
+        tiled(x: 2 = normal(40, [5, 2])) = x.reshape([5, 1, 2]).expand([5, 3, 2]).reshape([5, 6]);
+        max(x: 2 = rounded(42, [5, 7])) = x.max();
+        max_abs(x: 2 = rounded(42, [5, 7])) = x.max_abs();
+        scatter(x: 2 = normal(42, [3, 11]), y: 2 = normal(43, [3, 40])) = x.scatter(1, words(whole(44, [3, 40], 11)), y, IndexingUpdateOp::Add);
+        select_assign(x: 2 = normal(42, [11, 3]), y: 2 = normal(43, [40, 3])) = x.select_assign(0, words(whole(44, [40], 11)), y, IndexingUpdateOp::Add);
+        slice_assign(x: 2 = normal(42, [5, 7]), y: 2 = normal(43, [3, 5])) = x.slice_assign([1..4, 2..7], y);
+    }
+}
+
+/// The order in which gradients that meet in one tensor are added.
+fn several_uses(out: &mut Vec<Vector>) {
+    gradients! { out;
+        uses(x: 2 = normal(42, [5, 7])) = x.clone().exp() + x.clone().sin() + x.clone().cos();
+        uses_of_depths(x: 2 = normal(42, [5, 7])) = x.clone().tanh().exp() + x.clone().sin() + x.clone().erf().neg().exp() + x.cos();
+        uses_beside_a_deep_constant(x: 2 = normal(42, [5, 7])) = x.clone() * fixed::<2>(normal(43, [5, 7])).sin().sin().sin() + x.clone().sin() + x.cos().exp();
+        uses_beside_softmax(x: 2 = normal(42, [5, 7])) = act::softmax(x.clone(), 1) * x.clone() + x.exp();
+        uses_beside_hard_sigmoid(x: 2 = normal(42, [5, 7])) = act::hard_sigmoid(x.clone(), 0.2, 0.5) * x.clone() + x.clone() * fixed::<2>(normal(43, [5, 7])).sin().sin().sin().sin().sin() + x.clone() * fixed::<2>(normal(44, [5, 7])).sin().sin().sin().sin().sin().sin().sin().sin();
+        uses_of_a_square(x: 2 = normal(42, [5, 7])) = x.clone().exp() * (x.clone() * x.clone()) + x.sin().exp();
+    }
+}
+
+fn rare_layers(out: &mut Vec<Vector>) {
+    gradients! { out;
+        dropout(x: 2 = normal(42, [5, 7])) = dropout(x);
+        unfold4d_moved(x: 4 = normal(46, [2, 3, 9, 11])) = unfold4d(x, [3, 2], UnfoldOptions::new([2, 1], [0, 0], [1, 1]));
+        unfold4d_padded(x: 4 = normal(46, [2, 3, 9, 11])) = unfold4d(x, [3, 2], UnfoldOptions::new([2, 3], [1, 0], [1, 2]));
+        attention_options(q: 4 = normal(46, [2, 3, 5, 8]), k: 4 = normal(47, [2, 3, 7, 8]), v: 4 = normal(48, [2, 3, 7, 6]), b: 4 = normal(49, [1, 3, 5, 7])) = attention(q, k, v, Some(truths(mask(63, [2, 1, 1, 7]))), Some(b), options(None, Some(2.0), true));
+        rotary_of_zeros(x: 4 = rounded(46, [2, 3, 5, 8])) = rotary(x).sign();
     }
 }

@@ -3,7 +3,7 @@
 use super::super::numbers;
 use burn::backend::Autodiff;
 use burn::tensor::{Tensor, TensorPrimitive};
-use burn_backend::ops::{BoolTensorOps, FloatTensorOps, IntTensorOps};
+use burn_backend::ops::{AttentionModuleOptions, BoolTensorOps, FloatTensorOps, IntTensorOps};
 use burn_backend::{BoolDType, Scalar, Shape, Slice, TensorData};
 use burn_flex::FlexTensor;
 use repro::kernels::random::Draw;
@@ -74,6 +74,11 @@ pub fn hard_numbers() -> Vec<f32> {
         .collect()
 }
 
+/// `1 / x`: infinities where `x` is zero.
+pub fn recip(x: FlexTensor) -> FlexTensor {
+    Repro::float_recip(x)
+}
+
 /// Whole numbers below `bound`: number `i` of draw 0 of (seed, stream 99, step 0).
 pub fn whole<const D: usize>(seed: u64, shape: [usize; D], bound: u64) -> FlexTensor {
     let draw = Draw::new(seed, 99, 0, 0);
@@ -114,6 +119,11 @@ pub fn cut<const D: usize>(x: FlexTensor, ranges: [[isize; 2]; D]) -> FlexTensor
     Repro::float_slice(x, &slices)
 }
 
+/// The same numbers in another shape.
+pub fn reshaped<const D: usize>(x: FlexTensor, shape: [usize; D]) -> FlexTensor {
+    Repro::float_reshape(x, Shape::new(shape))
+}
+
 /// Axes of length one repeated, without a copy.
 pub fn broadcast<const D: usize>(x: FlexTensor, shape: [usize; D]) -> FlexTensor {
     Repro::float_expand(x, Shape::new(shape))
@@ -122,6 +132,19 @@ pub fn broadcast<const D: usize>(x: FlexTensor, shape: [usize; D]) -> FlexTensor
 /// A number given to an operation: it is rounded to binary32 there.
 pub fn scalar(x: f64) -> Scalar {
     x.into()
+}
+
+/// Options of attention: by scale, soft cap and whether it is causal.
+pub fn options(
+    scale: Option<f64>,
+    softcap: Option<f64>,
+    is_causal: bool,
+) -> AttentionModuleOptions {
+    AttentionModuleOptions {
+        scale,
+        softcap,
+        is_causal,
+    }
 }
 
 /// A leaf of the graph of autodiff.

@@ -2,7 +2,7 @@
 
 use super::Vector;
 use super::inputs::*;
-use burn_backend::ops::{AttentionModuleOptions, ModuleOps};
+use burn_backend::ops::ModuleOps;
 
 pub fn push(out: &mut Vec<Vector>) {
     attentions(out);
@@ -17,15 +17,6 @@ pub fn push(out: &mut Vec<Vector>) {
         layer_norm(normal(18, [2, 4099]), normal(19, [4099]), Some(normal(20, [4099])), 1e-5);
         layer_norm(normal(18, [3, 1]), normal(19, [1]), Some(normal(20, [1])), 1e-5);
         layer_norm(normal(18, [3, 17]), normal(19, [17]), None, 1e-5);
-    }
-}
-
-/// Options by scale, soft cap and whether it is causal.
-fn options(scale: Option<f64>, softcap: Option<f64>, is_causal: bool) -> AttentionModuleOptions {
-    AttentionModuleOptions {
-        scale,
-        softcap,
-        is_causal,
     }
 }
 
