@@ -5,7 +5,7 @@ mod support;
 use repro::paths;
 use std::collections::BTreeSet;
 use support::vectors::{self, Vector};
-use support::{assert_golden, every_setting};
+use support::{assert_golden, every_setting, networks};
 
 fn lines() -> Vec<String> {
     vectors::all().iter().map(Vector::line).collect()
@@ -21,6 +21,17 @@ fn every_operation_gives_the_stored_bits_on_every_path_and_thread_count() {
 #[test]
 fn every_operation_gives_the_same_bits_twice() {
     assert_eq!(lines(), lines());
+}
+
+#[test]
+fn version_1_is_frozen() {
+    let vectors = vectors::all();
+    let total = vectors::total(&vectors, &networks::trainings());
+    let said = format!("{} golden vectors, total `{total:016x}`", vectors.len());
+    assert!(
+        include_str!("../../docs/repro.md").contains(&said),
+        "docs/repro.md does not say: {said}. A change of any result is version 2"
+    );
 }
 
 /// Own methods that no number comes out of.

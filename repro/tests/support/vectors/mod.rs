@@ -181,6 +181,18 @@ pub fn by_operation(vectors: &[Vector]) -> Vec<(&'static str, usize, super::Dige
     out
 }
 
+/// The digest of all: of the digests of the operations, then of the trainings.
+pub fn total(vectors: &[Vector], trainings: &[(&str, u64)]) -> u64 {
+    let mut total = super::Digest::default();
+    for (.., digest) in by_operation(vectors) {
+        total.add_word(digest.value());
+    }
+    for (_, digest) in trainings {
+        total.add_word(*digest);
+    }
+    total.value()
+}
+
 /// A shape from lengths.
 fn shape<const D: usize>(lengths: [usize; D]) -> Shape {
     Shape::new(lengths)
