@@ -14,7 +14,7 @@
 //! | `log` | 0.91 ulp |
 //! | `log1p` | 2.5 ulp |
 //! | `tanh` | 1.4 ulp |
-//! | `erf` | 1.2 ulp |
+//! | `erf` | 1.24 ulp |
 //! | `sin`, `cos` | 1.6 ulp |
 //! | `sigmoid` | 2.5 ulp |
 //!
