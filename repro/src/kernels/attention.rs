@@ -129,19 +129,19 @@ pub fn attention(settings: Settings, attention: &Attention) -> Numbers {
     let work = batch * heads * queries * keys * (width + values);
     let tasks = batch * heads;
     let threads = settings.threads_for(work);
-    let block_of = |index: usize, block: usize| {
+    let do_block = |index: usize, block: usize| {
         let rows = block * rows..queries.min((block + 1) * rows);
         // SAFETY: each part belongs to one call.
         unsafe { some_rows(settings, attention, index, rows, &outs) };
     };
     if tasks >= threads * 2 || blocks == 1 {
         pool::run(threads, tasks, |index| {
-            (0..blocks).for_each(|block| block_of(index, block));
+            (0..blocks).for_each(|block| do_block(index, block));
         });
         return out;
     }
     for index in 0..tasks {
-        pool::run(threads, blocks, |block| block_of(index, block));
+        pool::run(threads, blocks, |block| do_block(index, block));
     }
     out
 }
@@ -176,13 +176,13 @@ unsafe fn some_rows(
     settings: Settings,
     a: &Attention,
     index: usize,
-    at: Range<usize>,
+    rows: Range<usize>,
     outs: &Outs,
 ) {
     let (heads, queries) = (a.query.shape[1], a.query.shape[2]);
     let (keys, values) = (a.key.shape[2], a.value.shape[3]);
     let (batch, head_at) = (index / heads, index % heads);
-    let (first, rows) = (at.start, at.len());
+    let (first, rows) = (rows.start, rows.len());
     let mut scores = Numbers::unset(rows * keys);
     let query = head(&a.query, batch, head_at, (first, rows));
     let key = head(&a.key, batch, head_at, (0, keys)).transposed();

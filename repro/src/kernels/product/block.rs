@@ -14,6 +14,7 @@ use std::ops::Range;
 const COLUMNS: usize = 1024;
 /// The same where `k` is one stretch.
 const COLUMNS_ONCE: usize = 3072;
+
 /// Some rows and columns of a product.
 pub(super) struct Block<'t, 'a> {
     pub task: &'t Task<'a>,
