@@ -51,7 +51,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
-    fn a_product_is_the_chain_of_the_definition(m in 1usize..24, k in 0usize..40, n in 1usize..40, seed in 0u64..1000) {
+    fn a_product_is_the_chain_of_the_definition(m in 1usize..30, k in 0usize..30, n in 1usize..130, seed in 0u64..1000) {
         let (a, b) = (numbers(seed, m * k), numbers(seed + 1, k * n));
         let expected = bits(&chains(&a, &b, [m, k, n]));
         let (at, bt) = (transposed(&a, m, k), transposed(&b, k, n));
@@ -322,20 +322,31 @@ fn layers() -> Vec<Operation<4>> {
 
 #[test]
 fn a_large_product_is_the_same_on_many_threads() {
-    let (m, k, n) = (200, 600, 130);
-    let (a, b) = (numbers(1, m * k), numbers(2, k * n));
-    let run = |threads| {
-        let settings = Settings::current().with_threads(threads);
-        bits(&product(
-            settings,
-            Matrix::row_major(&a, m, k),
+    // The second has a right factor that the threads copy together.
+    for (m, k, n) in [(200, 600, 130), (260, 700, 770)] {
+        let (a, b) = (numbers(1, m * k), numbers(2, k * n));
+        let bt = transposed(&b, k, n);
+        let run = |threads, right| {
+            let settings = Settings::current().with_threads(threads);
+            bits(&product(settings, Matrix::row_major(&a, m, k), right))
+        };
+        assert!(m * k * n > paths::SPLIT_MIN, "large enough to be split");
+        let alone = run(1, Matrix::row_major(&b, k, n));
+        let row = m - 1;
+        let last = product(
+            Settings::current().with_threads(1),
+            Matrix::row_major(&a[row * k..], 1, k),
             Matrix::row_major(&b, k, n),
-        ))
-    };
-    assert!(m * k * n > paths::SPLIT_MIN, "large enough to be split");
-    let alone = run(1);
-    for threads in [2, 3, 8, 64] {
-        assert!(run(threads) == alone, "{threads} threads");
+        );
+        assert!(bits(&last) == alone[row * n..], "the last row alone");
+        for threads in [1, 2, 3, 8, 64] {
+            for right in [
+                Matrix::row_major(&b, k, n),
+                Matrix::row_major(&bt, n, k).transposed(),
+            ] {
+                assert!(run(threads, right) == alone, "{threads} threads");
+            }
+        }
     }
 }
 

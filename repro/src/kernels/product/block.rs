@@ -3,15 +3,15 @@
 use super::matrix::Matrix;
 use super::pack::{Buffer, interleave, rows_of};
 use super::source::Source;
-use super::steps::{ONE_STRETCH, STEPS, Stretches};
+use super::steps::{STEPS, STRETCH, Stretches};
 use super::task::{Scratch, Task};
-use super::tile::TILES;
-use super::walk::walk;
+use super::tile::{rows as tile_rows, tiles, width};
+use super::walk::{biased, walk};
 use crate::kernels::simd::{Kernel, Simd};
 use std::ops::Range;
 
 /// Columns of the output worked on at once: with those rows they stay in the second-level cache while `k` runs.
-const COLUMNS: usize = 1024;
+const COLUMNS: usize = 1056;
 /// The same where `k` is one stretch.
 const COLUMNS_ONCE: usize = 3072;
 
@@ -35,15 +35,14 @@ impl Kernel for Block<'_, '_> {
             scratch,
         } = self;
         let k = task.a.columns;
+        // So many rows of the left factor stay in the second-level cache.
+        let at_once = tiles::<S>() * tile_rows::<S>();
         // Rows that are worked on at once use a copy once: then it need not outlast a stretch.
-        let is_used_once = rows.len() <= TILES * S::ROWS && !task.is_packed();
-        let steps = if is_used_once { ONE_STRETCH } else { STEPS };
+        let is_used_once = rows.len() <= at_once && !task.is_packed();
+        let steps = if is_used_once { STRETCH } else { STEPS };
         // Accumulators that never rest need not stay near.
-        let across = if k <= ONE_STRETCH {
-            COLUMNS_ONCE
-        } else {
-            COLUMNS
-        };
+        let most = if k <= STRETCH { COLUMNS_ONCE } else { COLUMNS };
+        let across = evenly(columns.len(), most, width::<S>());
         for first in columns.clone().step_by(across) {
             let columns = first..(first + across).min(columns.end);
             if k == 0 {
@@ -54,23 +53,28 @@ impl Kernel for Block<'_, '_> {
             for start in (0..k).step_by(steps) {
                 let ks = start..(start + steps).min(k);
                 let source = Source::of(simd, task, &rows, &columns, &ks, &mut scratch.right);
-                // So many rows of the left factor stay in the second-level cache.
-                for top in rows.clone().step_by(TILES * S::ROWS) {
-                    let rows = top..(top + TILES * S::ROWS).min(rows.end);
+                let down = evenly(rows.len(), at_once, tile_rows::<S>());
+                for top in rows.clone().step_by(down) {
+                    let rows = top..(top + down).min(rows.end);
                     for part in Stretches::of(ks.clone()) {
                         let ready = source.ready::<S>(task, &columns, &part);
                         let left = pack_left(simd, &task.a, &rows, &part, &mut scratch.left);
                         walk(simd, task, left, &ready, &rows, &columns, &part);
                     }
                     if ks.end == k {
-                        let strip = 2 * S::LANES;
-                        let biased = columns.len() - columns.len() % strip;
-                        finish::<S>(task, rows, &columns, biased);
+                        finish::<S>(task, rows, &columns, biased::<S>(columns.len()));
                     }
                 }
             }
         }
     }
+}
+
+/// The length of the fewest parts of at most `most` that are alike and, but for the last, multiples of `step`.
+fn evenly(len: usize, most: usize, step: usize) -> usize {
+    len.div_ceil(len.div_ceil(most).max(1))
+        .next_multiple_of(step)
+        .max(step)
 }
 
 /// Packs the left factor, a tile's rows after another's.
@@ -84,8 +88,8 @@ fn pack_left<S: Simd>(
 ) -> *const f32 {
     let out = buffer.take(rows.len() * ks.len());
     let mut at = 0;
-    for top in rows.clone().step_by(S::ROWS) {
-        let rows = top..(top + S::ROWS).min(rows.end);
+    for top in rows.clone().step_by(tile_rows::<S>()) {
+        let rows = top..(top + tile_rows::<S>()).min(rows.end);
         let height = rows.len();
         let len = height * ks.len();
         interleave(

@@ -1,14 +1,15 @@
 //! How an output is cut into independent blocks.
 
 use super::task::Task;
+use super::tile::Shape;
 use crate::kernels::paths::Settings;
 use std::ops::Range;
 
-/// Rows and columns of a block are multiples of these, which every path's tile divides.
-const ROWS: usize = 12;
-const COLUMNS: usize = 32;
 /// Multiply-adds after which another block a thread is worth its packing: it evens out threads that are disturbed.
 const SOME: usize = 1 << 27;
+
+/// Most blocks a thread.
+const BLOCKS_MAX: usize = 4;
 
 /// The blocks of an output.
 #[derive(Clone, Copy, Debug)]
@@ -36,7 +37,12 @@ impl Grid {
         if threads == 1 {
             return whole;
         }
-        let wanted = threads * (work / threads / SOME).clamp(1, 4);
+        let Shape {
+            rows: tile_rows,
+            columns: tile_columns,
+            ..
+        } = Shape::on(settings.path);
+        let wanted = threads * (work / threads / SOME).clamp(1, BLOCKS_MAX);
         let cuts = (1..=wanted).filter(|down| wanted.is_multiple_of(*down));
         let grids = cuts.map(|down| {
             let right = wanted / down;
@@ -45,8 +51,8 @@ impl Grid {
             };
             Self {
                 threads,
-                block_rows: of(m, down, ROWS),
-                block_columns: of(n, right, COLUMNS),
+                block_rows: of(m, down, tile_rows),
+                block_columns: of(n, right, tile_columns),
                 ..whole
             }
         });
@@ -55,11 +61,13 @@ impl Grid {
             .unwrap_or(whole)
     }
 
-    /// The time of the thread that has most to do, in some unit: tiles, and the packing of both factors.
+    /// The time of the thread that has most to do, in elements of the output: to copy a row of the left factor takes about as long
+    /// as thirty of them, to copy a column of the right factor forty, and to fetch one that is packed, four.
     fn cost(&self, is_packed: bool) -> usize {
         let turns = self.len().div_ceil(self.threads);
-        let right = if is_packed { 0 } else { self.block_columns * 4 };
-        turns * (self.block_rows * self.block_columns + self.block_rows * 10 + right)
+        let column = if is_packed { 4 } else { 40 };
+        let [rows, columns] = [self.block_rows, self.block_columns];
+        turns * (rows * columns + rows * 30 + columns * column)
     }
 
     /// Number of blocks.

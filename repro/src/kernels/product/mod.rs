@@ -40,6 +40,11 @@ use super::paths::Settings;
 use super::pool;
 use super::view::View;
 
+/// Rows and numbers of the right factor from which threads share one copy of it. A smaller one stays in the second-level cache of
+/// the thread that copied it.
+const TOGETHER_ROWS: usize = 256;
+const TOGETHER: usize = 1 << 19;
+
 /// `a` times `b`, row-major.
 ///
 /// **Shapes.** `[m, k]` times `[k, n]` to `[m, n]`. **Order.** One fused chain an element, `k` ascending from +0.0.
@@ -78,6 +83,18 @@ pub fn with_packed(settings: Settings, a: Matrix, b: &Packed, finish: Finish) ->
 
 /// [`with_packed`] or [`finished`] into memory that is there.
 fn into(settings: Settings, a: Matrix, b: Right, finish: Finish, out: &mut [f32]) {
+    let threads =
+        settings.threads_for(a.rows.saturating_mul(a.columns).saturating_mul(b.columns()));
+    // Where several threads would each copy the right factor, they copy it together.
+    let packed = match b {
+        Right::Matrix(b)
+            if threads > 1 && a.rows >= TOGETHER_ROWS && b.rows * b.columns >= TOGETHER =>
+        {
+            Some(Packed::on(settings, b))
+        }
+        _ => None,
+    };
+    let b = packed.as_ref().map_or(b, Right::Packed);
     let task = Task::new(a, b, finish, out);
     let grid = grid::Grid::of(settings, &task);
     pool::run(grid.threads, grid.len(), |index| {

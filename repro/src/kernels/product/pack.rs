@@ -2,11 +2,13 @@
 
 use super::matrix::Matrix;
 use super::steps::{STEPS, Stretches};
-use super::tile::Strips;
+use super::tile::{Shape, Strips, rows as tile_rows, width};
 use crate::kernels::memory::Numbers;
-use crate::kernels::paths::Path;
+use crate::kernels::paths::{Path, Settings};
+use crate::kernels::pool;
 use crate::kernels::simd::{Kernel, Simd};
 use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 
 /// Where the right factor comes from.
 #[derive(Clone, Copy)]
@@ -68,6 +70,8 @@ pub struct Packed {
     rows: usize,
     columns: usize,
     strip: usize,
+    /// Columns, and those of zeros that fill the last vector.
+    across: usize,
 }
 
 impl Packed {
@@ -77,16 +81,56 @@ impl Packed {
     ///
     /// If the matrix reaches outside its storage.
     pub fn new(path: Path, b: Matrix) -> Self {
+        Self::on(Settings::current().with_path(path).with_threads(1), b)
+    }
+
+    /// Packs a factor with so many threads.
+    ///
+    /// # Panics
+    ///
+    /// If the matrix reaches outside its storage.
+    pub(super) fn on(settings: Settings, b: Matrix) -> Self {
         b.assert_in_bounds();
-        let mut packed = Self {
-            data: Numbers::unset(0),
+        let Settings { path, threads, .. } = settings;
+        let shape = Shape::on(path);
+        let across = b.columns.next_multiple_of(shape.lanes);
+        let mut data = Numbers::unset(across * b.rows);
+        let some = if threads == 1 {
+            b.columns.max(1)
+        } else {
+            b.columns
+                .div_ceil(2 * threads)
+                .next_multiple_of(shape.columns)
+        };
+        let mut pieces = Vec::new();
+        let mut rest = &mut data[..];
+        let starts = (0..b.rows).step_by(STEPS);
+        for rows in starts.flat_map(|start| Stretches::of(start..(start + STEPS).min(b.rows))) {
+            for start in (0..b.columns).step_by(some) {
+                let columns = start..(start + some).min(b.columns);
+                let len = rows.len() * columns.len().next_multiple_of(shape.lanes);
+                let (out, behind) = rest.split_at_mut(len);
+                pieces.push(Mutex::new(Piece {
+                    b,
+                    rows: rows.clone(),
+                    columns,
+                    out,
+                }));
+                rest = behind;
+            }
+        }
+        pool::run(threads, pieces.len(), |index| {
+            path.run(&mut *pieces[index].lock().unwrap_or_else(PoisonError::into_inner));
+        });
+        drop(pieces);
+        Self {
+            data,
             path,
             rows: b.rows,
             columns: b.columns,
-            strip: 0,
-        };
-        path.run(Pack(b, &mut packed));
-        packed
+            strip: shape.columns,
+            across,
+        }
     }
 
     /// Number of rows, `k`.
@@ -107,12 +151,11 @@ impl Packed {
     /// A stretch of it from a column on, which must be the first of a strip.
     pub(super) fn strips(&self, stretch: &Range<usize>, column: usize) -> Strips {
         debug_assert!(column.is_multiple_of(self.strip) && stretch.end <= self.rows);
-        let across = self.columns.next_multiple_of(self.strip);
-        let at = stretch.start * across + column * stretch.len();
+        let at = stretch.start * self.across + column * stretch.len();
         Strips {
             start: self.data[at..].as_ptr(),
             row: self.strip,
-            pair: stretch.len() * self.strip,
+            strip: stretch.len() * self.strip,
         }
     }
 }
@@ -127,22 +170,26 @@ impl std::fmt::Debug for Packed {
     }
 }
 
-struct Pack<'a, 'b>(Matrix<'a>, &'b mut Packed);
+/// Some steps and some columns of a right factor that is packed.
+struct Piece<'a> {
+    b: Matrix<'a>,
+    rows: Range<usize>,
+    columns: Range<usize>,
+    out: &'a mut [f32],
+}
 
-impl Kernel for Pack<'_, '_> {
+impl Kernel for &mut Piece<'_> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let Pack(b, packed) = self;
-        packed.strip = 2 * S::LANES;
-        let across = b.columns.next_multiple_of(packed.strip);
-        packed.data = Numbers::unset(across * b.rows);
-        for start in (0..b.rows).step_by(STEPS) {
-            let steps = start..(start + STEPS).min(b.rows);
-            let out = &mut packed.data[start * across..steps.end * across];
-            in_stretches(simd, Right::Matrix(b), steps, 0..b.columns, out);
-        }
+        strips(
+            simd,
+            self.b,
+            self.rows.clone(),
+            self.columns.clone(),
+            self.out,
+        );
     }
 }
 
@@ -155,22 +202,22 @@ impl Kernel for Pack<'_, '_> {
 #[inline(always)]
 pub(super) fn in_stretches<S: Simd>(
     simd: S,
-    right: Right,
+    b: Matrix,
     rows: Range<usize>,
     columns: Range<usize>,
     out: &mut [f32],
 ) {
-    let across = columns.len().next_multiple_of(2 * S::LANES);
+    let across = columns.len().next_multiple_of(S::LANES);
     let mut rest = out;
     for stretch in Stretches::of(rows) {
         let (out, behind) = rest.split_at_mut(stretch.len() * across);
-        strips(simd, right, stretch, columns.clone(), out);
+        strips(simd, b, stretch, columns.clone(), out);
         rest = behind;
     }
 }
 
-/// Copies some rows and columns of a right factor into strips of two vectors, one after the other, each row-major; what
-/// the last has too many is zeros.
+/// Copies some rows and columns of a right factor into strips as wide as a tile, one after the other, each row-major. The last
+/// has as many vectors as it needs, and what those have too many is zeros.
 ///
 /// # Panics
 ///
@@ -178,18 +225,15 @@ pub(super) fn in_stretches<S: Simd>(
 #[inline(always)]
 pub(super) fn strips<S: Simd>(
     simd: S,
-    right: Right,
+    b: Matrix,
     rows: Range<usize>,
     columns: Range<usize>,
     out: &mut [f32],
 ) {
-    let strip = 2 * S::LANES;
+    let strip = width::<S>();
     let mut columns = columns;
     let mut at = 0;
-    if let Right::Matrix(b) = right
-        && b.column_stride == 1
-        && b.row_stride >= 0
-    {
+    if b.column_stride == 1 && b.row_stride >= 0 {
         let whole = columns.start..columns.end - columns.len() % strip;
         columns.start = whole.end;
         at = whole.len() * rows.len();
@@ -197,25 +241,22 @@ pub(super) fn strips<S: Simd>(
     }
     let mut column = columns.start;
     while column < columns.end {
-        let width = strip.min(columns.end - column);
-        let out = &mut out[at..at + rows.len() * strip];
-        match right {
-            Right::Matrix(b) => {
-                let block = Lanes {
-                    from: &b.data[b.at(rows.start, column).min(b.data.len())..],
-                    whole: b.data,
-                    start: b.at(rows.start, column),
-                    len: rows.len(),
-                    step: b.row_stride,
-                    count: width,
-                    lane: b.column_stride,
-                };
-                interleave(simd, block, strip, out);
-            }
-            Right::Packed(_) => unreachable!("a packed factor is not packed again"),
-        }
-        column += width;
-        at += rows.len() * strip;
+        let count = strip.min(columns.end - column);
+        let width = count.next_multiple_of(S::LANES);
+        let out = &mut out[at..at + rows.len() * width];
+        let start = b.at(rows.start, column);
+        let block = Lanes {
+            from: &b.data[start.min(b.data.len())..],
+            whole: b.data,
+            start,
+            len: rows.len(),
+            step: b.row_stride,
+            count,
+            lane: b.column_stride,
+        };
+        interleave(simd, block, width, out);
+        column += count;
+        at += rows.len() * width;
     }
 }
 
@@ -234,7 +275,7 @@ fn whole_strips<S: Simd>(
     out: &mut [f32],
 ) {
     const AT_ONCE: usize = 4;
-    let strip = 2 * S::LANES;
+    let strip = width::<S>();
     assert!(out.len() == rows.len() * columns.len() && columns.len().is_multiple_of(strip));
     if out.is_empty() {
         return;
@@ -250,8 +291,9 @@ fn whole_strips<S: Simd>(
                 unsafe {
                     let from = from.as_ptr().add(row * stride + index * strip);
                     let to = out.as_mut_ptr().add((index * rows.len() + row) * strip);
-                    simd.store(to, simd.load(from));
-                    simd.store(to.add(S::LANES), simd.load(from.add(S::LANES)));
+                    for at in (0..strip).step_by(S::LANES) {
+                        simd.store(to.add(at), simd.load(from.add(at)));
+                    }
                 }
             }
         }
@@ -310,17 +352,18 @@ pub(super) fn interleave<S: Simd>(simd: S, lanes: Lanes, width: usize, out: &mut
         let step = step as usize;
         assert!(far(len, step) + count <= from.len());
         let (mut source, mut to) = (from.as_ptr(), out.as_mut_ptr());
-        let is_strip = count == width && width == 2 * S::LANES;
+        let is_whole = count.is_multiple_of(S::LANES);
         for _ in 0..len {
             // SAFETY: `count` numbers can be read in each of `len` steps, as asserted, and `width` written.
             unsafe {
-                if is_strip {
-                    simd.store(to, simd.load(source));
-                    simd.store(to.add(S::LANES), simd.load(source.add(S::LANES)));
+                if is_whole {
+                    for at in (0..count).step_by(S::LANES) {
+                        simd.store(to.add(at), simd.load(source.add(at)));
+                    }
                 } else {
                     copy_few(source, to, count);
-                    to.add(count).write_bytes(0, width - count);
                 }
+                to.add(count).write_bytes(0, width - count);
                 to = to.add(width);
             }
             source = source.wrapping_add(step);
@@ -335,27 +378,18 @@ pub(super) fn interleave<S: Simd>(simd: S, lanes: Lanes, width: usize, out: &mut
                 row[count..].fill(0.0);
             }
         }
-        let mut first = 0;
-        while first + 4 <= count {
-            // SAFETY: lanes `first` to `first + 3` have `len` numbers each, as asserted, and `out` has room.
-            unsafe {
-                turn(
-                    simd,
-                    from.as_ptr().add(first * lane),
-                    lane,
-                    len,
-                    out.as_mut_ptr().add(first),
-                    width,
-                );
-            }
-            first += 4;
-        }
-        for index in first..count {
-            let source = &from[index * lane..index * lane + len];
-            for (row, &x) in out.chunks_exact_mut(width).zip(source) {
-                row[index] = x;
-            }
-        }
+        // SAFETY: each lane has `len` numbers, as asserted, and `out` has room for them.
+        unsafe {
+            turn(
+                simd,
+                from.as_ptr(),
+                lane,
+                count,
+                len,
+                out.as_mut_ptr(),
+                width,
+            )
+        };
         return;
     }
     for (at, row) in out.chunks_exact_mut(width).take(len).enumerate() {
@@ -392,16 +426,17 @@ unsafe fn copy_few(from: *const f32, to: *mut f32, count: usize) {
     }
 }
 
-/// Turns four rows of `len` numbers into `len` rows of four.
+/// Turns `count` rows of `len` numbers into `len` rows of `count`, as much at once as adjoins and vectors hold.
 ///
 /// # Safety
 ///
-/// `len` numbers can be read from each of four rows, `lane` apart; `len` rows of four, `width` apart, be written.
+/// `len` numbers can be read from each of the rows, `lane` apart; `len` rows of `count`, `width` apart, be written.
 #[inline(always)]
 unsafe fn turn<S: Simd>(
     simd: S,
     from: *const f32,
     lane: usize,
+    count: usize,
     len: usize,
     to: *mut f32,
     width: usize,
@@ -409,18 +444,28 @@ unsafe fn turn<S: Simd>(
     let mut step = 0;
     // SAFETY: the caller's promise.
     unsafe {
+        if count == tile_rows::<S>() && width == count {
+            while step + S::TURNED <= len {
+                simd.turn_tile(from.add(step), lane, to.add(step * width));
+                step += S::TURNED;
+            }
+        }
         while step + 4 <= len {
-            if step.is_multiple_of(16) {
-                // The rows that are turned after these.
-                for row in 4..8 {
-                    simd.prefetch(from.wrapping_add(row * lane + step));
+            let mut first = 0;
+            while first + 4 <= count {
+                let from = from.add(first * lane + step);
+                simd.turn(from, lane, to.add(step * width + first), width);
+                first += 4;
+            }
+            for row in first..count {
+                for step in step..step + 4 {
+                    *to.add(step * width + row) = *from.add(row * lane + step);
                 }
             }
-            simd.turn(from.add(step), lane, to.add(step * width), width);
             step += 4;
         }
         while step < len {
-            for row in 0..4 {
+            for row in 0..count {
                 *to.add(step * width + row) = *from.add(row * lane + step);
             }
             step += 1;

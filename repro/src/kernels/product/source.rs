@@ -2,7 +2,7 @@
 
 use super::pack::{Buffer, Right, in_stretches, strips};
 use super::task::Task;
-use super::tile::Strips;
+use super::tile::{Strips, width};
 use crate::kernels::simd::Simd;
 use std::ops::Range;
 
@@ -37,7 +37,7 @@ impl Source {
         ks: &Range<usize>,
         buffer: &mut Buffer,
     ) -> Self {
-        let strip = 2 * S::LANES;
+        let strip = width::<S>();
         match task.b {
             Right::Packed(_) => Source::Packed,
             Right::Matrix(b)
@@ -45,16 +45,16 @@ impl Source {
             {
                 let rest = columns.end - columns.len() % strip..columns.end;
                 let out = buffer.take(strip * ks.len());
-                strips(simd, task.b, ks.clone(), rest, out);
+                strips(simd, b, ks.clone(), rest, out);
                 Source::Direct {
                     rest: out.as_ptr(),
                     start: ks.start,
                 }
             }
-            _ => {
-                let across = columns.len().next_multiple_of(strip);
+            Right::Matrix(b) => {
+                let across = columns.len().next_multiple_of(S::LANES);
                 let out = buffer.take(across * ks.len());
-                in_stretches(simd, task.b, ks.clone(), columns.clone(), out);
+                in_stretches(simd, b, ks.clone(), columns.clone(), out);
                 Source::Copied {
                     first: out.as_ptr(),
                     start: ks.start,
@@ -71,31 +71,39 @@ impl Source {
         columns: &Range<usize>,
         ks: &Range<usize>,
     ) -> Ready {
-        let strip = 2 * S::LANES;
-        let count = columns.len() / strip;
+        let strip = width::<S>();
+        let (count, rest) = (columns.len() / strip, columns.len() % strip);
+        let last = rest.next_multiple_of(S::LANES);
         let behind = |strips: Strips| Strips {
-            start: strips.start.wrapping_add(count * strips.pair),
-            ..strips
+            start: strips.start.wrapping_add(count * strips.strip),
+            row: last,
+            strip: 0,
         };
         match (self, task.b) {
-            (Source::Direct { rest, start }, Right::Matrix(b)) => Ready {
+            (
+                Source::Direct {
+                    rest: copied,
+                    start,
+                },
+                Right::Matrix(b),
+            ) => Ready {
                 whole: Strips {
                     start: b.data[b.at(ks.start, columns.start)..].as_ptr(),
                     row: b.row_stride as usize,
-                    pair: strip,
+                    strip,
                 },
                 rest: Strips {
-                    start: rest.wrapping_add((ks.start - start) * strip),
-                    row: strip,
-                    pair: 0,
+                    start: copied.wrapping_add((ks.start - start) * last),
+                    row: last,
+                    strip: 0,
                 },
             },
             (Source::Copied { first, start }, _) => {
-                let across = columns.len().next_multiple_of(strip);
+                let across = columns.len().next_multiple_of(S::LANES);
                 let whole = Strips {
                     start: first.wrapping_add((ks.start - start) * across),
                     row: strip,
-                    pair: strip * ks.len(),
+                    strip: strip * ks.len(),
                 };
                 let rest = behind(whole);
                 Ready { whole, rest }

@@ -2,10 +2,8 @@
 
 use std::ops::Range;
 
-/// Most steps between two rests of the accumulators: a strip of so many stays in the first-level cache.
-const STRETCH: usize = 256;
-/// Steps up to which they do not rest at all: to fetch the end of a strip from further away costs less.
-pub(super) const ONE_STRETCH: usize = 384;
+/// Most steps between two rests of the accumulators.
+pub(super) const STRETCH: usize = 384;
 /// Steps whose right factor is copied at once.
 pub(super) const STEPS: usize = 4096;
 
@@ -19,11 +17,8 @@ pub(super) struct Stretches {
 impl Stretches {
     /// Where these steps rest.
     pub(super) fn of(steps: Range<usize>) -> Self {
-        let len = if steps.len() <= ONE_STRETCH {
-            steps.len().max(1)
-        } else {
-            steps.len().div_ceil(steps.len().div_ceil(STRETCH))
-        };
+        let count = steps.len().div_ceil(STRETCH).max(1);
+        let len = steps.len().div_ceil(count).max(1);
         Self { steps, len }
     }
 }

@@ -1,22 +1,63 @@
 //! A tile of the output in registers.
 
-use crate::kernels::simd::Simd;
+use crate::kernels::paths::Path;
+use crate::kernels::simd::{Kernel, Simd};
+
+/// Rows of the largest tile.
+pub(super) const fn rows<S: Simd>() -> usize {
+    S::TILE[0]
+}
+
+/// Columns of the largest tile: the width of a strip.
+pub(super) const fn width<S: Simd>() -> usize {
+    S::TILE[1] * S::LANES
+}
 
 /// Tiles below each other that share the fetching of the next strip.
-pub(super) const TILES: usize = 16;
+pub(super) const fn tiles<S: Simd>() -> usize {
+    8 * S::TILE[1]
+}
 
-/// Steps of `k` that follow each other without a branch, and share one fetch of what is needed soon.
-const AT_ONCE: usize = 4;
+/// How a path's largest tile is measured.
+pub(super) struct Shape {
+    pub rows: usize,
+    pub columns: usize,
+    pub lanes: usize,
+}
 
-/// Where a tile reads its right factor: row `k` of vector pair `p` begins at `k · row + p · pair`.
+impl Shape {
+    pub(super) fn on(path: Path) -> Self {
+        struct Of;
+        impl Kernel for Of {
+            type Output = Shape;
+
+            #[inline(always)]
+            fn run<S: Simd>(self, _: S) -> Shape {
+                Shape {
+                    rows: rows::<S>(),
+                    columns: width::<S>(),
+                    lanes: S::LANES,
+                }
+            }
+        }
+        path.run(Of)
+    }
+}
+
+/// Steps of `k` that follow each other without a branch, and share one fetch of what is needed soon, in the tiles that matter.
+pub(super) const FOUR: usize = 4;
+/// Steps in the others, of which there are too many to be long.
+pub(super) const ONE: usize = 1;
+
+/// Where a tile reads its right factor: row `k` of strip `s` begins at `k · row + s · strip`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Strips {
     /// The first row of the first strip.
     pub start: *const f32,
     /// Distance between rows.
     pub row: usize,
-    /// Distance between strips of two vectors.
-    pub pair: usize,
+    /// Distance between strips.
+    pub strip: usize,
 }
 
 /// The chains of a tile: where they rest, and what becomes of them.
@@ -49,19 +90,25 @@ impl Chains {
     }
 }
 
-/// Continues the chains of `HEIGHT` rows by `PAIRS` strips of two vectors, or begins them; adds the bias to those that end.
+/// Continues the chains of `HEIGHT` rows by `STRIPS` strips of `VECTORS` vectors, or begins them; adds the bias to those that end.
 ///
-/// `left` holds, for each step of `k`, the `HEIGHT` numbers of the left factor. `soon` is where this tile's share of the
-/// next strip begins, which is fetched meanwhile, one of [`TILES`] shares; any address will do.
+/// `AT_ONCE` is [`FOUR`] or [`ONE`]. `left` holds, for each step of `k`, the `HEIGHT` numbers of the left factor. `soon` is where this tile's share of the
+/// next strip begins, which is fetched meanwhile, one of [`tiles`] shares, by tiles of [`FOUR`]; any address will do.
 ///
 /// # Safety
 ///
-/// `k · HEIGHT` numbers can be read at `left`; `k` rows of `PAIRS` strips through `right`; and
-/// `HEIGHT` rows of `PAIRS` strips be read and written at the chains' place, and `PAIRS` strips be read of the bias.
+/// `k · HEIGHT` numbers can be read at `left`; `k` rows of `STRIPS` strips through `right`; and
+/// `HEIGHT` rows of `STRIPS` strips be read and written at the chains' place, and `STRIPS` strips be read of the bias.
 // Loops over constants, which the compiler unrolls into registers; iterators would hide that.
 #[allow(clippy::needless_range_loop)]
 #[inline(always)]
-pub(super) unsafe fn tile<S: Simd, const HEIGHT: usize, const PAIRS: usize>(
+pub(super) unsafe fn tile<
+    S: Simd,
+    const HEIGHT: usize,
+    const STRIPS: usize,
+    const VECTORS: usize,
+    const AT_ONCE: usize,
+>(
     simd: S,
     k: usize,
     mut left: *const f32,
@@ -70,15 +117,19 @@ pub(super) unsafe fn tile<S: Simd, const HEIGHT: usize, const PAIRS: usize>(
     mut soon: *const f32,
 ) {
     let zero = simd.splat(0.0);
-    let mut acc = [[[zero; 2]; PAIRS]; HEIGHT];
-    let strip = 2 * S::LANES;
+    let mut acc = [[[zero; VECTORS]; STRIPS]; HEIGHT];
+    let place = |row, strip, vector| {
+        let column = (strip * VECTORS + vector) * S::LANES;
+        chains.out.wrapping_add(row * chains.row + column)
+    };
     // SAFETY: all within the caller's promise.
     unsafe {
         if !chains.begins {
             for row in 0..HEIGHT {
-                for pair in 0..PAIRS {
-                    let from = chains.out.add(row * chains.row + pair * strip);
-                    acc[row][pair] = [simd.load(from), simd.load(from.add(S::LANES))];
+                for strip in 0..STRIPS {
+                    for vector in 0..VECTORS {
+                        acc[row][strip][vector] = simd.load(place(row, strip, vector));
+                    }
                 }
             }
         }
@@ -86,17 +137,22 @@ pub(super) unsafe fn tile<S: Simd, const HEIGHT: usize, const PAIRS: usize>(
         // Written out, since the compiler would not unroll a loop of this size.
         macro_rules! step {
             () => {
-                let mut vectors = [[zero; 2]; PAIRS];
-                for (pair, vectors) in vectors.iter_mut().enumerate() {
-                    let from = from.add(pair * right.pair);
-                    *vectors = [simd.load(from), simd.load(from.add(S::LANES))];
+                let mut vectors = [[zero; VECTORS]; STRIPS];
+                for strip in 0..STRIPS {
+                    for vector in 0..VECTORS {
+                        let from = from.add(strip * right.strip + vector * S::LANES);
+                        vectors[strip][vector] = simd.load(from);
+                    }
                 }
                 for row in 0..HEIGHT {
                     let number = simd.splat(*left.add(row));
-                    for pair in 0..PAIRS {
-                        for half in 0..2 {
-                            acc[row][pair][half] =
-                                simd.mul_add(number, vectors[pair][half], acc[row][pair][half]);
+                    for strip in 0..STRIPS {
+                        for vector in 0..VECTORS {
+                            acc[row][strip][vector] = simd.mul_add(
+                                number,
+                                vectors[strip][vector],
+                                acc[row][strip][vector],
+                            );
                         }
                     }
                 }
@@ -106,11 +162,13 @@ pub(super) unsafe fn tile<S: Simd, const HEIGHT: usize, const PAIRS: usize>(
         }
         for _ in 0..k / AT_ONCE {
             step!();
-            step!();
-            step!();
-            step!();
-            simd.prefetch(soon);
-            soon = soon.wrapping_add(AT_ONCE * 2 * S::LANES / TILES);
+            if const { AT_ONCE == FOUR } {
+                step!();
+                step!();
+                step!();
+                simd.prefetch(soon);
+                soon = soon.wrapping_add(FOUR * width::<S>() / tiles::<S>());
+            }
         }
         for _ in 0..k % AT_ONCE {
             step!();
@@ -118,21 +176,20 @@ pub(super) unsafe fn tile<S: Simd, const HEIGHT: usize, const PAIRS: usize>(
         if !chains.bias.is_null() {
             // An addition: the product with one is exact.
             let one = simd.splat(1.0);
-            for pair in 0..PAIRS {
-                let from = chains.bias.add(pair * strip);
-                let bias = [simd.load(from), simd.load(from.add(S::LANES))];
-                for row in 0..HEIGHT {
-                    for half in 0..2 {
-                        acc[row][pair][half] = simd.mul_add(acc[row][pair][half], one, bias[half]);
+            for strip in 0..STRIPS {
+                for vector in 0..VECTORS {
+                    let bias = simd.load(chains.bias.add((strip * VECTORS + vector) * S::LANES));
+                    for row in 0..HEIGHT {
+                        acc[row][strip][vector] = simd.mul_add(acc[row][strip][vector], one, bias);
                     }
                 }
             }
         }
         for row in 0..HEIGHT {
-            for pair in 0..PAIRS {
-                let to = chains.out.add(row * chains.row + pair * strip);
-                simd.store(to, acc[row][pair][0]);
-                simd.store(to.add(S::LANES), acc[row][pair][1]);
+            for strip in 0..STRIPS {
+                for vector in 0..VECTORS {
+                    simd.store(place(row, strip, vector), acc[row][strip][vector]);
+                }
             }
         }
     }

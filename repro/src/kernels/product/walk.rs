@@ -2,16 +2,25 @@
 
 use super::source::Ready;
 use super::task::Task;
-use super::tile::{Chains, Strips, TILES, tile};
+use super::tile::{Chains, FOUR, ONE, Strips, rows as tile_rows, tile, tiles, width};
 use crate::kernels::simd::Simd;
 use std::ops::Range;
 
 /// Numbers in a cache line.
 const LINE: usize = 16;
 /// Places of the largest tile of any path.
-const TILE_MAX: usize = 12 * 32;
+const TILE_MAX: usize = 8 * 48;
 
-/// Computes the tiles, biases included but for columns that fill no strip: the strips one after the other, and under each the rows, so that a strip is read from the nearest cache.
+/// Columns that get their bias with their chains: all but those of a last strip that fills no vectors.
+pub(super) fn biased<S: Simd>(columns: usize) -> usize {
+    if columns.is_multiple_of(S::LANES) {
+        columns
+    } else {
+        columns - columns % width::<S>()
+    }
+}
+
+/// Computes the tiles, biases included but for the columns behind [`biased`]: the strips one after the other, and under each the rows, so that a strip is read from the nearest cache.
 #[inline(always)]
 #[allow(clippy::too_many_arguments)]
 pub(super) fn walk<S: Simd>(
@@ -24,13 +33,12 @@ pub(super) fn walk<S: Simd>(
     part: &Range<usize>,
 ) {
     let k = part.len();
-    let strip = 2 * S::LANES;
-    let whole = columns.len() / strip;
-    let rest = columns.len() % strip;
+    let (strip, height) = (width::<S>(), tile_rows::<S>());
+    let (whole, rest) = (columns.len() / strip, columns.len() % strip);
+    let (full, short) = (rows.len() / height, rows.len() % height);
     let chains = task.chains(rows.start, columns.start, part);
-    let (full, short) = (rows.len() / S::ROWS, rows.len() % S::ROWS);
     let strips_from = |index: usize| Strips {
-        start: ready.whole.start.wrapping_add(index * ready.whole.pair),
+        start: ready.whole.start.wrapping_add(index * ready.whole.strip),
         ..ready.whole
     };
     // SAFETY: every tile reads `k` rows of strips that `Source` made ready and `height · k` numbers that `pack_left`
@@ -40,75 +48,109 @@ pub(super) fn walk<S: Simd>(
             let right = strips_from(index);
             // The next strip comes nearer while this one is used, each tile fetching a share of it.
             let next = if index + 1 < whole && right.row == strip {
-                right.start.wrapping_add(right.pair)
+                right.start.wrapping_add(right.strip)
             } else {
                 right.start
             };
             for tile_index in 0..full {
-                let soon = next.wrapping_add(tile_index * (k * strip / TILES));
-                let left = left.wrapping_add(tile_index * S::ROWS * k);
-                let chains = chains.at(tile_index * S::ROWS, index * strip);
+                let soon = next.wrapping_add(tile_index * (k * strip / tiles::<S>()));
+                let left = left.wrapping_add(tile_index * height * k);
+                let chains = chains.at(tile_index * height, index * strip);
                 if !chains.begins && tile_index + 1 < full {
                     // The next tile's accumulators.
-                    for row in S::ROWS..2 * S::ROWS {
-                        let out = chains.at(row, 0).out;
-                        simd.prefetch_near(out);
-                        simd.prefetch_near(out.wrapping_add(LINE));
+                    for row in height..2 * height {
+                        for line in (0..strip).step_by(LINE) {
+                            simd.prefetch_near(chains.at(row, line).out);
+                        }
                     }
                 }
-                match S::ROWS {
-                    12 => tile::<S, 12, 1>(simd, k, left, right, chains, soon),
-                    6 => tile::<S, 6, 1>(simd, k, left, right, chains, soon),
-                    _ => unreachable!("tiles have 6 or 12 rows"),
+                match S::TILE {
+                    [8, 3] if const { S::TILE[0] == 8 } => {
+                        tile::<S, 8, 1, 3, FOUR>(simd, k, left, right, chains, soon)
+                    }
+                    [12, 2] if const { S::TILE[0] == 12 } => {
+                        tile::<S, 12, 1, 2, FOUR>(simd, k, left, right, chains, soon)
+                    }
+                    [6, 2] if const { S::TILE[0] == 6 } => {
+                        tile::<S, 6, 1, 2, FOUR>(simd, k, left, right, chains, soon)
+                    }
+                    _ => unreachable!("no path has such tiles"),
                 }
             }
         }
+        // Few rows take several strips at once, as far as there are so many.
+        let mut done = 0;
         if short > 0 {
-            let left = left.wrapping_add(full * S::ROWS * k);
-            let chains = chains.at(full * S::ROWS, 0);
-            let mut index = 0;
-            while index < whole {
-                let right = strips_from(index);
-                let chains = chains.at(0, index * strip);
-                index += short_tile(simd, short, whole - index, k, left, right, chains);
+            let left = left.wrapping_add(full * height * k);
+            loop {
+                let chains = chains.at(full * height, done * strip);
+                let right = strips_from(done);
+                match several(simd, short, whole - done, k, left, right, chains) {
+                    0 => break,
+                    strips => done += strips,
+                }
             }
         }
-        if rest > 0 {
-            for top in (0..rows.len()).step_by(S::ROWS) {
-                let height = S::ROWS.min(rows.len() - top);
-                let left = left.wrapping_add(top * k);
-                let chains = chains.at(top, whole * strip);
-                let place = |row| chains.at(row, 0).out;
-                let mut held = [0.0f32; TILE_MAX];
-                if !chains.begins {
-                    for row in 0..height {
-                        let to = held[row * strip..].as_mut_ptr();
-                        std::ptr::copy_nonoverlapping(place(row), to, rest);
-                    }
-                }
-                let aside = Chains {
-                    out: held.as_mut_ptr(),
-                    row: strip,
-                    bias: std::ptr::null(),
-                    ..chains
-                };
-                one_tile(simd, height, k, left, ready.rest, aside);
+        // What is left: few rows of single strips, and the last strip if it is not whole.
+        let few = if short > 0 { whole - done } else { 0 };
+        let last = if rest > 0 {
+            full + usize::from(short > 0)
+        } else {
+            0
+        };
+        for edge in 0..few + last {
+            let (down, index) = if edge < few {
+                (full, done + edge)
+            } else {
+                (edge - few, whole)
+            };
+            let top = down * height;
+            let height = height.min(rows.len() - top);
+            let left = left.wrapping_add(top * k);
+            let chains = chains.at(top, index * strip);
+            let (count, right) = if index < whole {
+                (strip, strips_from(index))
+            } else {
+                (rest, ready.rest)
+            };
+            let vectors = count.div_ceil(S::LANES);
+            let across = vectors * S::LANES;
+            // A last vector that is not whole is worked on aside.
+            let is_whole = count == across;
+            let mut held = [0.0f32; TILE_MAX];
+            let place = |row| chains.at(row, 0).out;
+            if !is_whole && !chains.begins {
                 for row in 0..height {
-                    let from = held[row * strip..].as_ptr();
-                    std::ptr::copy_nonoverlapping(from, place(row), rest);
+                    let to = held[row * across..].as_mut_ptr();
+                    std::ptr::copy_nonoverlapping(place(row), to, count);
+                }
+            }
+            let aside = Chains {
+                out: held.as_mut_ptr(),
+                row: across,
+                bias: std::ptr::null(),
+                ..chains
+            };
+            let target = if is_whole { chains } else { aside };
+            single(simd, [height, vectors], k, left, right, target);
+            if !is_whole {
+                for row in 0..height {
+                    let from = held[row * across..].as_ptr();
+                    std::ptr::copy_nonoverlapping(from, place(row), count);
                 }
             }
         }
     }
 }
 
-/// A tile of fewer rows than the largest has, of as many strips as the registers hold; returns how many.
+/// A tile of fewer rows than the largest has and several strips, as many as the registers hold; returns how many, none if there
+/// are too few.
 ///
 /// # Safety
 ///
 /// As [`tile`].
 #[inline(always)]
-unsafe fn short_tile<S: Simd>(
+unsafe fn several<S: Simd>(
     simd: S,
     height: usize,
     strips: usize,
@@ -117,56 +159,75 @@ unsafe fn short_tile<S: Simd>(
     right: Strips,
     chains: Chains,
 ) -> usize {
+    macro_rules! shapes {
+        ($([$height:literal, $strips:literal, $vectors:literal])*) => {
+            match height {
+                $($height if const { $height * $strips <= S::TILE[0] && $vectors == S::TILE[1] }
+                    && $strips <= strips =>
+                {
+                    tile::<S, $height, $strips, $vectors, FOUR>(simd, k, left, right, chains, left);
+                    $strips
+                })*
+                _ => 0,
+            }
+        };
+    }
     // SAFETY: the caller's promise.
     unsafe {
-        if height * 6 <= S::ROWS && strips >= 4 {
-            match height {
-                1 => tile::<S, 1, 4>(simd, k, left, right, chains, left),
-                _ => tile::<S, 2, 4>(simd, k, left, right, chains, left),
-            }
-            return 4;
-        }
-        if height * 2 <= S::ROWS && strips >= 2 {
-            match height {
-                1 => tile::<S, 1, 2>(simd, k, left, right, chains, left),
-                2 => tile::<S, 2, 2>(simd, k, left, right, chains, left),
-                3 => tile::<S, 3, 2>(simd, k, left, right, chains, left),
-                4 if S::ROWS >= 12 => tile::<S, 4, 2>(simd, k, left, right, chains, left),
-                5 if S::ROWS >= 12 => tile::<S, 5, 2>(simd, k, left, right, chains, left),
-                _ if S::ROWS >= 12 => tile::<S, 6, 2>(simd, k, left, right, chains, left),
-                _ => unreachable!("half of the rows"),
-            }
-            return 2;
-        }
-        one_tile(simd, height, k, left, right, chains);
-        1
+        shapes!(
+            [1, 3, 3] [2, 3, 3] [1, 2, 3] [2, 2, 3] [3, 2, 3] [4, 2, 3]
+            [1, 4, 2] [2, 4, 2] [1, 2, 2] [2, 2, 2] [3, 2, 2] [4, 2, 2] [5, 2, 2] [6, 2, 2]
+        )
     }
 }
 
-/// A tile of one strip and any height.
+/// A tile of one strip, of any height and any number of vectors that the largest has.
 ///
 /// # Safety
 ///
 /// As [`tile`].
 #[inline(always)]
-unsafe fn one_tile<S: Simd>(
+unsafe fn single<S: Simd>(
     simd: S,
-    height: usize,
+    shape: [usize; 2],
     k: usize,
     left: *const f32,
     right: Strips,
     chains: Chains,
 ) {
-    macro_rules! heights {
-        ($($height:literal)*) => {
-            match height {
-                $($height if $height <= S::ROWS => {
-                    tile::<S, $height, 1>(simd, k, left, right, chains, left);
+    macro_rules! shapes {
+        ($([$height:literal, $at_once:ident] if $is_of:expr;)*) => {
+            match shape {
+                $([$height, 1] if const { $is_of } => {
+                    tile::<S, $height, 1, 1, $at_once>(simd, k, left, right, chains, left);
+                }
+                [$height, 2] if const { $is_of } => {
+                    tile::<S, $height, 1, 2, $at_once>(simd, k, left, right, chains, left);
+                }
+                [$height, 3] if const { $is_of && S::TILE[1] == 3 } => {
+                    tile::<S, $height, 1, 3, $at_once>(simd, k, left, right, chains, left);
                 })*
-                _ => unreachable!("no tile has {height} rows"),
+                _ => unreachable!("no tile is {shape:?}"),
             }
         };
     }
     // SAFETY: the caller's promise.
-    unsafe { heights!(1 2 3 4 5 6 7 8 9 10 11 12) }
+    unsafe {
+        shapes!(
+            [12, FOUR] if S::TILE[0] == 12;
+            [8, FOUR] if S::TILE[0] == 8;
+            [6, FOUR] if S::TILE[0] == 6;
+            [11, ONE] if 11 < S::TILE[0];
+            [10, ONE] if 10 < S::TILE[0];
+            [9, ONE] if 9 < S::TILE[0];
+            [8, ONE] if 8 < S::TILE[0];
+            [7, ONE] if 7 < S::TILE[0];
+            [6, ONE] if 6 < S::TILE[0];
+            [5, ONE] if 5 < S::TILE[0];
+            [4, ONE] if 4 < S::TILE[0];
+            [3, ONE] if 3 < S::TILE[0];
+            [2, ONE] if 2 < S::TILE[0];
+            [1, ONE] if 1 < S::TILE[0];
+        )
+    }
 }

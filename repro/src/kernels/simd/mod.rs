@@ -21,8 +21,12 @@ use super::paths::Path;
 pub trait Simd: Copy + Send + Sync + 'static {
     /// Numbers in a vector.
     const LANES: usize;
-    /// Rows of the largest tile of a product: with two vectors a row they fill the registers.
+    /// Rows that fill the registers with two vectors a row.
     const ROWS: usize;
+    /// Rows and vectors of the largest tile of a product.
+    const TILE: [usize; 2] = [Self::ROWS, 2];
+    /// Steps that [`turn_tile`](Self::turn_tile) takes at once.
+    const TURNED: usize = 4;
     /// A vector.
     type Vector: Copy;
     /// The fused multiply-add of one number, for loops that the compiler vectorises.
@@ -60,6 +64,29 @@ pub trait Simd: Copy + Send + Sync + 'static {
     ///
     /// Those numbers can be read and written.
     unsafe fn turn(self, from: *const f32, row: usize, to: *mut f32, step: usize);
+
+    /// Turns the rows of a tile, `TURNED` numbers of each, into `TURNED` adjoining rows; row `i` begins at `from + i · row`.
+    ///
+    /// # Safety
+    ///
+    /// Those numbers can be read and written.
+    #[inline(always)]
+    unsafe fn turn_tile(self, from: *const f32, row: usize, to: *mut f32) {
+        const { assert!(Self::TURNED == 4) };
+        let rows = Self::TILE[0];
+        let fours = rows / 4 * 4;
+        // SAFETY: the caller's promise.
+        unsafe {
+            for first in (0..fours).step_by(4) {
+                self.turn(from.add(first * row), row, to.add(first), rows);
+            }
+            for first in fours..rows {
+                for step in 0..4 {
+                    *to.add(step * rows + first) = *from.add(first * row + step);
+                }
+            }
+        }
+    }
 
     /// `a * b + c` in each lane, rounded once.
     fn mul_add(self, a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector;
