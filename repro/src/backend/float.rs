@@ -13,6 +13,7 @@ use crate::kernels::order_free::{Extreme, argsort, extreme, extreme_values, take
 use crate::kernels::paths::Settings;
 use crate::kernels::random::Distribution as Law;
 use crate::kernels::scan::{self, Scan};
+use crate::kernels::stretches::fresh;
 use crate::kernels::view::{Axis, is_row_major, row_major_strides};
 use crate::kernels::{product, rare, scatter, sum};
 use burn_backend::ops::{FloatTensorOps, GridSampleOptions};
@@ -21,6 +22,9 @@ use burn_backend::{
     BoolDType, Distribution, ExecutionError, FloatDType, IntDType, Scalar, Shape, Slice, TensorData,
 };
 use burn_flex::{Flex, FlexTensor, Layout};
+
+/// Zeros from here on come from the system, which gives pages when they are written: of the gradient of an embedding few are.
+const LAZY_ZEROS: usize = 1 << 22;
 
 impl FloatTensorOps<Repro> for Repro {
     // Making tensors: the only places where a float type could enter.
@@ -73,7 +77,16 @@ impl FloatTensorOps<Repro> for Repro {
         dtype: FloatDType,
     ) -> FlexTensor {
         assert_f32("float_full", dtype);
-        float_tensor(vec![fill_value.elem(); shape.num_elements()], shape)
+        let (settings, len, value) = (
+            Settings::current(),
+            shape.num_elements(),
+            fill_value.elem::<f32>(),
+        );
+        if value.to_bits() == 0 && len > LAZY_ZEROS {
+            return float_tensor(vec![0.0; len], shape);
+        }
+        let numbers = fresh(settings, len, 1, 1, |_, out| out.fill(value));
+        float_tensor(numbers, shape)
     }
 
     fn float_cast(tensor: FlexTensor, dtype: FloatDType) -> FlexTensor {

@@ -1,7 +1,8 @@
-//! burn's own processor backends at the works of the benches, for `compare.py`.
+//! burn's own processor backends and the crates `gemm` and `matrixmultiply` at the works of the benches, for `compare.py`.
 //!
-//! `peers flex|ndarray THREADS` reads the name of a work a line and answers each with a line of JSON: the rate, median of some runs.
-//! `product N` is in GFLOP/s, `read BATCHxLENGTH` the encoder's sentences a second.
+//! `peers flex|ndarray|gemm|matrixmultiply THREADS` reads the name of a work a line and answers each with a line of JSON: the rate,
+//! median of some runs. `product N` and `packed ROWSxINNERxCOLUMNS` are in GFLOP/s, `read BATCHxLENGTH`, which only the backends
+//! do, the encoder's sentences a second.
 
 #[path = "../../support/drawn.rs"]
 mod drawing;
@@ -19,32 +20,114 @@ use std::time::Instant;
 fn main() {
     let words: Vec<String> = std::env::args().collect();
     let [_, backend, threads] = &words[..] else {
-        panic!("peers flex|ndarray THREADS");
+        panic!("peers flex|ndarray|gemm|matrixmultiply THREADS");
     };
     // SAFETY: no other thread is there yet.
     unsafe {
         std::env::set_var("RAYON_NUM_THREADS", threads);
         std::env::set_var("MATMUL_NUM_THREADS", threads);
     }
+    let count: usize = threads.parse().expect("a number of threads");
     println!("{{\"ready\": \"{backend}\"}}");
     for work in std::io::stdin().lines() {
         let work = work.expect("a line of text");
         let rate = match backend.as_str() {
             "flex" => rate::<burn_flex::Flex>(&work),
             "ndarray" => rate::<burn_ndarray::NdArray<f32>>(&work),
-            other => panic!("no backend {other}"),
+            "gemm" => product(&work, |lengths, a, b, out| gemm(lengths, a, b, out, count)),
+            "matrixmultiply" => product(&work, matrixmultiply),
+            other => panic!("no peer {other}"),
         };
         println!("{{\"work\": \"{work}\", \"rate\": {rate}}}");
     }
 }
 
+/// The kind of a work, and its lengths.
+fn read(work: &str) -> (&str, Vec<usize>) {
+    let (kind, lengths) = work.split_once(' ').expect("a kind and lengths");
+    let lengths = lengths
+        .split('x')
+        .map(|text| text.parse().expect("a length"));
+    (kind, lengths.collect())
+}
+
+/// GFLOP/s of a product by some function of its lengths `[m, k, n]`, the factors and the output.
+fn product(work: &str, multiply: impl Fn([usize; 3], &[f32], &[f32], &mut [f32])) -> f64 {
+    let lengths = match &read(work).1[..] {
+        &[n] => [n; 3],
+        &[m, k, n] => [m, k, n],
+        _ => panic!("no work {work}"),
+    };
+    let numbers = |len: usize| -> Vec<f32> {
+        let each = (0..len).map(|i| ((i * 7919 % 1013) as f32 - 500.0) * 0.001_37);
+        each.collect()
+    };
+    let [m, k, n] = lengths;
+    let (a, b, mut out) = (numbers(m * k), numbers(k * n), vec![0.0; m * n]);
+    let spent = seconds(7, 0.2, || {
+        multiply(lengths, black_box(&a), black_box(&b), &mut out);
+        black_box(&out);
+    });
+    2e-9 * (m * k * n) as f64 / spent
+}
+
+fn gemm([m, k, n]: [usize; 3], a: &[f32], b: &[f32], out: &mut [f32], threads: usize) {
+    let parallelism = match threads {
+        1 => gemm::Parallelism::None,
+        more => gemm::Parallelism::Rayon(more),
+    };
+    // SAFETY: three row-major matrices of these lengths.
+    unsafe {
+        gemm::gemm(
+            m,
+            n,
+            k,
+            out.as_mut_ptr(),
+            1,
+            n as isize,
+            false,
+            a.as_ptr(),
+            1,
+            k as isize,
+            b.as_ptr(),
+            1,
+            n as isize,
+            0.0f32,
+            1.0,
+            false,
+            false,
+            false,
+            parallelism,
+        );
+    }
+}
+
+fn matrixmultiply([m, k, n]: [usize; 3], a: &[f32], b: &[f32], out: &mut [f32]) {
+    let (rows, inner) = (n as isize, k as isize);
+    // SAFETY: three row-major matrices of these lengths.
+    unsafe {
+        matrixmultiply::sgemm(
+            m,
+            k,
+            n,
+            1.0,
+            a.as_ptr(),
+            inner,
+            1,
+            b.as_ptr(),
+            rows,
+            1,
+            0.0,
+            out.as_mut_ptr(),
+            rows,
+            1,
+        );
+    }
+}
+
 fn rate<B: Backend>(work: &str) -> f64 {
     let device = B::Device::default();
-    let (kind, lengths) = work.split_once(' ').expect("a kind and lengths");
-    let lengths: Vec<usize> = lengths
-        .split('x')
-        .map(|text| text.parse().expect("a length"))
-        .collect();
+    let (kind, lengths) = read(work);
     match (kind, &lengths[..]) {
         ("product", &[n]) => {
             let random = || Tensor::<B, 2>::random([n, n], Distribution::Default, &device);

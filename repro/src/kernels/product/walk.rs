@@ -4,6 +4,7 @@ use super::source::Ready;
 use super::task::Task;
 use super::tile::{Chains, FOUR, ONE, Strips, rows as tile_rows, tile, tiles, width};
 use crate::kernels::simd::Simd;
+use std::mem::MaybeUninit;
 use std::ops::Range;
 
 /// Numbers in a cache line.
@@ -117,25 +118,28 @@ pub(super) fn walk<S: Simd>(
             let across = vectors * S::LANES;
             // A last vector that is not whole is worked on aside.
             let is_whole = count == across;
-            let mut held = [0.0f32; TILE_MAX];
+            let mut held = MaybeUninit::<[f32; TILE_MAX]>::uninit();
             let place = |row| chains.at(row, 0).out;
-            if !is_whole && !chains.begins {
-                for row in 0..height {
-                    let to = held[row * across..].as_mut_ptr();
-                    std::ptr::copy_nonoverlapping(place(row), to, count);
+            let mut target = chains;
+            if !is_whole {
+                let held = held.write([0.0; TILE_MAX]);
+                if !chains.begins {
+                    for row in 0..height {
+                        let to = held[row * across..].as_mut_ptr();
+                        std::ptr::copy_nonoverlapping(place(row), to, count);
+                    }
                 }
+                target = Chains {
+                    out: held.as_mut_ptr(),
+                    row: across,
+                    bias: std::ptr::null(),
+                    ..chains
+                };
             }
-            let aside = Chains {
-                out: held.as_mut_ptr(),
-                row: across,
-                bias: std::ptr::null(),
-                ..chains
-            };
-            let target = if is_whole { chains } else { aside };
             single(simd, [height, vectors], k, left, right, target);
             if !is_whole {
                 for row in 0..height {
-                    let from = held[row * across..].as_ptr();
+                    let from = target.out.add(row * across);
                     std::ptr::copy_nonoverlapping(from, place(row), count);
                 }
             }
