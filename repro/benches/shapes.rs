@@ -24,9 +24,6 @@ fn main() {
                 peaks::peak(Settings::current().path, request.threads),
             );
         }
-        if request.wants("clock") {
-            clocks(&request);
-        }
         for n in [512, 1024, 2048] {
             square(&request, n);
         }
@@ -64,53 +61,6 @@ fn packed(request: &timing::Request, rows: usize, inner: usize, columns: usize) 
     request.measure(&work, "GFLOP/s", flops(rows, inner, columns), 0.2, || {
         black_box(with_packed(Settings::current(), a, &b, Finish::Plain));
     });
-}
-
-/// What the processor does to its clock: its pace after the loop of the peak and after products, in turn, and how much of the
-/// peak the products reach of what the peak's loop would do at their clock.
-fn clocks(request: &timing::Request) {
-    const ROUNDS: usize = 15;
-    let settings = Settings::current();
-    let mut works: Vec<(String, Box<dyn FnMut() -> f64>)> = vec![(
-        "peak".to_owned(),
-        Box::new(|| peaks::peak(settings.path, request.threads)),
-    )];
-    for n in [256, 512, 1024, 2048] {
-        let (a, b) = (numbers(n * n), numbers(n * n));
-        let product = move || {
-            let (start, mut calls) = (std::time::Instant::now(), 0);
-            while start.elapsed().as_secs_f64() < 0.05 {
-                let (a, b) = (Matrix::row_major(&a, n, n), Matrix::row_major(&b, n, n));
-                black_box(product(settings, a, b));
-                calls += 1;
-            }
-            f64::from(calls) * flops(n, n, n) / start.elapsed().as_secs_f64()
-        };
-        works.push((format!("product {n}"), Box::new(product)));
-    }
-    let mut seen = vec![Vec::new(); works.len()];
-    for _ in 0..ROUNDS {
-        for ((_, work), seen) in works.iter_mut().zip(&mut seen) {
-            let rate = work();
-            seen.push((rate, peaks::clock()));
-        }
-    }
-    let median = |of: &dyn Fn(usize) -> f64| {
-        let mut each: Vec<f64> = (0..ROUNDS).map(of).collect();
-        each.sort_by(f64::total_cmp);
-        each[ROUNDS / 2]
-    };
-    for (at, (name, _)) in works.iter().enumerate() {
-        let (own, peak) = (&seen[at], &seen[0]);
-        let rate = median(&|round| own[round].0 / peak[round].0);
-        let clock = median(&|round| own[round].1 / peak[round].1);
-        request.tell(&format!("clock, {name}, of the peak loop's rate"), "", rate);
-        request.tell(
-            &format!("clock, {name}, of the peak loop's clock"),
-            "",
-            clock,
-        );
-    }
 }
 
 /// 10⁹ of these a second are a GFLOP/s: a multiplication and an addition a step of a chain.

@@ -8,6 +8,7 @@ use crate::backend::{float_tensor, own_numbers, view};
 use crate::kernels::descent;
 use crate::kernels::memory::Numbers;
 use crate::kernels::paths::Settings;
+use crate::kernels::view::elements;
 use crate::{Repro, ReproDevice};
 use burn::module::AutodiffModule;
 use burn::optim::adaptor::OptimizerAdaptor;
@@ -119,7 +120,7 @@ fn tensor_of<const D: usize>(tensor: FlexTensor) -> Tensor<Repro, D> {
 
 fn zeros_like(tensor: &FlexTensor) -> FlexTensor {
     let shape = tensor.layout().shape().clone();
-    float_tensor(Numbers::zeros(shape.num_elements()), shape)
+    float_tensor(Numbers::zeros(elements(&shape[..])), shape)
 }
 
 /// `x` to the power `n`, in binary64: repeated squaring from the lowest bit of `n`, `result *= base` before

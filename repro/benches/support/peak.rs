@@ -20,19 +20,6 @@ pub fn peak(path: Path, threads: usize) -> f64 {
     best
 }
 
-/// Steps a nanosecond of a chain of dependent whole numbers, which is proportional to the clock of this processor just now.
-#[allow(dead_code)] // Not every bench asks.
-pub fn clock() -> f64 {
-    const STEPS: u32 = 4000;
-    let start = std::time::Instant::now();
-    let mut x = std::hint::black_box(3u64);
-    for _ in 0..STEPS {
-        x = x.wrapping_mul(x).wrapping_add(1);
-    }
-    std::hint::black_box(x);
-    f64::from(STEPS) / start.elapsed().as_secs_f64() / 1e9
-}
-
 struct Lanes;
 
 impl Kernel for Lanes {

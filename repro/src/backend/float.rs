@@ -14,7 +14,7 @@ use crate::kernels::paths::Settings;
 use crate::kernels::random::Distribution as Law;
 use crate::kernels::scan::{self, Scan};
 use crate::kernels::stretches::fresh;
-use crate::kernels::view::{Axis, is_row_major, row_major_strides};
+use crate::kernels::view::{Axis, elements, is_row_major, row_major_strides};
 use crate::kernels::{product, rare, scatter, sum};
 use burn_backend::ops::{FloatTensorOps, GridSampleOptions};
 use burn_backend::tensor::IndexingUpdateOp;
@@ -53,7 +53,7 @@ impl FloatTensorOps<Repro> for Repro {
                 deviation: deviation as f32,
             },
         };
-        let mut numbers = Numbers::unset(shape.num_elements());
+        let mut numbers = Numbers::unset(elements(&shape[..]));
         crate::random::next_draw().fill_into(Settings::current(), law, &mut numbers);
         float_tensor(numbers, shape)
     }
@@ -79,7 +79,7 @@ impl FloatTensorOps<Repro> for Repro {
         assert_f32("float_full", dtype);
         let (settings, len, value) = (
             Settings::current(),
-            shape.num_elements(),
+            elements(&shape[..]),
             fill_value.elem::<f32>(),
         );
         if value.to_bits() == 0 && len > LAZY_ZEROS {
@@ -409,7 +409,7 @@ impl FloatTensorOps<Repro> for Repro {
         let seen = view(&tensor);
         assert_eq!(
             seen.len(),
-            shape.num_elements(),
+            elements(&shape[..]),
             "repro: a reshape of {:?} to {shape:?}",
             seen.shape
         );

@@ -23,7 +23,7 @@ use crate::kernels::mask::Mask;
 use crate::kernels::paths::Settings;
 use crate::kernels::product::Matrix;
 use crate::kernels::stretches::{copied, in_place};
-use crate::kernels::view::{View, is_row_major};
+use crate::kernels::view::{View, elements, is_row_major};
 use burn_backend::ops::TransactionOps;
 use burn_backend::{
     Backend, BackendTypes, Bytes, DType, DTypeUsage, DTypeUsageSet, DeviceId, DeviceOps, IntDType,
@@ -161,14 +161,18 @@ fn flattened(tensor: FlexTensor) -> FlexTensor {
         return tensor;
     }
     let columns = shape[shape.num_dims() - 1];
-    let rows: usize = shape[..shape.num_dims() - 1].iter().product();
+    let rows = elements(&shape[..shape.num_dims() - 1]);
     tensor.reshape(Shape::new([rows, columns]))
 }
 
 /// A new float tensor.
 pub(crate) fn float_tensor(data: impl Storage, shape: Shape) -> FlexTensor {
     let bytes = data.into_bytes();
-    debug_assert_eq!(bytes.len(), shape.num_elements() * size_of::<f32>());
+    assert_eq!(
+        bytes.len(),
+        elements(&shape[..]) * size_of::<f32>(),
+        "repro: the shape {shape:?} does not describe the numbers"
+    );
     FlexTensor::new(bytes, Layout::contiguous(shape), DType::F32)
 }
 

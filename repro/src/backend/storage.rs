@@ -38,6 +38,11 @@ impl AllocationController for Used {
         AllocationProperty::Other
     }
 
+    /// A copy, since the allocator that would else make one knows no such alignment.
+    fn duplicate(&self) -> Option<Box<dyn AllocationController>> {
+        Some(Box::new(Used(self.0.clone())))
+    }
+
     unsafe fn memory_mut(&mut self) -> &mut [MaybeUninit<u8>] {
         let bytes = size_of_val(&*self.0);
         // SAFETY: any bytes are valid numbers, and the caller writes nothing unset.

@@ -14,7 +14,7 @@ use super::simd::{Kernel, Simd};
 use super::softmax::max_row;
 use super::sum::sum_row;
 use super::unary::{Exp, Tanh, over};
-use super::view::View;
+use super::view::{View, elements};
 use std::ops::Range;
 
 /// Scores a task holds at once.
@@ -115,7 +115,7 @@ impl Attention<'_> {
 pub fn attention(settings: Settings, attention: &Attention) -> Numbers {
     let [batch, heads, queries, keys] = attention.scores();
     let (width, values) = (attention.query.shape[3], attention.value.shape[3]);
-    let mut out = Numbers::unset(batch * heads * queries * values);
+    let mut out = Numbers::unset(elements(&[batch, heads, queries, values]));
     if out.is_empty() {
         return out;
     }
@@ -183,7 +183,7 @@ unsafe fn some_rows(
     let (keys, values) = (a.key.shape[2], a.value.shape[3]);
     let (batch, head_at) = (index / heads, index % heads);
     let (first, rows) = (rows.start, rows.len());
-    let mut scores = Numbers::unset(rows * keys);
+    let mut scores = Numbers::unset(elements(&[rows, keys]));
     let query = head(&a.query, batch, head_at, (first, rows));
     let key = head(&a.key, batch, head_at, (0, keys)).transposed();
     let value = head(&a.value, batch, head_at, (0, keys));

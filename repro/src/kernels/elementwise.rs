@@ -7,7 +7,7 @@ use super::memory::Numbers;
 use super::paths::Settings;
 use super::simd::{Kernel, Simd};
 use super::stretches::{fresh, in_place};
-use super::view::View;
+use super::view::{View, elements};
 use super::walk::{Stretch, Walk};
 
 /// The shape two shapes of equal rank broadcast to.
@@ -47,7 +47,7 @@ pub fn zip(
 ) -> (Numbers, Vec<usize>) {
     let shape = broadcast_shape(a.shape, b.shape);
     let walk = Walk::new(&shape, [a, b]);
-    let out = fresh(settings, shape.iter().product(), 1, 1, |start, out| {
+    let out = fresh(settings, elements(&shape), 1, 1, |start, out| {
         settings.path.run(Zip {
             out,
             stretch: walk.stretch(start),

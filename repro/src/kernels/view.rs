@@ -22,7 +22,7 @@ pub struct View<'a> {
 impl<'a> View<'a> {
     /// Number of logical elements.
     pub fn len(&self) -> usize {
-        self.shape.iter().product()
+        elements(self.shape)
     }
 
     /// Whether an axis has length zero.
@@ -41,6 +41,25 @@ impl<'a> View<'a> {
     /// settings in force say.
     pub fn packed(&self) -> Pack<'a> {
         packed(Settings::current(), self)
+    }
+}
+
+/// Numbers of a tensor of this shape. Sizes are what pointers rest on, so this is exact in every build.
+///
+/// # Panics
+///
+/// If no memory holds so many.
+pub fn elements(shape: &[usize]) -> usize {
+    const MOST: usize = isize::MAX as usize / size_of::<f32>();
+    if shape.contains(&0) {
+        return 0;
+    }
+    let count = shape
+        .iter()
+        .try_fold(1usize, |count, &len| count.checked_mul(len));
+    match count {
+        Some(count) if count <= MOST => count,
+        _ => panic!("repro: a tensor of shape {shape:?} has more numbers than any memory"),
     }
 }
 
@@ -78,11 +97,16 @@ pub struct Axis {
 
 impl Axis {
     /// Axis `axis` of a tensor of this shape.
+    ///
+    /// # Panics
+    ///
+    /// If no memory holds such a tensor.
     pub fn of(shape: &[usize], axis: usize) -> Self {
+        elements(shape);
         Self {
-            outer: shape[..axis].iter().product(),
+            outer: elements(&shape[..axis]),
             len: shape[axis],
-            inner: shape[axis + 1..].iter().product(),
+            inner: elements(&shape[axis + 1..]),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The lengths of a convolution, checked once.
 
+use crate::kernels::view::elements;
+
 /// How a kernel moves over an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
@@ -98,13 +100,24 @@ impl Convolution {
                 options.padding[axis],
                 options.dilation[axis],
             );
-            let last = (len - 1) * options.stride[axis];
-            let whole = last + (kernel - 1) * options.dilation[axis] + 1 + more[axis];
-            match whole.checked_sub(2 * options.padding[axis]) {
+            let (stride, dilation) = (options.stride[axis], options.dilation[axis]);
+            let reach = |len: usize, step: usize| (len - 1).checked_mul(step);
+            let whole = reach(len, stride)
+                .zip(reach(kernel, dilation))
+                .and_then(|(last, extent)| {
+                    last.checked_add(extent)?
+                        .checked_add(1)?
+                        .checked_add(more[axis])
+                })
+                .unwrap_or_else(|| too_far(len, stride, kernel, dilation));
+            let padding = options.padding[axis];
+            match padding
+                .checked_mul(2)
+                .and_then(|both| whole.checked_sub(both))
+            {
                 Some(len) if len > 0 => len,
                 _ => panic!(
-                    "repro: a transposed convolution of {whole} places with padding {}",
-                    options.padding[axis]
+                    "repro: a transposed convolution of {whole} places with padding {padding}"
                 ),
             }
         };
@@ -142,13 +155,18 @@ impl Convolution {
             output.channels,
             each * groups
         );
-        Self {
+        let shape = Self {
             batch,
             input,
             output,
             kernel: [kh, kw],
             options,
-        }
+        };
+        // What is computed from lengths below fits memory, as these do.
+        elements(&shape.input_shape());
+        elements(&shape.output_shape());
+        elements(&weight);
+        shape
     }
 
     /// Shape of the input.
@@ -222,12 +240,27 @@ pub(in crate::kernels) fn windows(
     dilation: usize,
 ) -> usize {
     assert_axis(len, kernel, stride, padding, dilation);
-    let (padded, extent) = (len + 2 * padding, (kernel - 1) * dilation + 1);
+    let padded = padding
+        .checked_mul(2)
+        .and_then(|both| len.checked_add(both));
+    let extent = (kernel - 1)
+        .checked_mul(dilation)
+        .and_then(|reach| reach.checked_add(1));
+    let Some((padded, extent)) = padded.zip(extent) else {
+        too_far(len, padding, kernel, dilation)
+    };
     assert!(
         extent <= padded,
         "repro: a kernel of {kernel}, its taps {dilation} apart, on an axis of {len} with padding {padding}"
     );
     (padded - extent) / stride + 1
+}
+
+fn too_far(len: usize, step: usize, kernel: usize, dilation: usize) -> ! {
+    panic!(
+        "repro: an axis of {len}, its stride or padding {step}, and a kernel of {kernel}, its taps {dilation} apart, reach further than \
+         any memory"
+    )
 }
 
 fn assert_axis(len: usize, kernel: usize, stride: usize, padding: usize, dilation: usize) {

@@ -5,6 +5,7 @@ use crate::kernels::memory::Numbers;
 use crate::kernels::order_free::{Extreme, beats};
 use crate::kernels::paths::Settings;
 use crate::kernels::simd::{Kernel, Simd};
+use crate::kernels::view::elements;
 use crate::kernels::{Parts, pool};
 
 /// The greatest element of each window and its place in the plane, `row · w + column`.
@@ -18,7 +19,7 @@ use crate::kernels::{Parts, pool};
 pub fn max(settings: Settings, shape: Pooling, x: &[f32]) -> (Numbers, Vec<i32>) {
     let (len, out_len) = (shape.input_len(), shape.output_len());
     let planes = planes(x.len(), len);
-    let mut values = Numbers::unset(planes * out_len);
+    let mut values = Numbers::unset(elements(&[planes, out_len]));
     let mut places = vec![0; planes * out_len];
     let threads = settings.threads_for(x.len().saturating_mul(WORK));
     let share = share(planes, threads);

@@ -5,6 +5,7 @@ use crate::kernels::memory::Numbers;
 use crate::kernels::paths::Settings;
 use crate::kernels::simd::{Kernel, Simd};
 use crate::kernels::sum::{LANES, sum};
+use crate::kernels::view::elements;
 use crate::kernels::{Parts, pool};
 use std::ops::Range;
 
@@ -107,7 +108,7 @@ impl Means {
 pub fn mean(settings: Settings, windows: &Means, x: &[f32]) -> Numbers {
     let (len, out_len) = (windows.input_len(), windows.output_len());
     let planes = planes(x.len(), len);
-    let mut out = Numbers::unset(planes * out_len);
+    let mut out = Numbers::unset(elements(&[planes, out_len]));
     let threads = settings.threads_for(x.len().saturating_mul(WORK));
     let share = share(planes, threads);
     let parts = Parts::new(&mut out, share * out_len);

@@ -1,7 +1,7 @@
 //! A block of the output: the tiles of some rows and some columns, computed by one thread.
 
 use super::matrix::Matrix;
-use super::pack::{Buffer, interleave, rows_of};
+use super::pack::{interleave, rows_of};
 use super::source::Source;
 use super::steps::{STEPS, STRETCH, Stretches};
 use super::task::{Scratch, Task};
@@ -43,26 +43,48 @@ impl Kernel for Block<'_, '_> {
         // Accumulators that never rest need not stay near.
         let most = if k <= STRETCH { COLUMNS_ONCE } else { COLUMNS };
         let across = evenly(columns.len(), most, width::<S>());
-        for first in columns.clone().step_by(across) {
-            let columns = first..(first + across).min(columns.end);
-            if k == 0 {
-                // Each chain is empty.
-                fill(task, &rows, &columns);
-                finish::<S>(task, rows.clone(), &columns, 0);
-            }
+        let down = evenly(rows.len(), at_once, tile_rows::<S>());
+        if k == 0 {
+            // Each chain is empty.
+            fill(task, &rows, &columns);
+            finish::<S>(task, rows.clone(), &columns, 0);
+        }
+        // A copy that is used again is made of all columns, so that one of the left factor serves them all.
+        let group = if is_used_once {
+            across
+        } else {
+            columns.len().max(1)
+        };
+        for first in columns.clone().step_by(group) {
+            let group = first..(first + group).min(columns.end);
             for start in (0..k).step_by(steps) {
                 let ks = start..(start + steps).min(k);
-                let source = Source::of(simd, task, &rows, &columns, &ks, &mut scratch.right);
-                let down = evenly(rows.len(), at_once, tile_rows::<S>());
+                let source = Source::of(simd, task, &rows, &group, &ks, &mut scratch.right);
                 for top in rows.clone().step_by(down) {
                     let rows = top..(top + down).min(rows.end);
-                    for part in Stretches::of(ks.clone()) {
-                        let ready = source.ready::<S>(task, &columns, &part);
-                        let left = pack_left(simd, &task.a, &rows, &part, &mut scratch.left);
-                        walk(simd, task, left, &ready, &rows, &columns, &part);
-                    }
-                    if ks.end == k {
-                        finish::<S>(task, rows, &columns, biased::<S>(columns.len()));
+                    // Stretches of the left factor are kept only where further columns come.
+                    let is_kept = group.len() > across;
+                    let room = if is_kept { ks.len() } else { STRETCH };
+                    let lefts = scratch.left.take(rows.len() * room);
+                    for first in group.clone().step_by(across) {
+                        let columns = first..(first + across).min(group.end);
+                        for part in Stretches::of(ks.clone()) {
+                            let at = if is_kept {
+                                (part.start - ks.start) * rows.len()
+                            } else {
+                                0
+                            };
+                            let left = &mut lefts[at..at + rows.len() * part.len()];
+                            if first == group.start {
+                                pack_left(simd, &task.a, &rows, &part, left);
+                            }
+                            let ready = source.ready::<S>(task, &columns, &part);
+                            walk(simd, task, left.as_ptr(), &ready, &rows, &columns, &part);
+                        }
+                        if ks.end == k {
+                            let biased = biased::<S>(columns.len());
+                            finish::<S>(task, rows.clone(), &columns, biased);
+                        }
                     }
                 }
             }
@@ -84,9 +106,8 @@ fn pack_left<S: Simd>(
     a: &Matrix,
     rows: &Range<usize>,
     ks: &Range<usize>,
-    buffer: &mut Buffer,
-) -> *const f32 {
-    let out = buffer.take(rows.len() * ks.len());
+    out: &mut [f32],
+) {
     let mut at = 0;
     for top in rows.clone().step_by(tile_rows::<S>()) {
         let rows = top..(top + tile_rows::<S>()).min(rows.end);
@@ -100,7 +121,6 @@ fn pack_left<S: Simd>(
         );
         at += len;
     }
-    out.as_ptr()
 }
 
 /// Writes what an empty chain is.

@@ -38,7 +38,7 @@ pub(super) use task::Task;
 use super::memory::Numbers;
 use super::paths::Settings;
 use super::pool;
-use super::view::View;
+use super::view::{View, elements};
 
 /// Rows and numbers of the right factor from which threads share one copy of it. A smaller one stays in the second-level cache of
 /// the thread that copied it.
@@ -65,7 +65,7 @@ pub fn product(settings: Settings, a: Matrix, b: Matrix) -> Numbers {
 ///
 /// If the inner lengths differ, or a bias has another length than `n`.
 pub fn finished(settings: Settings, a: Matrix, b: Matrix, finish: Finish) -> Numbers {
-    let mut out = Numbers::unset(a.rows * b.columns);
+    let mut out = Numbers::unset(elements(&[a.rows, b.columns]));
     into(settings, a, Right::Matrix(b), finish, &mut out);
     out
 }
@@ -76,7 +76,7 @@ pub fn finished(settings: Settings, a: Matrix, b: Matrix, finish: Finish) -> Num
 ///
 /// As [`finished`], and if the factor was packed for another path.
 pub fn with_packed(settings: Settings, a: Matrix, b: &Packed, finish: Finish) -> Numbers {
-    let mut out = Numbers::unset(a.rows * b.columns());
+    let mut out = Numbers::unset(elements(&[a.rows, b.columns()]));
     into(settings, a, Right::Packed(b), finish, &mut out);
     out
 }
@@ -88,7 +88,9 @@ fn into(settings: Settings, a: Matrix, b: Right, finish: Finish, out: &mut [f32]
     // Where several threads would each copy the right factor, they copy it together.
     let packed = match b {
         Right::Matrix(b)
-            if threads > 1 && a.rows >= TOGETHER_ROWS && b.rows * b.columns >= TOGETHER =>
+            if threads > 1
+                && a.rows >= TOGETHER_ROWS
+                && elements(&[b.rows, b.columns]) >= TOGETHER =>
         {
             Some(Packed::on(settings, b))
         }
@@ -122,7 +124,7 @@ pub fn batched(settings: Settings, a: View, b: View) -> (Numbers, Vec<usize>) {
     let (m, k, n) = (a.shape[rank - 2], a.shape[rank - 1], b.shape[rank - 1]);
     let mut shape = lead.clone();
     shape.extend([m, n]);
-    let mut out = Numbers::unset(shape.iter().product());
+    let mut out = Numbers::unset(elements(&shape));
     if out.is_empty() {
         return (out, shape);
     }

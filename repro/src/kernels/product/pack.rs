@@ -7,6 +7,7 @@ use crate::kernels::memory::Numbers;
 use crate::kernels::paths::{Path, Settings};
 use crate::kernels::pool;
 use crate::kernels::simd::{Kernel, Simd};
+use crate::kernels::view::elements;
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
@@ -94,7 +95,7 @@ impl Packed {
         let Settings { path, threads, .. } = settings;
         let shape = Shape::on(path);
         let across = b.columns.next_multiple_of(shape.lanes);
-        let mut data = Numbers::unset(across * b.rows);
+        let mut data = Numbers::unset(elements(&[across, b.rows]));
         let some = if threads == 1 {
             b.columns.max(1)
         } else {

@@ -22,8 +22,13 @@ pub(super) enum Source {
     Direct { rest: *const f32, start: usize },
     /// In a [`Packed`](super::Packed).
     Packed,
-    /// Copied here, in stretches.
-    Copied { first: *const f32, start: usize },
+    /// Copied here, in stretches: from which step and column on, and how many columns with those that fill a vector.
+    Copied {
+        first: *const f32,
+        start: usize,
+        column: usize,
+        across: usize,
+    },
 }
 
 impl Source {
@@ -58,12 +63,14 @@ impl Source {
                 Source::Copied {
                     first: out.as_ptr(),
                     start: ks.start,
+                    column: columns.start,
+                    across,
                 }
             }
         }
     }
 
-    /// Some steps of it for the tiles.
+    /// Some steps of it for the tiles, of these columns: all, or those from a strip to a strip or the end.
     #[inline(always)]
     pub(super) fn ready<S: Simd>(
         self,
@@ -98,10 +105,18 @@ impl Source {
                     strip: 0,
                 },
             },
-            (Source::Copied { first, start }, _) => {
-                let across = columns.len().next_multiple_of(S::LANES);
+            (
+                Source::Copied {
+                    first,
+                    start,
+                    column,
+                    across,
+                },
+                _,
+            ) => {
+                let at = (ks.start - start) * across + (columns.start - column) * ks.len();
                 let whole = Strips {
-                    start: first.wrapping_add((ks.start - start) * across),
+                    start: first.wrapping_add(at),
                     row: strip,
                     strip: strip * ks.len(),
                 };

@@ -6,6 +6,7 @@ use super::matrix::Matrix;
 use super::pack::{Buffer, Right};
 use super::tile::Chains;
 use crate::kernels::paths::Path;
+use crate::kernels::view::elements;
 use std::cell::Cell;
 use std::ops::Range;
 
@@ -36,12 +37,10 @@ impl<'a> Task<'a> {
         out: &'a mut [f32],
     ) -> Self {
         let row = b.columns();
-        if let Some(above) = a.rows.checked_sub(1) {
-            assert!(
-                out.len() >= above * row + row,
-                "repro: the output of a product is too short"
-            );
-        }
+        assert!(
+            out.len() >= elements(&[a.rows, row]),
+            "repro: the output of a product is too short"
+        );
         // SAFETY: the memory is as long as the rows, and borrowed for the task.
         unsafe { Self::into_rows(a, b, finish, out.as_mut_ptr(), row) }
     }

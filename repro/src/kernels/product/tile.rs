@@ -90,6 +90,25 @@ impl Chains {
     }
 }
 
+/// Memory that is fetched while a tile of [`FOUR`] is computed: two lines every four steps.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Fetch {
+    /// Where it begins. Any address will do.
+    pub at: *const f32,
+    /// Numbers from one four to the next.
+    pub step: usize,
+}
+
+impl Fetch {
+    /// What is there anyhow.
+    pub(super) fn none(at: *const f32) -> Self {
+        Self { at, step: 0 }
+    }
+}
+
+/// Numbers in a cache line.
+pub(super) const LINE: usize = 16;
+
 /// Continues the chains of `HEIGHT` rows by `STRIPS` strips of `VECTORS` vectors, or begins them; adds the bias to those that end.
 ///
 /// `AT_ONCE` is [`FOUR`] or [`ONE`]. `left` holds, for each step of `k`, the `HEIGHT` numbers of the left factor. `soon` is where this tile's share of the
@@ -114,7 +133,7 @@ pub(super) unsafe fn tile<
     mut left: *const f32,
     right: Strips,
     chains: Chains,
-    mut soon: *const f32,
+    mut soon: Fetch,
 ) {
     let zero = simd.splat(0.0);
     let mut acc = [[[zero; VECTORS]; STRIPS]; HEIGHT];
@@ -166,8 +185,9 @@ pub(super) unsafe fn tile<
                 step!();
                 step!();
                 step!();
-                simd.prefetch(soon);
-                soon = soon.wrapping_add(FOUR * width::<S>() / tiles::<S>());
+                simd.prefetch(soon.at);
+                simd.prefetch(soon.at.wrapping_add(LINE));
+                soon.at = soon.at.wrapping_add(soon.step);
             }
         }
         for _ in 0..k % AT_ONCE {

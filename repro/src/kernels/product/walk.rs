@@ -2,13 +2,11 @@
 
 use super::source::Ready;
 use super::task::Task;
-use super::tile::{Chains, FOUR, ONE, Strips, rows as tile_rows, tile, tiles, width};
+use super::tile::{Chains, FOUR, Fetch, LINE, ONE, Strips, rows as tile_rows, tile, width};
 use crate::kernels::simd::Simd;
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
-/// Numbers in a cache line.
-const LINE: usize = 16;
 /// Places of the largest tile of any path.
 const TILE_MAX: usize = 8 * 48;
 
@@ -54,7 +52,10 @@ pub(super) fn walk<S: Simd>(
                 right.start
             };
             for tile_index in 0..full {
-                let soon = next.wrapping_add(tile_index * (k * strip / tiles::<S>()));
+                let soon = Fetch {
+                    at: next.wrapping_add(tile_index * (k * strip / full)),
+                    step: FOUR * strip / full,
+                };
                 let left = left.wrapping_add(tile_index * height * k);
                 let chains = chains.at(tile_index * height, index * strip);
                 if !chains.begins && tile_index + 1 < full {
@@ -169,7 +170,7 @@ unsafe fn several<S: Simd>(
                 $($height if const { $height * $strips <= S::TILE[0] && $vectors == S::TILE[1] }
                     && $strips <= strips =>
                 {
-                    tile::<S, $height, $strips, $vectors, FOUR>(simd, k, left, right, chains, left);
+                    tile::<S, $height, $strips, $vectors, FOUR>(simd, k, left, right, chains, Fetch::none(left));
                     $strips
                 })*
                 _ => 0,
@@ -203,13 +204,13 @@ unsafe fn single<S: Simd>(
         ($([$height:literal, $at_once:ident] if $is_of:expr;)*) => {
             match shape {
                 $([$height, 1] if const { $is_of } => {
-                    tile::<S, $height, 1, 1, $at_once>(simd, k, left, right, chains, left);
+                    tile::<S, $height, 1, 1, $at_once>(simd, k, left, right, chains, Fetch::none(left));
                 }
                 [$height, 2] if const { $is_of } => {
-                    tile::<S, $height, 1, 2, $at_once>(simd, k, left, right, chains, left);
+                    tile::<S, $height, 1, 2, $at_once>(simd, k, left, right, chains, Fetch::none(left));
                 }
                 [$height, 3] if const { $is_of && S::TILE[1] == 3 } => {
-                    tile::<S, $height, 1, 3, $at_once>(simd, k, left, right, chains, left);
+                    tile::<S, $height, 1, 3, $at_once>(simd, k, left, right, chains, Fetch::none(left));
                 })*
                 _ => unreachable!("no tile is {shape:?}"),
             }

@@ -181,6 +181,11 @@ pub fn by_operation(vectors: &[Vector]) -> Vec<(&'static str, usize, super::Dige
     out
 }
 
+/// The digest of the definition: of the digests of the operations.
+pub fn operations(vectors: &[Vector]) -> u64 {
+    total(vectors, &[])
+}
+
 /// The digest of all: of the digests of the operations, then of the trainings.
 pub fn total(vectors: &[Vector], trainings: &[(&str, u64)]) -> u64 {
     let mut total = super::Digest::default();
