@@ -4,7 +4,7 @@
 //! [`Repro`] stands behind burn's `Tensor` like any backend. What it can do is version 1 of the arithmetic;
 //! everything else *refuses to run*, by a panic that names the operation, and never falls back to
 //! something that rounds otherwise. `ops.txt` beside the manifest classifies every method of
-//! burn's backend traits.
+//! burn's backend traits. How to begin stands in `docs/backend.md`, a whole training in `examples/train.rs`.
 //!
 //! | module | holds |
 //! |---|---|

@@ -13,6 +13,9 @@
 //! ```
 
 use crate::kernels::random::Draw;
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::tensor::Tensor;
+use burn::tensor::backend::Backend;
 use std::cell::Cell;
 
 /// Stream of initial weights.
@@ -51,6 +54,33 @@ pub fn scope<R>(seed: u64, stream: u64, job: impl FnOnce() -> R) -> R {
     };
     let _restore = Restore(POSITION.with(|cell| cell.replace(Some(position))));
     job()
+}
+
+/// A module whose weights are drawn from (`seed`, [`INIT`]), in the order in which it declares them.
+///
+/// burn draws a parameter when it is first used. A [`scope`] around the making alone would be over by then, and the weights would
+/// come from the scope of the first forward pass, or be refused where there is none.
+///
+/// ```
+/// use burn::nn::LinearConfig;
+/// use repro::{Repro, ReproDevice, random};
+///
+/// let make = || LinearConfig::new(3, 2).init::<Repro>(&ReproDevice);
+/// let bits = |layer: burn::nn::Linear<Repro>| layer.weight.val().into_data();
+/// assert_eq!(bits(random::init(7, make)), bits(random::init(7, make)));
+/// ```
+pub fn init<B: Backend, M: Module<B>>(seed: u64, make: impl FnOnce() -> M) -> M {
+    struct Use;
+    impl<B: Backend> ModuleVisitor<B> for Use {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<B, D>>) {
+            drop(param.val());
+        }
+    }
+    scope(seed, INIT, || {
+        let module = make();
+        module.visit(&mut Use);
+        module
+    })
 }
 
 /// Moves the innermost scope of this thread to a step and starts counting draws anew, so that the
@@ -98,7 +128,8 @@ pub fn permutation(seed: u64, step: u64, len: usize) -> Vec<usize> {
 fn current(what: &str) -> Position {
     POSITION.with(Cell::get).unwrap_or_else(|| {
         panic!(
-            "repro: {what} needs a random stream: run the job inside repro::random::scope(seed, stream, ..)"
+            "repro: {what} needs a random stream: run the job inside repro::random::scope(seed, stream, ..); the weights of a module \
+             are drawn when they are first used: make it by repro::random::init(seed, ..)"
         )
     })
 }

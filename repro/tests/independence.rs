@@ -359,3 +359,13 @@ fn a_linear_layer_of_rank_three_is_the_flattened_one() {
     let flat = read(linear(x.reshape([12, 5]), weight, Some(bias)));
     assert_eq!(deep, flat);
 }
+
+#[test]
+fn a_part_of_a_tensor_is_replaced_while_another_holds_it() {
+    let x = tensor(numbers(1, 12), [3, 4]) + 1.0;
+    let shared = x.clone();
+    let changed = x.slice_assign([1..2, 0..4], Tensor::zeros([1, 4], &ReproDevice));
+    let (before, after) = (read(shared), read(changed));
+    assert!(after[4..8].iter().all(|bits| *bits == 0));
+    assert_eq!([&before[..4], &before[8..]], [&after[..4], &after[8..]]);
+}

@@ -128,3 +128,62 @@ fn a_parameter_drawn_late_is_refused_outside_its_scope() {
     });
     check(|| drop(Param::val(&lazy)), "needs a random stream");
 }
+
+#[test]
+fn sizes_that_no_memory_holds_are_refused_in_every_build() {
+    const THIRD: usize = usize::MAX / 3 + 1;
+    let message = "has more numbers than any memory";
+    let ones = |shape: [usize; 2]| T::<2>::ones(shape, &ReproDevice);
+    check(|| drop(ones([THIRD, 0]).matmul(ones([0, 3]))), message);
+    check(|| drop(ones([1 << 40, 1 << 40])), message);
+    check(|| drop(T::<2>::zeros([THIRD, 3], &ReproDevice)), message);
+    check(
+        || drop(ones([1, 1]).expand([1_usize << 32, 1_usize << 32]) + 1.0),
+        message,
+    );
+    check(|| drop(ones([1, 1]).expand([3, THIRD]).sum()), message);
+    check(|| drop(ones([1, 1]).expand([3, THIRD]).sum_dim(0)), message);
+    let (tall, wide) = (
+        ones([1, 1]).expand([1_usize << 32, 1]),
+        ones([1, 1]).expand([1_usize, 1 << 32]),
+    );
+    check(|| drop(tall + wide), message);
+    let random = || T::<2>::random([THIRD, 3], Distribution::Default, &ReproDevice);
+    check(
+        || random::scope(1, random::INIT, || drop(random())),
+        message,
+    );
+    assert_eq!(ones([THIRD, 0]).dims(), [THIRD, 0], "nothing is no number");
+    let convolved = |padding, stride| {
+        let (image, kernel) = (
+            ones([5, 5]).reshape([1, 1, 5, 5]),
+            ones([3, 3]).reshape([1, 1, 3, 3]),
+        );
+        let options = burn::tensor::ops::ConvOptions::new([stride; 2], [padding; 2], [1, 1], 1);
+        drop(module::conv2d(image, kernel, None, options));
+    };
+    check(|| convolved(1 << 63, 1), "further than any memory");
+    check(|| convolved(usize::MAX / 2, 1), "further than any memory");
+    let transposed = || {
+        let (image, kernel) = (
+            ones([2, 2]).reshape([1, 1, 2, 2]),
+            ones([3, 3]).reshape([1, 1, 3, 3]),
+        );
+        let options =
+            burn::tensor::ops::ConvTransposeOptions::new([1 << 62; 2], [0, 0], [0, 0], [1, 1], 1);
+        drop(module::conv_transpose2d(image, kernel, None, options));
+    };
+    check(transposed, message);
+}
+
+#[test]
+fn weights_are_drawn_in_their_own_stream_however_late_they_are_used() {
+    use burn::nn::LinearConfig;
+    let make = || LinearConfig::new(3, 2).init::<Repro>(&ReproDevice);
+    let early = random::init(7, make).weight.val().into_data();
+    let layer = random::init(7, make);
+    let late = random::scope(9, random::DROPOUT, || layer.weight.val().into_data());
+    assert_eq!(early, late);
+    let lazy = make();
+    check(|| drop(lazy.weight.val()), "repro::random::init(seed, ..)");
+}

@@ -229,6 +229,11 @@ def number(x):
     return f"{x:.0f}" if x >= 100 else f"{x:.1f}" if x >= 10 else f"{x:.2f}"
 
 
+def told_ratio(ratio, goal):
+    """Two digits; three where two would not tell whether the goal is reached."""
+    return f"{ratio:.3f}" if f"{ratio:.2f}" == f"{goal:.2f}" else f"{ratio:.2f}"
+
+
 def table(results):
     """The table, a line a work and thread count."""
     about = results["machine"]
@@ -246,7 +251,7 @@ def table(results):
             unit = UNITS[work.split()[0]]
             told = ", ".join(f"{NAMES[peer]} {number(rates[peer])}" for peer in peers)
             ratios = {peer: rates["ours"] / rates[peer] for peer in peers}
-            each = ", ".join(f"{ratios[peer]:.2f}" for peer in peers)
+            each = ", ".join(told_ratio(ratios[peer], goals[peer]) for peer in peers)
             goal = ", ".join(f"{goals[peer]}" for peer in peers)
             reached = "yes" if all(ratios[peer] >= goals[peer] for peer in peers) else "**no**"
             yield f"| {work}, {unit} | {threads} | {number(rates['ours'])} | {told} | {each} | {goal} | {reached} |"

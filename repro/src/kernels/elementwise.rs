@@ -14,14 +14,15 @@ use super::walk::{Stretch, Walk};
 ///
 /// # Panics
 ///
-/// If an axis has two lengths of which neither is one, or the ranks differ.
+/// If an axis has two lengths of which neither is one, the ranks differ, or no memory holds such a tensor.
 pub fn broadcast_shape(a: &[usize], b: &[usize]) -> Vec<usize> {
     assert_eq!(
         a.len(),
         b.len(),
         "repro: shapes {a:?} and {b:?} have different ranks"
     );
-    a.iter()
+    let shape: Vec<usize> = a
+        .iter()
         .zip(b)
         .map(|(&x, &y)| match (x, y) {
             _ if x == y => x,
@@ -29,7 +30,9 @@ pub fn broadcast_shape(a: &[usize], b: &[usize]) -> Vec<usize> {
             (_, 1) => x,
             _ => panic!("repro: shapes {a:?} and {b:?} do not broadcast"),
         })
-        .collect()
+        .collect();
+    elements(&shape);
+    shape
 }
 
 /// `f` of each pair of elements, in the row-major order of the broadcast shape, and that shape.

@@ -180,25 +180,32 @@ fn from_environment() -> Settings {
 ///
 /// A sentence that names the variable, its value and what it may be.
 pub fn check_environment() -> Result<Settings, String> {
-    let path = match std::env::var("LODE_REPRO_PATH") {
-        Err(_) => Path::available()[0],
-        Ok(name) => {
+    let variable = |name: &str| match std::env::var(name) {
+        Ok(text) => Ok(Some(text)),
+        Err(std::env::VarError::NotPresent) => Ok(None),
+        Err(std::env::VarError::NotUnicode(_)) => Err(format!("{name} is no text")),
+    };
+    let path = match variable("LODE_REPRO_PATH")? {
+        None => Path::available()[0],
+        Some(name) => {
             let path = Path::parse(&name).ok_or_else(|| {
                 format!(
                     "LODE_REPRO_PATH is `{name}`; it must be `avx512`, `avx2`, `neon` or `scalar`"
                 )
             })?;
             if !path.is_available() {
+                let names: Vec<&str> = Path::available().into_iter().map(Path::name).collect();
                 return Err(format!(
-                    "LODE_REPRO_PATH asks for `{name}`, which this processor cannot run"
+                    "LODE_REPRO_PATH asks for `{name}`, which this processor cannot run; it can run {}",
+                    names.join(", ")
                 ));
             }
             path
         }
     };
-    let threads = match std::env::var("LODE_THREADS") {
-        Err(_) => std::thread::available_parallelism().map_or(1, usize::from),
-        Ok(text) => match text.parse() {
+    let threads = match variable("LODE_THREADS")? {
+        None => std::thread::available_parallelism().map_or(1, usize::from),
+        Some(text) => match text.parse() {
             Ok(threads) if (1..=THREADS_MAX).contains(&threads) => threads,
             _ => {
                 return Err(format!(

@@ -13,7 +13,7 @@ pub(super) const fn width<S: Simd>() -> usize {
     S::TILE[1] * S::LANES
 }
 
-/// Tiles below each other that share the fetching of the next strip.
+/// Tiles below each other whose rows of the left factor stay in the second-level cache together.
 pub(super) const fn tiles<S: Simd>() -> usize {
     8 * S::TILE[1]
 }
@@ -44,7 +44,7 @@ impl Shape {
     }
 }
 
-/// Steps of `k` that follow each other without a branch, and share one fetch of what is needed soon, in the tiles that matter.
+/// Steps of `k` that follow each other without a branch, and share what is fetched, in the tiles that matter.
 pub(super) const FOUR: usize = 4;
 /// Steps in the others, of which there are too many to be long.
 pub(super) const ONE: usize = 1;
@@ -111,8 +111,8 @@ pub(super) const LINE: usize = 16;
 
 /// Continues the chains of `HEIGHT` rows by `STRIPS` strips of `VECTORS` vectors, or begins them; adds the bias to those that end.
 ///
-/// `AT_ONCE` is [`FOUR`] or [`ONE`]. `left` holds, for each step of `k`, the `HEIGHT` numbers of the left factor. `soon` is where this tile's share of the
-/// next strip begins, which is fetched meanwhile, one of [`tiles`] shares, by tiles of [`FOUR`]; any address will do.
+/// `AT_ONCE` is [`FOUR`] or [`ONE`]. `left` holds, for each step of `k`, the `HEIGHT` numbers of the left factor. `soon` is this tile's share
+/// of the next strip.
 ///
 /// # Safety
 ///
