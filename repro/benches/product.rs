@@ -4,6 +4,8 @@
 
 #![allow(clippy::disallowed_methods)] // A bench reads the clock.
 
+#[path = "support/crates.rs"]
+mod crates;
 #[path = "support/peak.rs"]
 mod peaks;
 
@@ -99,59 +101,18 @@ fn main() {
         let packed = Packed::new(settings.path, bm);
         let mut c = vec![0.0f32; m * n];
         let mut d = vec![0.0f32; m * n];
-        let (pa, pb) = (a.as_ptr(), b.as_ptr());
         let mut ours = || {
             black_box(product(settings, am, bm));
         };
         let mut packed = || {
             black_box(with_packed(settings, am, &packed, Finish::Plain));
         };
-        let mut peer = || unsafe {
-            let parallelism = if threads == 1 {
-                gemm::Parallelism::None
-            } else {
-                gemm::Parallelism::Rayon(threads)
-            };
-            gemm::gemm(
-                m,
-                n,
-                k,
-                c.as_mut_ptr(),
-                1,
-                n as isize,
-                false,
-                pa,
-                1,
-                k as isize,
-                pb,
-                1,
-                n as isize,
-                0.0f32,
-                1.0,
-                false,
-                false,
-                false,
-                parallelism,
-            );
+        let mut peer = || {
+            crates::gemm([m, k, n], &a, &b, &mut c, threads);
             black_box(&c);
         };
-        let mut other = || unsafe {
-            matrixmultiply::sgemm(
-                m,
-                k,
-                n,
-                1.0,
-                pa,
-                k as isize,
-                1,
-                pb,
-                n as isize,
-                1,
-                0.0,
-                d.as_mut_ptr(),
-                n as isize,
-                1,
-            );
+        let mut other = || {
+            crates::matrixmultiply([m, k, n], &a, &b, &mut d);
             black_box(&d);
         };
         let mut all: [&mut dyn FnMut(); 4] = [&mut ours, &mut packed, &mut peer, &mut other];

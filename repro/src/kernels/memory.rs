@@ -25,7 +25,7 @@ const KEPT: usize = 16;
 const HUGE_PAGE: usize = 2 << 20;
 /// Blocks begin at the border of a cache line: so many bytes, and so many numbers.
 const LINE_BYTES: usize = 64;
-const LINE: usize = LINE_BYTES / size_of::<f32>();
+pub(super) const LINE: usize = LINE_BYTES / size_of::<f32>();
 
 /// A row of numbers in memory that is used again.
 ///

@@ -4,6 +4,8 @@
 //! median of some runs. `product N` and `packed ROWSxINNERxCOLUMNS` are in GFLOP/s, `read BATCHxLENGTH`, which only the backends
 //! do, the encoder's sentences a second.
 
+#[path = "../../support/crates.rs"]
+mod crates;
 #[path = "../../support/drawn.rs"]
 mod drawing;
 #[allow(dead_code)] // Only reading is compared.
@@ -34,8 +36,10 @@ fn main() {
         let rate = match backend.as_str() {
             "flex" => rate::<burn_flex::Flex>(&work),
             "ndarray" => rate::<burn_ndarray::NdArray<f32>>(&work),
-            "gemm" => product(&work, |lengths, a, b, out| gemm(lengths, a, b, out, count)),
-            "matrixmultiply" => product(&work, matrixmultiply),
+            "gemm" => product(&work, |lengths, a, b, out| {
+                crates::gemm(lengths, a, b, out, count)
+            }),
+            "matrixmultiply" => product(&work, crates::matrixmultiply),
             other => panic!("no peer {other}"),
         };
         println!("{{\"work\": \"{work}\", \"rate\": {rate}}}");
@@ -69,60 +73,6 @@ fn product(work: &str, multiply: impl Fn([usize; 3], &[f32], &[f32], &mut [f32])
         black_box(&out);
     });
     2e-9 * (m * k * n) as f64 / spent
-}
-
-fn gemm([m, k, n]: [usize; 3], a: &[f32], b: &[f32], out: &mut [f32], threads: usize) {
-    let parallelism = match threads {
-        1 => gemm::Parallelism::None,
-        more => gemm::Parallelism::Rayon(more),
-    };
-    // SAFETY: three row-major matrices of these lengths.
-    unsafe {
-        gemm::gemm(
-            m,
-            n,
-            k,
-            out.as_mut_ptr(),
-            1,
-            n as isize,
-            false,
-            a.as_ptr(),
-            1,
-            k as isize,
-            b.as_ptr(),
-            1,
-            n as isize,
-            0.0f32,
-            1.0,
-            false,
-            false,
-            false,
-            parallelism,
-        );
-    }
-}
-
-fn matrixmultiply([m, k, n]: [usize; 3], a: &[f32], b: &[f32], out: &mut [f32]) {
-    let (rows, inner) = (n as isize, k as isize);
-    // SAFETY: three row-major matrices of these lengths.
-    unsafe {
-        matrixmultiply::sgemm(
-            m,
-            k,
-            n,
-            1.0,
-            a.as_ptr(),
-            inner,
-            1,
-            b.as_ptr(),
-            rows,
-            1,
-            0.0,
-            out.as_mut_ptr(),
-            rows,
-            1,
-        );
-    }
 }
 
 fn rate<B: Backend>(work: &str) -> f64 {

@@ -1,5 +1,7 @@
 //! A matrix in memory, read by any strides.
 
+use crate::kernels::view::elements;
+
 /// A matrix in memory.
 #[derive(Clone, Copy, Debug)]
 pub struct Matrix<'a> {
@@ -26,7 +28,7 @@ impl<'a> Matrix<'a> {
     pub fn row_major(data: &'a [f32], rows: usize, columns: usize) -> Self {
         assert_eq!(
             data.len(),
-            rows * columns,
+            elements(&[rows, columns]),
             "the shape does not describe the data"
         );
         Self {
@@ -61,17 +63,16 @@ impl<'a> Matrix<'a> {
         if self.rows == 0 || self.columns == 0 {
             return;
         }
-        let span = |len: usize, stride: isize| {
-            (isize::try_from(len).expect("a length in memory") - 1) * stride
-        };
+        // In 128 bits nothing of this wraps, whatever the build checks.
+        let span = |len: usize, stride: isize| (len as i128 - 1) * stride as i128;
         let (down, right) = (
             span(self.rows, self.row_stride),
             span(self.columns, self.column_stride),
         );
-        let least = self.offset as isize + down.min(0) + right.min(0);
-        let greatest = self.offset as isize + down.max(0) + right.max(0);
+        let least = self.offset as i128 + down.min(0) + right.min(0);
+        let greatest = self.offset as i128 + down.max(0) + right.max(0);
         assert!(
-            least >= 0 && (greatest as usize) < self.data.len(),
+            least >= 0 && greatest < self.data.len() as i128,
             "repro: a matrix reaches outside its storage"
         );
     }

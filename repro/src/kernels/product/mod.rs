@@ -128,7 +128,8 @@ pub fn batched(settings: Settings, a: View, b: View) -> (Numbers, Vec<usize>) {
     if out.is_empty() {
         return (out, shape);
     }
-    let count = out.len() / (m * n);
+    let out_len = out.len();
+    let count = out_len / (m * n);
     let pair = |index| (plane(&a, &lead, index), plane(&b, &lead, index));
     if count == 1 {
         let (a, b) = pair(0);
@@ -136,7 +137,7 @@ pub fn batched(settings: Settings, a: View, b: View) -> (Numbers, Vec<usize>) {
         return (out, shape);
     }
     let outs = super::Parts::new(&mut out, m * n);
-    let threads = settings.threads_for(count * m * k * n);
+    let threads = settings.threads_for(out_len.saturating_mul(k));
     pool::run(threads, count, |index| {
         let (a, b) = pair(index);
         // SAFETY: each task takes a part of its own.

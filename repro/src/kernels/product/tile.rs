@@ -1,5 +1,6 @@
 //! A tile of the output in registers.
 
+use crate::kernels::memory::LINE;
 use crate::kernels::paths::Path;
 use crate::kernels::simd::{Kernel, Simd};
 
@@ -105,9 +106,6 @@ impl Fetch {
         Self { at, step: 0 }
     }
 }
-
-/// Numbers in a cache line.
-pub(super) const LINE: usize = 16;
 
 /// Continues the chains of `HEIGHT` rows by `STRIPS` strips of `VECTORS` vectors, or begins them; adds the bias to those that end.
 ///

@@ -2,7 +2,8 @@
 
 use super::source::Ready;
 use super::task::Task;
-use super::tile::{Chains, FOUR, Fetch, LINE, ONE, Strips, rows as tile_rows, tile, width};
+use super::tile::{Chains, FOUR, Fetch, ONE, Strips, rows as tile_rows, tile, width};
+use crate::kernels::memory::LINE;
 use crate::kernels::simd::Simd;
 use std::mem::MaybeUninit;
 use std::ops::Range;
