@@ -227,6 +227,22 @@ fn more_months_than_fit_hold_up_no_deadline() {
     assert_eq!(world.block(world.now() + 1, &[]).len(), 0);
 }
 
+/// Of what a block keeps for licences, 1,000 rows, a month of a model with three ancestors takes 4, and 4 for each of
+/// the four that it pays.
+#[test]
+fn a_month_counts_every_ancestor_that_it_pays() {
+    let mut world = world();
+    let mut parents = Vec::new();
+    for label in ["one", "two", "three"] {
+        parents.push(world.must("alice", model(label, sharing("5%", 1000), &[])));
+    }
+    let m = world.must("alice", model("m", monthly(1_000_000), &parents));
+    let sales = vec![("carol", world.buy_months(m, Grant::CommercialUse, 2)); 51];
+    world.block(world.now() + 1, &sales);
+    assert_eq!(world.block(world.now() + 10_000, &[]).len(), 50);
+    assert_eq!(world.block(world.now() + 1, &[]).len(), 1);
+}
+
 /// An asset can earn more than an amount can hold, when the same money goes round.
 /// The clock then gives the months back instead of stopping.
 #[test]
