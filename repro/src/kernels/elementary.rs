@@ -54,12 +54,32 @@ fn power_of_two(n: i32) -> f32 {
 /// of degree 7, and the scaling by 2^k two multiplications of which the first is exact.
 #[inline(always)]
 pub fn exp<F: Fma>(x: f32) -> f32 {
-    let bounded = if x > 89.0 { 89.0 } else { x };
-    let bounded = if bounded < -104.0 { -104.0 } else { bounded };
-    let shifted = F::fma(bounded, LOG2_E, ROUNDER);
-    let k = shifted - ROUNDER;
+    exp_up_to_89::<F>(if x > 89.0 { 89.0 } else { x })
+}
+
+/// [`exp`] of numbers that are at most 89, or NaN.
+#[inline(always)]
+fn exp_up_to_89<F: Fma>(x: f32) -> f32 {
+    let (value, shifted) = exp_unscaled::<F>(if x < -104.0 { -104.0 } else { x });
     let n = (shifted.to_bits() as i32).wrapping_sub(ROUNDER.to_bits() as i32);
-    let r = F::fma(k, -LN2_HIGH, bounded);
+    let half = n >> 1;
+    value * power_of_two(half) * power_of_two(n.wrapping_sub(half))
+}
+
+/// [`exp`] of numbers within ±87, where both scalings are exact and so an addition to the exponent. Of a NaN, anything.
+#[inline(always)]
+fn exp_within_87<F: Fma>(x: f32) -> f32 {
+    let (value, shifted) = exp_unscaled::<F>(x);
+    // Nothing of `ROUNDER` itself is left by the shift: its low 22 bits are zero.
+    f32::from_bits(value.to_bits().wrapping_add(shifted.to_bits() << 23))
+}
+
+/// `e^r`, and `k` in the low bits of `ROUNDER + k`.
+#[inline(always)]
+fn exp_unscaled<F: Fma>(x: f32) -> (f32, f32) {
+    let shifted = F::fma(x, LOG2_E, ROUNDER);
+    let k = shifted - ROUNDER;
+    let r = F::fma(k, -LN2_HIGH, x);
     let r = F::fma(k, -LN2_LOW, r);
     let value = horner::<F, 8>(
         [
@@ -74,8 +94,7 @@ pub fn exp<F: Fma>(x: f32) -> f32 {
         ],
         r,
     );
-    let half = n >> 1;
-    value * power_of_two(half) * power_of_two(n.wrapping_sub(half))
+    (value, shifted)
 }
 
 /// The natural logarithm. Of zero −∞, of a negative number NaN.
@@ -155,40 +174,66 @@ pub fn tanh<F: Fma>(x: f32) -> f32 {
 /// `L` of degree 9 a fit of `log(erfc(t))`, with the sign of `x`.
 #[inline(always)]
 pub fn erf<F: Fma>(x: f32) -> f32 {
-    let p = horner::<F, 6>(
-        [
-            0.128_379_15,
-            -0.376_125,
-            0.112_818_81,
-            -0.026_768_71,
-            0.004_995_951_4,
-            -0.000_600_372_2,
-        ],
-        x * x,
-    );
-    let small = F::fma(x, p, x);
-    let magnitude = x.abs();
-    let t = if magnitude > 4.0 { 4.0 } else { magnitude };
-    let l = horner::<F, 10>(
-        [
-            0.000_362_899_33,
-            -1.130_446_7,
-            -0.631_373_9,
-            -0.110_615_99,
-            0.026_813_354,
-            -0.004_943_878,
-            0.000_652_536_34,
-            -5.654_669e-5,
-            2.754_702_8e-6,
-            -5.148_567_4e-8,
-        ],
-        t,
-    );
-    let large = 1.0 - exp::<F>(l);
-    if magnitude < 0.921_875 {
-        small
-    } else {
-        large.copysign(x)
+    let mut one = [x];
+    erf_all::<F, 1>(&mut one);
+    one[0]
+}
+
+/// [`erf`] of each.
+#[inline(always)]
+pub(super) fn erf_all<F: Fma, const N: usize>(x: &mut [f32; N]) {
+    let mut t = [0.0; N];
+    for i in 0..N {
+        let magnitude = x[i].abs();
+        t[i] = if magnitude > 4.0 { 4.0 } else { magnitude };
+    }
+    erf_up_to_4::<F, N>(&mut t);
+    for i in 0..N {
+        x[i] = t[i].copysign(x[i]);
+    }
+}
+
+/// [`erf`] of numbers from 0 to 4, or NaN. Both branches are odd to the bit, so the sign may be given afterwards.
+///
+/// The work is in steps, each done to all numbers: a processor looks only so many instructions ahead, and those of one
+/// number wait for each other.
+#[inline(always)]
+fn erf_up_to_4<F: Fma, const N: usize>(t: &mut [f32; N]) {
+    let (mut small, mut l) = ([0.0; N], [0.0; N]);
+    for i in 0..N {
+        let p = horner::<F, 6>(
+            [
+                0.128_379_15,
+                -0.376_125,
+                0.112_818_81,
+                -0.026_768_71,
+                0.004_995_951_4,
+                -0.000_600_372_2,
+            ],
+            t[i] * t[i],
+        );
+        small[i] = F::fma(t[i], p, t[i]);
+        l[i] = horner::<F, 10>(
+            [
+                0.000_362_899_33,
+                -1.130_446_7,
+                -0.631_373_9,
+                -0.110_615_99,
+                0.026_813_354,
+                -0.004_943_878,
+                0.000_652_536_34,
+                -5.654_669e-5,
+                2.754_702_8e-6,
+                -5.148_567_4e-8,
+            ],
+            t[i],
+        );
+    }
+    for i in 0..N {
+        // `l` is from −15.5 to 0.0004.
+        let large = 1.0 - exp_within_87::<F>(l[i]);
+        // So that a NaN takes the first branch, which keeps it.
+        t[i] = if t[i] >= 0.921_875 { large } else { small[i] };
     }
 }
 
@@ -327,13 +372,15 @@ pub(super) fn reduce_large(x: f32) -> (f64, i32) {
 /// 1 / (1 + e^−x), computed as `e^−|x|` over `1 + e^−|x|`, or 1 over that for `x ≥ 0`.
 #[inline(always)]
 pub fn sigmoid<F: Fma>(x: f32) -> f32 {
-    let e = exp::<F>(-x.abs());
+    let e = exp_up_to_89::<F>(-x.abs());
     let numerator = if x >= 0.0 { 1.0 } else { e };
     numerator / (1.0 + e)
 }
 
 /// √2, by which [`gelu`] divides.
 const SQRT_2: f32 = std::f32::consts::SQRT_2;
+/// What the magnitude of a number, divided by `SQRT_2`, is at most 4 for. Its own quotient is 4.
+const FOUR_SQRT_2: f32 = 4.0 * SQRT_2;
 /// 1 / √(2π).
 const INVERSE_SQRT_TAU: f32 = 0.398_942_3;
 
@@ -341,14 +388,61 @@ const INVERSE_SQRT_TAU: f32 = 0.398_942_3;
 /// of which the halving is exact.
 #[inline(always)]
 pub fn gelu<F: Fma>(x: f32) -> f32 {
-    x * ((erf::<F>(x / SQRT_2) + 1.0) / 2.0)
+    let mut one = [x];
+    gelu_all::<F, 1>(&mut one);
+    one[0]
+}
+
+/// [`gelu`] of each.
+#[inline(always)]
+pub(super) fn gelu_all<F: Fma, const N: usize>(x: &mut [f32; N]) {
+    let cumulative = cumulative::<F, N>(x);
+    for i in 0..N {
+        x[i] *= cumulative[i];
+    }
 }
 
 /// The derivative of [`gelu`]: `Φ(x) + x φ(x)`, with `Φ = (erf(x / √2) + 1) / 2`,
 /// `φ = e^((x · x) · −½) · (1/√(2π))`, and one fused multiply-add.
 #[inline(always)]
 pub fn gelu_slope<F: Fma>(x: f32) -> f32 {
-    let cumulative = (erf::<F>(x / SQRT_2) + 1.0) / 2.0;
-    let density = exp::<F>((x * x) * -0.5) * INVERSE_SQRT_TAU;
-    F::fma(x, density, cumulative)
+    let mut one = [x];
+    gelu_slope_all::<F, 1>(&mut one);
+    one[0]
+}
+
+/// [`gelu_slope`] of each.
+#[inline(always)]
+pub(super) fn gelu_slope_all<F: Fma, const N: usize>(x: &mut [f32; N]) {
+    let cumulative = cumulative::<F, N>(x);
+    for i in 0..N {
+        let density = exp_up_to_89::<F>((x[i] * x[i]) * -0.5) * INVERSE_SQRT_TAU;
+        x[i] = F::fma(x[i], density, cumulative[i]);
+    }
+}
+
+/// `(erf(x / √2) + 1) / 2` of each.
+///
+/// The quotient comes from a multiplication and two fused steps, which cost less than a division and give the quotient
+/// itself (Markstein, 1990), but where the remainder underflows, below 2^-100: there `erf + 1` is 1 either way.
+#[inline(always)]
+fn cumulative<F: Fma, const N: usize>(x: &[f32; N]) -> [f32; N] {
+    const INVERSE: f32 = 1.0 / SQRT_2;
+    let mut value = [0.0; N];
+    for i in 0..N {
+        let magnitude = x[i].abs();
+        let magnitude = if magnitude > FOUR_SQRT_2 {
+            FOUR_SQRT_2
+        } else {
+            magnitude
+        };
+        let near = magnitude * INVERSE;
+        let remainder = F::fma(near, -SQRT_2, magnitude);
+        value[i] = F::fma(remainder, INVERSE, near);
+    }
+    erf_up_to_4::<F, N>(&mut value);
+    for i in 0..N {
+        value[i] = (value[i].copysign(x[i]) + 1.0) / 2.0;
+    }
+    value
 }

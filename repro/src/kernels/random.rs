@@ -8,7 +8,7 @@
 //! `(i / 4, draw)`. Each 64-bit number is two words, the low one first. So any element can be made alone.
 
 use super::Parts;
-use super::elementary::{cos, log};
+use super::elementary::{cos_near, log};
 use super::fma::Fma;
 use super::paths::{Path, Settings};
 use super::pool;
@@ -16,6 +16,7 @@ use super::simd::{Kernel, Simd};
 
 const MULTIPLIERS: [u64; 2] = [0xd251_1f53, 0xcd9e_8d57];
 const WEYL: [u32; 2] = [0x9e37_79b9, 0xbb67_ae85];
+const LOWER: u64 = u32::MAX as u64;
 
 /// Philox4x32-10: one block of four words.
 pub fn philox(key: [u32; 2], counter: [u32; 4]) -> [u32; 4] {
@@ -169,88 +170,148 @@ impl Kernel for Fill<'_> {
             first,
             out,
         } = self;
-        let is_normal = matches!(distribution, Distribution::Normal { .. });
-        let (width, mut index) = if is_normal {
-            (2 * SIDE, first as u64 / 2)
-        } else {
-            (4 * SIDE, first as u64 / 4)
-        };
-        for out in out.chunks_mut(width) {
-            let words = side_by_side(&draw, index);
-            index += SIDE as u64;
-            match distribution {
-                Distribution::Unit => {
-                    for (out, &word) in out.iter_mut().zip(&words) {
-                        *out = to_unit(word);
-                    }
-                }
-                Distribution::Uniform { low, high } => {
-                    let width = high - low;
-                    for (out, &word) in out.iter_mut().zip(&words) {
-                        *out = low + width * to_unit(word);
-                    }
-                }
-                Distribution::Bernoulli { probability } => {
-                    // The upper 24 bits are a number of 2^−24; so is the least number that is not below the probability.
-                    let bound = (probability / f64::from(UNIT)).ceil() as u32;
-                    for (out, &word) in out.iter_mut().zip(&words) {
-                        *out = if word >> 8 < bound { 1.0 } else { 0.0 };
-                    }
-                }
-                Distribution::Normal { mean, deviation } => {
-                    normal_with::<S::Fma>(&words, mean, deviation, out);
-                }
+        match distribution {
+            Distribution::Unit => over::<S::Fma, _, WORDS>(Unit, &draw, first, out),
+            Distribution::Uniform { low, high } => {
+                let width = high - low;
+                over::<S::Fma, _, WORDS>(Uniform { low, width }, &draw, first, out);
+            }
+            Distribution::Bernoulli { probability } => {
+                // The upper 24 bits are a number of 2^−24; so is the least number that is not below the probability.
+                let bound = (probability / f64::from(UNIT)).ceil() as u32;
+                over::<S::Fma, _, WORDS>(Bernoulli { bound }, &draw, first, out);
+            }
+            Distribution::Normal { mean, deviation } => {
+                over::<S::Fma, _, PAIRS>(Normal { mean, deviation }, &draw, first, out);
             }
         }
     }
 }
 
+/// Words of [`SIDE`] blocks, and half as many.
+const WORDS: usize = 4 * SIDE;
+const PAIRS: usize = WORDS / 2;
+
+/// How `N` numbers are made of the words of [`SIDE`] blocks.
+trait Law<const N: usize>: Copy {
+    fn numbers<F: Fma>(self, words: &[u32; WORDS], out: &mut [f32; N]);
+}
+
+/// The numbers of a law, from place `first` on.
+#[inline(always)]
+fn over<F: Fma, L: Law<N>, const N: usize>(law: L, draw: &Draw, first: usize, out: &mut [f32]) {
+    let mut index = (first / N * SIDE) as u64;
+    let (blocks, rest) = out.as_chunks_mut::<N>();
+    for out in blocks {
+        law.numbers::<F>(&side_by_side(draw, index), out);
+        index += SIDE as u64;
+    }
+    if !rest.is_empty() {
+        let mut last = [0.0; N];
+        law.numbers::<F>(&side_by_side(draw, index), &mut last);
+        rest.copy_from_slice(&last[..rest.len()]);
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Unit;
+
+impl Law<WORDS> for Unit {
+    #[inline(always)]
+    fn numbers<F: Fma>(self, words: &[u32; WORDS], out: &mut [f32; WORDS]) {
+        for (out, &word) in out.iter_mut().zip(words) {
+            *out = to_unit(word);
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Uniform {
+    low: f32,
+    width: f32,
+}
+
+impl Law<WORDS> for Uniform {
+    #[inline(always)]
+    fn numbers<F: Fma>(self, words: &[u32; WORDS], out: &mut [f32; WORDS]) {
+        for (out, &word) in out.iter_mut().zip(words) {
+            *out = self.low + self.width * to_unit(word);
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Bernoulli {
+    bound: u32,
+}
+
+impl Law<WORDS> for Bernoulli {
+    #[inline(always)]
+    fn numbers<F: Fma>(self, words: &[u32; WORDS], out: &mut [f32; WORDS]) {
+        for (out, &word) in out.iter_mut().zip(words) {
+            *out = if word >> 8 < self.bound { 1.0 } else { 0.0 };
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Normal {
+    mean: f32,
+    deviation: f32,
+}
+
+impl Law<PAIRS> for Normal {
+    /// Box and Muller: `z = √(−2 log u) · cos(2π v)`, with `u` the first word's number plus 2^−24, so in (0, 1],
+    /// and `v` the second's.
+    #[inline(always)]
+    fn numbers<F: Fma>(self, words: &[u32; WORDS], out: &mut [f32; PAIRS]) {
+        for (&[first, second], out) in words.as_chunks::<2>().0.iter().zip(out) {
+            let u = to_unit(first) + UNIT;
+            let v = to_unit(second);
+            let radius = (-2.0 * log::<F>(u)).sqrt();
+            let z = radius * cos_near::<F>(std::f32::consts::TAU * v);
+            *out = self.mean + self.deviation * z;
+        }
+    }
+}
+
 /// The words of [`SIDE`] blocks from a block on, one block a lane, then in the order of the blocks.
+///
+/// A lane is as wide as a product, and a word its lower half; what the upper one holds does not matter, since
+/// multiplications take lower halves. So no word is moved from lane to lane before the end.
 #[allow(clippy::needless_range_loop)]
 #[inline(always)]
-fn side_by_side(draw: &Draw, first: u64) -> [u32; 4 * SIDE] {
+fn side_by_side(draw: &Draw, first: u64) -> [u32; WORDS] {
     let mut key = draw.key;
-    let [draw_low, draw_high] = words(draw.draw);
-    let (mut a, mut b) = ([0u32; SIDE], [0u32; SIDE]);
+    let [draw_low, draw_high] = words(draw.draw).map(u64::from);
+    let (mut a, mut b) = ([0u64; SIDE], [0u64; SIDE]);
     let (mut c, mut d) = ([draw_low; SIDE], [draw_high; SIDE]);
     for lane in 0..SIDE {
-        let index = first + lane as u64;
-        (a[lane], b[lane]) = (index as u32, (index >> 32) as u32);
+        a[lane] = first.wrapping_add(lane as u64);
+        b[lane] = a[lane] >> 32;
     }
     for round in 0..10 {
         if round > 0 {
             key = [key[0].wrapping_add(WEYL[0]), key[1].wrapping_add(WEYL[1])];
         }
+        let [key_a, key_c] = key.map(u64::from);
         for lane in 0..SIDE {
-            let first = MULTIPLIERS[0] * u64::from(a[lane]);
-            let second = MULTIPLIERS[1] * u64::from(c[lane]);
-            a[lane] = (second >> 32) as u32 ^ b[lane] ^ key[0];
-            b[lane] = second as u32;
-            c[lane] = (first >> 32) as u32 ^ d[lane] ^ key[1];
-            d[lane] = first as u32;
+            let first = MULTIPLIERS[0] * (a[lane] & LOWER);
+            let second = MULTIPLIERS[1] * (c[lane] & LOWER);
+            a[lane] = (second >> 32) ^ (b[lane] ^ key_a);
+            b[lane] = second;
+            c[lane] = (first >> 32) ^ (d[lane] ^ key_c);
+            d[lane] = first;
         }
     }
-    let mut out = [0; 4 * SIDE];
+    let mut out = [0; WORDS];
     for lane in 0..SIDE {
-        out[4 * lane] = a[lane];
-        out[4 * lane + 1] = b[lane];
-        out[4 * lane + 2] = c[lane];
-        out[4 * lane + 3] = d[lane];
+        out[4 * lane] = a[lane] as u32;
+        out[4 * lane + 1] = b[lane] as u32;
+        out[4 * lane + 2] = c[lane] as u32;
+        out[4 * lane + 3] = d[lane] as u32;
     }
     out
-}
-
-/// Box and Muller: `z = √(−2 log u) · cos(2π v)`, with `u` the first word's number plus 2^−24, so in (0, 1],
-/// and `v` the second's.
-#[inline(always)]
-fn normal_with<F: Fma>(pairs: &[u32], mean: f32, deviation: f32, out: &mut [f32]) {
-    for (pair, out) in pairs.chunks_exact(2).zip(out) {
-        let u = to_unit(pair[0]) + UNIT;
-        let v = to_unit(pair[1]);
-        let radius = (-2.0 * log::<F>(u)).sqrt();
-        let z = radius * cos::<F>(std::f32::consts::TAU * v);
-        *out = mean + deviation * z;
-    }
 }
 
 /// 2^−24.

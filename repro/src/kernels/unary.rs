@@ -133,6 +133,10 @@ fn scalar(function: Function, x: &mut [f32]) {
 /// Numbers done at once: some vectors of the widest path, so that they hide each other's latency.
 pub(super) const BLOCK: usize = 32;
 
+/// Numbers done at once by functions of several steps, each a loop over all of them: too many for registers, so that no
+/// compiler makes one chain of the steps again, of which a processor cannot look far enough ahead.
+const MANY: usize = 256;
+
 /// A function of one number, as it is done to a block.
 pub(super) trait Unary {
     /// Its value.
@@ -145,13 +149,25 @@ pub(super) trait Unary {
             *x = Self::of::<F>(*x);
         }
     }
+
+    /// The same of more numbers, block by block unless there is a faster way.
+    #[inline(always)]
+    fn many<F: Fma>(x: &mut [f32; MANY]) {
+        for block in x.as_chunks_mut::<BLOCK>().0 {
+            Self::block::<F>(block);
+        }
+    }
 }
 
 /// The function over a slice. What is left after whole blocks is done in a block of its own, because the loop that a
 /// compiler leaves for a rest takes one number at a time.
 #[inline(always)]
 pub(super) fn over<F: Fma, U: Unary>(x: &mut [f32]) {
-    let (blocks, rest) = x.as_chunks_mut::<BLOCK>();
+    let (many, rest) = x.as_chunks_mut::<MANY>();
+    for many in many {
+        U::many::<F>(many);
+    }
+    let (blocks, rest) = rest.as_chunks_mut::<BLOCK>();
     for block in blocks {
         U::block::<F>(block);
     }
@@ -178,8 +194,29 @@ macro_rules! unary {
 }
 
 unary! {
-    Exp exp, Log log, Log1p log1p, Tanh tanh, Erf erf, Sigmoid sigmoid, Gelu gelu, GeluSlope gelu_slope,
+    Exp exp, Log log, Log1p log1p, Tanh tanh, Sigmoid sigmoid,
 }
+
+macro_rules! staged {
+    ($($name:ident $function:ident $all:ident,)*) => {
+        $(
+            pub(super) struct $name;
+            impl Unary for $name {
+                #[inline(always)]
+                fn of<F: Fma>(x: f32) -> f32 {
+                    e::$function::<F>(x)
+                }
+
+                #[inline(always)]
+                fn many<F: Fma>(x: &mut [f32; MANY]) {
+                    e::$all::<F, MANY>(x);
+                }
+            }
+        )*
+    };
+}
+
+staged! { Erf erf erf_all, Gelu gelu gelu_all, GeluSlope gelu_slope gelu_slope_all, }
 
 macro_rules! circular {
     ($($name:ident $function:ident $near:ident,)*) => {
@@ -227,7 +264,7 @@ mod tests {
 
     #[test]
     fn a_value_knows_neither_its_place_nor_its_neighbours() {
-        let all: Vec<f32> = (0..200)
+        let all: Vec<f32> = (0..700)
             .map(|i| f32::from_bits((i as u32).wrapping_mul(0x0151_4d31)))
             .collect();
         for path in Path::available() {

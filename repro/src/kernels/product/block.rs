@@ -1,7 +1,6 @@
 //! A block of the output: the tiles of some rows and some columns, computed by one thread.
 
-use super::matrix::Matrix;
-use super::pack::{interleave, rows_of};
+use super::pack;
 use super::source::Source;
 use super::steps::{STEPS, STRETCH, Stretches};
 use super::task::{Scratch, Task};
@@ -76,7 +75,7 @@ impl Kernel for Block<'_, '_> {
                             };
                             let left = &mut lefts[at..at + rows.len() * part.len()];
                             if first == group.start {
-                                pack_left(simd, &task.a, &rows, &part, left);
+                                pack::left(simd, &task.a, &rows, &part, left);
                             }
                             let ready = source.ready::<S>(task, &columns, &part);
                             walk(simd, task, left.as_ptr(), &ready, &rows, &columns, &part);
@@ -97,30 +96,6 @@ fn evenly(len: usize, most: usize, step: usize) -> usize {
     len.div_ceil(len.div_ceil(most).max(1))
         .next_multiple_of(step)
         .max(step)
-}
-
-/// Packs the left factor, a tile's rows after another's.
-#[inline(always)]
-fn pack_left<S: Simd>(
-    simd: S,
-    a: &Matrix,
-    rows: &Range<usize>,
-    ks: &Range<usize>,
-    out: &mut [f32],
-) {
-    let mut at = 0;
-    for top in rows.clone().step_by(tile_rows::<S>()) {
-        let rows = top..(top + tile_rows::<S>()).min(rows.end);
-        let height = rows.len();
-        let len = height * ks.len();
-        interleave(
-            simd,
-            rows_of(a, rows, ks.clone()),
-            height,
-            &mut out[at..at + len],
-        );
-        at += len;
-    }
 }
 
 /// Writes what an empty chain is.

@@ -1,7 +1,7 @@
 //! What is done to the elements of a product after their chains.
 
-use crate::kernels::elementary::gelu;
 use crate::kernels::simd::Simd;
+use crate::kernels::unary::{Gelu, over};
 use std::ops::Range;
 
 /// What is done to each element after its chain.
@@ -14,7 +14,7 @@ pub enum Finish<'a> {
     Bias(&'a [f32]),
     /// The column's bias is added; what is then at most zero becomes +0.0. A NaN stays.
     BiasRelu(&'a [f32]),
-    /// The column's bias is added, then [`gelu`] taken.
+    /// The column's bias is added, then [`gelu`](crate::kernels::elementary::gelu) taken.
     BiasGelu(&'a [f32]),
 }
 
@@ -51,9 +51,7 @@ impl<'a> Finish<'a> {
                 }
             }
             Finish::BiasGelu(_) => {
-                for x in row {
-                    *x = gelu::<S::Fma>(*x);
-                }
+                over::<S::Fma, Gelu>(row);
             }
         }
     }

@@ -238,7 +238,7 @@ pub(super) fn strips<S: Simd>(
         let whole = columns.start..columns.end - columns.len() % strip;
         columns.start = whole.end;
         at = whole.len() * rows.len();
-        whole_strips(simd, b, rows.clone(), whole, &mut out[..at]);
+        whole_strips(simd, b, rows.clone(), whole, strip, &mut out[..at]);
     }
     let mut column = columns.start;
     while column < columns.end {
@@ -273,10 +273,10 @@ fn whole_strips<S: Simd>(
     b: Matrix,
     rows: Range<usize>,
     columns: Range<usize>,
+    strip: usize,
     out: &mut [f32],
 ) {
     const AT_ONCE: usize = 4;
-    let strip = width::<S>();
     assert!(out.len() == rows.len() * columns.len() && columns.len().is_multiple_of(strip));
     if out.is_empty() {
         return;
@@ -284,26 +284,72 @@ fn whole_strips<S: Simd>(
     let stride = b.row_stride as usize;
     let from = &b.data[b.at(rows.start, columns.start)..];
     assert!(from.len() >= (rows.len() - 1) * stride + columns.len());
-    for first in (0..rows.len()).step_by(AT_ONCE) {
-        let last = (first + AT_ONCE).min(rows.len());
-        for index in 0..columns.len() / strip {
-            for row in first..last {
+    let (mut some, mut place) = (from.as_ptr(), out.as_mut_ptr());
+    let mut left = rows.len();
+    while left > 0 {
+        let count = AT_ONCE.min(left);
+        let (mut first, mut to) = (some, place);
+        for _ in 0..columns.len() / strip {
+            for row in 0..count {
+                let from = first.wrapping_add(row.wrapping_mul(stride));
+                let to = to.wrapping_add(row.wrapping_mul(strip));
                 // SAFETY: row and strip lie in the storage and in `out`, as asserted.
                 unsafe {
-                    let from = from.as_ptr().add(row * stride + index * strip);
-                    let to = out.as_mut_ptr().add((index * rows.len() + row) * strip);
-                    for at in (0..strip).step_by(S::LANES) {
-                        simd.store(to.add(at), simd.load(from.add(at)));
+                    if strip.is_multiple_of(S::LANES) {
+                        for at in (0..strip).step_by(S::LANES) {
+                            simd.store(to.add(at), simd.load(from.add(at)));
+                        }
+                    } else {
+                        std::ptr::copy_nonoverlapping(from, to, strip);
                     }
                 }
             }
+            first = first.wrapping_add(strip);
+            to = to.wrapping_add(rows.len().wrapping_mul(strip));
         }
+        some = some.wrapping_add(count.wrapping_mul(stride));
+        place = place.wrapping_add(count.wrapping_mul(strip));
+        left -= count;
+    }
+}
+
+/// Copies some rows of a left factor, a tile's rows after another's, the numbers of a step side by side.
+///
+/// # Panics
+///
+/// If `out` has another length than they are together.
+#[inline(always)]
+pub(super) fn left<S: Simd>(
+    simd: S,
+    a: &Matrix,
+    rows: &Range<usize>,
+    ks: &Range<usize>,
+    out: &mut [f32],
+) {
+    let height = tile_rows::<S>();
+    let mut rows = rows.clone();
+    let mut out = out;
+    if a.row_stride == 1 && a.column_stride >= 0 {
+        // A factor that is transposed: as if its tiles were strips of a right one.
+        let whole = rows.start..rows.end - rows.len() % height;
+        rows.start = whole.end;
+        let (now, later) = out.split_at_mut(whole.len() * ks.len());
+        whole_strips(simd, a.transposed(), ks.clone(), whole, height, now);
+        out = later;
+    }
+    while !rows.is_empty() {
+        let some = rows.start..(rows.start + height).min(rows.end);
+        rows.start = some.end;
+        let height = some.len();
+        let (now, later) = out.split_at_mut(height * ks.len());
+        interleave(simd, rows_of(a, some, ks.clone()), height, now);
+        out = later;
     }
 }
 
 /// Numbers to interleave: `len` steps of `count` lanes.
 #[derive(Clone, Copy)]
-pub(super) struct Lanes<'a> {
+struct Lanes<'a> {
     /// From the first number on.
     from: &'a [f32],
     whole: &'a [f32],
@@ -315,7 +361,7 @@ pub(super) struct Lanes<'a> {
 }
 
 /// Some rows of a left factor for one tile: a step of `k` is a number a row.
-pub(super) fn rows_of<'a>(a: &Matrix<'a>, rows: Range<usize>, ks: Range<usize>) -> Lanes<'a> {
+fn rows_of<'a>(a: &Matrix<'a>, rows: Range<usize>, ks: Range<usize>) -> Lanes<'a> {
     let start = a.at(rows.start, ks.start);
     Lanes {
         from: &a.data[start..],
@@ -334,7 +380,7 @@ pub(super) fn rows_of<'a>(a: &Matrix<'a>, rows: Range<usize>, ks: Range<usize>) 
 ///
 /// If `out` is shorter than `len` times `width`, or a number lies outside the storage.
 #[inline(always)]
-pub(super) fn interleave<S: Simd>(simd: S, lanes: Lanes, width: usize, out: &mut [f32]) {
+fn interleave<S: Simd>(simd: S, lanes: Lanes, width: usize, out: &mut [f32]) {
     let Lanes {
         from,
         whole,

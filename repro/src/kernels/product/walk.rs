@@ -41,7 +41,7 @@ pub(super) fn walk<S: Simd>(
         start: ready.whole.start.wrapping_add(index * ready.whole.strip),
         ..ready.whole
     };
-    // SAFETY: every tile reads `k` rows of strips that `Source` made ready and `height · k` numbers that `pack_left`
+    // SAFETY: every tile reads `k` rows of strips that `Source` made ready and `height · k` numbers that `pack::left`
     // wrote, and writes rows and columns that `run` was given, which lie in the output by `Task::new`.
     unsafe {
         for index in 0..whole {
