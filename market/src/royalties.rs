@@ -137,6 +137,8 @@ fn credit(
     state.tables.pools.put(asset, pool);
     if random {
         state.tables.draws.put((asset, payment), amount);
+        let order = (state.time_ms(), asset, payment);
+        state.tables.draw_order.put(order, ());
     }
     Ok(())
 }
@@ -145,7 +147,8 @@ fn credit(
 ///
 /// The seed is the id of the block that the income came in, so that neither the
 /// payer nor a holder could know it when the record was signed.
-pub(crate) fn draw_holder(state: &mut State, record: ItemId, asset: ItemId) {
+pub(crate) fn draw_holder(state: &mut State, order: (u64, ItemId, ItemId)) {
+    let (_, asset, record) = order;
     let key = (asset, record);
     let amount = *state.tables.draws.get(&key).expect("it waits");
     let ticket = draw::below(
@@ -163,6 +166,7 @@ pub(crate) fn draw_holder(state: &mut State, record: ItemId, asset: ItemId) {
     let place = place.expect("all shares of an asset are held");
     let (holder, _) = state.holdings(asset).nth(place).expect("it was counted");
     state.tables.draws.remove(&key);
+    state.tables.draw_order.remove(&order);
     // Reading on is cheap beside writing.
     state.spend(4 + place / 64);
     let (from, to) = (Purse::Income(asset), Purse::Account(holder));

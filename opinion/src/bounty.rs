@@ -14,7 +14,7 @@ use protocol::record::{
 };
 use protocol::report::Outcome;
 use protocol::seal::{SealKey, SealScope, seal_digest};
-use protocol::{Address, Digest, ItemId, Score};
+use protocol::{Address, Amount, Digest, ItemId, Score};
 
 use crate::asset::{Asset, Happening, Stack, good_terms, left_by};
 use crate::model::{Model, Place, Refused};
@@ -327,6 +327,9 @@ impl Model {
         if fee < least.max(units(parameters.evaluation_fee_min)) {
             return Err("evaluation fee");
         }
+        if &fee * 2 > units(Amount::MAX) {
+            return Err("a bond that is no amount");
+        }
         if body.prepaid as usize > SUBMISSIONS_MAX {
             return Err("prepaid");
         }
@@ -404,6 +407,9 @@ impl Model {
         }
         if *amount == Units::from(0) || bounty.backings.len() >= BACKINGS_MAX {
             return Err("no backing");
+        }
+        if amount * BACKINGS_MAX < units(bounty.body.reward) {
+            return Err("less than a place is worth");
         }
         let stake = part(&(bounty.stakes() + amount), self.parameters.seat_stake_ppm);
         let candidates = self.with_free_stake(&stake, |who| {

@@ -127,7 +127,7 @@ fn end_phase(state: &mut State, id: ItemId) {
 /// Miners who did not reveal are out and lose their bond; nobody worked for them,
 /// so the fee returns.
 fn put_out(state: &mut State, id: ItemId, next: u32) {
-    let taken = state.take_submissions(id, next, 4);
+    let taken = state.take_submissions(id, next, |_| 4);
     let Some(&(last, _)) = taken.last() else {
         return match state.posted(id).1.revealed {
             0 => state.set_step(id, settle::FIRST),

@@ -115,7 +115,7 @@ pub(super) fn harm(state: &mut State, id: ItemId) -> Harm {
     }
     let bond = state
         .miner_bond(&bounty.posting)
-        .expect("some miner paid it");
+        .expect("checked when it was posted");
     let mut looked_at = 0;
     for submission in state.submissions(id) {
         looked_at += 1;

@@ -47,6 +47,7 @@ use protocol::{Address, Amount, Digest, ItemId, Score};
 
 pub(crate) use attest::{attest_test_set, commit_attestations, reveal_attestations};
 pub(crate) use clock::work;
+pub use post::backing_min;
 pub(crate) use post::{back, cancel, post};
 pub use settle::{awarded_holders, awarded_split};
 pub(crate) use submit::{commit, reveal_submission, reveal_test_set};
@@ -368,20 +369,25 @@ impl State {
             .map(|(&(_, place), submission)| (place, submission))
     }
 
-    /// The submissions of one piece of work, so many at most; each costs `rows` of the budget.
+    /// The submissions of one piece of work: as many as the budget has `rows` for, of which the last may go beyond.
     fn take_submissions(
         &mut self,
         bounty: ItemId,
         next: u32,
-        rows: usize,
+        rows: impl Fn(&Submission) -> usize,
     ) -> Vec<(u32, Submission)> {
-        let room = (self.budget() as usize).div_ceil(rows);
+        let room = self.budget() as usize;
+        let mut spent = 0;
         let taken: Vec<(u32, Submission)> = self
             .submissions_from(bounty, next)
-            .take(room)
+            .take_while(|(_, submission)| {
+                let is_room = spent < room;
+                spent += if is_room { rows(submission) } else { 0 };
+                is_room
+            })
             .map(|(place, submission)| (place, submission.clone()))
             .collect();
-        self.spend(taken.len() * rows);
+        self.spend(spent);
         taken
     }
 

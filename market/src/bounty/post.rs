@@ -6,6 +6,7 @@ use protocol::receipt::{Phase, Purse, Rule, VoidReason};
 use protocol::record::{PostBounty, SHARES_PER_ASSET, Schedule, Transaction};
 use protocol::{Address, Amount, ItemId};
 
+use super::submit::miners_bond;
 use super::{
     BACKERS_MAX, Backing, Bounty, PanelProgress, Progress, SUBMISSIONS_MAX, Step, clock, panel,
     void,
@@ -41,6 +42,8 @@ pub(crate) fn post(
             least,
         });
     }
+    // What a submission puts up has to be a number, though no account may hold so much.
+    miners_bond(state, posting).ok_or(Rejection::Overflow)?;
     let tags: Vec<Tag> = posting
         .model_terms
         .iter()
@@ -191,6 +194,13 @@ pub(crate) fn back(
         .ok_or(Rejection::Overflow)?;
     let pot = bounty.posting.reward.checked_add(backed);
     panel::check_pool_without(state, id, account, pot.ok_or(Rejection::Overflow)?)?;
+    let least = backing_min(bounty.posting.reward);
+    if amount < least {
+        return Err(Rejection::StakeTooSmall {
+            given: amount,
+            least,
+        });
+    }
     let from = Purse::Account(account);
     state.pay(from, Purse::Reward(id), amount, Rule::Backing)?;
     state.lock_deposit(tx)?;
@@ -206,6 +216,13 @@ pub(crate) fn back(
         progress.backed = backed;
     });
     Ok(())
+}
+
+/// The least that a backer adds: a part of the reward, rounded up, of which as many as there are places make the
+/// whole. So nobody takes all places, or the backers' shares, for next to nothing.
+pub fn backing_min(reward: Amount) -> Amount {
+    let places = u128::from(BACKERS_MAX);
+    Amount::from_base_units(reward.base_units().div_ceil(places))
 }
 
 /// Takes a bounty back, before the first submission.

@@ -39,7 +39,7 @@ pub(super) fn rank(
     mut leader: Option<u32>,
     mut improved: u128,
 ) {
-    let taken = state.take_submissions(id, next, 3);
+    let taken = state.take_submissions(id, next, |_| 3);
     let Some(&(last, _)) = taken.last() else {
         return begin_pay(state, id, leader, improved);
     };
@@ -163,7 +163,12 @@ pub(super) fn pay_some(
     mut left: u32,
     harm: Harm,
 ) {
-    let taken = state.take_submissions(id, next, 24);
+    // A winner's model is registered for every backer too.
+    let backers = state.posted(id).1.backers as usize;
+    let taken = state.take_submissions(id, next, |submission| match submission.standing {
+        Some(Standing::Won) => 24 + backers,
+        _ => 24,
+    });
     let Some(&(last, _)) = taken.last() else {
         let end = Phase::Settled;
         // An award that nobody won is still there, and returns.

@@ -62,7 +62,7 @@ pub(super) fn go_on(state: &mut State, id: ItemId, next: u32, short: u32, differ
             .any(|&(seat, failed)| seat == account && failed)
     };
     let rows = 2 + seats.len() / 4;
-    let taken = state.take_submissions(id, next, rows);
+    let taken = state.take_submissions(id, next, |_| rows);
     let Some(&(last, _)) = taken.last() else {
         return end(state, id, short, differing);
     };

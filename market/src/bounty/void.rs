@@ -29,7 +29,7 @@ pub(super) fn begin(state: &mut State, id: ItemId, reason: VoidReason) {
 
 /// Returns bonds and fees of some submissions.
 pub(super) fn go_on(state: &mut State, id: ItemId, next: u32, reason: VoidReason, harm: Harm) {
-    let taken = state.take_submissions(id, next, 6);
+    let taken = state.take_submissions(id, next, |_| 6);
     let Some(&(last, _)) = taken.last() else {
         let end = Phase::Void(reason);
         return state.set_step(id, Step::Return { next: 0, end });
@@ -82,7 +82,7 @@ pub(super) fn return_stakes(state: &mut State, id: ItemId, next: u32, end: Phase
 
 /// Forgets some submissions; then backings, seats and the bounty itself.
 pub(super) fn forget(state: &mut State, id: ItemId, next: u32) {
-    let taken = state.take_submissions(id, next, 4);
+    let taken = state.take_submissions(id, next, |_| 4);
     if let Some(&(last, _)) = taken.last() {
         for (place, submission) in taken {
             forget_submission(state, id, place, &submission);

@@ -253,7 +253,7 @@ impl State {
     /// When the clock next has work to do; the time of the last block if the next
     /// one has to go on with what it left.
     pub fn next_deadline_ms(&self) -> Option<u64> {
-        let drawn_next = self.tables.draws.iter().next().map(|_| self.time_ms());
+        let drawn_next = self.tables.draw_order.iter().next().map(|_| self.time_ms());
         let due = Queue::ALL
             .into_iter()
             .filter_map(|queue| self.first_due_ms(queue));
@@ -286,15 +286,16 @@ impl State {
         });
         self.keep();
         self.work_left = WORK_PER_BLOCK;
-        let draws: Vec<(ItemId, ItemId)> = self.tables.draws.iter().map(|(&key, _)| key).collect();
-        for (asset, record) in draws {
-            // Half of the block stays for what is due: purchases cannot hold up deadlines.
-            if self.work_left <= WORK_PER_BLOCK / 2 {
+        // Half of the block stays for what is due, whatever the last draw took: purchases cannot hold up deadlines.
+        let kept = WORK_PER_BLOCK / 2;
+        while self.work_left > kept {
+            let Some(order) = self.tables.draw_order.iter().next().map(|(&key, ())| key) else {
                 break;
-            }
-            crate::royalties::draw_holder(self, record, asset);
-            self.finish(Cause::Distribution(asset));
+            };
+            crate::royalties::draw_holder(self, order);
+            self.finish(Cause::Distribution(order.1));
         }
+        self.work_left = self.work_left.max(kept);
         for queue in Queue::ALL {
             self.work_off(queue);
         }
@@ -348,19 +349,19 @@ impl State {
         tx: &Transaction,
         time_ms: u64,
     ) -> Result<(Receipt, Option<Rejection>), Rejection> {
-        self.tables
+        let Undone(state) = &mut Undone(self);
+        state
+            .tables
             .clock
             .update(&(), |clock| clock.time_ms = time_ms);
-        self.work_left = WORK_PER_BLOCK;
-        let tried = crate::accounts::charge(self, tx).map(|()| {
-            let rejected = self.rule(tx);
+        state.work_left = WORK_PER_BLOCK;
+        crate::accounts::charge(state, tx).map(|()| {
+            let rejected = state.rule(tx);
             (
-                self.take_receipt(Cause::Record(tx.id), rejected.as_ref()),
+                state.take_receipt(Cause::Record(tx.id), rejected.as_ref()),
                 rejected,
             )
-        });
-        self.tables.rollback();
-        tried
+        })
     }
 
     /// Lets the rule that a charged record is for do its work, whole or not at all.
@@ -471,4 +472,15 @@ fn check_parameters(parameters: &Parameters) -> Result<(), GenesisError> {
         return Err(GenesisError::Parameter("evaluator_stake_min", "above zero"));
     }
     Ok(())
+}
+
+/// A state that forgets what it did when this is dropped, even if a rule panics.
+struct Undone<'a>(&'a mut State);
+
+impl Drop for Undone<'_> {
+    fn drop(&mut self) {
+        self.0.tables.rollback();
+        self.0.moves.clear();
+        self.0.events.clear();
+    }
 }

@@ -87,6 +87,7 @@ entry!(BallotEntry, 24, (ItemId, u32, Address) => Ballot);
 entry!(TallyEntry, 25, (ItemId, u32, Digest) => Tally);
 // 26 stays free: states of earlier builds have entries of their own under it.
 entry!(TestSetEntry, 27, BlobId => ItemId);
+entry!(DrawOrderEntry, 28, (u64, ItemId, ItemId) => ());
 
 /// All tables.
 #[derive(Default)]
@@ -117,6 +118,8 @@ pub(crate) struct Tables {
     pub(crate) words: Table<WordEntry>,
     /// Incomes that one holder is to be drawn for, by asset and record.
     pub(crate) draws: Table<DrawEntry>,
+    /// The same by the time of the block that they came in: who waits longest is drawn for first.
+    pub(crate) draw_order: Table<DrawOrderEntry>,
     /// Who has a stake of their own in a bounty: its sponsor, backers and miners.
     pub(crate) parties: Table<PartyEntry>,
     /// What a record put up for itself, by record.
@@ -132,7 +135,7 @@ pub(crate) struct Tables {
 }
 
 impl Tables {
-    pub(super) fn all(&self) -> [&dyn AnyTable; 27] {
+    pub(super) fn all(&self) -> [&dyn AnyTable; 28] {
         [
             &self.network,
             &self.clock,
@@ -155,6 +158,7 @@ impl Tables {
             &self.checks,
             &self.words,
             &self.draws,
+            &self.draw_order,
             &self.parties,
             &self.held,
             &self.votings,
@@ -164,7 +168,7 @@ impl Tables {
         ]
     }
 
-    fn all_mut(&mut self) -> [&mut dyn AnyTable; 27] {
+    fn all_mut(&mut self) -> [&mut dyn AnyTable; 28] {
         [
             &mut self.network,
             &mut self.clock,
@@ -187,6 +191,7 @@ impl Tables {
             &mut self.checks,
             &mut self.words,
             &mut self.draws,
+            &mut self.draw_order,
             &mut self.parties,
             &mut self.held,
             &mut self.votings,

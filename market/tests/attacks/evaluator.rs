@@ -6,7 +6,7 @@ use protocol::record::Parameters;
 use protocol::report::Outcome;
 
 use crate::world::*;
-use crate::{gains, pool, pool_with};
+use crate::{gains, play, pool, pool_with};
 
 const PARTIES: [&str; 3] = ["sponsor", "miner-1", "miner-2"];
 
@@ -116,6 +116,28 @@ fn a_whole_panel_and_two_thirds_of_all_can_lie() {
         assert_eq!(taken, rounds);
         assert_eq!(gains(&world, PARTIES), [-10_000, 9_970, -30]);
     }
+}
+
+/// Not prevented: who has the evaluators with the largest stakes can back a bounty until nobody else's are large enough
+/// for a seat. What it staked returns with the award.
+#[test]
+fn a_backer_with_the_largest_evaluators_can_take_the_panel() {
+    let mut world = pool(11);
+    let own = ["eve-9", "eve-10", "eve-11"];
+    for who in own {
+        world.must(who, join(10_000));
+    }
+    let bounty = world.post(|_| ());
+    world.must("backer-1", back(bounty, 10_002));
+    let entries = [
+        ("miner-1", "a", invalid()),
+        ("second key", "b", scored(900, "b")),
+    ];
+    play(&mut world, bounty, &entries);
+    // Seats of 10,001: the fees of 60 show who had them.
+    assert_eq!(gains(&world, own), [20, 20, 20]);
+    let attacker = gains(&world, ["backer-1", "second key"]);
+    assert_eq!(attacker, [-10_002, 20_002 - 30]);
 }
 
 /// Not prevented: one who differs makes all others work, at no cost but the fee it

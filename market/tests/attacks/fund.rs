@@ -88,3 +88,22 @@ fn a_test_set_whose_key_is_out_is_not_posted_again() {
     let anew = world.send("sponsor", world.post_action("sponsor", |_| ()));
     assert_eq!(anew.rejected, None);
 }
+
+/// Not prevented: the ledger cannot tell whose a ciphertext is before its key is shown. A fresh key makes another.
+#[test]
+fn a_ciphertext_that_somebody_else_posted_first_is_sealed_anew() {
+    let mut world = pool(3);
+    let mut wanted = None;
+    let action = world.post_action("sponsor", |posting| {
+        wanted = Some(posting.test_set.ciphertext);
+    });
+    let squat = world.post_action("carol", |posting| {
+        posting.test_set.ciphertext = wanted.expect("seen");
+    });
+    let squatted = world.must("carol", squat);
+    world.row("sponsor", action.clone(), "test_set_used");
+    world.must("carol", cancel(squatted));
+    world.row("sponsor", action, "test_set_used");
+    assert_eq!(world.gain("carol"), 0);
+    world.post(|_| ());
+}

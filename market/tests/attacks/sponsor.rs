@@ -1,8 +1,8 @@
 //! The sponsor against miners and backers.
 
-use protocol::ItemId;
 use protocol::receipt::{Phase, VoidReason};
 use protocol::record::{Action, RevealTestSet};
+use protocol::{Amount, ItemId};
 
 use crate::world::*;
 use crate::{gains, play, pool};
@@ -48,6 +48,20 @@ fn who_withholds_the_test_set_loses_the_bond_and_sees_no_weights() {
     assert_eq!(gains(&world, PARTIES), SPOILT);
     let mut submissions = world.state.submissions(bounty);
     assert!(submissions.all(|submission| submission.key.is_none()));
+}
+
+/// A bond follows from the fee. Nobody can pay one near the end of what an amount holds, but no rule may trip over it.
+#[test]
+fn a_fee_that_no_account_can_hold_stops_no_block() {
+    let mut world = pool(3);
+    let beyond = world.post_action("sponsor", |p| p.evaluation_fee = Amount::MAX);
+    world.row("sponsor", beyond, "overflow");
+    let half = Amount::from_base_units(u128::MAX / 2);
+    let bounty = world.post(|p| p.evaluation_fee = half);
+    let leak = world.test_key(bounty);
+    world.must("sponsor", leak);
+    assert_eq!(world.phase(bounty), Phase::Void(VoidReason::KeyLeaked));
+    assert_eq!(world.gain("sponsor"), -2_000);
 }
 
 #[test]

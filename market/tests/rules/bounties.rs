@@ -111,6 +111,18 @@ fn backers_may_join_until_half_of_the_phase_to_the_millisecond() {
     assert_eq!(stakes, [500, 300]);
 }
 
+/// A thousand backers find room, and together put up no less than the reward.
+#[test]
+fn a_backing_is_at_least_a_thousandth_of_the_reward_rounded_up() {
+    let mut world = world();
+    for (reward, least) in [(9_999, 10), (10_000, 10), (10_001, 11)] {
+        assert_eq!(market::bounty::backing_min(units(reward)), units(least));
+        let bounty = world.post(|p| p.reward = units(reward));
+        world.row("backer-1", back(bounty, least - 1), "stake_too_small");
+        world.must("backer-1", back(bounty, least));
+    }
+}
+
 #[test]
 fn miners_put_up_bond_and_fee_with_each_submission() {
     let mut world = world();
@@ -515,7 +527,7 @@ fn deadlines_beyond_the_budget_wait_for_the_next_block_and_are_still_over() {
         due,
         &[
             ("miner-1", late),
-            ("backer-1", back(last, 5)),
+            ("backer-1", back(last, 50)),
             ("sponsor", cancel(last)),
             // After the deadline it is no leak, and the phase for it begins with the next block.
             ("sponsor", key),
@@ -537,7 +549,7 @@ fn a_clock_at_the_end_of_time_does_not_stop_the_rules() {
     world.clock(u64::MAX - 20, &[]);
     let bounty = world.post(|_| ());
     assert_eq!(world.until(bounty), u64::MAX);
-    world.row("backer-1", back(bounty, 5), "ok; backer-1 -5, reward +5");
+    world.row("backer-1", back(bounty, 50), "ok; backer-1 -50, reward +50");
 }
 
 #[test]
@@ -551,7 +563,7 @@ fn a_bounty_takes_so_many_backers_and_submissions_and_not_one_more() {
     let commit = world.commit_action("miner-1", bounty, "m", &[]);
     let now = world.now();
     for (time_ms, who, action, limit) in [
-        (now + 1, "backer-1", back(bounty, 1), backers),
+        (now + 1, "backer-1", back(bounty, 10), backers),
         (now + 2, "miner-1", commit, submissions),
     ] {
         let records = vec![(who, action); limit + 1];

@@ -83,7 +83,7 @@ fn in_a_full_block(world: &mut World, bounty: ItemId) -> Vec<Receipt> {
     let post = world.post_action("carol", |p| p.schedule.open_ms = due - now - 2);
     let other = world.must("carol", post);
     assert_eq!(world.until(other), due - 1);
-    let backings = vec![("backer-2", back(other, 1)); 970];
+    let backings = vec![("backer-2", back(other, 10)); 970];
     let receipts = world.block(world.now() + 1, &backings);
     assert!(receipts.iter().all(|receipt| receipt.rejected.is_none()));
     world.block(due - 2, &vec![("buyer", sale); 500]);
@@ -138,14 +138,14 @@ fn backers_stakes_return_and_are_forgotten_as_the_budget_goes() {
     ids.sort_unstable();
     let backers = [("backer-1", 1_000), ("backer-2", 1_000), ("carol", 100)];
     for (&bounty, (who, count)) in ids.iter().zip(backers) {
-        let backings = vec![(who, back(bounty, 1)); count];
+        let backings = vec![(who, back(bounty, 10)); count];
         world.block(world.now() + 1, &backings);
     }
     let gains = |world: &World| backers.map(|(who, _)| world.gain(who));
-    assert_eq!(gains(&world), [-1_000, -1_000, -100]);
+    assert_eq!(gains(&world), [-10_000, -10_000, -1_000]);
     // 4 and 2,000; then 4, and 996 of the second one's.
     world.block(world.until(ids[0]), &[]);
-    assert_eq!(gains(&world), [0, -4, -100]);
+    assert_eq!(gains(&world), [0, -40, -1_000]);
     // The second one's last four leave room for the third.
     world.block(world.now() + 1, &[]);
     assert_eq!(gains(&world), [0, 0, 0]);
@@ -200,4 +200,61 @@ fn a_draw_costs_more_the_more_holders_stand_before_the_drawn_one() {
     let last = costs.last().expect("some were drawn");
     assert!(all - last < 2_000, "{all} rows, the last of them {last}");
     assert_eq!([4, 5, 6].map(|it| costs.contains(&it)), [true; 3]);
+}
+
+/// A holder behind 192 others costs 7 rows, so that 286 draws take 2 more than their half of a block. The other half
+/// is whole all the same: 4 rows for the deadline, a sixteenth of 416 for the harm, and 6 for each of 329.
+#[test]
+fn what_the_last_draw_takes_beyond_its_half_is_not_the_deadlines() {
+    let mut world = World::pool(parameters(), 1, &[]);
+    let m = world.must("alice", model("m", drawn(&priced(5)), &[]));
+    let mut names: Vec<String> = (0..193).map(|number| format!("holder {number}")).collect();
+    names.sort_by_key(|name| address(name));
+    let given = names.iter().enumerate().map(|(place, name)| {
+        let shares = if place < 192 { 1 } else { 1_000_000 - 192 };
+        ("alice", transfer_shares(m, name, shares))
+    });
+    let given: Vec<(&str, Action)> = given.collect();
+    world.block(world.now() + 1, &given);
+    let bounty = world.post(|_| ());
+    world.commit_many("miner-1", bounty, &labels(416));
+    world.skip(bounty);
+    let sales = vec![("buyer", world.buy(m, Grant::CommercialUse)); 300];
+    world.block(world.until(bounty) - 1, &sales);
+    let receipts = world.block(world.until(bounty), &[]);
+    let last = Purse::Account(address(&names[192]));
+    let draws = receipts
+        .iter()
+        .take_while(|receipt| receipt.cause == Cause::Distribution(m));
+    assert_eq!(
+        draws.filter(|receipt| receipt.moves[0].to == last).count(),
+        286
+    );
+    assert_eq!(closed(&receipts), 329);
+}
+
+/// A winner costs 24 rows, and one more for each backing, since its model is registered for all of them. Of 4,000 rows 4
+/// go to the deadline, 3 to each of 60 that are ranked, a sixteenth of 60 to the steps; what remains is 39 times 100.
+#[test]
+fn a_winner_costs_more_the_more_backers_share_its_model() {
+    let mut world = World::pool(parameters(), 3, &[]);
+    let bounty = world.post(|p| {
+        p.pay = Pay::Steps;
+        p.margin = 0;
+    });
+    let backings = vec![("backer-1", back(bounty, 10)); 76];
+    world.block(world.now() + 1, &backings);
+    let labels = labels(60);
+    world.commit_many("miner-1", bounty, &labels);
+    world.bring_to_reveal(bounty);
+    let outcomes: Vec<_> = labels.iter().zip(600..).collect();
+    let outcomes: Vec<_> = outcomes
+        .into_iter()
+        .map(|(label, score)| scored(score, label))
+        .collect();
+    world.bring_to_challenge(bounty, &outcomes);
+    let receipts = world.block(world.until(bounty), &[]);
+    assert_eq!(closed(&receipts), 39);
+    let receipts = world.block(world.now() + 1, &[]);
+    assert_eq!(closed(&receipts), 21);
 }

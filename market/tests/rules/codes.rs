@@ -161,9 +161,8 @@ const CASES: &[Case] = &[
     ("overflow", || {
         let mut world = World::new();
         world.evaluators(1);
-        let bounty = world.post(|p| p.evaluation_fee = Amount::MAX);
-        let action = world.commit_action("miner-1", bounty, "m", &[]);
-        shown(world, "miner-1", action)
+        let action = world.post_action("sponsor", |p| p.evaluation_fee = Amount::MAX);
+        shown(world, "sponsor", action)
     }),
     // What a record names.
     ("unknown_bounty", || {
@@ -363,13 +362,13 @@ const CASES: &[Case] = &[
     ("backing_closed", || {
         let (mut world, bounty, _) = open();
         world.clock(world.until(bounty) - 9_000, &[]);
-        shown(world, "backer-1", back(bounty, 5))
+        shown(world, "backer-1", back(bounty, 50))
     }),
     ("full", || {
         let (mut world, bounty, _) = open();
-        let backers = vec![("backer-1", back(bounty, 1)); market::bounty::BACKERS_MAX as usize];
+        let backers = vec![("backer-1", back(bounty, 10)); market::bounty::BACKERS_MAX as usize];
         world.block(world.now() + 1, &backers);
-        shown(world, "backer-1", back(bounty, 1))
+        shown(world, "backer-1", back(bounty, 10))
     }),
     ("has_submissions", || {
         let (world, bounty, _) = open();

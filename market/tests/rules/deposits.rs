@@ -91,7 +91,7 @@ fn a_bounty_that_is_void_is_forgotten_too() {
         let mut world = World::new();
         world.evaluators(1);
         let bounty = world.post(|_| ());
-        world.must("backer-1", back(bounty, 5));
+        world.must("backer-1", back(bounty, 50));
         end(&mut world, bounty);
         assert_eq!(world.phase(bounty), Phase::Void(reason));
         world.clock(world.until(bounty) + 50_000, &["forgotten bounty"]);

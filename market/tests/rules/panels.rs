@@ -134,7 +134,7 @@ fn no_party_sits_in_judgement() {
     let mut world = pool(9);
     let action = world.post_action("eve-1", |_| ());
     let bounty = world.must("eve-1", action);
-    world.must("eve-2", back(bounty, 1));
+    world.must("eve-2", back(bounty, 10));
     world.commit("eve-3", bounty, "m");
     // Who has not enough stake free is no candidate either.
     world.must("eve-4", Action::LeaveEvaluators);

@@ -195,6 +195,26 @@ fn more_draws_than_fit_hold_up_no_deadline() {
     assert_eq!(world.gain("alice"), 5 * (per_block as i128 + 1));
 }
 
+/// What came first is drawn for first, however much comes later for an asset with a lower id.
+#[test]
+fn no_draw_waits_for_later_ones() {
+    let per_block = market::state::WORK_PER_BLOCK as usize / 8;
+    let mut world = World::new();
+    let mut assets =
+        ["one", "two"].map(|label| world.must("alice", model(label, drawn(&priced(5)), &[])));
+    assets.sort_unstable();
+    let flood = vec![("buyer", world.buy(assets[0], Grant::CommercialUse)); per_block];
+    let mut records = flood.clone();
+    records.push(("carol", world.buy(assets[1], Grant::CommercialUse)));
+    world.block(world.now() + 1, &records);
+    world.block(world.now() + 1, &flood);
+    let receipts = world.block(world.now() + 1, &[]);
+    let cause = |asset| protocol::receipt::Cause::Distribution(asset);
+    assert_eq!(receipts[0].cause, cause(assets[1]));
+    assert_eq!(receipts[1].cause, cause(assets[0]));
+    assert_eq!(receipts.len(), per_block);
+}
+
 /// Incomes under random distribution: the asset's own, and its part of a child's.
 #[test]
 fn a_holder_is_drawn_by_shares_from_the_block_of_the_income() {

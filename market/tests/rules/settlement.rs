@@ -82,7 +82,7 @@ fn the_winner_takes_reward_and_stakes_and_the_shares_are_divided() {
     let bounty = world.post(|_| ());
     world.must("backer-1", back(bounty, 300));
     world.must("backer-2", back(bounty, 600));
-    world.must("backer-1", back(bounty, 1));
+    world.must("backer-1", back(bounty, 10));
     let a = world.commit("miner-1", bounty, "a");
     let b = world.commit("miner-2", bounty, "b");
     world.bring_to_reveal(bounty);
@@ -100,7 +100,7 @@ fn the_winner_takes_reward_and_stakes_and_the_shares_are_divided() {
             "asset b",
             "phase Settled",
             "bond -2000, bond:a -100, bond:b -100, eve-1 +20, eve-2 +20, eve-3 +20, fee:a -30, \
-             fee:b -30, miner-1 +100, miner-2 +11001, reward -10901, sponsor +2000",
+             fee:b -30, miner-1 +100, miner-2 +11010, reward -10910, sponsor +2000",
         ],
     );
     let shares = |world: &World, asset, who: &str| {
@@ -111,12 +111,12 @@ fn the_winner_takes_reward_and_stakes_and_the_shares_are_divided() {
             .map_or(0, |(_, held)| held.shares)
     };
     assert_eq!(shares(&world, a, "miner-1"), 1_000_000);
-    // 100,000 by stakes of 300, 600 and 1; what does not divide goes to the first.
+    // 100,000 by stakes of 300, 600 and 10; what does not divide goes to the first.
     for (who, held) in [
         ("miner-2", 600_000),
         ("sponsor", 300_000),
-        ("backer-1", 33_297 + 110),
-        ("backer-2", 66_593),
+        ("backer-1", 32_968 + 1_098),
+        ("backer-2", 65_934),
     ] {
         assert_eq!(shares(&world, b, who), held, "{who}");
     }
@@ -149,7 +149,7 @@ fn a_miner_who_is_sponsor_and_backer_too_holds_all_parts_together() {
     let mut world = World::new();
     world.evaluators(3);
     let bounty = world.post(|_| ());
-    world.must("sponsor", back(bounty, 7));
+    world.must("sponsor", back(bounty, 10));
     let id = world.commit("sponsor", bounty, "a");
     world.bring_to_reveal(bounty);
     world.settle(bounty, &[scored(600, "a")]);
@@ -458,7 +458,7 @@ fn held(split: [u32; 3], required: &[&str], unnamed: &[&str]) -> Vec<(protocol::
             backers: split[2],
         };
     });
-    world.must("backer-1", back(bounty, 7));
+    world.must("backer-1", back(bounty, 10));
     let mut unnamed = unnamed;
     unnamed.sort_unstable();
     let id = world.commit_child("miner-1", bounty, "a", &unnamed);

@@ -87,7 +87,7 @@ fn backings_are_paid_by_steps_too_and_every_winner_shares_its_model() {
     let mut world = World::new();
     world.evaluators(3);
     let bounty = world.post(|posting| posting.pay = Pay::Steps);
-    world.must("backer-1", back(bounty, 1));
+    world.must("backer-1", back(bounty, 10));
     let ids = ["a", "b", "c"].map(|label| world.commit("miner-1", bounty, label));
     world.bring_to_reveal(bounty);
     let found = [scored(600, "a"), scored(600, "b"), scored(800, "c")];
@@ -102,9 +102,9 @@ fn backings_are_paid_by_steps_too_and_every_winner_shares_its_model() {
             "c Won",
             "asset c",
             "phase Settled",
-            // 3,333.67 and 6,667.33: the unit that is left goes to the first.
+            // 3,336.67 and 6,673.33: the unit that is left goes to the first.
             "bond -2000, bond:a -100, bond:b -100, bond:c -100, eve-1 +30, eve-2 +30, eve-3 +30, \
-             fee:a -30, fee:b -30, fee:c -30, miner-1 +10301, reward -10001, sponsor +2000",
+             fee:a -30, fee:b -30, fee:c -30, miner-1 +10310, reward -10010, sponsor +2000",
         ],
     );
     let held = |id, who: &str| {
