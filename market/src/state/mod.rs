@@ -99,6 +99,9 @@ pub enum LoadError {
     /// The entries that every state has are missing.
     #[error("the entries are incomplete: they name no network")]
     Incomplete,
+    /// Incomes that wait for their draws and the order of the draws do not agree.
+    #[error("the entries are of another version: incomes wait for draws in another order")]
+    Draws,
 }
 
 impl State {
@@ -174,6 +177,13 @@ impl State {
             && state.tables.totals.get(&()).is_some();
         if !complete {
             return Err(LoadError::Incomplete);
+        }
+        let Tables {
+            draws, draw_order, ..
+        } = &state.tables;
+        let is_waiting = |&(_, asset, payment)| draws.get(&(asset, payment)).is_some();
+        if draws.len() != draw_order.len() || !draw_order.iter().all(|(key, ())| is_waiting(key)) {
+            return Err(LoadError::Draws);
         }
         state.root = Digest(state.tree.update(leaves));
         Ok(state)

@@ -108,6 +108,22 @@ fn damaged_entries_are_refused_at_their_place() {
     }
 }
 
+/// A state of an earlier build has no order of draws: an income in it would wait for ever.
+#[test]
+fn incomes_that_wait_have_their_place_among_the_draws() {
+    let good = entries(&lived_in());
+    for table in [20, 28] {
+        let mut without = good.clone();
+        without.retain(|(key, _)| key[0] != table);
+        assert_eq!(State::load(without).err(), Some(LoadError::Draws));
+    }
+    let mut other = good.clone();
+    let order = other.iter_mut().find(|(key, _)| key[0] == 28);
+    let (key, _) = order.expect("an income waits");
+    *key.last_mut().expect("a key") ^= 1;
+    assert_eq!(State::load(other).err(), Some(LoadError::Draws));
+}
+
 #[test]
 fn a_changed_byte_is_refused_or_gives_another_root() {
     let world = lived_in();

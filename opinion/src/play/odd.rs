@@ -142,7 +142,15 @@ impl<L: Ledger> Play<L> {
             2 => body.schedule.challenge_ms = 100_001,
             3 => body.split.miner += 1,
             4 => body.split.sponsor = u32::MAX,
-            5 => body.evaluation_fee = units(30),
+            5 => {
+                let half = u128::MAX / 2;
+                let fees = [30, half, half + 1, u128::MAX];
+                let place = usize::from(shape >> 4 & 3);
+                body.evaluation_fee = units(fees[place]);
+                if place > 0 {
+                    body.prepaid = 0;
+                }
+            }
             6 => body.prepaid = 10_001,
             7 => body.prepaid = 10_000,
             8 if shape >> 4 & 1 == 0 => {

@@ -317,7 +317,7 @@ fn whole_strips<S: Simd>(
 ///
 /// # Panics
 ///
-/// If `out` has another length than they are together.
+/// If `out` is shorter than they are together, or a number lies outside the storage.
 #[inline(always)]
 pub(super) fn left<S: Simd>(
     simd: S,
