@@ -379,7 +379,7 @@ pub fn sigmoid<F: Fma>(x: f32) -> f32 {
 
 /// √2, by which [`gelu`] divides.
 const SQRT_2: f32 = std::f32::consts::SQRT_2;
-/// What the magnitude of a number, divided by `SQRT_2`, is at most 4 for. Its own quotient is 4.
+/// The number whose quotient by `SQRT_2` is 4: from there on [`erf`] stays what it is.
 const FOUR_SQRT_2: f32 = 4.0 * SQRT_2;
 /// 1 / √(2π).
 const INVERSE_SQRT_TAU: f32 = 0.398_942_3;

@@ -179,8 +179,9 @@ pub(super) fn over<F: Fma, U: Unary>(x: &mut [f32]) {
     }
 }
 
+/// Functions by name, and how they are done to many numbers where that is faster than block by block.
 macro_rules! unary {
-    ($($name:ident $function:ident,)*) => {
+    ($($name:ident $function:ident $($all:ident)?,)*) => {
         $(
             pub(super) struct $name;
             impl Unary for $name {
@@ -188,6 +189,13 @@ macro_rules! unary {
                 fn of<F: Fma>(x: f32) -> f32 {
                     e::$function::<F>(x)
                 }
+
+                $(
+                    #[inline(always)]
+                    fn many<F: Fma>(x: &mut [f32; MANY]) {
+                        e::$all::<F, MANY>(x);
+                    }
+                )?
             }
         )*
     };
@@ -195,28 +203,8 @@ macro_rules! unary {
 
 unary! {
     Exp exp, Log log, Log1p log1p, Tanh tanh, Sigmoid sigmoid,
+    Erf erf erf_all, Gelu gelu gelu_all, GeluSlope gelu_slope gelu_slope_all,
 }
-
-macro_rules! staged {
-    ($($name:ident $function:ident $all:ident,)*) => {
-        $(
-            pub(super) struct $name;
-            impl Unary for $name {
-                #[inline(always)]
-                fn of<F: Fma>(x: f32) -> f32 {
-                    e::$function::<F>(x)
-                }
-
-                #[inline(always)]
-                fn many<F: Fma>(x: &mut [f32; MANY]) {
-                    e::$all::<F, MANY>(x);
-                }
-            }
-        )*
-    };
-}
-
-staged! { Erf erf erf_all, Gelu gelu gelu_all, GeluSlope gelu_slope gelu_slope_all, }
 
 macro_rules! circular {
     ($($name:ident $function:ident $near:ident,)*) => {
