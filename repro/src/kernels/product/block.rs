@@ -4,8 +4,8 @@ use super::pack;
 use super::source::Source;
 use super::steps::{STEPS, STRETCH, Stretches};
 use super::task::{Scratch, Task};
-use super::tile::{rows as tile_rows, tiles, width};
-use super::walk::{biased, walk};
+use super::tile::{Left, rows as tile_rows, tiles, width};
+use super::walk::{Lefts, biased, walk};
 use crate::kernels::simd::{Kernel, Simd};
 use std::ops::Range;
 
@@ -74,11 +74,10 @@ impl Kernel for Block<'_, '_> {
                                 0
                             };
                             let left = &mut lefts[at..at + rows.len() * part.len()];
-                            if first == group.start {
-                                pack::left(simd, &task.a, &rows, &part, left);
-                            }
+                            let is_first = first == group.start;
+                            let left = lefts_of(simd, task, &rows, &columns, &part, left, is_first);
                             let ready = source.ready::<S>(task, &columns, &part);
-                            walk(simd, task, left.as_ptr(), &ready, &rows, &columns, &part);
+                            walk(simd, task, left, &ready, &rows, &columns, &part);
                         }
                         if ks.end == k {
                             let biased = biased::<S>(columns.len());
@@ -88,6 +87,49 @@ impl Kernel for Block<'_, '_> {
                 }
             }
         }
+    }
+}
+
+/// The left factor of some rows and steps, copied where it is not yet, or left to the tiles of the first strip to copy.
+#[inline(always)]
+fn lefts_of<S: Simd>(
+    simd: S,
+    task: &Task,
+    rows: &Range<usize>,
+    columns: &Range<usize>,
+    part: &Range<usize>,
+    copy: &mut [f32],
+    is_first: bool,
+) -> Lefts {
+    let a = &task.a;
+    let height = tile_rows::<S>();
+    let copies = S::TILE_COPIES
+        && is_first
+        && a.column_stride == 1
+        && a.row_stride >= 0
+        && columns.len() >= width::<S>();
+    if is_first {
+        // The tiles of fewer rows are few.
+        let whole = if copies {
+            rows.len() / height * height
+        } else {
+            0
+        };
+        let rest = rows.start + whole..rows.end;
+        pack::left(simd, a, &rest, part, &mut copy[whole * part.len()..]);
+    }
+    let rows = if copies {
+        a.data[a.at(rows.start, part.start)..].as_ptr()
+    } else {
+        copy.as_ptr()
+    };
+    Lefts {
+        left: Left {
+            copy: copy.as_mut_ptr(),
+            rows,
+            row: if copies { a.row_stride as usize } else { 0 },
+        },
+        copies,
     }
 }
 

@@ -107,14 +107,62 @@ impl Fetch {
     }
 }
 
+/// Where a tile reads its left factor.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Left {
+    /// For each step of `k` the numbers of the tile's rows side by side: read there, or written there by the tile that reads `rows`.
+    pub copy: *mut f32,
+    /// The rows themselves, if nobody has copied them: the numbers of a row adjoin.
+    pub rows: *const f32,
+    /// Distance between rows.
+    pub row: usize,
+}
+
+impl Left {
+    /// That of the tile whose rows follow.
+    #[inline(always)]
+    pub(super) fn below(self, rows: usize, k: usize) -> Self {
+        Self {
+            copy: self.copy.wrapping_add(rows * k),
+            rows: self.rows.wrapping_add(rows * self.row),
+            ..self
+        }
+    }
+
+    /// Copies the last steps of `HEIGHT` rows, the numbers of a step side by side: four of them, or one.
+    ///
+    /// # Safety
+    ///
+    /// The rows have been read up to `rows`; `steps` times `HEIGHT` numbers can be written at `copy`.
+    #[inline(always)]
+    unsafe fn copy_steps<S: Simd, const HEIGHT: usize>(&mut self, simd: S, steps: usize) {
+        let turned = if steps == FOUR { HEIGHT / 4 * 4 } else { 0 };
+        // SAFETY: the caller's promise.
+        unsafe {
+            let from = self.rows.sub(steps);
+            for row in (0..turned).step_by(4) {
+                let from = from.add(row * self.row);
+                simd.turn(from, self.row, self.copy.add(row), HEIGHT);
+            }
+            for row in turned..HEIGHT {
+                for step in 0..steps {
+                    *self.copy.add(step * HEIGHT + row) = *from.add(row * self.row + step);
+                }
+            }
+            self.copy = self.copy.add(steps * HEIGHT);
+        }
+    }
+}
+
 /// Continues the chains of `HEIGHT` rows by `STRIPS` strips of `VECTORS` vectors, or begins them; adds the bias to those that end.
 ///
-/// `AT_ONCE` is [`FOUR`] or [`ONE`]. `left` holds, for each step of `k`, the `HEIGHT` numbers of the left factor. `soon` is this tile's share
-/// of the next strip.
+/// `AT_ONCE` is [`FOUR`] or [`ONE`]. With `COPIES` the tile reads the rows of the left factor, and copies them for the tiles beside it
+/// while the multiply-adds keep the processor waiting; else it reads the copy. `soon` is this tile's share of the next strip.
 ///
 /// # Safety
 ///
-/// `k · HEIGHT` numbers can be read at `left`; `k` rows of `STRIPS` strips through `right`; and
+/// `k · HEIGHT` numbers can be read at the copy of `left`, or with `COPIES` be written there and `k` numbers of `HEIGHT` rows be read;
+/// `k` rows of `STRIPS` strips can be read through `right`; and
 /// `HEIGHT` rows of `STRIPS` strips be read and written at the chains' place, and `STRIPS` strips be read of the bias.
 // Loops over constants, which the compiler unrolls into registers; iterators would hide that.
 #[allow(clippy::needless_range_loop)]
@@ -125,10 +173,11 @@ pub(super) unsafe fn tile<
     const STRIPS: usize,
     const VECTORS: usize,
     const AT_ONCE: usize,
+    const COPIES: bool,
 >(
     simd: S,
     k: usize,
-    mut left: *const f32,
+    mut left: Left,
     right: Strips,
     chains: Chains,
     mut soon: Fetch,
@@ -162,7 +211,11 @@ pub(super) unsafe fn tile<
                     }
                 }
                 for row in 0..HEIGHT {
-                    let number = simd.splat(*left.add(row));
+                    let number = simd.splat(if const { COPIES } {
+                        *left.rows.add(row * left.row)
+                    } else {
+                        *left.copy.add(row)
+                    });
                     for strip in 0..STRIPS {
                         for vector in 0..VECTORS {
                             acc[row][strip][vector] = simd.mul_add(
@@ -173,7 +226,11 @@ pub(super) unsafe fn tile<
                         }
                     }
                 }
-                left = left.add(HEIGHT);
+                if const { COPIES } {
+                    left.rows = left.rows.add(1);
+                } else {
+                    left.copy = left.copy.add(HEIGHT);
+                }
                 from = from.add(right.row);
             };
         }
@@ -183,6 +240,9 @@ pub(super) unsafe fn tile<
                 step!();
                 step!();
                 step!();
+                if const { COPIES } {
+                    left.copy_steps::<S, HEIGHT>(simd, FOUR);
+                }
                 simd.prefetch(soon.at);
                 simd.prefetch(soon.at.wrapping_add(LINE));
                 soon.at = soon.at.wrapping_add(soon.step);
@@ -190,6 +250,9 @@ pub(super) unsafe fn tile<
         }
         for _ in 0..k % AT_ONCE {
             step!();
+            if const { COPIES } {
+                left.copy_steps::<S, HEIGHT>(simd, 1);
+            }
         }
         if !chains.bias.is_null() {
             // An addition: the product with one is exact.

@@ -2,9 +2,9 @@
 
 use super::source::Ready;
 use super::task::Task;
-use super::tile::{Chains, FOUR, Fetch, ONE, Strips, rows as tile_rows, tile, width};
+use super::tile::{Chains, FOUR, Fetch, Left, ONE, Strips, rows as tile_rows, tile, width};
 use crate::kernels::memory::LINE;
-use crate::kernels::simd::Simd;
+use crate::kernels::simd::{Kernel, Simd};
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
@@ -20,13 +20,22 @@ pub(super) fn biased<S: Simd>(columns: usize) -> usize {
     }
 }
 
+/// The left factor of some rows and steps.
+#[derive(Clone, Copy)]
+pub(super) struct Lefts {
+    /// The rows as tiles, one after the other.
+    pub left: Left,
+    /// Whether the whole tiles are copied by the first strip's.
+    pub copies: bool,
+}
+
 /// Computes the tiles, biases included but for the columns behind [`biased`]: the strips one after the other, and under each the rows, so that a strip is read from the nearest cache.
 #[inline(always)]
 #[allow(clippy::too_many_arguments)]
 pub(super) fn walk<S: Simd>(
     simd: S,
     task: &Task,
-    left: *const f32,
+    Lefts { left, copies }: Lefts,
     ready: &Ready,
     rows: &Range<usize>,
     columns: &Range<usize>,
@@ -57,7 +66,7 @@ pub(super) fn walk<S: Simd>(
                     at: next.wrapping_add(tile_index * (k * strip / full)),
                     step: FOUR * strip / full,
                 };
-                let left = left.wrapping_add(tile_index * height * k);
+                let left = left.below(tile_index * height, k);
                 let chains = chains.at(tile_index * height, index * strip);
                 if !chains.begins && tile_index + 1 < full {
                     // The next tile's accumulators.
@@ -67,24 +76,18 @@ pub(super) fn walk<S: Simd>(
                         }
                     }
                 }
-                match S::TILE {
-                    [8, 3] if const { S::TILE[0] == 8 } => {
-                        tile::<S, 8, 1, 3, FOUR>(simd, k, left, right, chains, soon)
-                    }
-                    [12, 2] if const { S::TILE[0] == 12 } => {
-                        tile::<S, 12, 1, 2, FOUR>(simd, k, left, right, chains, soon)
-                    }
-                    [6, 2] if const { S::TILE[0] == 6 } => {
-                        tile::<S, 6, 1, 2, FOUR>(simd, k, left, right, chains, soon)
-                    }
-                    _ => unreachable!("no path has such tiles"),
+                let parts = (k, left, right, chains, soon);
+                if const { S::TILE_COPIES } && copies && index == 0 {
+                    simd.apart(Largest::<true>(parts));
+                } else {
+                    simd.apart(Largest::<false>(parts));
                 }
             }
         }
         // Few rows take several strips at once, as far as there are so many.
         let mut done = 0;
         if short > 0 {
-            let left = left.wrapping_add(full * height * k);
+            let left = left.below(full * height, k);
             loop {
                 let chains = chains.at(full * height, done * strip);
                 let right = strips_from(done);
@@ -109,7 +112,7 @@ pub(super) fn walk<S: Simd>(
             };
             let top = down * height;
             let height = height.min(rows.len() - top);
-            let left = left.wrapping_add(top * k);
+            let left = left.below(top, k);
             let chains = chains.at(top, index * strip);
             let (count, right) = if index < whole {
                 (strip, strips_from(index))
@@ -149,6 +152,33 @@ pub(super) fn walk<S: Simd>(
     }
 }
 
+/// The largest tile, from what [`tile`] is given. It runs apart: among what the walk holds, not all its accumulators would have registers.
+struct Largest<const COPIES: bool>((usize, Left, Strips, Chains, Fetch));
+
+impl<const COPIES: bool> Kernel for Largest<COPIES> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let (k, left, right, chains, soon) = self.0;
+        // SAFETY: `walk`, which alone makes one, answers for what is in it.
+        unsafe {
+            match S::TILE {
+                [8, 3] if const { S::TILE[0] == 8 } => {
+                    tile::<S, 8, 1, 3, FOUR, COPIES>(simd, k, left, right, chains, soon)
+                }
+                [12, 2] if const { S::TILE[0] == 12 } => {
+                    tile::<S, 12, 1, 2, FOUR, COPIES>(simd, k, left, right, chains, soon)
+                }
+                [6, 2] if const { S::TILE[0] == 6 } => {
+                    tile::<S, 6, 1, 2, FOUR, COPIES>(simd, k, left, right, chains, soon)
+                }
+                _ => unreachable!("no path has such tiles"),
+            }
+        }
+    }
+}
+
 /// A tile of fewer rows than the largest has and several strips, as many as the registers hold; returns how many, none if there
 /// are too few.
 ///
@@ -161,7 +191,7 @@ unsafe fn several<S: Simd>(
     height: usize,
     strips: usize,
     k: usize,
-    left: *const f32,
+    left: Left,
     right: Strips,
     chains: Chains,
 ) -> usize {
@@ -171,7 +201,7 @@ unsafe fn several<S: Simd>(
                 $($height if const { $height * $strips <= S::TILE[0] && $vectors == S::TILE[1] }
                     && $strips <= strips =>
                 {
-                    tile::<S, $height, $strips, $vectors, FOUR>(simd, k, left, right, chains, Fetch::none(left));
+                    tile::<S, $height, $strips, $vectors, FOUR, false>(simd, k, left, right, chains, Fetch::none(left.copy));
                     $strips
                 })*
                 _ => 0,
@@ -197,7 +227,7 @@ unsafe fn single<S: Simd>(
     simd: S,
     shape: [usize; 2],
     k: usize,
-    left: *const f32,
+    left: Left,
     right: Strips,
     chains: Chains,
 ) {
@@ -205,13 +235,13 @@ unsafe fn single<S: Simd>(
         ($([$height:literal, $at_once:ident] if $is_of:expr;)*) => {
             match shape {
                 $([$height, 1] if const { $is_of } => {
-                    tile::<S, $height, 1, 1, $at_once>(simd, k, left, right, chains, Fetch::none(left));
+                    tile::<S, $height, 1, 1, $at_once, false>(simd, k, left, right, chains, Fetch::none(left.copy));
                 }
                 [$height, 2] if const { $is_of } => {
-                    tile::<S, $height, 1, 2, $at_once>(simd, k, left, right, chains, Fetch::none(left));
+                    tile::<S, $height, 1, 2, $at_once, false>(simd, k, left, right, chains, Fetch::none(left.copy));
                 }
                 [$height, 3] if const { $is_of && S::TILE[1] == 3 } => {
-                    tile::<S, $height, 1, 3, $at_once>(simd, k, left, right, chains, Fetch::none(left));
+                    tile::<S, $height, 1, 3, $at_once, false>(simd, k, left, right, chains, Fetch::none(left.copy));
                 })*
                 _ => unreachable!("no tile is {shape:?}"),
             }

@@ -25,6 +25,8 @@ pub trait Simd: Copy + Send + Sync + 'static {
     const ROWS: usize;
     /// Rows and vectors of the largest tile of a product.
     const TILE: [usize; 2] = [Self::ROWS, 2];
+    /// Whether a largest tile leaves registers in which the first one beside a row can copy its left factor.
+    const TILE_COPIES: bool = false;
     /// Steps that [`turn_tile`](Self::turn_tile) takes at once.
     const TURNED: usize = 4;
     /// A vector.
@@ -86,6 +88,12 @@ pub trait Simd: Copy + Send + Sync + 'static {
                 }
             }
         }
+    }
+
+    /// Runs a kernel in a function of its own, whose registers are its alone, where the path has so many that this pays.
+    #[inline(always)]
+    fn apart<K: Kernel>(self, kernel: K) -> K::Output {
+        kernel.run(self)
     }
 
     /// `a * b + c` in each lane, rounded once.

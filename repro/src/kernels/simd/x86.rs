@@ -26,6 +26,17 @@ pub(super) unsafe fn run_avx512<K: Kernel>(kernel: K) -> K::Output {
     kernel.run(Avx512(()))
 }
 
+/// [`run_avx512`], never a part of its caller.
+///
+/// # Safety
+///
+/// As there.
+#[inline(never)]
+#[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
+unsafe fn apart_avx512<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run(Avx512(()))
+}
+
 /// # Safety
 ///
 /// The processor has the instructions.
@@ -120,6 +131,7 @@ impl Simd for Avx512 {
     const ROWS: usize = 12;
     // Three vectors: a step has 11 loads for its 24 multiply-adds, where two vectors have 14.
     const TILE: [usize; 2] = [8, 3];
+    const TILE_COPIES: bool = true;
     const TURNED: usize = 16;
     type Vector = __m512;
     type Fma = Hardware;
@@ -177,6 +189,12 @@ impl Simd for Avx512 {
                 }
             }
         }
+    }
+
+    #[inline(always)]
+    fn apart<K: Kernel>(self, kernel: K) -> K::Output {
+        // SAFETY: the same.
+        unsafe { apart_avx512(kernel) }
     }
 
     #[inline(always)]
