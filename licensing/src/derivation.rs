@@ -1,19 +1,19 @@
 //! Whether an asset may be made from another, and what it then owes.
 //!
-//! Fine-tuning, merging, quantising or pruning a model needs the parent's
-//! `Derivation`; training on a data set needs its `Data-Model-Training`. A share
-//! that the parent's `Derivation` states is owed by every child, of models and
-//! data sets alike.
+//! Training a model on a data set needs the data set's `Data-Model-Training`. Whatever
+//! else is made from an asset needs its `Derivation`: a model that is fine-tuned,
+//! merged, quantised or pruned, a data set that is cleaned or joined. A share that the
+//! parent's `Derivation` states is owed by every child.
 
-pub use protocol::record::AssetKind as ParentKind;
+use protocol::record::AssetKind;
 
 use crate::{DataModelTraining, Derivation, Percent, Terms};
 
 /// Why a child may not be made from a parent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum DerivationRefusal {
-    /// The model's terms grant no derivation.
-    #[error("the terms of this parent model do not grant Derivation: choose another parent")]
+    /// The terms grant no derivation.
+    #[error("the terms of this parent do not grant Derivation: choose another parent")]
     DerivationNotGranted,
     /// The data set's terms grant no training.
     #[error(
@@ -69,23 +69,24 @@ impl DerivationRefusal {
 }
 
 /// Checks one parent of a child: the share of the child's gross income that
-/// the parent is owed, if any. The parent's kind decides which of its grants
+/// the parent is owed, if any. Both kinds decide which of the parent's grants
 /// the child needs.
 ///
 /// # Errors
 /// [`DerivationRefusal`] if the parent's terms do not let this child be made.
 pub fn check_derivation(
     parent: &Terms,
-    kind: ParentKind,
+    kind: AssetKind,
     child: &Terms,
+    child_kind: AssetKind,
 ) -> Result<Option<Percent>, DerivationRefusal> {
-    match kind {
-        ParentKind::Model => model_parent(parent, child),
-        ParentKind::DataSet => data_set_parent(parent),
+    match (kind, child_kind) {
+        (AssetKind::DataSet, AssetKind::Model) => trained(parent),
+        _ => derived(parent, child),
     }
 }
 
-fn model_parent(parent: &Terms, child: &Terms) -> Result<Option<Percent>, DerivationRefusal> {
+fn derived(parent: &Terms, child: &Terms) -> Result<Option<Percent>, DerivationRefusal> {
     match parent
         .derivation
         .ok_or(DerivationRefusal::DerivationNotGranted)?
@@ -101,7 +102,7 @@ fn model_parent(parent: &Terms, child: &Terms) -> Result<Option<Percent>, Deriva
 
 /// Training is not derivation, so only a share is taken from that tag: to be
 /// owed a part of what was trained, a data set states it there.
-fn data_set_parent(parent: &Terms) -> Result<Option<Percent>, DerivationRefusal> {
+fn trained(parent: &Terms) -> Result<Option<Percent>, DerivationRefusal> {
     match parent
         .data_model_training
         .ok_or(DerivationRefusal::TrainingNotGranted)?

@@ -15,11 +15,13 @@
 //! | term | none, or no shorter where there was one |
 //! | payment mode | the same |
 
-use crate::{CommercialUse, DataModelTraining, Derivation, ParentKind, Terms, UnknownUsageRights};
+use protocol::record::AssetKind;
+
+use crate::{CommercialUse, DataModelTraining, Derivation, Terms, UnknownUsageRights};
 
 impl Terms {
     /// Whether these terms of an asset of this kind loosen `old`; terms loosen themselves.
-    pub fn loosens(&self, old: &Self, kind: ParentKind) -> bool {
+    pub fn loosens(&self, old: &Self, kind: AssetKind) -> bool {
         let access = match (old.access_fee, self.access_fee) {
             (_, None) => true,
             (Some(before), Some(now)) => now <= before,
@@ -40,7 +42,7 @@ impl Terms {
                 && derivation(old.derivation, self.derivation)
                 && commercial_use(old.commercial_use, self.commercial_use)
                 && training(old.data_model_training, self.data_model_training)
-                && (kind == ParentKind::Model || training_share(old, self))
+                && (kind == AssetKind::Model || training_share(old, self))
     }
 
     /// Whether they grant nothing but what every licence does: nothing is sold.

@@ -6,7 +6,7 @@
 //! of that moment until holders vote for others ([`crate::terms`]).
 
 use borsh::{BorshDeserialize, BorshSerialize};
-use licensing::{ParentKind, PaymentMode, Percent, RoyaltyStack, Terms, check_derivation};
+use licensing::{PaymentMode, Percent, RoyaltyStack, Terms, check_derivation};
 use protocol::ans104::Tag;
 use protocol::receipt::Event;
 use protocol::record::{
@@ -95,20 +95,17 @@ pub(crate) fn read_terms(tags: &[Tag]) -> Result<Terms, Rejection> {
     Ok(terms)
 }
 
-/// Checks that a child under `terms` may be made from `parents`, and gives its stack.
+/// Checks that a child of this kind under `terms` may be made from `parents`, and gives its stack.
 pub(crate) fn stack_of(
     state: &State,
     parents: &[ItemId],
     terms: &Terms,
+    kind: AssetKind,
 ) -> Result<RoyaltyStack, Rejection> {
     let mut owed: Vec<(ItemId, Option<Percent>, &RoyaltyStack)> = Vec::new();
     for &parent in parents {
         let asset = state.need_asset(parent)?;
-        let kind = match asset.kind {
-            AssetKind::Model => ParentKind::Model,
-            AssetKind::DataSet => ParentKind::DataSet,
-        };
-        let share = check_derivation(&asset.terms, kind, terms)
+        let share = check_derivation(&asset.terms, asset.kind, terms, kind)
             .map_err(|refusal| Rejection::Derivation { parent, refusal })?;
         owed.push((parent, share, &asset.stack));
     }
@@ -137,7 +134,7 @@ pub(crate) fn register(
     }
     funds::check_part(body.self_funding_ppm)?;
     check_parents(&body.parents)?;
-    let stack = stack_of(state, &body.parents, &terms)?;
+    let stack = stack_of(state, &body.parents, &terms, body.kind)?;
     let whole = [Holder {
         account: tx.signer,
         shares: SHARES_PER_ASSET,

@@ -171,8 +171,13 @@ pub fn left_by(stack: &Stack) -> BigRational {
 }
 
 impl Model {
-    /// The stack of a child under `terms` with these parents.
-    pub(crate) fn stack(&self, parents: &[ItemId], terms: &Terms) -> Result<Stack, Refused> {
+    /// The stack of a child of this kind under `terms` with these parents.
+    pub(crate) fn stack(
+        &self,
+        parents: &[ItemId],
+        terms: &Terms,
+        kind: AssetKind,
+    ) -> Result<Stack, Refused> {
         let mut stack = Stack::new();
         let mut owe = |ancestor: ItemId, share: u64| {
             let most = stack.entry(ancestor).or_default();
@@ -180,7 +185,7 @@ impl Model {
         };
         for id in parents {
             let parent = self.assets.get(id).ok_or("an unknown parent")?;
-            let own = check_derivation(&parent.terms, parent.kind, terms)
+            let own = check_derivation(&parent.terms, parent.kind, terms, kind)
                 .map_err(|_| "a parent does not allow it")?;
             if let Some(share) = own {
                 owe(*id, share.billionths());
@@ -223,7 +228,7 @@ impl Model {
             return Err("too much is set aside");
         }
         Self::good_parents(&body.parents)?;
-        let stack = self.stack(&body.parents, &terms)?;
+        let stack = self.stack(&body.parents, &terms, body.kind)?;
         match (body.kind, body.weights_digest) {
             (AssetKind::DataSet, None) => {}
             (AssetKind::Model, Some(weights)) if self.claimant(weights).is_none() => {}

@@ -341,7 +341,7 @@ impl Model {
         let terms = good_terms(&tags)?;
         let parents: Vec<ItemId> = body.parents.iter().map(|parent| parent.asset).collect();
         Self::good_parents(&parents)?;
-        self.stack(&parents, &terms)?;
+        self.stack(&parents, &terms, AssetKind::Model)?;
         if body.self_funding_ppm > SELF_FUNDING_PPM_MAX {
             return Err("too much is set aside");
         }
@@ -475,7 +475,11 @@ impl Model {
                 return Err("too few would be left to judge");
             }
         }
-        let stack = self.stack(&bounty.parents_with(&body.parents), &bounty.terms)?;
+        let stack = self.stack(
+            &bounty.parents_with(&body.parents),
+            &bounty.terms,
+            AssetKind::Model,
+        )?;
         let fee = units(bounty.body.evaluation_fee);
         let bond = part(&units(bounty.body.reward), self.parameters.miner_bond_ppm);
         let bond = bond.max(&fee * 2);
@@ -519,8 +523,8 @@ impl Model {
         Self::good_parents(&all)?;
         let is_named = |id: &&ItemId| bounty.body.parents.iter().any(|named| named.asset == **id);
         let named: Vec<ItemId> = all.iter().filter(is_named).copied().collect();
-        let whole_stack = self.stack(&all, &bounty.terms)?;
-        let named_stack = self.stack(&named, &bounty.terms)?;
+        let whole_stack = self.stack(&all, &bounty.terms, AssetKind::Model)?;
+        let named_stack = self.stack(&named, &bounty.terms, AssetKind::Model)?;
         Ok((left_by(&named_stack), left_by(&whole_stack)))
     }
 

@@ -6,7 +6,7 @@ use licensing::{Percent, RoyaltyStack, Terms, check_derivation};
 use protocol::ItemId;
 use protocol::ans104::Tag;
 use protocol::api::AssetView;
-use protocol::record::{FundPart, NamedParent, PARENTS_MAX};
+use protocol::record::{AssetKind, FundPart, NamedParent, PARENTS_MAX};
 
 use super::check::Check;
 use super::offer::Parent;
@@ -118,7 +118,7 @@ impl Check {
             .map(|&(id, share)| (id, share, &none))
             .collect();
         let stack = RoyaltyStack::merge(&entries).ok()?;
-        match check_derivation(&parent, asset.kind, terms) {
+        match check_derivation(&parent, asset.kind, terms, AssetKind::Model) {
             Ok(share) => Some((asset.id, share, stack)),
             Err(refusal) => {
                 let message = format!("'{text:.60}': {refusal}");

@@ -156,7 +156,7 @@ fn what_loosens_and_what_tightens_is_a_table() {
         (base.clone(), base.revoked(), false, true),
     ];
     for (old, new, loosens, back) in table {
-        let kind = ParentKind::Model;
+        let kind = AssetKind::Model;
         assert_eq!(new.loosens(&old, kind), loosens, "{old:?} -> {new:?}");
         assert_eq!(old.loosens(&new, kind), back, "{new:?} -> {old:?}");
     }
@@ -172,13 +172,13 @@ fn a_share_of_what_is_trained_on_a_data_set_is_a_price() {
         terms.derivation = Some(Derivation::RevenueShare(share("1%")));
         terms.data_model_training = Some(DataModelTraining::Allowed);
     });
-    assert!(shared.loosens(&free, ParentKind::Model));
-    assert!(!shared.loosens(&free, ParentKind::DataSet));
+    assert!(shared.loosens(&free, AssetKind::Model));
+    assert!(!shared.loosens(&free, AssetKind::DataSet));
     let closed = with(|terms| {
         terms.derivation = None;
         terms.data_model_training = None;
     });
-    assert!(shared.loosens(&closed, ParentKind::DataSet));
+    assert!(shared.loosens(&closed, AssetKind::DataSet));
 }
 
 #[test]
@@ -233,7 +233,7 @@ fn many() -> Vec<Terms> {
 #[test]
 fn loosening_is_a_partial_order() {
     let all = many();
-    for kind in [ParentKind::Model, ParentKind::DataSet] {
+    for kind in [AssetKind::Model, AssetKind::DataSet] {
         let looser: Vec<Vec<bool>> = all
             .iter()
             .map(|new| all.iter().map(|old| new.loosens(old, kind)).collect())

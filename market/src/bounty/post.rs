@@ -3,7 +3,7 @@
 use ethnum::U256;
 use protocol::ans104::Tag;
 use protocol::receipt::{Phase, Purse, Rule, VoidReason};
-use protocol::record::{PostBounty, SHARES_PER_ASSET, Schedule, Transaction};
+use protocol::record::{AssetKind, PostBounty, SHARES_PER_ASSET, Schedule, Transaction};
 use protocol::{Address, Amount, ItemId};
 
 use super::submit::miners_bond;
@@ -55,7 +55,7 @@ pub(crate) fn post(
     // With all parents at once the stack is at its highest, so every submission's will do.
     let parents: Vec<ItemId> = posting.parents.iter().map(|parent| parent.asset).collect();
     check_parents(&parents)?;
-    stack_of(state, &parents, &terms)?;
+    stack_of(state, &parents, &terms, AssetKind::Model)?;
 
     let bond = part(posting.reward, state.parameters().sponsor_bond_ppm);
     let id = tx.id;

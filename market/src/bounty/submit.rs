@@ -2,7 +2,9 @@
 
 use protocol::ans104::Tag;
 use protocol::receipt::{Phase, Purse, Rule, VoidReason};
-use protocol::record::{CommitSubmission, PostBounty, RevealSubmission, SealedFolder, Transaction};
+use protocol::record::{
+    AssetKind, CommitSubmission, PostBounty, RevealSubmission, SealedFolder, Transaction,
+};
 use protocol::seal::{SealKey, SealScope, seal_digest};
 use protocol::{Address, Amount, ItemId};
 
@@ -46,10 +48,10 @@ pub(crate) fn commit(
     parents.extend(&body.parents);
     parents.sort_unstable();
     check_parents(&parents)?;
-    let stack = stack_of(state, &parents, &bounty.terms)?;
+    let stack = stack_of(state, &parents, &bounty.terms, AssetKind::Model)?;
     let is_named = |parent: &ItemId| posting.parents.iter().any(|named| named.asset == *parent);
     let named: Vec<ItemId> = parents.iter().copied().filter(is_named).collect();
-    let named_rest = stack_of(state, &named, &bounty.terms)?.rest_billionths();
+    let named_rest = stack_of(state, &named, &bounty.terms, AssetKind::Model)?.rest_billionths();
     let rest = stack.rest_billionths();
     if !settle::miner_can_pay(posting.split.miner, named_rest, rest) {
         return Err(Rejection::UnnamedParents {
