@@ -3,7 +3,7 @@
 use std::io;
 
 use protocol::BlobId;
-use protocol::archive::PathError;
+use protocol::archive::{ArchiveError, PathError};
 use protocol::json::JsonError;
 
 use crate::manifest::{MANIFEST_FILE, MANIFEST_VERSION};
@@ -54,6 +54,16 @@ pub enum DatasetError {
     /// A file listed twice, or the manifest in its own list.
     #[error("{MANIFEST_FILE}: '{0}' is listed twice, or is the manifest itself")]
     ListedTwice(String),
+    /// Two listed files, or one and the manifest, that no archive holds beside each other: some file
+    /// systems take them for one place.
+    #[error("{MANIFEST_FILE}: '{path}' cannot be listed: {error}")]
+    Conflict {
+        /// The later of the two, in the order of paths.
+        path: String,
+        /// Which two they are.
+        #[source]
+        error: ArchiveError,
+    },
     /// More bytes than a data set may have.
     #[error("with '{path}' the data set has {size_bytes} bytes, the limit is {limit_bytes}")]
     TooLarge {
@@ -141,6 +151,7 @@ impl DatasetError {
             Self::Field { .. } => "manifest_field",
             Self::Path { .. } => "unsafe_path",
             Self::ListedTwice(_) => "listed_twice",
+            Self::Conflict { .. } => "paths_conflict",
             Self::TooLarge { .. } => "data_too_large",
             Self::Missing(_) => "file_missing",
             Self::NotAFile(_) => "not_a_file",

@@ -2,9 +2,11 @@
 //!
 //! Only regular files that the manifest lists are read, below folders that are
 //! no links. A file that is not listed is refused, because whoever packs,
-//! seals or publishes the folder would carry it unseen. Sizes are compared
-//! before a file is read, and what is parsed is what was hashed: a file is read
-//! once. The folder itself may be reached through a link: that is its owner's.
+//! seals or publishes the folder would carry it unseen; and the names in the
+//! folder are those of the list to the byte, whatever the disk takes for one
+//! name. Sizes are compared before a file is read, and what is parsed is what
+//! was hashed: a file is read once. The folder itself may be reached through a
+//! link: that is its owner's.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, Metadata};
@@ -20,7 +22,7 @@ use crate::manifest::{
     MANIFEST_BYTES_MAX, MANIFEST_FILE, MANIFEST_VERSION, Manifest,
 };
 use crate::table::TableBuilder;
-use crate::{CsvText, DatasetError, IdxError, Table};
+use crate::{CsvError, CsvText, DatasetError, IdxError, Table};
 
 /// The name of the one file of rows in a folder that [`write_folder`] makes.
 pub const DATA_FILE: &str = "data.csv";
@@ -41,12 +43,7 @@ pub const ENTRIES_MAX: usize = 4 * FILES_MAX;
 /// [`DatasetError`] if the folder is not exactly what its manifest says.
 pub fn load(dir: &Path) -> Result<(Manifest, Table), DatasetError> {
     let manifest = Manifest::load(dir)?;
-    check_listed(dir, &manifest)?;
-    let table = match &manifest.format {
-        Format::Csv(spec) => load_csv(dir, &manifest, spec)?,
-        Format::Idx(spec) => load_idx(dir, &manifest, spec)?,
-    };
-    check_rows(&manifest, table.rows(), true)?;
+    let table = manifest.load_rows(dir)?;
     Ok((manifest, table))
 }
 
@@ -54,8 +51,10 @@ fn load_csv(dir: &Path, manifest: &Manifest, spec: &CsvSpec) -> Result<Table, Da
     let mut builder = TableBuilder::new(*spec);
     for file in &manifest.files {
         let bytes = read_listed(dir, file)?;
-        add_csv(&mut builder, &file.path, &bytes)?;
-        check_rows(manifest, builder.rows(), false)?;
+        let text = CsvText::read(&bytes, spec).map_err(csv_at(&file.path))?;
+        // Before any number of it is kept: no more is held than the manifest says.
+        check_rows(manifest, builder.rows() + text.rows().len(), false)?;
+        builder.add_text(&text).map_err(csv_at(&file.path))?;
     }
     Ok(builder.finish())
 }
@@ -84,11 +83,21 @@ fn table_of(images: &IdxArray, labels: &IdxArray, spec: &IdxSpec) -> Result<Tabl
     })
 }
 
+/// A fault of that file, unless it was the machine that failed.
 fn idx_at(path: &str) -> impl FnOnce(IdxError) -> DatasetError {
-    move |error| DatasetError::Idx {
-        path: path.to_owned(),
-        error,
+    let path = path.to_owned();
+    move |error| match error {
+        IdxError::OutOfMemory => DatasetError::Io {
+            path,
+            error: io::ErrorKind::OutOfMemory.into(),
+        },
+        error => DatasetError::Idx { path, error },
     }
+}
+
+fn csv_at(path: &str) -> impl FnOnce(CsvError) -> DatasetError {
+    let path = path.to_owned();
+    move |error| DatasetError::Csv { path, error }
 }
 
 /// The rows of a data-set folder: [`load`] without the manifest.
@@ -211,6 +220,23 @@ impl Manifest {
         Self::from_json(&bytes)
     }
 
+    /// Reads the rows of its folder, once every file is verified. Whoever has
+    /// limits of their own holds them against the manifest before: `rows` and
+    /// [`Manifest::inputs`] bound what is unpacked and kept.
+    ///
+    /// # Errors
+    /// [`DatasetError`] if the folder is not exactly what this says.
+    pub fn load_rows(&self, dir: &Path) -> Result<Table, DatasetError> {
+        self.check()?;
+        check_listed(dir, self)?;
+        let table = match &self.format {
+            Format::Csv(spec) => load_csv(dir, self, spec)?,
+            Format::Idx(spec) => load_idx(dir, self, spec)?,
+        };
+        check_rows(self, table.rows(), true)?;
+        Ok(table)
+    }
+
     /// Makes the manifest of a folder of CSV files: lists every file in it
     /// (other than a manifest) in the order of their paths, with size and digest,
     /// and counts the rows by reading them.
@@ -300,10 +326,7 @@ fn manifest(
 }
 
 fn add_csv(builder: &mut TableBuilder, path: &str, bytes: &[u8]) -> Result<(), DatasetError> {
-    builder.add_file(bytes).map_err(|error| DatasetError::Csv {
-        path: path.into(),
-        error,
-    })
+    builder.add_file(bytes).map_err(csv_at(path))
 }
 
 /// Rows never pass the listed number while files are read, and equal it at the end.
@@ -384,18 +407,19 @@ fn read_at_most(place: &Path, limit_bytes: u64) -> Result<Vec<u8>, DatasetError>
     Ok(bytes)
 }
 
-/// Refuses files that are in the folder and not in the manifest.
+/// Refuses a folder whose files have not exactly the names that the manifest lists.
 fn check_listed(dir: &Path, manifest: &Manifest) -> Result<(), DatasetError> {
-    let listed: BTreeSet<&str> = manifest
-        .files
-        .iter()
-        .map(|file| file.path.as_str())
-        .collect();
-    match walk(dir, ENTRIES_MAX)?
-        .into_iter()
-        .find(|path| !listed.contains(path.as_str()))
-    {
-        Some(path) => Err(DatasetError::Unlisted(path.to_string())),
+    let listed = manifest.files.iter().map(FileEntry::archive_path);
+    let listed: BTreeSet<ArchivePath> = listed.collect::<Result<_, _>>()?;
+    let found: BTreeSet<ArchivePath> = walk(dir, ENTRIES_MAX)?.into_iter().collect();
+    if let Some(path) = found.difference(&listed).next() {
+        return Err(DatasetError::Unlisted(path.to_string()));
+    }
+    match listed.difference(&found).next() {
+        // A disk that takes two spellings for one name may open it all the same.
+        Some(path) => Err(regular_file(dir, path)
+            .err()
+            .unwrap_or_else(|| DatasetError::Missing(path.to_string()))),
         None => Ok(()),
     }
 }

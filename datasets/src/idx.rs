@@ -74,6 +74,9 @@ pub enum IdxError {
     /// Bytes after the end.
     #[error("bytes follow after the {0} bytes of data that its header says")]
     Trailing(u64),
+    /// There is no memory for what is unpacked: the machine's doing, and nothing about the file.
+    #[error("there is not memory enough to unpack it")]
+    OutOfMemory,
     /// The compressed data are damaged, or cut.
     #[error("it is gzip and cannot be unpacked: {0}")]
     Gzip(String),
@@ -116,6 +119,7 @@ impl IdxError {
             Self::Empty(_) => "idx_empty",
             Self::Cut { .. } => "idx_cut",
             Self::Trailing(_) => "idx_trailing",
+            Self::OutOfMemory => "out_of_memory",
             Self::Gzip(_) => "idx_gzip",
             Self::Inputs { .. } => "idx_inputs",
             Self::Rows { .. } => "idx_rows",
@@ -170,11 +174,7 @@ impl IdxArray {
         let mut unpacked = GzDecoder::new(file);
         let sizes = read_sizes(&mut unpacked, kind, cells_max)?;
         let expected = cells(&sizes);
-        let mut bytes = Vec::new();
-        // Grows with what is really there, up to what was promised and one
-        // byte, which makes the decoder look for the end and its checksum.
-        let read = (&mut unpacked).take(expected + 1).read_to_end(&mut bytes);
-        read.map_err(|error| gzip(&error))?;
+        let bytes = read_cells(&mut unpacked, expected)?;
         let found = bytes.len() as u64;
         if found < expected {
             return Err(IdxError::Cut { expected, found });
@@ -306,6 +306,15 @@ fn cells(sizes: &[u32]) -> u64 {
         .fold(1, |product: u64, &size| product.saturating_mul(size.into()))
 }
 
+/// Grows with what is really there, up to what was promised and one byte, which
+/// makes the decoder look for the end and its checksum.
+fn read_cells(unpacked: &mut impl Read, expected: u64) -> Result<Vec<u8>, IdxError> {
+    let mut bytes = Vec::new();
+    let read = unpacked.take(expected + 1).read_to_end(&mut bytes);
+    read.map_err(|error| gzip(&error))?;
+    Ok(bytes)
+}
+
 fn read_header(file: &mut impl Read, bytes: &mut [u8; 4]) -> Result<(), IdxError> {
     file.read_exact(bytes).map_err(|error| match error.kind() {
         io::ErrorKind::UnexpectedEof => IdxError::Cut {
@@ -317,7 +326,10 @@ fn read_header(file: &mut impl Read, bytes: &mut [u8; 4]) -> Result<(), IdxError
 }
 
 fn gzip(error: &io::Error) -> IdxError {
-    IdxError::Gzip(error.to_string())
+    match error.kind() {
+        io::ErrorKind::OutOfMemory => IdxError::OutOfMemory,
+        _ => IdxError::Gzip(error.to_string()),
+    }
 }
 
 #[cfg(test)]

@@ -30,10 +30,11 @@
 //! licence's tags are carried, not judged.
 
 use std::collections::BTreeSet;
+use std::io;
 
 use protocol::BlobId;
 use protocol::ans104::Tag;
-use protocol::archive::ArchivePath;
+use protocol::archive::{self, ArchivePath};
 use protocol::benchmark::WIDTH_MAX;
 use protocol::json;
 use protocol::text::{Name, Text};
@@ -286,11 +287,10 @@ impl Manifest {
             LICENSE_TAGS_MAX as u64,
         )?;
         check_field("files", self.files.len() as u64, 1, FILES_MAX as u64)?;
-        let mut paths = BTreeSet::new();
+        let mut paths = BTreeSet::from([manifest_path()]);
         let mut total: u64 = 0;
         for file in &self.files {
-            let path = file.archive_path()?;
-            if path.as_str() == MANIFEST_FILE || !paths.insert(path) {
+            if !paths.insert(file.archive_path()?) {
                 return Err(DatasetError::ListedTwice(file.path.clone()));
             }
             total = total.saturating_add(file.size_bytes);
@@ -303,6 +303,7 @@ impl Manifest {
                 });
             }
         }
+        check_together(&paths)?;
         match &self.format {
             Format::Csv(_) => Ok(()),
             Format::Idx(spec) => self.check_idx(spec),
@@ -324,6 +325,26 @@ impl Manifest {
             None => Ok(()),
         }
     }
+}
+
+fn manifest_path() -> ArchivePath {
+    ArchivePath::parse(MANIFEST_FILE).expect("a plain name is a path")
+}
+
+/// That an archive holds all of these: where two names are one file, its rows
+/// would count twice.
+fn check_together(paths: &BTreeSet<ArchivePath>) -> Result<(), DatasetError> {
+    let conflict = |path: &ArchivePath, error| DatasetError::Conflict {
+        path: path.to_string(),
+        error,
+    };
+    // What an archive of empty files refuses, an archive of these would.
+    let mut archive =
+        archive::Writer::new(io::sink()).map_err(|error| conflict(&manifest_path(), error))?;
+    paths.iter().try_for_each(|path| {
+        let written = archive.file(path, 0, io::empty());
+        written.map_err(|error| conflict(path, error))
+    })
 }
 
 impl FileEntry {

@@ -76,7 +76,11 @@ impl TableBuilder {
 
     /// Appends the rows of one file.
     pub(crate) fn add_file(&mut self, bytes: &[u8]) -> Result<(), CsvError> {
-        let text = CsvText::read(bytes, &self.spec)?;
+        self.add_text(&CsvText::read(bytes, &self.spec)?)
+    }
+
+    /// Appends the rows of one file that was taken apart by this description.
+    pub(crate) fn add_text(&mut self, text: &CsvText<'_>) -> Result<(), CsvError> {
         let mut line = 0;
         if let Some(header) = text.header() {
             line += 1;

@@ -31,7 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         task,
         inputs: manifest.inputs(),
         metric,
-        examples_max: u32::MAX,
+        examples_max: u32::try_from(manifest.rows)?,
         limits: ModelLimits {
             parameters_max: 1 << 24,
             file_bytes_max: 1 << 27,

@@ -17,6 +17,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use protocol::benchmark::{Benchmark, Metric};
+pub use protocol::benchmark::{LEAVES_BYTES_MAX, leaves_bytes};
 use protocol::id::Digest;
 use protocol::json;
 use protocol::report::{Leaf, Outcome, predictions_root};
@@ -33,14 +34,6 @@ pub const LEAVES_FILE: &str = "leaves.bin";
 
 /// The most bytes of a `report.json`.
 pub const REPORT_BYTES_MAX: u64 = 64 << 10;
-
-/// The most bytes of a `leaves.bin` that is read.
-pub const LEAVES_BYTES_MAX: u64 = 1 << 30;
-
-/// The bytes of so many leaves of so many outputs each.
-pub const fn leaves_bytes(examples: u32, outputs: u32) -> u64 {
-    (examples as u64).saturating_mul(8 + 4 * outputs as u64)
-}
 
 /// What an evaluation found.
 #[derive(Clone, Debug, PartialEq)]

@@ -2,9 +2,11 @@
 //!
 //! A test set is a data-set folder ([`datasets`]) whose manifest has the
 //! benchmark's inputs, and its classes or, for a regression, numbers as labels.
-//! Order of the checks: the folder's, as `datasets` documents them, then inputs,
-//! then labels, then that there are no more examples than the benchmark allows
-//! (`examples`), then that the metric is defined for these labels:
+//! Order of the checks: the manifest's own, then its inputs, then its labels, then
+//! that it has no more rows than the benchmark allows examples (`examples`); only
+//! then are the folder and its files looked at, as `datasets` documents it, so
+//! that what is unpacked is bounded by the benchmark and not by what a stranger
+//! wrote. Last, that the metric is defined for these labels:
 //!
 //! | metric | code, if it is not | the labels are |
 //! |---|---|---|
@@ -14,7 +16,7 @@
 use std::fs;
 use std::path::Path;
 
-use datasets::{CsvError, DatasetError, LabelKind, Labels, MANIFEST_FILE, Table};
+use datasets::{CsvError, DatasetError, LabelKind, Labels, MANIFEST_FILE, Manifest, Table};
 use ndarray::ArrayView2;
 use protocol::benchmark::{Benchmark, Metric, Task};
 use protocol::report::TestOutcome;
@@ -75,11 +77,7 @@ impl TestSet {
             ));
         }
         check_labels(benchmark.task, labels)?;
-        let (found, limit) = (labels.len() as u64, u64::from(benchmark.examples_max));
-        if found > limit {
-            let message = format!("there are {found} examples, the benchmark allows {limit}");
-            return Err(Fault::new("examples", "rows", message));
-        }
+        check_examples(benchmark, labels.len() as u64)?;
         check_metric(benchmark.metric, labels)?;
         Ok(Self { table })
     }
@@ -128,16 +126,33 @@ pub fn check_test_set(
 fn load(benchmark: &Benchmark, dir: &Path) -> Result<Table, Failure> {
     // A folder that is not there is the disk's doing; one without a manifest is the sponsor's.
     fs::read_dir(dir).map_err(|error| NoVerdict::io(dir, error))?;
-    let (manifest, table) = datasets::load(dir).map_err(|error| failure(dir, error))?;
+    let manifest = Manifest::load(dir).map_err(|error| failure(dir, error))?;
+    check_manifest(benchmark, &manifest)?;
+    let table = manifest.load_rows(dir);
+    let table = table.map_err(|error| failure(dir, error))?;
+    Ok(TestSet::from_table(benchmark, table)?.table)
+}
+
+/// That a folder of this manifest can be the benchmark's.
+fn check_manifest(benchmark: &Benchmark, manifest: &Manifest) -> Result<(), Fault> {
     check_width("inputs", u64::from(manifest.inputs()), benchmark.inputs)?;
     match (manifest.labels(), benchmark.task) {
         (LabelKind::Classes(found), Task::Classification { classes }) => {
             check_width("classes", u64::from(found), classes)?;
         }
         (LabelKind::Numbers, Task::Regression) => {}
-        (_, task) => return Err(other_labels(task, &format!("{MANIFEST_FILE}/labels")).into()),
+        (_, task) => return Err(other_labels(task, &format!("{MANIFEST_FILE}/labels"))),
     }
-    Ok(TestSet::from_table(benchmark, table)?.table)
+    check_examples(benchmark, manifest.rows)
+}
+
+fn check_examples(benchmark: &Benchmark, found: u64) -> Result<(), Fault> {
+    let limit = u64::from(benchmark.examples_max);
+    if found <= limit {
+        return Ok(());
+    }
+    let message = format!("there are {found} examples, the benchmark allows {limit}");
+    Err(Fault::new("examples", "rows", message))
 }
 
 fn check_labels(task: Task, labels: &Labels) -> Result<(), Fault> {
@@ -220,6 +235,7 @@ fn place(error: &DatasetError) -> String {
     match error {
         DatasetError::Field { field, .. } => format!("{MANIFEST_FILE}/{field}"),
         DatasetError::Path { path, .. }
+        | DatasetError::Conflict { path, .. }
         | DatasetError::TooLarge { path, .. }
         | DatasetError::Size { path, .. }
         | DatasetError::Digest { path, .. } => path.clone(),

@@ -10,6 +10,15 @@ pub const ARITHMETIC_VERSION: u32 = 1;
 /// The most inputs or classes a benchmark may name.
 pub const WIDTH_MAX: u32 = 1 << 20;
 
+/// The most bytes that the leaves of one submission may have: an evaluator keeps
+/// them, publishes them and reads those of others.
+pub const LEAVES_BYTES_MAX: u64 = 1 << 30;
+
+/// The bytes of so many leaves ([`crate::report::Leaf`]) of so many outputs each.
+pub const fn leaves_bytes(examples: u32, outputs: u32) -> u64 {
+    (examples as u64).saturating_mul(8 + 4 * outputs as u64)
+}
+
 /// How models for a bounty are scored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 #[serde(deny_unknown_fields)]
@@ -193,6 +202,17 @@ pub enum BenchmarkError {
     /// A limit of zero lets nothing pass.
     #[error("the limit '{0}' is zero, so nothing could pass")]
     ZeroLimit(&'static str),
+    /// Leaves of more than [`LEAVES_BYTES_MAX`], so that nothing could be scored.
+    #[error(
+        "{examples_max} examples of {outputs} outputs have leaves of more than \
+         {LEAVES_BYTES_MAX} bytes, so nothing could be scored: allow fewer examples"
+    )]
+    Leaves {
+        /// The most examples.
+        examples_max: u32,
+        /// Numbers that a model gives for an example.
+        outputs: u32,
+    },
 }
 
 impl BenchmarkError {
@@ -204,6 +224,7 @@ impl BenchmarkError {
             Self::Classes(_) => "classes",
             Self::Metric { .. } => "metric_task",
             Self::ZeroLimit(_) => "zero_limit",
+            Self::Leaves { .. } => "leaves_too_large",
         }
     }
 }
@@ -245,6 +266,13 @@ impl Benchmark {
             if value == 0 {
                 return Err(BenchmarkError::ZeroLimit(name));
             }
+        }
+        let (examples_max, outputs) = (self.examples_max, self.task.outputs());
+        if leaves_bytes(examples_max, outputs) > LEAVES_BYTES_MAX {
+            return Err(BenchmarkError::Leaves {
+                examples_max,
+                outputs,
+            });
         }
         Ok(())
     }
@@ -339,6 +367,35 @@ mod tests {
         check(|b| b.limits.parameters_max = 0, "zero_limit");
         check(|b| b.limits.file_bytes_max = 0, "zero_limit");
         check(|b| b.limits.multiply_adds_max = 0, "zero_limit");
+    }
+
+    #[test]
+    fn leaves_at_the_limit_are_allowed_and_one_example_more_is_refused() {
+        for (task, metric, at) in [
+            (Task::Regression, Metric::Rmse, 89_478_485),
+            (
+                Task::Classification { classes: 2 },
+                Metric::Accuracy,
+                1 << 26,
+            ),
+            (
+                Task::Classification { classes: WIDTH_MAX },
+                Metric::Accuracy,
+                255,
+            ),
+        ] {
+            let benchmark = |examples_max| Benchmark {
+                task,
+                metric,
+                examples_max,
+                ..GOOD
+            };
+            assert_eq!(benchmark(at).check(), Ok(()), "{task:?}");
+            for above in [at + 1, u32::MAX] {
+                let error = benchmark(above).check().expect_err("too many leaves");
+                assert_eq!(error.code(), "leaves_too_large", "{error}");
+            }
+        }
     }
 
     #[test]

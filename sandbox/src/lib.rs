@@ -21,7 +21,7 @@ mod linux;
 mod watch;
 
 pub use confine::{ConfineError, Missing, confine};
-pub use watch::{Ending, Run, run};
+pub use watch::{ENTRY_BYTES, Ending, Run, run};
 
 use std::time::Duration;
 
@@ -36,7 +36,8 @@ pub struct Limits {
     pub wall: Duration,
     /// Bytes of one file that it writes.
     pub file_bytes: u64,
-    /// Bytes of all files of its folder; looked at several times a second.
+    /// Bytes of all files of its folder, and [`ENTRY_BYTES`] for each file and
+    /// folder in it; looked at several times a second.
     pub folder_bytes: u64,
     /// Files that are open at a time.
     pub open_files: u64,

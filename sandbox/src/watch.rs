@@ -10,6 +10,10 @@ use std::time::{Duration, Instant};
 
 use crate::Limits;
 
+/// What each file and folder counts beside its bytes: about what a file system
+/// keeps for it, so that the smallest ones fill a folder too.
+pub const ENTRY_BYTES: u64 = 4 << 10;
+
 /// The most bytes of a child's stderr that are kept.
 pub const STDERR_BYTES_MAX: u64 = 16 << 10;
 
@@ -25,7 +29,7 @@ pub enum Ending {
     Exit(i32),
     /// It ran longer than it may.
     WallTime(Duration),
-    /// Its folder has more bytes than it may.
+    /// Its folder has more bytes, or files and folders, than it may.
     FolderBytes(u64),
     /// It used more processor time than it may.
     CpuTime(u64),
@@ -162,8 +166,9 @@ fn ending(status: ExitStatus, _: &Limits) -> Ending {
     Ending::Exit(status.code().unwrap_or(-1))
 }
 
-/// Bytes of all files below a folder; stops counting above `enough`. What
-/// vanishes meanwhile counts nothing.
+/// Bytes of all files below a folder, and [`ENTRY_BYTES`] for each of them and
+/// each folder; stops counting above `enough`. What vanishes meanwhile counts
+/// nothing but that.
 fn bytes_in(folder: &Path, enough: u64) -> u64 {
     let mut bytes = 0u64;
     let mut folders = vec![folder.to_owned()];
@@ -172,6 +177,7 @@ fn bytes_in(folder: &Path, enough: u64) -> u64 {
             continue;
         };
         for entry in entries.flatten() {
+            bytes = bytes.saturating_add(ENTRY_BYTES);
             match entry.metadata() {
                 Ok(metadata) if metadata.is_dir() => folders.push(entry.path()),
                 Ok(metadata) => bytes = bytes.saturating_add(metadata.len()),
@@ -194,4 +200,21 @@ fn listen(mut stderr: impl Read) -> String {
     let said = String::from_utf8_lossy(&said);
     let plain = |c: char| if c.is_control() && c != '\n' { ' ' } else { c };
     said.chars().map(plain).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_and_folders_count_beside_their_bytes() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = folder.path();
+        assert_eq!(bytes_in(at, u64::MAX), 0);
+        fs::create_dir_all(at.join("a/b/c")).expect("folders");
+        assert_eq!(bytes_in(at, u64::MAX), 3 * ENTRY_BYTES);
+        fs::write(at.join("a/file"), [7; 1_000]).expect("a file");
+        assert_eq!(bytes_in(at, u64::MAX), 4 * ENTRY_BYTES + 1_000);
+        assert!(bytes_in(at, ENTRY_BYTES) <= 2 * ENTRY_BYTES + 1_000);
+    }
 }

@@ -102,6 +102,8 @@ fn a_file_too_long_ends_it() {
 #[test]
 fn a_folder_too_full_ends_it() {
     check("write-many", Ending::FolderBytes(8 << 20));
+    // Folders that have no bytes at all.
+    check("make-many", Ending::FolderBytes(8 << 20));
 }
 
 #[test]

@@ -8,11 +8,14 @@ use datasets::manifest::CELLS_MAX;
 use evaluator::Options;
 use evaluator::report::LEAVES_BYTES_MAX;
 use evaluator::runner::BATCH_NUMBERS_MAX;
+use models::cnn::KERNEL_MAX;
+use protocol::archive::DEPTH_MAX;
 use protocol::benchmark::{Benchmark, WIDTH_MAX};
-use sandbox::Limits;
+use sandbox::{ENTRY_BYTES, Limits};
 
 use super::RunOptions;
 use super::predictions::{PREDICTIONS_BYTES_MAX, predictions_bytes};
+use crate::folder;
 
 const MIB: u64 = 1 << 20;
 
@@ -34,8 +37,9 @@ const GZIP_RATIO_MAX: u64 = 1_032;
 pub struct Size {
     /// Bytes of the model: what is read of its file.
     weights_bytes: u64,
-    /// The most numbers that a layer gives for one example.
-    widest: u64,
+    /// The most multiply-adds for one example. Each number that a layer takes or
+    /// gives has one at least.
+    multiply_adds: u64,
     /// Examples, and the numbers of all of them.
     examples: u64,
     cells: u64,
@@ -67,8 +71,7 @@ impl Size {
             weights_bytes: parameters_bytes
                 .saturating_add(4 * MIB)
                 .min(model.file_bytes_max),
-            // Each number takes a multiply-add at least.
-            widest: model.multiply_adds_max.max(columns),
+            multiply_adds: model.multiply_adds_max.max(columns),
             examples,
             cells: examples.saturating_mul(columns),
             data_bytes,
@@ -87,7 +90,7 @@ impl Size {
         let outputs = (model_bytes / 8).clamp(1, u64::from(WIDTH_MAX));
         Self {
             weights_bytes: model_bytes,
-            widest: u64::from(WIDTH_MAX),
+            multiply_adds: u64::MAX,
             examples: rows / 2,
             // Plain data, or packed by ten.
             cells: data_bytes.saturating_mul(10).min(CELLS_MAX),
@@ -104,6 +107,28 @@ impl Size {
         Self { seconds, ..self }
     }
 
+    /// The most numbers of an image with its padding, of which each thread lays
+    /// out one for a convolution (`repro::kernels::convolution`).
+    ///
+    /// Of `c` channels of `h` by `w`, with a kernel of `k` and a padding of `p`
+    /// on each side, `2p` being below `KERNEL_MAX` and at most `k`, it has
+    /// `c·(h + 2p)·(w + 2p) = chw + 2p·(ch + cw) + 4p²·c` numbers: `chw`, `ch` and
+    /// `cw` are at most `WIDTH_MAX`, and the last are at most `c·k²`, which are
+    /// weights of that layer. It has a multiply-add for each too, since a side of
+    /// `s` numbers, `s ≥ k`, has `s − k + 1` places of `k` taps.
+    fn padded(&self) -> u64 {
+        let with_sides = (1 + 2 * (KERNEL_MAX - 1)) * u64::from(WIDTH_MAX);
+        with_sides
+            .saturating_add(self.weights_bytes / 4)
+            .min(self.multiply_adds)
+    }
+
+    /// The most files and folders that ciphertexts of so many bytes open to: each
+    /// takes two bytes of a path at least.
+    fn entries(&self) -> u64 {
+        (self.sealed_bytes / 2).min(folder::LIMITS.files_max * DEPTH_MAX as u64)
+    }
+
     /// The limits, on a machine of so many threads. Every honest model within the
     /// benchmark's own limits stays far below.
     fn limits(&self, threads: u64) -> Limits {
@@ -112,13 +137,15 @@ impl Size {
         let batch = Options::default().batch_size as u64;
         // What a layer takes and gives, and copies of both.
         let activations = batch
-            .saturating_mul(self.widest.min(u64::from(WIDTH_MAX)))
+            .saturating_mul(self.multiply_adds.min(u64::from(WIDTH_MAX)))
             .min(BATCH_NUMBERS_MAX as u64)
             .saturating_mul(4 * 4);
         let memory_bytes = (1024 * MIB)
             .saturating_add(threads.saturating_mul(160 * MIB))
             .saturating_add(weights)
             .saturating_add(activations)
+            // Blocks of memory are an eighth longer than what they hold, at most.
+            .saturating_add(threads.saturating_mul(self.padded().saturating_mul(5)))
             // Text, a list of its lines, and its numbers.
             .saturating_add(self.data_bytes.saturating_mul(12))
             // Numbers, where they were packed: bytes, floats, a copy of these.
@@ -135,6 +162,7 @@ impl Size {
             folder_bytes: self
                 .sealed_bytes
                 .saturating_mul(2)
+                .saturating_add(self.entries() * ENTRY_BYTES)
                 .saturating_add(self.result_bytes)
                 .saturating_add(4 * MIB),
             open_files: 64,
@@ -145,7 +173,8 @@ impl Size {
     pub fn limits_for(&self, options: RunOptions) -> Limits {
         let threads = match options.threads {
             Some(threads) => u64::from(threads),
-            None => std::thread::available_parallelism().map_or(1, |n| n.get() as u64),
+            // What the child will ask too. If the environment makes no sense, it says so and ends.
+            None => evaluator::settings().map_or(1, |settings| settings.threads as u64),
         };
         let mut limits = self.limits(threads);
         let raised = options.time_max.unwrap_or(0);
@@ -160,6 +189,8 @@ impl Size {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use models::cnn::ConvLayer;
+    use models::{CnnConfig, ModelConfig};
     use protocol::benchmark::{ARITHMETIC_VERSION, Metric, ModelLimits, Task};
 
     const BENCHMARK: Benchmark = Benchmark {
@@ -254,9 +285,89 @@ mod tests {
             };
             limits(&benchmark, 50_000, 60_000, 1).memory_bytes
         };
-        let most = BATCH_NUMBERS_MAX as u64 * 16;
+        // Beside the layer's numbers, one image with its padding.
+        let most = BATCH_NUMBERS_MAX as u64 * 16 + 5 * few.multiply_adds_max;
         assert!(memory(few) - memory(narrow) > most / 2);
         assert!(memory(few) - memory(narrow) < most);
+    }
+
+    #[test]
+    fn each_thread_has_room_for_the_largest_image_with_its_padding() {
+        // One place of each channel, in the middle of the largest padding.
+        let layer = |channels, kernel| ConvLayer {
+            channels,
+            kernel,
+            padding: kernel / 2,
+            pool: 1,
+        };
+        for (image, kernel) in [
+            ([1_000, 1, 1], KERNEL_MAX),
+            ([1_000, 1, 1], KERNEL_MAX - 1),
+            ([64, 1, 300], KERNEL_MAX),
+            ([64, 300, 1], 9),
+            ([3, 224, 224], 7),
+            ([1 << 20, 1, 1], 1),
+        ] {
+            let config = CnnConfig::new(image, &[layer(1, kernel)], &[], 10).unwrap();
+            let config = ModelConfig::Cnn(config);
+            let parameters_max = config.parameters();
+            let benchmark = Benchmark {
+                inputs: config.input_size() as u32,
+                limits: ModelLimits {
+                    parameters_max,
+                    file_bytes_max: 4 * parameters_max + 1_000,
+                    multiply_adds_max: config.multiply_adds(),
+                },
+                ..BENCHMARK
+            };
+            let [channels, height, width] = image;
+            let padded = channels * (height + kernel / 2 * 2) * (width + kernel / 2 * 2);
+            let of_threads = |threads| limits(&benchmark, 50_000, 60_000, threads).memory_bytes;
+            let of_one = (of_threads(64) - of_threads(1)) / 63 - 160 * MIB;
+            assert!(of_one >= padded * 4, "{image:?}, {kernel}");
+        }
+        // However many multiply-adds there may be, it has an end.
+        let most = Size::of_model(1_000, 1_000, 1_000).padded();
+        assert!(most < 64 * u64::from(WIDTH_MAX), "{most}");
+    }
+
+    #[test]
+    fn a_folder_has_room_for_every_entry_of_an_archive() {
+        let folder_bytes = |sealed| limits(&BENCHMARK, 50_000, sealed, 1).folder_bytes;
+        assert!(folder_bytes(10_000) > 5_000 * ENTRY_BYTES);
+        assert!(folder_bytes(10_000) < 6_000 * ENTRY_BYTES + (5 << 20));
+        let most = folder::LIMITS.files_max * DEPTH_MAX as u64 * ENTRY_BYTES;
+        assert!(folder_bytes(1_000_000) > most);
+        assert!(folder_bytes(1_000_000) < most + (8 << 20));
+    }
+
+    /// The test below runs it once more, in a process whose environment names them.
+    #[test]
+    fn the_threads_are_those_of_the_environment() {
+        let size = Size::of_model(20_000, 50_000, 21_000);
+        let options = RunOptions {
+            threads: None,
+            memory_max: None,
+            time_max: None,
+        };
+        let threads = match std::env::var("LODE_THREADS") {
+            Ok(threads) => threads.parse().unwrap(),
+            Err(_) => std::thread::available_parallelism().map_or(1, |n| n.get() as u64),
+        };
+        assert_eq!(size.limits_for(options), size.limits(threads));
+    }
+
+    #[test]
+    fn a_number_of_threads_in_the_environment_counts_as_the_child_counts_it() {
+        let name = "boxed::limits::tests::the_threads_are_those_of_the_environment";
+        let output = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", name])
+            .env("LODE_THREADS", "77")
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{said}");
+        assert!(said.contains("1 passed"), "{said}");
     }
 
     #[test]

@@ -132,6 +132,68 @@ fn a_changed_folder_is_refused_with_the_file_at_fault() {
 }
 
 #[test]
+fn names_that_are_one_file_on_some_disks_are_refused() {
+    let (dir, mut manifest) = folder();
+    let mut other = manifest.files[0].clone();
+    other.path = "Data.CSV".into();
+    fs::write(dir.path().join(&other.path), ROWS).expect("written");
+    manifest.files.push(other);
+    manifest.rows *= 2;
+    fs::write(dir.path().join(MANIFEST_FILE), manifest.to_json()).expect("written");
+    let error = load(dir.path()).expect_err("one name in two spellings");
+    assert_eq!(error.code(), "paths_conflict", "{error}");
+    let said = error.to_string();
+    assert!(
+        said.contains("data.csv") && said.contains("Data.CSV"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_name_of_the_folder_is_the_listed_one_to_the_byte() {
+    // One name to read, and other bytes: a disk may open either by the other.
+    for name in ["DATA.csv", "d\u{e4}ta.csv", "da\u{308}ta.csv"] {
+        let (dir, mut manifest) = folder();
+        manifest.files[0].path = "d\u{e4}ta.csv".into();
+        let (from, to) = (dir.path().join(DATA_FILE), dir.path().join(name));
+        fs::rename(from, to).expect("renamed");
+        manifest.write(dir.path()).expect("written");
+        let found = load(dir.path()).map_err(|error| error.code());
+        match name == manifest.files[0].path {
+            true => assert!(found.is_ok(), "{found:?}"),
+            false => assert_eq!(found.err(), Some("file_unlisted"), "{name}"),
+        }
+    }
+}
+
+#[test]
+fn a_file_of_more_rows_than_listed_is_refused_before_its_numbers_are_read() {
+    let (dir, mut manifest) = folder();
+    let rows = b"1,2,0\n3,4,1\n5,6,2\n7,8,nothing\n";
+    fs::write(dir.path().join(DATA_FILE), rows).expect("written");
+    manifest.files[0].size_bytes = rows.len() as u64;
+    manifest.files[0].blake3 = BlobId(*blake3::hash(rows).as_bytes());
+    let code = |manifest: &Manifest| {
+        manifest.write(dir.path()).expect("written");
+        load(dir.path()).expect_err("a fault").code()
+    };
+    assert_eq!(code(&manifest), "row_count");
+    manifest.rows = 4;
+    assert_eq!(code(&manifest), "csv_label");
+}
+
+#[test]
+fn a_machine_without_memory_is_no_fault_of_a_file() {
+    let error = idx_at("images.idx.gz")(IdxError::OutOfMemory);
+    assert!(
+        matches!(&error, DatasetError::Io { error, .. } if error.kind() == io::ErrorKind::OutOfMemory),
+        "{error}"
+    );
+    let error = idx_at("images.idx.gz")(IdxError::Gzip("cut".into()));
+    assert_eq!(error.code(), "idx_gzip");
+}
+
+#[test]
 fn a_wrong_number_of_rows_is_refused() {
     for rows in [1, 2, 4] {
         let (dir, manifest) = folder();

@@ -144,6 +144,27 @@ fn damaged_packing_and_what_follows_it_are_refused() {
 }
 
 #[test]
+fn running_out_of_memory_is_no_fault_of_the_file() {
+    /// Has memory for so many bytes.
+    struct Short<'a>(&'a [u8]);
+    impl Read for Short<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            match self.0.read(buffer)? {
+                0 => Err(io::ErrorKind::OutOfMemory.into()),
+                len => Ok(len),
+            }
+        }
+    }
+    for len in [0, 6] {
+        let mut short = Short(&LABELS[..len]);
+        let header = read_sizes(&mut short, IdxKind::Labels, 2);
+        assert_eq!(header, Err(IdxError::OutOfMemory), "{len}");
+    }
+    let cells = read_cells(&mut Short(&[9]), 2);
+    assert_eq!(cells, Err(IdxError::OutOfMemory));
+}
+
+#[test]
 fn arrays_that_do_not_fit_each_other_make_no_table() {
     let images = IdxArray::read(IMAGES, IdxKind::Images, 12).expect("images");
     let labels = IdxArray::read(LABELS, IdxKind::Labels, 2).expect("labels");

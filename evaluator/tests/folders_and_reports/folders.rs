@@ -285,6 +285,30 @@ fn damaged_idx_files_have_their_code_and_place() {
     assert_eq!(checked(), expected);
 }
 
+#[test]
+fn a_test_set_of_another_benchmark_is_refused_before_its_files_are_read() {
+    let mut bench = Bench::new();
+    // Nothing of it could be read without a fault: it is not there.
+    fs::remove_file(bench.test.join("data.csv")).expect("it was there");
+    let check = |benchmark: &Benchmark, code: &str, place: &str| {
+        let expected = TestOutcome::BadSeal {
+            code: Code::new(code).expect("a code"),
+            place: Code::new(place).expect("a place"),
+        };
+        let found = check_test_set(benchmark, &bench.test).expect("a verdict");
+        assert_eq!(found.0, expected, "{:?}", found.1);
+    };
+    check(&bench.benchmark, "file_missing", "data.csv");
+    bench.benchmark.examples_max -= 1;
+    check(&bench.benchmark, "examples", "rows");
+    bench.benchmark.task = Task::Classification {
+        classes: CLASSES + 1,
+    };
+    check(&bench.benchmark, "classes_mismatch", "dataset.json/classes");
+    bench.benchmark.inputs += 1;
+    check(&bench.benchmark, "inputs_mismatch", "dataset.json/inputs");
+}
+
 /// A test set that is sound but of other widths.
 fn rewrite(bench: &Bench, inputs: u32, classes: u32) {
     fs::remove_dir_all(&bench.test).expect("it was there");

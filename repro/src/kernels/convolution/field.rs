@@ -11,6 +11,9 @@ use super::shape::Convolution;
 const SLACK: usize = 256;
 /// Most elements of a batch laid out side by side.
 const IMAGES_MAX: usize = 16;
+/// Most numbers of a field of more than one element: each thread has a field of its own, and whoever bounds the memory
+/// of a process reckons with the largest element alone.
+const SIDE_BY_SIDE_MAX: usize = 1 << 20;
 
 /// Where taps lie.
 #[derive(Debug)]
@@ -159,7 +162,9 @@ impl Field {
             down.len * right.len,
             (places[0] - 1) * right.len + places[1],
         );
-        let images = images_side_by_side(plane, last, images_max);
+        let planes = channels * down.phases.len() * right.phases.len();
+        let fit = SIDE_BY_SIDE_MAX / (planes * plane).max(1);
+        let images = images_side_by_side(plane, last, images_max.min(fit));
         let pitch = images * plane;
         let mut taps = Vec::with_capacity(channels * down.taps.len() * right.taps.len());
         for channel in 0..channels {
@@ -171,7 +176,6 @@ impl Field {
                 }
             }
         }
-        let planes = channels * down.phases.len() * right.phases.len();
         Self {
             taps,
             len: planes * pitch + SLACK,
@@ -264,4 +268,28 @@ fn images_side_by_side(plane: usize, last: usize, images_max: usize) -> usize {
         }
     }
     best
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Options;
+    use super::*;
+
+    #[test]
+    fn elements_side_by_side_have_a_bounded_field() {
+        let images = |channels: usize| {
+            let shape = Convolution::new(
+                [64, channels, 1, 1],
+                [1, channels, 1, 1],
+                Options::default(),
+            );
+            let field = Field::of_input(&shape, 64);
+            assert_eq!(field.len, channels * field.images + SLACK);
+            field.images
+        };
+        assert_eq!(images(3), IMAGES_MAX);
+        assert_eq!(images(SIDE_BY_SIDE_MAX / IMAGES_MAX), IMAGES_MAX);
+        assert_eq!(images(SIDE_BY_SIDE_MAX / 4), 4);
+        assert_eq!(images(SIDE_BY_SIDE_MAX), 1);
+    }
 }
