@@ -92,6 +92,11 @@ pub fn run(command: &Command, session: &Session) -> Result<(), Failure> {
             account,
             amount: text,
         } => {
+            if session.global.dry_run {
+                let next = "leave --dry-run out: it costs you nothing";
+                let message = "a faucet has no dry run";
+                return Err(Failure::new("usage", message, next).exit(Exit::Usage));
+            }
             let request = FaucetRequest {
                 account: whose(session, account.as_deref())?,
                 amount: text.as_deref().map(amount).transpose()?,

@@ -164,7 +164,7 @@ fn back(session: &Session, bounty: &str, text: &str) -> Result<(), Failure> {
         .evaluator
         .is_some()
     {
-        eprintln!(
+        talk!(
             "note: this account is an evaluator; with a stake in this bounty it does not sit in its panels"
         );
     }

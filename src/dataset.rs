@@ -165,9 +165,9 @@ fn add(session: &Session, args: &AddArgs) -> Result<(), Failure> {
     let trial = session.try_as(me, &action)?;
     // With --yes nobody is asked, and there is nobody to read them.
     if !session.json() && (session.global.dry_run || !session.global.yes) {
-        eprintln!("'{}' will be under these terms:", manifest.name);
+        talk!("'{}' will be under these terms:", manifest.name);
         for sentence in terms.sentences() {
-            eprintln!("  {sentence}");
+            talk!("  {sentence}");
         }
     }
     let is_sold = matches!(
@@ -175,7 +175,7 @@ fn add(session: &Session, args: &AddArgs) -> Result<(), Failure> {
         Some(DataModelTraining::FeeOneTime(_))
     );
     if is_sold {
-        eprintln!(
+        talk!(
             "note: no bounty can require data whose training is sold; for a part of what models earn there \
              is --terms credit=5%"
         );
@@ -201,7 +201,7 @@ fn report_registered(session: &Session, asset: &AssetView) -> Result<(), Failure
     if session.json() {
         return out::json("dataset", asset);
     }
-    eprintln!("you have registered this data set already: nothing was sent");
+    talk!("you have registered this data set already: nothing was sent");
     out::line(&format!("'{}' is {}", asset.name, asset.id))
 }
 

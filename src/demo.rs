@@ -55,7 +55,7 @@ pub fn run(args: &Args, json: bool) -> Result<(), Failure> {
     check_empty(dir)?;
     fs::create_dir_all(dir).map_err(|error| Failure::io(dir, &error))?;
     play(args, json, dir).inspect_err(|_| {
-        eprintln!(
+        talk!(
             "note: {} holds an unfinished demo; delete it before the next try",
             dir.display()
         );

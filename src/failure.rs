@@ -88,11 +88,13 @@ impl Failure {
     pub fn print(&self, json: bool) {
         if json {
             let text = serde_json::json!({ "schema": "lode.error/1", "error": self });
-            eprintln!("{text}");
+            talk!("{text}");
         } else {
-            eprintln!(
+            talk!(
                 "error[{}]: {}\n  next: {}",
-                self.code, self.message, self.next_step
+                self.code,
+                self.message,
+                self.next_step
             );
         }
     }

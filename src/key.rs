@@ -79,13 +79,13 @@ pub fn run(command: &Command, session: &Session) -> Result<(), Failure> {
             let view = write(session, named(name), &words, *low_work_factor)?;
             show_one(session, &view)?;
             if !*hide_words && !session.json() {
-                eprintln!(
+                talk!(
                     "Write these 24 words on paper, in order. They are the key: whoever has them has \
                      everything it has, and without them a lost file is lost for ever.\n"
                 );
-                eprintln!("{}\n", *words.phrase());
+                talk!("{}\n", *words.phrase());
             } else if !*hide_words {
-                eprintln!(
+                talk!(
                     "note: the recovery words are not shown with --json; 'lode key export' shows them: \
                      write them on paper"
                 );
@@ -142,7 +142,7 @@ fn write(
         .passphrase_source()?
         .read_new(&format!("the key '{name}'"))?;
     if !low_work_factor && passphrase.chars() < PASSPHRASE_CHARS_ADVISED {
-        eprintln!(
+        talk!(
             "note: this passphrase is short. Whoever gets the file can try many: \
              {PASSPHRASE_CHARS_ADVISED} characters or more, better a few words, keep it safe"
         );
@@ -212,7 +212,7 @@ fn show_all(session: &Session) -> Result<(), Failure> {
         return out::json("key.list", &views);
     }
     if views.is_empty() {
-        eprintln!("no keys in {}\nnext: lode key new", dir.display());
+        talk!("no keys in {}\nnext: lode key new", dir.display());
         return Ok(());
     }
     let rows = views
@@ -244,7 +244,7 @@ fn export(session: &Session, name: &str) -> Result<(), Failure> {
 fn read_words() -> Result<RecoveryWords, Failure> {
     let stdin = std::io::stdin();
     if stdin.is_terminal() {
-        eprintln!("The 24 recovery words, in one line:");
+        talk!("The 24 recovery words, in one line:");
     }
     let mut line = zeroize::Zeroizing::new(String::new());
     std::io::Read::take(stdin.lock(), WORDS_LINE_BYTES_MAX)

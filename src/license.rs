@@ -213,7 +213,7 @@ fn list(
         return out::json("license.list", &licenses);
     }
     if licenses.is_empty() {
-        eprintln!("no licences\nnext: lode license quote ASSET");
+        talk!("no licences\nnext: lode license quote ASSET");
         return Ok(());
     }
     let rows = licenses.iter().map(|license| {

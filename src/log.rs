@@ -87,7 +87,7 @@ fn fetch(session: &Session, out: &Path, force: bool) -> Result<(), Failure> {
         return out::json("log.export", &text);
     }
     out::line(&format!("{}: {size_bytes} bytes", out.display()))?;
-    eprintln!("next: lode log replay '{}'", out.display());
+    talk!("next: lode log replay '{}'", out.display());
     Ok(())
 }
 
@@ -137,7 +137,7 @@ fn check_tail(cut: Option<&TailCut>, partial: bool) -> Result<(), Failure> {
         cut.flaw
     );
     if partial {
-        eprintln!("note: {message}; it is left out, and the log is as it was");
+        talk!("note: {message}; it is left out, and the log is as it was");
         return Ok(());
     }
     let next = "restore the log from a copy, or add --partial to export the whole blocks before it";
@@ -181,7 +181,7 @@ fn export(dir: &Path, out: &Path, force: bool, partial: bool, json: bool) -> Res
         "{}: {size_bytes} bytes, {items} items: the genesis, {height} blocks, {records} records",
         out.display()
     ))?;
-    eprintln!("next: lode log replay '{}'", out.display());
+    talk!("next: lode log replay '{}'", out.display());
     Ok(())
 }
 

@@ -3,6 +3,13 @@
 //! stdout is data, stderr is talk. Errors have a stable code, say what happened
 //! and what to do next, and set the exit code.
 
+/// Says something on stderr. That nobody reads it, or that it is a file on a full disk, is no reason to end.
+macro_rules! talk {
+    ($($words:tt)*) => {
+        $crate::out::talk(format_args!($($words)*))
+    };
+}
+
 mod account;
 mod bounty;
 mod boxed;

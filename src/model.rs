@@ -138,9 +138,9 @@ pub fn run(command: &Command, session: &Session) -> Result<(), Failure> {
             if session.json() {
                 return out::json("asset", &asset);
             }
-            eprintln!("'{}' comes under these terms:", asset.name);
+            talk!("'{}' comes under these terms:", asset.name);
             for sentence in &asset.sentences {
-                eprintln!("  {sentence}");
+                talk!("  {sentence}");
             }
             out::line(&dir.display().to_string())
         }

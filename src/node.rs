@@ -117,7 +117,7 @@ pub fn run(args: &Args, session: &Session) -> Result<(), Failure> {
         .local_addr()
         .map_err(|error| listen_failure(args.listen, &error))?;
     if !at.ip().is_loopback() {
-        eprintln!(
+        talk!(
             "note: this listens on {at}, beyond this machine, without encryption: put a proxy that \
              speaks TLS in front of it"
         );
@@ -127,7 +127,7 @@ pub fn run(args: &Args, session: &Session) -> Result<(), Failure> {
     if !node::engine::exists(&args.dir).map_err(chain_failure)? {
         begin(args, &key)?;
     } else if args.dev || args.genesis.is_some() || !args.allocate.is_empty() {
-        eprintln!(
+        talk!(
             "note: {} has a network already; --dev, --genesis and --allocate are for fresh folders",
             args.dir.display()
         );
@@ -166,7 +166,7 @@ pub fn run(args: &Args, session: &Session) -> Result<(), Failure> {
             return Err(Failure::new("node_key", message, next).exit(Exit::Key));
         }
         if let Some(behind_ms) = node.behind_ms(chain) {
-            eprintln!(
+            talk!(
                 "note: the last block's time is {} seconds ahead of this machine's clock, so no block can be \
                  made before then. If the clock is wrong, set it right; if it is right, an earlier run's was \
                  ahead, and the node goes on by itself at {}",
@@ -193,7 +193,7 @@ pub fn run(args: &Args, session: &Session) -> Result<(), Failure> {
             tokio::select! {
                 () = told_to_stop() => {
                     asked.store(true, std::sync::atomic::Ordering::SeqCst);
-                    eprintln!("stopping: what waits goes into a last block");
+                    talk!("stopping: what waits goes into a last block");
                     node.stop();
                 }
                 () = ended.ended() => {}
@@ -206,7 +206,7 @@ pub fn run(args: &Args, session: &Session) -> Result<(), Failure> {
     runtime.shutdown_timeout(Duration::from_secs(2));
     match joined {
         Ok(()) if was_asked => {
-            eprintln!("stopped; the log is whole");
+            talk!("stopped; the log is whole");
             Ok(())
         }
         Ok(()) => Err(Failure::bug("the engine ended by itself")),
@@ -222,13 +222,13 @@ async fn collect(node: Node) {
         let looking = node.clone();
         let looked = tokio::task::spawn_blocking(move || looking.collect_blobs()).await;
         match looked {
-            Ok(Ok(found)) if !found.removed.is_empty() => eprintln!(
+            Ok(Ok(found)) if !found.removed.is_empty() => talk!(
                 "removed {} blobs of {} bytes that nothing names any more",
                 found.removed.len(),
                 found.removed_bytes
             ),
             Ok(Err(error)) if !matches!(error, CollectError::Closed | CollectError::Clock) => {
-                eprintln!("note: no blobs were removed: {error}");
+                talk!("note: no blobs were removed: {error}");
             }
             _ => {}
         }
@@ -428,7 +428,7 @@ fn described(args: &Args, proposer: Option<Address>) -> Result<Genesis, Failure>
             amount: lode(SUPPLY_LODE),
         });
     } else if let (true, Some(proposer)) = (allocations.is_empty(), proposer) {
-        eprintln!(
+        talk!(
             "note: nobody was named with --allocate, so all {SUPPLY_LODE} LODE belong to the key that \
              signs this node's blocks; for a network of value begin one with --allocate ADDRESS=LODE"
         );
@@ -506,16 +506,16 @@ fn greet(
         out::line(&line.to_string())?;
     } else {
         out::line(&url)?;
-        eprintln!(
+        talk!(
             "network {} ('{}'), block {}",
             genesis.network,
             genesis.genesis.name.as_str(),
             tip.height
         );
     }
-    eprintln!("{recovery}");
+    talk!("{recovery}");
     if is_dev && !session.json() {
-        eprintln!("a development network: 'lode account faucet' gives {FAUCET_LODE} LODE");
+        talk!("a development network: 'lode account faucet' gives {FAUCET_LODE} LODE");
     }
     Ok(())
 }

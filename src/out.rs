@@ -1,4 +1,5 @@
-//! stdout, where data goes: a reader that has seen enough is no error, a full disk is one.
+//! stdout, where data goes: a reader that has seen enough is no error, a full disk is one. And stderr, where
+//! neither is: the macro `talk!`.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -10,6 +11,12 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::failure::Failure;
+
+/// What `talk!` does.
+pub fn talk(words: std::fmt::Arguments<'_>) {
+    // In one piece, as far as the system goes: several processes may share a file.
+    let _ = io::stderr().write_all(format!("{words}\n").as_bytes());
+}
 
 /// Prints a line.
 ///

@@ -131,7 +131,7 @@ fn show_holdings(session: &Session) -> Result<(), Failure> {
         return out::json("royalty.holdings", &holdings);
     }
     if holdings.is_empty() {
-        eprintln!("{} holds no royalty shares", session.address()?);
+        talk!("{} holds no royalty shares", session.address()?);
         return Ok(());
     }
     let rows = holdings.iter().map(|holding| {
@@ -145,7 +145,7 @@ fn show_holdings(session: &Session) -> Result<(), Failure> {
     let head = ["asset", "share", "LODE owed", "id"];
     out::line(&out::table(&head, &[1, 2], rows.collect()).to_string())?;
     if holdings.iter().any(|holding| !holding.owed.is_zero()) {
-        eprintln!("next: lode royalty claim --all");
+        talk!("next: lode royalty claim --all");
     }
     Ok(())
 }
@@ -205,27 +205,32 @@ fn claim_all(session: &Session) -> Result<(), Failure> {
     let mut holdings = holdings(session)?;
     holdings.retain(|holding| !holding.owed.is_zero());
     if holdings.is_empty() && !session.json() {
-        eprintln!("nothing is owed to {}", session.address()?);
+        talk!("nothing is owed to {}", session.address()?);
         return Ok(());
     }
     let mut answers = Vec::with_capacity(holdings.len());
-    for holding in &holdings {
+    let mut claim = |holding: &HoldingJson| {
         let asset = holding.asset;
         let acted = session.act(&Action::ClaimRoyalty { asset }, None)?;
-        if session.json() {
-            answers.push(match &acted {
-                Acted::Done(view) => serde_json::to_value(view).map_err(Failure::bug)?,
-                Acted::Tried(trial) => serde_json::to_value(trial).map_err(Failure::bug)?,
-            });
-        } else {
-            session.report(&acted, &format!("claimed of '{}'", holding.name))?;
+        if !session.json() {
+            return session.report(&acted, &format!("claimed of '{}'", holding.name));
         }
+        answers.push(match &acted {
+            Acted::Done(view) => serde_json::to_value(view).map_err(Failure::bug)?,
+            Acted::Tried(trial) => serde_json::to_value(trial).map_err(Failure::bug)?,
+        });
+        Ok(())
+    };
+    let done = holdings.iter().try_for_each(&mut claim);
+    // What was claimed before something failed is said all the same.
+    if session.json() && (done.is_ok() || !answers.is_empty()) {
+        let kind = match session.global.dry_run {
+            true => "trial.list",
+            false => "record.list",
+        };
+        out::json(kind, &answers)?;
     }
-    match session.json() {
-        true if session.global.dry_run => out::json("trial.list", &answers),
-        true => out::json("record.list", &answers),
-        false => Ok(()),
-    }
+    done
 }
 
 fn transfer(session: &Session, asset: &str, to: &str, shares: u32) -> Result<(), Failure> {

@@ -22,11 +22,13 @@ use std::cell::OnceCell;
 use std::fs;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use client::{Client, SendError, Sender, Settlement};
+use protocol::ans104::VerifiedItem;
 use protocol::api::{RecordView, TrialAnswer};
 use protocol::id::{Address, ItemId};
-use protocol::record::Action;
+use protocol::record::{Action, Transaction};
 use wallet::{PassphraseSource, Signer, SignerSpec};
 
 use crate::failure::{Exit, Failure};
@@ -49,7 +51,7 @@ fn tell_wait(wait: std::time::Duration) {
     let wait_ms = wait.as_millis() as u64;
     let before = WAITED_MS.fetch_add(wait_ms, Ordering::Relaxed);
     if before < 1_000 && before + wait_ms >= 1_000 {
-        eprintln!(
+        talk!(
             "note: the node does not take it now; trying again for a while (Ctrl-C ends this, and nothing \
              is paid twice)"
         );
@@ -102,6 +104,7 @@ pub struct Session {
     pub global: Global,
     home: PathBuf,
     client: OnceCell<Client>,
+    signer: OnceCell<Rc<dyn Signer>>,
 }
 
 /// What acting came to.
@@ -147,6 +150,7 @@ impl Session {
             global,
             home,
             client: OnceCell::new(),
+            signer: OnceCell::new(),
         })
     }
 
@@ -183,7 +187,7 @@ impl Session {
         if let Ok(Some(skew_ms)) = client.clock_skew_ms()
             && skew_ms.unsigned_abs() > 60_000
         {
-            eprintln!(
+            talk!(
                 "note: this machine's clock and the node's differ by {} seconds; deadlines go by the node's",
                 skew_ms.unsigned_abs() / 1_000
             );
@@ -277,20 +281,24 @@ impl Session {
         Err(Failure::new("no_key", what, next).exit(Exit::Key))
     }
 
-    /// The key, unlocked.
+    /// The key, unlocked: once, however often a command signs, since a passphrase can be read once.
     ///
     /// # Errors
     /// There is no such key, or the passphrase is wrong.
-    pub fn signer(&self) -> Result<Box<dyn Signer>, Failure> {
+    pub fn signer(&self) -> Result<Rc<dyn Signer>, Failure> {
+        if let Some(signer) = self.signer.get() {
+            return Ok(Rc::clone(signer));
+        }
         let source = self.passphrase_source()?;
         if let Some(note) = source.weak_permissions() {
-            eprintln!("note: {note}");
+            talk!("note: {note}");
         }
         let spec = self.signer_spec()?;
         if let SignerSpec::File(path) = &spec {
             self.check_key(path)?;
         }
-        Ok(spec.open(&source)?)
+        let signer = Rc::from(spec.open(&source)?);
+        Ok(Rc::clone(self.signer.get_or_init(|| signer)))
     }
 
     /// Does what an action says, after a trial; with `--dry-run` only tries.
@@ -315,6 +323,13 @@ impl Session {
         check: impl Fn() -> Result<(), Failure>,
     ) -> Result<Acted, Failure> {
         let address = self.address()?;
+        if !self.global.dry_run {
+            let outbox = self.outbox(address)?;
+            let _turn = turn(&outbox)?;
+            if let Some(view) = self.done_before(&outbox, address, action)? {
+                return Ok(Acted::Done(view));
+            }
+        }
         let trial = self.try_as(address, action)?;
         if self.global.dry_run {
             return Ok(Acted::Tried(Box::new(trial)));
@@ -365,12 +380,10 @@ impl Session {
         let address = signer.address();
         let outbox = self.outbox(address)?;
         let _turn = turn(&outbox)?;
-        let mut sender = Sender::new(self.client()?, address);
-        if let Some(item) = read_outbox(&outbox)? {
-            sender = sender.resume(item);
-            sender.settle()?;
-            forget(&outbox)?;
+        if let Some(view) = self.done_before(&outbox, address, action)? {
+            return Ok(*view);
         }
+        let mut sender = Sender::new(self.client()?, address);
         let sent = sender.send(action, |draft| {
             let nonce = draft.tags.iter().find(|tag| tag.name == "Nonce");
             let nonce = nonce.and_then(|tag| tag.value.parse().ok()).unwrap_or(0);
@@ -400,20 +413,71 @@ impl Session {
         }
     }
 
-    /// Settles a record whose outcome an earlier command did not learn.
+    /// Settles a record whose outcome an earlier command did not learn. With `--dry-run`
+    /// it stays where it is: settling it posts it.
     ///
     /// # Errors
     /// Its outcome is still open.
     pub fn settle_outbox(&self, address: Address) -> Result<Option<Settlement>, Failure> {
         let outbox = self.outbox(address)?;
         let _turn = turn(&outbox)?;
-        let Some(item) = read_outbox(&outbox)? else {
+        if self.global.dry_run {
+            if read_outbox(&outbox)?.is_some() {
+                talk!(
+                    "note: the outcome of an earlier command's record is not known yet, and this dry run leaves it so"
+                );
+            }
+            return Ok(None);
+        }
+        Ok(self.settle(&outbox, address)?.map(|(_, settled)| settled))
+    }
+
+    /// The record of an earlier command that was broken off, and what became of it. The outbox is empty then.
+    fn settle(
+        &self,
+        outbox: &Path,
+        address: Address,
+    ) -> Result<Option<(VerifiedItem, Settlement)>, Failure> {
+        let Some(item) = read_outbox(outbox)? else {
             return Ok(None);
         };
-        let mut sender = Sender::new(self.client()?, address).resume(item);
-        let settled = sender.settle()?;
-        forget(&outbox)?;
-        Ok(settled)
+        let mut sender = Sender::new(self.client()?, address).resume(item.clone());
+        let settled = match sender.settle() {
+            Ok(settled) => settled.unwrap_or(Settlement::Dead),
+            // Refused: it is not on the log, and keeps no other record back.
+            Err(error) if sender.outstanding().is_none() => {
+                talk!("note: an earlier command's record was refused: {error}");
+                Settlement::Dead
+            }
+            Err(error) => return Err(error.into()),
+        };
+        forget(outbox)?;
+        Ok(Some((item, settled)))
+    }
+
+    /// Settles what an earlier command left open. If that asked for this very action and no rule rejected
+    /// it, whoever runs the command again because no answer came does not want it twice.
+    fn done_before(
+        &self,
+        outbox: &Path,
+        address: Address,
+        action: &Action,
+    ) -> Result<Option<Box<RecordView>>, Failure> {
+        let Some((item, Settlement::Final(view))) = self.settle(outbox, address)? else {
+            return Ok(None);
+        };
+        let is_this = Transaction::read(&item).is_ok_and(|tx| tx.action == *action);
+        if view.problem.is_some() || !is_this {
+            talk!(
+                "note: an earlier command's record was still open and is on the log now: {}",
+                view.id
+            );
+            return Ok(None);
+        }
+        talk!(
+            "note: an earlier command has sent this already; it is on the log now, and nothing was sent again"
+        );
+        Ok(Some(view))
     }
 
     /// Where the account's open record on the node's network is kept.
@@ -436,8 +500,9 @@ impl Session {
             let message = format_args!("this needs your word: {warning}");
             return Err(Failure::new("confirmation", message, next).exit(Exit::Usage));
         }
-        eprint!("{warning}\nGo on? [y/N] ");
-        let _ = std::io::stderr().flush();
+        let mut stderr = std::io::stderr();
+        let _ = write!(stderr, "{warning}\nGo on? [y/N] ");
+        let _ = stderr.flush();
         let mut answer = String::new();
         std::io::stdin()
             .read_line(&mut answer)

@@ -101,7 +101,7 @@ pub fn run(args: &Args, session: &Session) -> Result<(), Failure> {
     };
     let note = note_path(session.home(), &args.out)?;
     if session.global.dry_run {
-        eprintln!("dry run: nothing was trained. Recipe, limits and data fit.");
+        talk!("dry run: nothing was trained. Recipe, limits and data fit.");
         return Ok(());
     }
     let was_ours = read_begun(&note);
@@ -124,13 +124,13 @@ pub fn run(args: &Args, session: &Session) -> Result<(), Failure> {
     })?;
     keep(&note, &protocol::json::to_vec(&begun))?;
     if bounty.summary.phase != Phase::Open {
-        eprintln!(
+        talk!(
             "note: '{}' takes no submissions any more: it is in the phase '{}'",
             bounty.summary.title,
             bounty.summary.phase.name()
         );
     }
-    eprintln!("  this may be stopped: the same command goes on from the last checkpoint");
+    talk!("  this may be stopped: the same command goes on from the last checkpoint");
     let bar = bar()?;
     let (mut first, mut saved) = (None, crate::watch::now());
     let mut next = |progress: Progress| {
@@ -164,7 +164,7 @@ pub fn run(args: &Args, session: &Session) -> Result<(), Failure> {
             saved = crate::watch::now();
             if bar.is_hidden() {
                 let Progress { step, steps, .. } = progress;
-                eprintln!("step {step} of {steps}, epoch {epoch} of {epochs}, loss {loss:.4}");
+                talk!("step {step} of {steps}, epoch {epoch} of {epochs}, loss {loss:.4}");
             }
             return Next::Save;
         }
@@ -210,7 +210,7 @@ pub fn run(args: &Args, session: &Session) -> Result<(), Failure> {
         trained.weights_digest,
         args.out.display()
     ))?;
-    eprintln!(
+    talk!(
         "  next: lode submit {} {} --check",
         bounty.summary.id,
         args.out.display()
@@ -229,7 +229,7 @@ fn bar() -> Result<ProgressBar, Failure> {
 /// Says something above the bar, or without one.
 fn tell(bar: &ProgressBar, text: &str) {
     match bar.is_hidden() {
-        true => eprintln!("{text}"),
+        true => talk!("{text}"),
         false => bar.println(text),
     }
 }
@@ -299,9 +299,9 @@ fn required_data(session: &Session, bounty: &BountyView) -> Result<PathBuf, Fail
         }
         let dir = session.home().join("data").join(asset.id.to_string());
         if !dir.exists() {
-            eprintln!("fetching '{}'; its terms:", asset.name);
+            talk!("fetching '{}'; its terms:", asset.name);
             for sentence in &asset.sentences {
-                eprintln!("  {sentence}");
+                talk!("  {sentence}");
             }
             fetch_folder(asset.blob, client, &dir).map_err(|error| match error {
                 OpenError::Machine(failure) => failure,
@@ -363,11 +363,11 @@ fn say_finished(session: &Session, args: &Args, bounty: &BountyView) -> Result<(
         let value = json!({ "out": args.out, "weights_digest": digest, "was_finished": true });
         return out::json("train", &value);
     }
-    eprintln!(
+    talk!(
         "this training is finished already: the same recipe on the same data comes to the same bits"
     );
     out::line(&format!("weights digest {digest}\n{}", args.out.display()))?;
-    eprintln!(
+    talk!(
         "  next: lode submit {} {} --check",
         bounty.summary.id,
         args.out.display()

@@ -25,7 +25,7 @@ pub fn now() -> Instant {
 }
 
 /// What a node that is away, or is just starting or stopping, is known by.
-const AWAY: [&str; 8] = [
+const AWAY: [&str; 15] = [
     "node_unreachable",
     "node_disconnected",
     "node_timed_out",
@@ -34,6 +34,14 @@ const AWAY: [&str; 8] = [
     "log_open",
     "too_many_connections",
     "too_many_requests",
+    "event_readers",
+    "mempool_full",
+    "history",
+    "clock_behind",
+    // Of a proxy before it.
+    "http_502",
+    "http_503",
+    "http_504",
 ];
 
 /// Whether a failure is that of a node that is away.
@@ -52,7 +60,7 @@ impl Away {
     pub fn takes(&mut self, failure: &Failure) -> bool {
         let is_it = is_away(failure);
         if is_it && !std::mem::replace(&mut self.is_away, true) {
-            eprintln!("note: the node does not answer; waiting for it");
+            talk!("note: the node does not answer; waiting for it");
         }
         is_it
     }
@@ -60,7 +68,7 @@ impl Away {
     /// The node has answered.
     pub fn back(&mut self) {
         if std::mem::take(&mut self.is_away) {
-            eprintln!("note: the node answers again");
+            talk!("note: the node answers again");
         }
     }
 }

@@ -343,17 +343,18 @@ fn send(
         posting.test_set = keep_key(session, pending, key, nonce)?;
         let body = Box::new(posting.clone());
         let action = Action::PostBounty { body };
-        let sent = session.send_if(signer, &action, |signed| match signed == nonce {
-            true => Ok(()),
-            false => Err(Failure::new(TAKEN, "the nonce was taken", "seal again")),
+        let sent = session.send_if(signer, &action, |signed| {
+            if signed != nonce {
+                return Err(Failure::new(TAKEN, "the nonce was taken", "seal again"));
+            }
+            // In this command's turn: another one may have posted it while somebody was asked.
+            match again {
+                true => Ok(()),
+                false => not_running(session, pending.owner, &posting.title),
+            }
         });
         match sent {
-            Err(failure) if failure.code == TAKEN => {
-                // It may have been this very bounty, posted by another command.
-                if !again {
-                    not_running(session, pending.owner, &posting.title)?;
-                }
-            }
+            Err(failure) if failure.code == TAKEN => {}
             other => return other,
         }
     }

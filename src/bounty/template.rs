@@ -193,7 +193,7 @@ pub fn run(session: &Session, file: &Path, force: bool, fill: &Fill) -> Result<(
         Ok(status) if status.is_dev => (status.parameters, SHORT),
         Ok(status) => (status.parameters, PATIENT),
         Err(_) => {
-            eprintln!("note: no node answers, so these are the defaults of a new network");
+            talk!("note: no node answers, so these are the defaults of a new network");
             (Parameters::default(), PATIENT)
         }
     };

@@ -6,6 +6,7 @@
 //! at any time. A node that is away for a while is waited for. A key is never
 //! sent while the bounty is open, because that would void it.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use client::{Client, ClientError, EventFilter, EventId, EventKind, Events, EventsFrom};
@@ -145,22 +146,49 @@ pub fn watch(session: &Session, bounty: &str, reveals: bool, all: bool) -> Resul
         head(view, revealer.is_some())?;
     }
     loop {
-        if let Some(view) = &view {
-            if has_ended(&view.summary.phase) {
-                follower.drain(session)?;
-                return end(session, view);
-            }
-            if view.summary.phase == Phase::TestKey
-                && view.test_key.is_none()
-                && let Some(ready) = &mut revealer
-                && ready.reveal(session, id)?
-            {
-                revealer = None;
-            }
+        match turn(session, &mut follower, &mut revealer, &mut view) {
+            Ok(true) => return Ok(()),
+            Ok(false) => {}
+            // The bond is at stake: until the key is out, only the end of the bounty ends this.
+            Err(failure) => match &mut revealer {
+                Some(revealer) if !failure.code.starts_with("unknown_") => {
+                    revealer.say(&failure);
+                    follower.events = None;
+                    std::thread::sleep(AGAIN_AFTER);
+                    view = follower.look().ok().flatten();
+                }
+                _ => return Err(failure),
+            },
         }
-        follower.wait(session)?;
-        view = follower.look()?;
     }
+}
+
+/// Does what the bounty, as it was seen last, asks for; then waits and looks again. Whether it has ended, and
+/// everything is said.
+fn turn(
+    session: &Session,
+    follower: &mut Follower<'_>,
+    revealer: &mut Option<Revealer>,
+    view: &mut Option<BountyView>,
+) -> Result<bool, Failure> {
+    if let Some(view) = view {
+        if has_ended(&view.summary.phase) {
+            *revealer = None;
+            follower.drain(session)?;
+            end(session, view)?;
+            return Ok(true);
+        }
+        if view.summary.phase == Phase::TestKey
+            && view.test_key.is_none()
+            && let Some(ready) = revealer
+            && ready.reveal(session, view.summary.id)?
+        {
+            *revealer = None;
+        }
+    }
+    follower.wait(session)?;
+    *view = follower.look()?;
+    Ok(false)
 }
 
 fn head(view: &BountyView, reveals: bool) -> Result<(), Failure> {
@@ -205,7 +233,7 @@ fn end(session: &Session, view: &BountyView) -> Result<(), Failure> {
 }
 
 struct Revealer {
-    signer: Box<dyn Signer>,
+    signer: Rc<dyn Signer>,
     key: SealKey,
     /// What kept it from revealing, as it was last said.
     said: String,
@@ -228,24 +256,27 @@ impl Revealer {
         match sent {
             Ok(_) => {
                 seals::forget(session, view.posting.test_set.ciphertext)?;
-                eprintln!("note: the key of the test set was revealed");
+                talk!("note: the key of the test set was revealed");
                 Ok(true)
             }
             Err(failure) if failure.code == "already_revealed" => Ok(true),
             Err(failure) if failure.code == "phase_over" || failure.code == "wrong_phase" => {
-                eprintln!("note: the key came too late: {}", failure.message);
+                talk!("note: the key came too late: {}", failure.message);
                 Ok(true)
             }
-            Err(failure) if failure.exit == Exit::Key || failure.code == "bug" => Err(failure),
-            // The bond is at stake: whatever may be mended in time is tried again. A record
-            // whose outcome is open is posted again with the same bytes.
+            // A record whose outcome is open is posted again with the same bytes.
             Err(failure) => {
-                if self.said != failure.message {
-                    self.said.clone_from(&failure.message);
-                    eprintln!("note: the key is not out yet: {failure}; trying on");
-                }
+                self.say(&failure);
                 Ok(false)
             }
+        }
+    }
+
+    /// Says what keeps the key back, once.
+    fn say(&mut self, failure: &Failure) {
+        if self.said != failure.message {
+            self.said.clone_from(&failure.message);
+            talk!("note: the key is not out yet: {failure}; trying on");
         }
     }
 }
@@ -324,13 +355,13 @@ impl Follower<'_> {
         match self.client.bounty(self.id) {
             Ok(view) => {
                 if std::mem::take(&mut self.is_away) {
-                    eprintln!("note: the node answers again");
+                    talk!("note: the node answers again");
                 }
                 Ok(Some(view))
             }
             Err(error) if error.is_temporary() => {
                 if !std::mem::replace(&mut self.is_away, true) {
-                    eprintln!("note: the node does not answer; waiting for it: {error}");
+                    talk!("note: the node does not answer; waiting for it: {error}");
                 }
                 Ok(None)
             }

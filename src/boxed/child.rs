@@ -37,19 +37,19 @@ pub fn child() -> ExitCode {
     let orders = match read.map(|_| json::from_slice::<Orders>(&bytes, MESSAGE_BYTES_MAX)) {
         Ok(Ok(orders)) => orders,
         _ => {
-            eprintln!("stdin holds no orders: this command is run by others of lode alone");
+            talk!("stdin holds no orders: this command is run by others of lode alone");
             return ExitCode::from(Exit::Usage as u8);
         }
     };
     if let Err(error) = confine(&orders) {
-        eprintln!("{error}");
+        talk!("{error}");
         return ExitCode::FAILURE;
     }
     let answer = obey(&orders).unwrap_or_else(Answer::from);
     match fs::write(orders.own.join(ANSWER_FILE), json::to_vec(&answer)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("the answer could not be written: {error}");
+            talk!("the answer could not be written: {error}");
             ExitCode::FAILURE
         }
     }
@@ -66,7 +66,7 @@ fn confine(orders: &Orders) -> Result<(), sandbox::ConfineError> {
         open_files: 64,
     };
     for missing in sandbox::confine(&limits, &orders.work.open_dirs(), &orders.own)? {
-        eprintln!("{MISSING}{missing}");
+        talk!("{MISSING}{missing}");
     }
     Ok(())
 }

@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use evaluator::Report;
 use protocol::benchmark::Benchmark;
@@ -35,6 +36,8 @@ pub struct Enclosure {
     options: RunOptions,
     /// What is run as the child.
     program: PathBuf,
+    /// How long anybody waits for the child.
+    within: Duration,
     /// Bytes of all ciphertexts and archives that were put into it.
     sealed_bytes: u64,
 }
@@ -50,8 +53,15 @@ impl Enclosure {
             dir: made.map_err(|error| Failure::io(dir, &error))?,
             options,
             program: own_program()?,
+            within: Duration::MAX,
             sealed_bytes: 0,
         })
+    }
+
+    /// The same, whose child is ended after this time, were its limits longer: that is no verdict.
+    #[must_use]
+    pub fn within(self, within: Duration) -> Self {
+        Self { within, ..self }
     }
 
     /// Opens a sealed test set and says what it is; where it is sound, it is moved to `dir`.
@@ -252,7 +262,8 @@ impl Enclosure {
     fn ask(&self, work: Work, size: Size) -> Result<Answer, Failure> {
         let own = self.dir.path();
         let own = fs::canonicalize(own).map_err(|error| Failure::io(own, &error))?;
-        let limits = size.limits_for(self.options);
+        let mut limits = size.limits_for(self.options);
+        limits.wall = limits.wall.min(self.within);
         let options = self.options.options();
         let orders = Orders {
             own: own.clone(),
@@ -354,7 +365,7 @@ fn say_once(line: &str) {
     }
     let mut said = SAID.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     if !said.iter().any(|before| before == line) {
-        eprintln!("note: the child process is {line}");
+        talk!("note: the child process is {line}");
         said.push(line.to_owned());
     }
 }
@@ -447,6 +458,19 @@ mod tests {
         let failure = told_within("exec sleep 600", 1).unwrap_err();
         assert!(failure.message.contains("ran longer than 1 s"), "{failure}");
         assert_eq!((failure.code.as_str(), failure.exit), ("box", Exit::Later));
+        // Nobody has so much time for it.
+        let temp = tempfile::tempdir().unwrap();
+        let made = enclosure(temp.path(), "exec sleep 600").within(Duration::from_millis(300));
+        let (model, data) = (open(temp.path()).unwrap().0, open(temp.path()).unwrap().0);
+        let asked = made.ask(
+            Work::Predict { model, data },
+            Size::of_model(10, 1_000, 1_000),
+        );
+        let failure = asked.unwrap_err();
+        assert!(
+            failure.message.contains("ran longer than 0.3 s"),
+            "{failure}"
+        );
         let answer = told("echo '\"report\"' > answer.json");
         assert!(matches!(answer, Ok(Answer::Report)), "{answer:?}");
     }

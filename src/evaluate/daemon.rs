@@ -135,12 +135,12 @@ pub fn run(session: &Session, options: RunOptions, once: bool) -> Result<(), Fai
     let mut worker = worker(session, options)?;
     let client = worker.client;
     if !session.json() {
-        eprintln!("evaluating as {} at {}", worker.me, client.url());
+        talk!("evaluating as {} at {}", worker.me, client.url());
     }
     let account = || Ok(client.account(worker.me)?);
     let account = if once { account() } else { patiently(account) }?;
     if account.evaluator.is_none() {
-        eprintln!("note: this account is no evaluator: 'lode evaluate join STAKE' makes it one");
+        talk!("note: this account is no evaluator: 'lode evaluate join STAKE' makes it one");
     }
     let mut troubles = BTreeMap::new();
     let mut watch = Watch::new(client);
@@ -295,9 +295,10 @@ fn note(
             if session.json() {
                 failure.print(true);
             } else {
-                eprintln!(
+                talk!(
                     "error[{}]: {said}\n  next: {}",
-                    failure.code, failure.next_step
+                    failure.code,
+                    failure.next_step
                 );
             }
             0
@@ -330,7 +331,7 @@ fn clear(worker: &Worker<'_>) {
     };
     for bounty in tidy(worker.session.home(), worker.me, is_over) {
         if !worker.session.json() {
-            eprintln!("removed the work on {bounty}: it ended a day ago");
+            talk!("removed the work on {bounty}: it ended a day ago");
         }
     }
 }
@@ -370,7 +371,7 @@ fn say(session: &Session, view: &BountyView, step: &Step) -> Result<(), Failure>
         ),
     };
     if !session.json() {
-        eprintln!("{title}: {text}");
+        talk!("{title}: {text}");
         return Ok(());
     }
     let mut line = json!({ "event": event, "bounty": bounty });

@@ -4,7 +4,7 @@ use protocol::api::{BountyView, CheckView, SeatView, SubmissionView};
 use protocol::id::Address;
 use protocol::phases;
 use protocol::receipt::Phase;
-use protocol::record::ATTESTATIONS_PER_PART;
+use protocol::record::{ATTESTATIONS_PER_PART, Schedule};
 
 use super::desk::{Batch, Round};
 
@@ -105,7 +105,50 @@ pub fn is_urgent(now_ms: u64, until_ms: u64, length_ms: u64) -> bool {
 
 /// Whether the phase ends so soon that what is scored has to be committed now.
 pub fn is_last_call(now_ms: u64, until_ms: u64, length_ms: u64) -> bool {
-    until_ms.saturating_sub(now_ms) <= LAST_CALL_MS_MAX.min(length_ms / 10)
+    until_ms.saturating_sub(now_ms) <= last_call_ms(length_ms)
+}
+
+fn last_call_ms(length_ms: u64) -> u64 {
+    LAST_CALL_MS_MAX.min(length_ms / 10)
+}
+
+/// By when this account's seats want the process for this bounty, if they will: while it scores a model it does
+/// nothing else. In the phase 'reveal' seats may be drawn when it ends.
+pub fn wants_by_ms(bounty: &BountyView, me: Address) -> Option<u64> {
+    let summary = &bounty.summary;
+    let (owes, waits) = (duty(bounty, me).is_some(), is_waiting(bounty, me));
+    wanted(
+        &bounty.posting.schedule,
+        &summary.phase,
+        summary.until_ms,
+        owes,
+        waits,
+    )
+}
+
+/// The same for seats that owe something now, or wait for the time to reveal.
+fn wanted(
+    schedule: &Schedule,
+    phase: &Phase,
+    until_ms: u64,
+    owes: bool,
+    waits: bool,
+) -> Option<u64> {
+    let (last, ends_ms) = match phase {
+        phase if owes => (phase, until_ms),
+        Phase::Reveal => (&Phase::Score, after(schedule, &Phase::Score, until_ms)),
+        Phase::Score if waits => (
+            &Phase::ScoreReveal,
+            after(schedule, &Phase::ScoreReveal, until_ms),
+        ),
+        _ => return None,
+    };
+    let length_ms = phases::length_ms(schedule, last).unwrap_or(0);
+    Some(ends_ms.saturating_sub(last_call_ms(length_ms)))
+}
+
+fn after(schedule: &Schedule, phase: &Phase, begins_ms: u64) -> u64 {
+    begins_ms.saturating_add(phases::length_ms(schedule, phase).unwrap_or(0))
 }
 
 /// The submissions that a batch speaks of: revealed and undecided, in the order of commitment.
@@ -180,6 +223,34 @@ mod tests {
         assert_eq!(of_seat(&seat), [None; 6]);
         (seat.parts, seat.commitment, seat.asked) = (0, None, false);
         assert_eq!(of_seat(&seat), [None; 6], "not asked in this round");
+    }
+
+    #[test]
+    fn a_scoring_ends_before_any_seat_would_come_too_late() {
+        let minute = 60_000;
+        let schedule = Schedule {
+            open_ms: 60 * minute,
+            test_key_ms: 60 * minute,
+            test_check_ms: 60 * minute,
+            reveal_ms: 60 * minute,
+            score_ms: 10 * minute,
+            score_reveal_ms: 100 * minute,
+            challenge_ms: 60 * minute,
+        };
+        let by = |phase: Phase, owes, waits| {
+            wanted(&schedule, &phase, 1_000 * minute, owes, waits).map(|by_ms| by_ms / minute)
+        };
+        // A tenth of the phase, two minutes at most, is left for the batch.
+        assert_eq!(by(Phase::TestCheck, true, false), Some(998));
+        assert_eq!(by(Phase::Score, true, false), Some(999));
+        assert_eq!(by(Phase::ScoreReveal, true, false), Some(998));
+        // What is committed is revealed in the phase after this one.
+        assert_eq!(by(Phase::Score, false, true), Some(1_000 + 100 - 2));
+        // Seats may be drawn when the reveal is over.
+        assert_eq!(by(Phase::Reveal, false, false), Some(1_000 + 10 - 1));
+        for phase in [Phase::Open, Phase::Score, Phase::Challenge, Phase::Settled] {
+            assert_eq!(by(phase, false, false), None, "{phase:?}");
+        }
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! A seat at work: one step at a time, so that a long scoring keeps no other bounty waiting.
+//! A seat at work: one step at a time. A scoring ends before any of the account's seats would come too late, this
+//! one's or another bounty's, so that no model costs a stake.
 //!
 //! What a stranger made is opened and scored in a box, never in this process.
 //! A machine's own failure is no verdict: it is tried again, and only when the
@@ -7,8 +8,10 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::Duration;
 
-use client::Client;
+use client::{Client, PhaseFilter};
 use evaluator::Report;
 use protocol::api::{BountyView, RecordView, SubmissionView};
 use protocol::id::{Address, Digest, ItemId};
@@ -48,7 +51,7 @@ pub enum Step {
 pub struct Worker<'a> {
     pub session: &'a Session,
     pub client: &'a Client,
-    pub signer: Box<dyn Signer>,
+    pub signer: Rc<dyn Signer>,
     pub me: Address,
     pub options: RunOptions,
     /// The bounty whose test set was found sound last.
@@ -228,7 +231,26 @@ impl Worker<'_> {
         let key = key.ok_or_else(|| Failure::bug("a submission without a key is not scored"))?;
         let (benchmark, sealed) = (&bounty.posting.benchmark, &submission.sealed);
         let made = Enclosure::new(desk.dir(), self.options)?;
+        let made = made.within(self.time_to_score()?);
         made.score(benchmark, sealed, key, self.client, &test)
+    }
+
+    /// How long this process may do nothing but score, for all the account's seats.
+    fn time_to_score(&self) -> Result<Duration, Failure> {
+        let mut by_ms = u64::MAX;
+        for phase in [
+            PhaseFilter::TestCheck,
+            PhaseFilter::Reveal,
+            PhaseFilter::Score,
+            PhaseFilter::ScoreReveal,
+        ] {
+            for bounty in self.client.bounties(Some(phase)) {
+                let bounty = self.client.bounty(bounty?.id)?;
+                by_ms = by_ms.min(duty::wants_by_ms(&bounty, self.me).unwrap_or(u64::MAX));
+            }
+        }
+        let now_ms = self.client.status()?.clock_ms;
+        Ok(Duration::from_millis(by_ms.saturating_sub(now_ms)))
     }
 
     /// The batch, its leaves held by the node; none if a report has to be made again.

@@ -79,7 +79,7 @@ pub fn buy(session: &Session, wanted: &Wanted) -> Result<(), Failure> {
         check_not_owned(session, asset, grant)?;
     }
     if !session.json() {
-        eprintln!("{}\n", quoted.text(Some(grant))?);
+        talk!("{}\n", quoted.text(Some(grant))?);
     }
     let action = Action::BuyLicense {
         asset,
@@ -109,7 +109,7 @@ pub fn buy(session: &Session, wanted: &Wanted) -> Result<(), Failure> {
     );
     if session.global.yes && !session.json() {
         // Nobody is asked, so nobody was told the sum.
-        eprintln!("in all {} LODE. {how}", price.to_lode_string());
+        talk!("in all {} LODE. {how}", price.to_lode_string());
     }
     // Another command of this account may have bought it while this one waited.
     let acted = session.act_if(&action, Some(&warning), || match again {
@@ -123,7 +123,7 @@ fn told(session: &Session, acted: &Acted, what: &str) -> Result<(), Failure> {
     let id = acted.id().map_or(String::new(), |id| id.to_string());
     session.report(acted, &format!("{what} {id}"))?;
     if acted.id().is_some() {
-        eprintln!("next: lode license certificate {id}");
+        talk!("next: lode license certificate {id}");
     }
     Ok(())
 }

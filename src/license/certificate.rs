@@ -58,7 +58,7 @@ pub fn show(session: &Session, license: LicenseView) -> Result<(), Failure> {
     if let (Some(term), Some(progress)) = (license.term, license.progress) {
         out::line(&format!("\n{}", said_of(&term, &progress)))?;
     }
-    eprintln!("next: lode license certificate {}", license.id);
+    talk!("next: lode license certificate {}", license.id);
     Ok(())
 }
 
@@ -68,10 +68,10 @@ fn say_if_over(license: &LicenseView) {
     match license.progress.map(|progress| progress.standing) {
         None | Some(LicenseStanding::Runs) => {}
         Some(LicenseStanding::Ended) => {
-            eprintln!("note: this licence is over: its months have ended")
+            talk!("note: this licence is over: its months have ended")
         }
         Some(LicenseStanding::Lapsed) => {
-            eprintln!(
+            talk!(
                 "note: this licence is over: it has lapsed, because a month's revenue was not declared"
             )
         }
@@ -144,7 +144,7 @@ pub fn write(
         return out::json("license.certificate", &written);
     }
     out::line(&format!("{file}: {} bytes, verified", bytes.len()))?;
-    eprintln!(
+    talk!(
         "next: keep it; whoever has the file can check it without a node:\n  \
          lode license verify '{file}' --network {}",
         proven.network

@@ -200,7 +200,7 @@ impl Quoted {
                     Some(quote) if quote.months_max > 0 => " --months N",
                     _ => "",
                 };
-                eprintln!(
+                talk!(
                     "next: lode license buy {} --grant {}{months}",
                     self.view.id,
                     grant.name()

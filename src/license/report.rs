@@ -20,6 +20,13 @@ pub fn run(
     revenue: Amount,
     period: Option<u32>,
 ) -> Result<(), Failure> {
+    if period.is_none() && session.settle_outbox(session.address()?)?.is_some() {
+        // It may have been this month's: 'the next month' is another one now.
+        let message = "an earlier command's record was still open, and its outcome is known now";
+        let next =
+            "look at 'lode license show' for the month to declare, and name it with --period";
+        return Err(Failure::new("settled_now", message, next).exit(Exit::Rejected));
+    }
     let next = license.progress.and_then(|progress| progress.declares);
     let Some((next, term)) = next.zip(license.term) else {
         let has_lapsed = license
@@ -57,7 +64,7 @@ pub fn run(
         lode(more),
     );
     if !session.json() {
-        eprintln!(
+        talk!(
             "month {} is over at {}; declare it before {}",
             next.period,
             out::time(next.from_ms),

@@ -76,7 +76,7 @@ pub fn run(args: &Args, session: &Session) -> Result<(), Failure> {
         if session.json() {
             return out::json("asset", &asset);
         }
-        eprintln!("you have registered these weights already: nothing was sent");
+        talk!("you have registered these weights already: nothing was sent");
         return out::line(&format!("model {}", asset.id));
     }
     let io = |error: std::io::Error| Failure::io(&std::env::temp_dir(), &error);
@@ -98,9 +98,9 @@ pub fn run(args: &Args, session: &Session) -> Result<(), Failure> {
     // What a rule would refuse is not uploaded.
     session.try_as(me, &action)?;
     if !session.json() {
-        eprintln!("under these terms, until holders of its shares vote for others:");
+        talk!("under these terms, until holders of its shares vote for others:");
         for sentence in terms.sentences() {
-            eprintln!("  {sentence}");
+            talk!("  {sentence}");
         }
     }
     if !session.global.dry_run {

@@ -31,7 +31,7 @@ pub fn list(session: &Session, maker: Option<&str>, limit: usize) -> Result<(), 
         return out::json("model.list", &models);
     }
     if models.is_empty() {
-        eprintln!("there are no models yet");
+        talk!("there are no models yet");
         return Ok(());
     }
     let rows = models.iter().map(|model| {

@@ -42,7 +42,7 @@ pub fn terms(session: &Session, asset: &str) -> Result<(), Failure> {
         sentences(&tally.sentences)?;
     }
     if votes.tallies.is_empty() {
-        eprintln!("nobody votes for others");
+        talk!("nobody votes for others");
     }
     Ok(())
 }
@@ -117,13 +117,13 @@ fn send(
     let shares = held(session, asset)?;
     let effect = effect(asset, in_force, wanted, &before, shares);
     if !session.json() {
-        eprintln!(
+        talk!(
             "{} of '{}' are {me}'s; a vote for:",
             shares_text(shares),
             asset.name
         );
         for sentence in wanted.sentences() {
-            eprintln!("  {sentence}");
+            talk!("  {sentence}");
         }
     }
     let action = Action::VoteTerms {

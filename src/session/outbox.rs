@@ -20,7 +20,7 @@ pub(super) fn turn(outbox: &Path) -> Result<fs::File, Failure> {
     private_dir(path.parent().unwrap_or(Path::new(".")))?;
     let lock = fs::File::create(&path).map_err(io)?;
     if let Err(fs::TryLockError::WouldBlock) = lock.try_lock() {
-        eprintln!("note: another command acts for this account; waiting for it");
+        talk!("note: another command acts for this account; waiting for it");
     }
     lock.lock().map_err(io)?;
     Ok(lock)

@@ -34,8 +34,8 @@ pub fn reveal(session: &Session, id: ItemId) -> Result<(), Failure> {
             false => out::line("its key is out already"),
         };
     }
-    if kept.is_none() && crate::bounty::has_ended(&client.bounty(submission.bounty)?.summary.phase)
-    {
+    let bounty = client.bounty(submission.bounty)?;
+    if kept.is_none() && crate::bounty::has_ended(&bounty.summary.phase) {
         let message = "its bounty has ended: its key is not asked for any more";
         let next = "look at what came of it with 'lode submission show'";
         return Err(Failure::new("ended", message, next).exit(Exit::Rejected));
@@ -45,11 +45,35 @@ pub fn reveal(session: &Session, id: ItemId) -> Result<(), Failure> {
         let next = "run this with the $LODE_HOME that submitted it";
         Failure::new("no_seal", message, next).exit(Exit::Key)
     })?;
+    // Before the node sees the key, were it only to try.
+    check_time(&bounty)?;
     let acted = session.act(&action(&submission, &kept), None)?;
     if matches!(acted, Acted::Done(_)) {
         seals::forget(session, submission.sealed.ciphertext)?;
     }
     session.report(&acted, &format!("revealed {id}"))
+}
+
+/// Only in its own phase: whoever has the key has the model.
+fn check_time(bounty: &BountyView) -> Result<(), Failure> {
+    let phase = &bounty.summary.phase;
+    let (message, next) = match phase {
+        Phase::Reveal => return Ok(()),
+        Phase::Open | Phase::TestKey | Phase::TestCheck => (
+            format!(
+                "the bounty is in the phase '{}' until {}: keys are shown when the phase 'reveal' begins, and who \
+                 has the key has the model",
+                phase.name(),
+                out::time(bounty.summary.until_ms)
+            ),
+            "'lode submission reveal --watch' waits and reveals by itself",
+        ),
+        _ => (
+            format!("the bounty is in the phase '{}'", phase.name()),
+            "look at it with 'lode bounty show': what is over cannot be made up for",
+        ),
+    };
+    Err(Failure::new("wrong_phase", message, next).exit(Exit::Rejected))
 }
 
 fn action(submission: &SubmissionView, kept: &Kept) -> Action {
@@ -114,9 +138,17 @@ pub fn watch(session: &Session, bounties: &[String]) -> Result<(), Failure> {
     }
     let network = patiently(|| Ok(client.status()?))?.network;
     let me = session.address()?;
-    let mut damaged = BTreeSet::new();
-    if waiting(session, me, network, &only, &BTreeSet::new(), &mut damaged)?.is_empty() {
-        return end(session, 0);
+    let mut said_damaged = BTreeSet::new();
+    let (seals, unread) = waiting(
+        session,
+        me,
+        network,
+        &only,
+        &BTreeSet::new(),
+        &mut said_damaged,
+    )?;
+    if seals.is_empty() {
+        return end(session, 0, unread);
     }
     let signer = session.signer()?;
     let mut watch = Watch::new(client);
@@ -125,9 +157,9 @@ pub fn watch(session: &Session, bounties: &[String]) -> Result<(), Failure> {
     let mut away = Away::default();
     loop {
         // New ones may have been submitted since.
-        let seals = waiting(session, me, network, &only, &missed, &mut damaged)?;
+        let (seals, unread) = waiting(session, me, network, &only, &missed, &mut said_damaged)?;
         if seals.is_empty() {
-            return end(session, missed.len());
+            return end(session, missed.len(), unread);
         }
         let mut wait = POLL;
         let mut views: BTreeMap<ItemId, BountyView> = BTreeMap::new();
@@ -154,10 +186,7 @@ pub fn watch(session: &Session, bounties: &[String]) -> Result<(), Failure> {
                     Next::Forget(why) => {
                         seals::forget(session, kept.sealed.ciphertext).map(|()| {
                             if !session.json() {
-                                eprintln!(
-                                    "a seal for '{}' is done with: {why}",
-                                    view.summary.title
-                                );
+                                talk!("a seal for '{}' is done with: {why}", view.summary.title);
                             }
                         })?
                     }
@@ -216,8 +245,8 @@ fn send_once(
     }
 }
 
-/// The seals of this account's submissions that are still to be revealed, by bounty. A file that
-/// is damaged is said once and keeps no other seal back.
+/// The seals of this account's submissions that are still to be revealed, by bounty, and how many files could
+/// not be read. Each of these is said once and keeps no other seal back.
 fn waiting(
     session: &Session,
     me: Address,
@@ -225,12 +254,13 @@ fn waiting(
     only: &BTreeSet<ItemId>,
     missed: &BTreeSet<protocol::BlobId>,
     damaged: &mut BTreeSet<String>,
-) -> Result<Vec<(ItemId, Kept)>, Failure> {
-    let mut found = Vec::new();
+) -> Result<(Vec<(ItemId, Kept)>, usize), Failure> {
+    let (mut found, mut unread) = (Vec::new(), 0);
     for kept in seals::all(session)? {
         let kept = match kept {
             Ok(kept) => kept,
             Err(failure) => {
+                unread += 1;
                 if damaged.insert(failure.message.clone()) {
                     failure.print(session.json());
                 }
@@ -246,14 +276,14 @@ fn waiting(
             found.push((bounty, kept));
         }
     }
-    Ok(found)
+    Ok((found, unread))
 }
 
 fn say(session: &Session, text: &str, fields: serde_json::Value) -> Result<(), Failure> {
     if session.json() {
         return out::json_line("submission.event", fields);
     }
-    eprintln!("{text}");
+    talk!("{text}");
     Ok(())
 }
 
@@ -268,17 +298,24 @@ fn say_waiting(session: &Session, view: &BountyView, said: &mut BTreeMap<ItemId,
     );
     if said.get(&summary.id) != Some(&text) {
         if !session.json() {
-            eprintln!("{text}");
+            talk!("{text}");
         }
         said.insert(summary.id, text);
     }
 }
 
-fn end(session: &Session, missed: usize) -> Result<(), Failure> {
+fn end(session: &Session, missed: usize, unread: usize) -> Result<(), Failure> {
     if missed > 0 {
         let message = format!("{missed} submissions were not revealed in time");
         let next = "leave 'lode submission reveal --watch' running from the moment you submit";
         return Err(Failure::new("missed", message, next).exit(Exit::Rejected));
+    }
+    if unread > 0 {
+        let message = format!(
+            "{unread} files in seals/ could not be read: what they are for is not revealed"
+        );
+        let next = "mend or restore them, or take them out of the folder, then run this again";
+        return Err(Failure::new("seals_unread", message, next).exit(Exit::Key));
     }
     say(
         session,

@@ -22,7 +22,7 @@ pub fn list(session: &Session, bounty: &str) -> Result<(), Failure> {
         return out::json("submission.list", &view.submissions);
     }
     if view.submissions.is_empty() {
-        eprintln!("nobody has submitted yet");
+        talk!("nobody has submitted yet");
         return Ok(());
     }
     let rows = view.submissions.iter().map(|one| {

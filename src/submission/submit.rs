@@ -60,12 +60,12 @@ pub fn submit(args: &SubmitArgs, session: &Session) -> Result<(), Failure> {
         }
         out::line(&checked.text())?;
         if let Some(known) = &checked.known {
-            eprintln!("note: {}", known.text());
+            talk!("note: {}", known.text());
         }
         return Ok(());
     }
     if !session.json() {
-        eprintln!("{}", checked.text());
+        talk!("{}", checked.text());
     }
     let me = session.address()?;
     let archive = pack(&args.dir)?;
@@ -106,7 +106,7 @@ pub fn submit(args: &SubmitArgs, session: &Session) -> Result<(), Failure> {
         if !args.even_so {
             return Err(known.failure());
         }
-        eprintln!("note: {}", known.text());
+        talk!("note: {}", known.text());
     }
     if session.global.dry_run {
         return session.report(&crate::session::Acted::Tried(Box::new(trial)), "");
@@ -125,7 +125,7 @@ pub fn submit(args: &SubmitArgs, session: &Session) -> Result<(), Failure> {
     }
     out::moves(view.receipt.as_ref())?;
     out::line(&format!("submission {}", view.id))?;
-    eprintln!(
+    talk!(
         "its key is in {} and must not be lost. It has to be revealed when the phase 'reveal' begins, else \
          the bond is lost.\n  next: leave this running: lode submission reveal --watch",
         session.home().join("seals").display()
@@ -264,12 +264,13 @@ fn say_earlier(
             json!({ "submission": earlier.id, "bounty": bounty.summary.id, "is_earlier": true });
         return out::json("submit", &value);
     }
-    eprintln!(
+    talk!(
         "this folder is committed to '{}' already, in block {}: nothing was sent.",
-        bounty.summary.title, earlier.height
+        bounty.summary.title,
+        earlier.height
     );
     out::line(&format!("submission {}", earlier.id))?;
-    eprintln!("  next: lode submission reveal --watch");
+    talk!("  next: lode submission reveal --watch");
     Ok(())
 }
 
@@ -312,13 +313,13 @@ fn say_cost(session: &Session, bounty: &BountyView, byte_fee: Amount, deposit: O
                 .to_owned(),
         ]
     }));
-    eprintln!("{}", out::table(&["it costs", "LODE", ""], &[1], rows));
-    eprintln!(
+    talk!("{}", out::table(&["it costs", "LODE", ""], &[1], rows));
+    talk!(
         "a model with the weights of an earlier one is out, whoever made it. The model will be under the \
          bounty's terms:"
     );
     for sentence in &bounty.sentences {
-        eprintln!("  {sentence}");
+        talk!("  {sentence}");
     }
 }
 

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // Everything here is a test.
 
+mod again;
 mod boxed;
 mod demo;
 mod dev;

@@ -103,6 +103,23 @@ fn no_test_is_ignored_and_unsafe_is_only_in_the_kernels() {
     }
 }
 
+/// The macros of the standard library panic where stderr is a full disk: a daemon would end.
+#[test]
+fn a_daemon_says_nothing_that_could_end_it() {
+    let mut files = Vec::new();
+    for dir in ["src", "node/src", "client/src", "sandbox/src"] {
+        rust_files(&root().join(dir), &mut files);
+    }
+    for file in files.into_iter().filter(|file| !file.ends_with("tests.rs")) {
+        let code = fs::read_to_string(&file).unwrap();
+        let mut lines = code
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"));
+        let found = lines.find(|line| line.contains("println!(") || line.contains("eprint!("));
+        assert_eq!(found, None, "{}", file.display());
+    }
+}
+
 #[test]
 fn every_version_is_in_the_workspace_table() {
     for name in arrows().keys() {

@@ -1,0 +1,190 @@
+//! Commands that were broken off and are run again, and daemons under which something breaks: nothing is paid
+//! twice, and nothing that passes by itself costs a bond.
+#![cfg(unix)]
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use protocol::ItemId;
+use protocol::receipt::Phase;
+
+use crate::market::{EVALUATORS, Process, World, post_data, wait_until};
+use crate::{stderr, text};
+
+/// Puts a record where a command leaves it that dies before the answer has come.
+fn leave_open(world: &World, who: &str, record: ItemId) -> std::path::PathBuf {
+    let client = world.client();
+    let network = client.status().unwrap().network;
+    let name = format!("{}@{network}.item", world.addresses[who]);
+    let path = world.path(who).join(".lode/outbox").join(name);
+    fs::write(&path, client.record_item(record).unwrap().bytes()).unwrap();
+    path
+}
+
+#[test]
+fn a_command_that_was_broken_off_and_is_run_again_pays_once() {
+    let world = World::begin();
+    let _node = world.node("node");
+    let client = world.client();
+    let lumen = world.addresses["lumen"].to_string();
+    let balance = || client.account(world.addresses["lumen"]).unwrap().balance;
+    let send = |amount: &str| world.json("backer", &["account", "send", &lumen, amount]);
+    let first: ItemId = send("5")["id"].as_str().unwrap().parse().unwrap();
+    let paid = balance();
+
+    let open = leave_open(&world, "backer", first);
+    let mut dry = world.command("backer", &["account", "send", &lumen, "5"]);
+    let dry = dry.args(["--dry-run", "--json"]).output().unwrap();
+    assert!(dry.status.success(), "{}", stderr(&dry));
+    assert!(open.exists(), "a dry run leaves it as it is");
+
+    assert_eq!(send("5")["id"], first.to_string());
+    assert_eq!(balance(), paid);
+    assert!(!open.exists());
+    // It is forgotten, so the next one is another.
+    assert_ne!(send("5")["id"], first.to_string());
+    assert!(balance() > paid);
+
+    // What was left open asked for something else.
+    let open = leave_open(&world, "backer", first);
+    let before = balance();
+    assert_ne!(send("6")["id"], first.to_string());
+    assert!(balance() > before);
+    assert!(!open.exists());
+}
+
+#[test]
+fn a_key_is_shown_to_nobody_before_its_phase_and_an_unreadable_seal_is_not_nothing() {
+    let world = World::begin();
+    let _node = world.node("node");
+    let id = post(&world);
+    let submission = world.client().bounty(id).unwrap().submissions[0]
+        .id
+        .to_string();
+    for dry in [&["--yes"][..], &["--dry-run"][..]] {
+        let args = [&["submission", "reveal", &submission][..], dry].concat();
+        let refused = world.command("mina", &args).output().unwrap();
+        assert_eq!(refused.status.code(), Some(5), "{}", stderr(&refused));
+        // The node would say the same, but it would have the key by then.
+        assert!(stderr(&refused).contains("who has the key has the model"));
+    }
+    for seal in fs::read_dir(world.path("mina").join(".lode/seals")).unwrap() {
+        fs::write(seal.unwrap().path(), "{").unwrap();
+    }
+    let watch = ["submission", "reveal", "--watch"];
+    let ended = world.command("mina", &watch).output().unwrap();
+    assert_eq!(ended.status.code(), Some(3), "{}", stderr(&ended));
+    assert!(stderr(&ended).contains("seals_unread"));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn talk_that_nobody_can_hear_is_no_reason_to_end() {
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    let world = World::begin();
+    let _node = world.node("node");
+    let mut command = world.command("mina", &["bounty", "show", "no such bounty"]);
+    let status = command.stdout(Stdio::null()).stderr(full).status().unwrap();
+    assert_eq!(status.code(), Some(4));
+}
+
+/// Forwards to the node, or answers as a proxy does that has lost it.
+fn proxy(node: &str, is_lost: Arc<AtomicBool>) -> String {
+    let node = node.trim_start_matches("http://").to_owned();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for client in listener.incoming() {
+            let (client, node, is_lost) = (client.unwrap(), node.clone(), Arc::clone(&is_lost));
+            std::thread::spawn(move || pass(client, &node, &is_lost));
+        }
+    });
+    url
+}
+
+fn pass(mut client: TcpStream, node: &str, is_lost: &Arc<AtomicBool>) {
+    const LOST: &[u8] =
+        b"HTTP/1.1 404 Not Found\r\ncontent-type: text/plain\r\ncontent-length: 19\r\n\
+        connection: close\r\n\r\n404 page not found\n";
+    let Ok(mut server) = TcpStream::connect(node) else {
+        return;
+    };
+    let (mut from, mut to) = (server.try_clone().unwrap(), client.try_clone().unwrap());
+    let back = std::thread::spawn(move || {
+        let _ = std::io::copy(&mut from, &mut to);
+        let _ = to.shutdown(Shutdown::Both);
+    });
+    let mut buffer = [0; 4_096];
+    while let Ok(count) = client.read(&mut buffer) {
+        if count == 0 || is_lost.load(Ordering::SeqCst) {
+            let _ = client.write_all(LOST);
+            break;
+        }
+        if server.write_all(&buffer[..count]).is_err() {
+            break;
+        }
+    }
+    let _ = server.shutdown(Shutdown::Both);
+    let _ = client.shutdown(Shutdown::Both);
+    let _ = back.join();
+}
+
+#[test]
+fn a_sponsors_watch_outlives_a_proxy_that_has_lost_the_node() {
+    let world = World::begin();
+    let _node = world.node("node");
+    let client = world.client();
+    let id = post(&world);
+    let is_lost = Arc::new(AtomicBool::new(false));
+    let url = proxy(client.url(), Arc::clone(&is_lost));
+    let watch = ["bounty", "watch", &id.to_string(), "--reveal"];
+    let mut command = world.command("sponsor", &watch);
+    let talk = world.talk("sponsor");
+    command.env("LODE_NODE", url).stdin(Stdio::null());
+    command.stdout(talk.try_clone().unwrap()).stderr(talk);
+    let mut daemon = Process(command.spawn().unwrap());
+    let said = |what: &str| {
+        let talk = fs::read_to_string(world.path("sponsor.talk")).unwrap_or_default();
+        talk.contains(what)
+    };
+    wait_until("the watch begins", || said("revealed as soon as"));
+    is_lost.store(true, Ordering::SeqCst);
+    wait_until("the loss is noticed", || said("http_404"));
+    assert!(daemon.0.try_wait().unwrap().is_none(), "it goes on");
+    let view = || client.bounty(id).unwrap();
+    client.set_clock(view().summary.until_ms + 1).unwrap();
+    assert_eq!(view().summary.phase, Phase::TestKey);
+    is_lost.store(false, Ordering::SeqCst);
+    wait_until("the key is out", || view().test_key.is_some());
+}
+
+/// A bounty, with the evaluators that its pool needs and one model.
+fn post(world: &World) -> ItemId {
+    let client = world.client();
+    for who in EVALUATORS {
+        world.json(who, &["evaluate", "join", "2000"]);
+    }
+    let data = post_data(world, &client);
+    let file = world.bounty_file("Digits", &data.to_string());
+    world.json("sponsor", &["bounty", "post", text(&file), "--even-so"]);
+    let id = client.bounties(None).next().unwrap().unwrap().id;
+    let bounty = id.to_string();
+    fs::create_dir_all(world.path("mina")).unwrap();
+    let recipe = "[model]\nhidden = [4]\n\n[train]\nepochs = 1\nseed = 1\n";
+    fs::write(world.path("mina").join("recipe.toml"), recipe).unwrap();
+    let train = [
+        "train",
+        &bounty,
+        "--recipe",
+        "recipe.toml",
+        "--out",
+        "model",
+    ];
+    world.json("mina", &train);
+    world.json("mina", &["submit", &bounty, "model"]);
+    id
+}
