@@ -39,7 +39,10 @@ pub(crate) struct SseParser {
     line: Vec<u8>,
     /// The byte before was CR: an LF now belongs to it.
     after_cr: bool,
+    /// The last id of an event that has ended, with data or without.
     last_id: Option<String>,
+    /// That of the event that comes in.
+    id: Option<String>,
     event: String,
     data: String,
     has_data: bool,
@@ -74,7 +77,8 @@ impl SseParser {
         Ok(())
     }
 
-    /// The last id that the stream gave, though no event may have come with it.
+    /// The last id that the stream gave, though no event may have come with it. An event that has not ended yet may
+    /// never come: its id is not given.
     pub(crate) fn last_id(&self) -> Option<&str> {
         self.last_id.as_deref()
     }
@@ -99,7 +103,7 @@ impl SseParser {
             }
             "event" | "id" if value.len() > FIELD_BYTES_MAX => return Err(SseError::LongField),
             "event" => self.event = value.to_owned(),
-            "id" if !value.contains('\0') => self.last_id = Some(value.to_owned()),
+            "id" if !value.contains('\0') => self.id = Some(value.to_owned()),
             // A comment (its field is empty), "retry", or something newer.
             _ => {}
         }
@@ -107,6 +111,9 @@ impl SseParser {
     }
 
     fn end_event(&mut self) -> Option<Frame> {
+        if let Some(id) = self.id.take() {
+            self.last_id = Some(id);
+        }
         let frame = Frame {
             id: self.last_id.clone(),
             event: std::mem::take(&mut self.event),
@@ -172,6 +179,24 @@ mod tests {
             "id: 1.0\ndata: a\n\ndata: b\n\n",
             &[frame("1.0", "", "a"), frame("1.0", "", "b")],
         );
+    }
+
+    #[test]
+    fn an_id_is_the_last_one_only_when_its_event_has_ended() {
+        let mut parser = SseParser::default();
+        let mut last_id = |part: &str| {
+            let mut frames = Vec::new();
+            parser.push(part.as_bytes(), &mut frames).unwrap();
+            (frames.len(), parser.last_id().map(str::to_owned))
+        };
+        assert_eq!(
+            last_id("id: 1.0\ndata: a\n\nid: 1.1\n"),
+            (1, Some("1.0".into()))
+        );
+        assert_eq!(last_id("data: b\n"), (0, Some("1.0".into())));
+        assert_eq!(last_id("\nid: 1.2\n"), (1, Some("1.1".into())));
+        // Without data it is where the stream stands.
+        assert_eq!(last_id("\n"), (0, Some("1.2".into())));
     }
 
     #[test]

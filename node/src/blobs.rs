@@ -5,16 +5,18 @@
 //! blobs/<id>             whole blobs
 //! staging/<id>.part      a named blob that is arriving, or whose arrival broke off
 //! staging/<n>.new        a blob that is arriving and gets its name at the end
+//! damaged/<id>           what a read found damaged; nothing reads it
 //! ```
 //!
 //! Invariants: a file under a blob's name was written whole, hashed and synced
 //! before it got that name. A blob that is read is hashed on the way: one that
 //! was damaged since fails at its end and is never taken for whole. At most
-//! [`PART_BYTES`] of a blob are held. One named blob arrives once at a time.
+//! [`PART_BYTES`] of a blob are held. One named blob arrives once at a time. What all
+//! named blobs that are arriving still need fits on the disk beside [`ROOM_KEPT_BYTES`].
 //!
 //! Recovery: a named blob whose arrival broke off goes on where it was, within
-//! [`UNFINISHED_KEPT`]; everything else in staging is deleted on open. A damaged
-//! blob is healed by putting it again.
+//! [`UNFINISHED_KEPT`]; everything else in staging is deleted on open. A blob that a
+//! read found damaged is moved aside: it is held no more, and can be put again.
 //!
 //! What arrives is staged in this folder. The store is a folder now and can be a
 //! bucket later: whole blobs go through `object_store`, on a small runtime of its
@@ -25,7 +27,7 @@
 mod arrival;
 mod reader;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -102,13 +104,24 @@ pub enum BlobError {
     /// The disk has no room for it.
     #[error(
         "the blob needs {needed_bytes} bytes, and the disk has {free_bytes} bytes free, of which \
-         {ROOM_KEPT_BYTES} are kept for the log. Nothing was stored"
+         {ROOM_KEPT_BYTES} are kept for the log, and {others_bytes} for blobs that are arriving. \
+         Nothing was stored"
     )]
     NoRoom {
         /// What is still to come.
         needed_bytes: u64,
         /// What is free.
         free_bytes: u64,
+        /// What of that other arrivals will take.
+        others_bytes: u64,
+    },
+    /// It was to begin elsewhere than where it broke off.
+    #[error("the upload begins at byte {first}, and {held_bytes} bytes are held")]
+    Offset {
+        /// Where it was to begin.
+        first: u64,
+        /// How much is held.
+        held_bytes: u64,
     },
     /// Fewer or more bytes than were announced.
     #[error("blob {id} was announced with {announced_bytes} bytes, and {found_bytes} came")]
@@ -138,7 +151,8 @@ struct Inner {
     store: Box<dyn ObjectStore>,
     runtime: Blocking,
     arrivals: AtomicU64,
-    arriving: Mutex<BTreeSet<BlobId>>,
+    /// The named blobs that are arriving, and how many bytes of each are to come.
+    arriving: Mutex<BTreeMap<BlobId, u64>>,
     bytes_max: u64,
     _lock: File,
 }
@@ -185,7 +199,7 @@ impl Blobs {
         let lock = log::lock(dir).map_err(BlobError::Folder)?;
         let staging = dir.join("staging");
         prepare(&staging).map_err(BlobError::Folder)?;
-        arrival::clear(&staging).map_err(BlobError::Folder)?;
+        arrival::clear(&staging, |_| true).map_err(BlobError::Folder)?;
         log::sync_dir(dir).map_err(BlobError::Folder)?;
         let store = LocalFileSystem::new_with_prefix(dir)
             .map_err(store_error(dir.display().to_string()))?;
@@ -232,7 +246,7 @@ impl Blobs {
 
     fn put_only(&self, only: Option<BlobId>, source: impl Read) -> Result<BlobRef, BlobError> {
         let arrival = self.inner.arrivals.fetch_add(1, Ordering::Relaxed);
-        Arrival::begin(self, &format!("{arrival}.new"), None)?.read_all(only, source)
+        Arrival::of_unnamed(self, format!("{arrival}.new"))?.read_all(only, source)
     }
 
     /// Begins, or goes on, to take in a blob whose name and size were announced.
@@ -242,11 +256,25 @@ impl Blobs {
     /// It is too long, there is no room, somebody else is sending it, or the
     /// folder cannot be written.
     pub fn arrive(&self, blob: BlobRef) -> Result<Arrival, BlobError> {
+        self.arrive_where(blob, None)
+    }
+
+    /// The same for one that has to go on at this byte. What is held is not read before
+    /// that was compared.
+    ///
+    /// # Errors
+    ///
+    /// As [`Blobs::arrive`], and if it goes on elsewhere.
+    pub fn arrive_at(&self, blob: BlobRef, first: u64) -> Result<Arrival, BlobError> {
+        self.arrive_where(blob, Some(first))
+    }
+
+    fn arrive_where(&self, blob: BlobRef, first: Option<u64>) -> Result<Arrival, BlobError> {
         if blob.size_bytes > self.inner.bytes_max {
             let limit_bytes = self.inner.bytes_max;
             return Err(BlobError::TooLong { limit_bytes });
         }
-        Arrival::begin(self, &format!("{}.part", blob.id), Some(blob))
+        Arrival::of_named(self, blob, first)
     }
 
     /// How much of a blob is held whose arrival broke off; 0 if nothing is.
@@ -261,6 +289,40 @@ impl Blobs {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
             Err(error) => Err(BlobError::Folder(LogError::io(&path)(error))),
         }
+    }
+
+    /// Deletes what is left of arrivals that broke off longer than [`UNFINISHED_KEPT`] ago.
+    ///
+    /// # Errors
+    ///
+    /// The folder cannot be read or written.
+    pub fn clear_unfinished(&self) -> Result<(), BlobError> {
+        // Held to the end, so that none of them goes on in this moment.
+        let arriving = self.arriving();
+        let cleared = arrival::clear(&self.inner.dir.join("staging"), |name| {
+            let id = name.strip_suffix(".part").map(str::parse::<BlobId>);
+            id.is_some_and(|id| id.is_ok_and(|id| !arriving.contains_key(&id)))
+        });
+        cleared.map_err(BlobError::Folder)
+    }
+
+    /// Moves a blob aside that a read found damaged, if it still is: another may have put
+    /// it again in the meantime, or the read itself was at fault.
+    fn set_aside(&self, id: BlobId) -> Result<(), BlobError> {
+        let path = self.inner.dir.join("blobs").join(id.to_string());
+        let failed = |error| BlobError::Folder(LogError::io(&path)(error));
+        let mut hasher = blake3::Hasher::new();
+        let mut file = match File::open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            opened => opened.map_err(failed)?,
+        };
+        hasher.update_reader(&mut file).map_err(failed)?;
+        if BlobId(*hasher.finalize().as_bytes()) == id {
+            return Ok(());
+        }
+        let damaged = self.inner.dir.join("damaged");
+        fs::create_dir_all(&damaged).map_err(failed)?;
+        fs::rename(&path, damaged.join(id.to_string())).map_err(failed)
     }
 
     /// Bytes that are free on the disk.
@@ -279,7 +341,7 @@ impl Blobs {
         self.inner.dir.join("staging").join(name)
     }
 
-    fn arriving(&self) -> std::sync::MutexGuard<'_, BTreeSet<BlobId>> {
+    fn arriving(&self) -> std::sync::MutexGuard<'_, BTreeMap<BlobId, u64>> {
         let arriving = self.inner.arriving.lock();
         arriving.unwrap_or_else(PoisonError::into_inner)
     }

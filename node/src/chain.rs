@@ -154,7 +154,7 @@ impl Chain {
     ) -> Result<BlockResult, ChainError> {
         let (offered, refused) = read_items(items);
         let (block, behind) = self.produce_records(time_ms, offered, refused)?;
-        self.database.write(&behind);
+        self.write(&behind);
         Ok(block)
     }
 
@@ -250,7 +250,7 @@ impl Chain {
         match apply(&mut self.state, &block) {
             Ok(applied) => {
                 let (block, behind) = self.keep(block, applied, Vec::new())?;
-                self.database.write(&behind);
+                self.write(&behind);
                 Ok(block)
             }
             Err(error) => {
@@ -415,6 +415,11 @@ impl Chain {
             block: Arc::new(block),
         };
         Ok((result, behind))
+    }
+
+    fn write(&self, behind: &Behind) {
+        // The block is on the log whatever comes of this; a failure stays to be asked for.
+        let _ = self.database.write(behind);
     }
 
     /// Reads the state after the last block of the log again.

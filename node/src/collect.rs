@@ -7,20 +7,21 @@
 //!
 //! Invariants: a blob is removed only after it was held and unnamed for [`UNNAMED_KEPT_MS`]
 //! by the node's clock, which is not behind the last block, and no record that names it can be taken between the last look and
-//! the removal. If state or history cannot be read, nothing is removed.
+//! the removal. If state or history cannot be read, nothing is removed. Records that name
+//! blobs wait for a few hundred removals at most, all others for none.
 //!
-//! Recovery: since when each blob is unnamed stands in `unnamed.json` of the node's folder.
+//! Recovery: since when each blob is unnamed stands in `unnamed.json` of the node's folder,
+//! one blob a line, so that it is read and written as a stream.
 //! Lost or damaged, the time begins anew. Names are never stored: they are the log's.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::{self, Write as _};
+use std::io::{self, BufRead, BufReader, BufWriter, Read as _, Write as _};
 use std::path::Path;
 
 use market::State;
 use protocol::ans104::bundle::BundleReader;
 use protocol::id::{BlobId, ItemId};
-use protocol::json;
 use protocol::receipt::Cause;
 use protocol::record::Transaction;
 use protocol::statement::Subject;
@@ -40,8 +41,11 @@ pub const UNNAMED_KEPT_MS: u64 = 48 * 3_600_000;
 /// Since when blobs are unnamed.
 pub const UNNAMED_FILE: &str = "unnamed.json";
 
-/// The most bytes of that file: some 900,000 blobs.
-const UNNAMED_FILE_BYTES_MAX: usize = 64 << 20;
+/// The most bytes of a line of that file: an id, a time, and what stands around them.
+const LINE_BYTES_MAX: u64 = 128;
+
+/// How many blobs are removed before records that name blobs have their turn again.
+const REMOVED_AT_ONCE: usize = 256;
 
 /// How many receipts of a bounty are read at a time.
 const PAGE: usize = 1_000;
@@ -87,38 +91,40 @@ pub struct Collected {
 }
 
 impl Node {
-    /// Looks at all blobs and removes those whose time has come. Blocks: it reads folders
-    /// and the log.
+    /// Looks at all blobs and removes those whose time has come, and what is left of
+    /// uploads that broke off long ago. Blocks: it reads folders and the log.
     ///
     /// # Errors
     ///
     /// [`CollectError`]; what was removed by then stays removed.
     pub fn collect_blobs(&self) -> Result<Collected, CollectError> {
+        self.blobs().clear_unfinished()?;
         let path = self.dir().join(UNNAMED_FILE);
         let now_ms = self.clock().now_ms();
         let held: BTreeMap<BlobId, u64> = self.blobs().list()?.into_iter().collect();
-        let before = read(&path);
-        let named = self.named()?;
-        let unnamed = held.keys().filter(|blob| !named.contains(blob));
+        let before = read(&path, |blob| held.contains_key(blob));
+        let mut named = Named::default();
+        self.look(&mut named)?;
+        let unnamed = held.keys().filter(|blob| !named.blobs.contains(blob));
         let since = |blob: &BlobId| before.get(blob).copied().unwrap_or(now_ms);
         let mut times: BTreeMap<BlobId, u64> = unnamed.map(|blob| (*blob, since(blob))).collect();
         let is_due = |since: u64| since.saturating_add(UNNAMED_KEPT_MS) <= now_ms;
         let mut collected = Collected::default();
-        if times.values().any(|&since| is_due(since)) {
-            // From here on no record is taken that names a blob, until the due ones are gone.
+        let due = times.iter().filter(|&(_, &since)| is_due(since));
+        let due: Vec<BlobId> = due.map(|(&blob, _)| blob).collect();
+        for some in due.chunks(REMOVED_AT_ONCE) {
+            // While this is held no record is taken that names a blob.
             let _guard = self.naming().blocking_write();
-            let named = self.named()?;
-            times.retain(|blob, _| !named.contains(blob));
-            for (&blob, _) in times.iter().filter(|&(_, &since)| is_due(since)) {
-                if self.blobs().remove(blob)? {
-                    collected.removed.push(blob);
-                    collected.removed_bytes += held.get(&blob).copied().unwrap_or_default();
+            self.look(&mut named)?;
+            for blob in some.iter().filter(|blob| !named.blobs.contains(blob)) {
+                if self.blobs().remove(*blob)? {
+                    collected.removed.push(*blob);
+                    collected.removed_bytes += held.get(blob).copied().unwrap_or_default();
                 }
+                times.remove(blob);
             }
         }
-        for blob in &collected.removed {
-            times.remove(blob);
-        }
+        times.retain(|blob, _| !named.blobs.contains(blob));
         collected.unnamed = times.len();
         if times != before {
             write(&path, &times)?;
@@ -126,30 +132,50 @@ impl Node {
         Ok(collected)
     }
 
-    /// Every blob that something names.
-    fn named(&self) -> Result<BTreeSet<BlobId>, CollectError> {
+    /// Adds every blob that something names. What was named at an earlier look stays so.
+    fn look(&self, named: &mut Named) -> Result<(), CollectError> {
         // Sorted after the lock is given back: nothing is done under it but copying names.
-        let (named, bounties, history, log) = {
+        let (found, height, bounties, history, log) = {
             let chain = self.chain_blocking();
             let chain = chain.open().ok_or(CollectError::Closed)?;
             let state = chain.state();
             if self.clock().now_ms().saturating_add(CLOCK_BEHIND_MS_MAX) < chain.tip().time_ms {
                 return Err(CollectError::Clock);
             }
-            let mut named = by_state(state);
+            let mut found = by_state(state);
             // A record leaves the mempool only once state and history have it.
             for record in self.mempool().records() {
-                named.extend(named_blobs(&record.tx).into_iter().map(|blob| blob.id));
+                found.extend(named_blobs(&record.tx).into_iter().map(|blob| blob.id));
             }
             let bounties: Vec<ItemId> = state.bounties().map(|(id, _)| id).collect();
             let history = chain.history().ok_or(CollectError::Closed)?;
-            (named, bounties, history, chain.log().view().clone())
+            let log = chain.log().view().clone();
+            (found, state.height(), bounties, history, log)
         };
-        let mut named: BTreeSet<BlobId> = named.into_iter().collect();
+        named.blobs.extend(found);
         for bounty in bounties {
-            by_reveals(bounty, &history, &log, &mut named)?;
+            by_reveals(bounty, named.seen, &history, &log, &mut named.blobs)?;
         }
-        Ok(named)
+        // The past of the last block may not be written yet: what it reveals was found in
+        // the mempool above, and is read at the next look.
+        named.seen = Place { height, place: 0 };
+        Ok(())
+    }
+}
+
+/// What one or more looks found to be named.
+struct Named {
+    blobs: BTreeSet<BlobId>,
+    /// From where on the past is still to be read for reveals.
+    seen: Place,
+}
+
+impl Default for Named {
+    fn default() -> Self {
+        Self {
+            blobs: BTreeSet::new(),
+            seen: Place::BEGIN,
+        }
     }
 }
 
@@ -164,24 +190,21 @@ fn by_state(state: &State) -> Vec<BlobId> {
     named
 }
 
-/// The prediction leaves that a bounty's records have named.
+/// The prediction leaves that a bounty's records have named, from a place on.
 fn by_reveals(
     bounty: ItemId,
+    mut from: Place,
     history: &History,
     log: &LogView,
     named: &mut BTreeSet<BlobId>,
 ) -> Result<(), CollectError> {
-    let mut from = Place::BEGIN;
     loop {
         let entries = history.entries(Subject::Bounty(bounty), from, PAGE)?;
         let Some(last) = entries.last() else {
             return Ok(());
         };
-        from = Place {
-            height: last.height,
-            place: last.place,
-        }
-        .next();
+        let (height, place) = (last.height, last.place);
+        let next = Place { height, place }.next();
         let reveals = entries.iter().filter_map(|entry| {
             let is_reveal = entry.record_type.as_deref() == Some(REVEAL);
             match entry.receipt.cause {
@@ -196,6 +219,10 @@ fn by_reveals(
         for (height, ids) in by_height {
             of_block(height, &ids, log, named)?;
         }
+        let Some(next) = next else {
+            return Ok(());
+        };
+        from = next;
     }
 }
 
@@ -226,22 +253,101 @@ fn of_block(
     Err(differ())
 }
 
-/// The times; none where there are none that can be read.
-fn read(path: &Path) -> BTreeMap<BlobId, u64> {
-    let too_long =
-        fs::metadata(path).is_ok_and(|found| found.len() > UNNAMED_FILE_BYTES_MAX as u64);
-    if too_long {
+/// The times of those blobs that are still held; none where there are none that can be
+/// read. What is read at once is a line, and what is kept no more than what is held.
+fn read(path: &Path, is_held: impl Fn(&BlobId) -> bool) -> BTreeMap<BlobId, u64> {
+    let Ok(file) = fs::File::open(path) else {
         return BTreeMap::new();
+    };
+    lines(BufReader::new(file), is_held).unwrap_or_default()
+}
+
+fn lines(
+    mut file: impl BufRead,
+    is_held: impl Fn(&BlobId) -> bool,
+) -> Option<BTreeMap<BlobId, u64>> {
+    let mut times = BTreeMap::new();
+    let mut line = String::new();
+    let mut has_begun = false;
+    loop {
+        line.clear();
+        let taken = (&mut file).take(LINE_BYTES_MAX).read_line(&mut line).ok()?;
+        match line.trim_end() {
+            "{" if !has_begun => has_begun = true,
+            // A file that was cut ends before this.
+            "}" if has_begun => return Some(times),
+            entry if has_begun && taken > 0 => {
+                let (blob, since) = entry.trim_end_matches(',').split_once(':')?;
+                let blob = blob.strip_prefix('"')?.strip_suffix('"')?.parse().ok()?;
+                let since = since.parse().ok()?;
+                if is_held(&blob) {
+                    times.insert(blob, since);
+                }
+            }
+            _ => return None,
+        }
     }
-    let bytes = fs::read(path).unwrap_or_default();
-    json::from_slice(&bytes, UNNAMED_FILE_BYTES_MAX).unwrap_or_default()
 }
 
 /// Puts the times into the place of the old ones, whole or not at all.
 fn write(path: &Path, times: &BTreeMap<BlobId, u64>) -> io::Result<()> {
     let new = path.with_extension("new");
-    let mut file = fs::File::create(&new)?;
-    file.write_all(&json::to_vec(times))?;
+    let mut file = BufWriter::new(fs::File::create(&new)?);
+    write!(file, "{{")?;
+    for (place, (blob, since)) in times.iter().enumerate() {
+        let comma = if place > 0 { "," } else { "" };
+        write!(file, "{comma}\n\"{blob}\":{since}")?;
+    }
+    write!(file, "\n}}\n")?;
+    let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
     file.sync_all()?;
     fs::rename(&new, path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_times_of_more_than_a_million_blobs_read_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(UNNAMED_FILE);
+        let blob = |count: u64| {
+            let mut id = [7; 32];
+            id[..8].copy_from_slice(&count.to_be_bytes());
+            BlobId(id)
+        };
+        let times = (0..1_200_000).map(|count| (blob(count), 1_700_000_000_000 + count));
+        let times: BTreeMap<BlobId, u64> = times.collect();
+        write(&path, &times).unwrap();
+        assert!(fs::metadata(&path).unwrap().len() > 64 << 20);
+        assert!(read(&path, |_| true) == times);
+        let gone = blob(5);
+        assert_eq!(read(&path, |blob| *blob != gone).len(), times.len() - 1);
+    }
+
+    #[test]
+    fn the_times_are_json_and_what_is_damaged_is_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(UNNAMED_FILE);
+        let all = |count: u8| -> BTreeMap<BlobId, u64> {
+            (0..count)
+                .map(|seed| (BlobId([seed; 32]), u64::from(seed)))
+                .collect()
+        };
+        for count in [0, 1, 3] {
+            write(&path, &all(count)).unwrap();
+            let bytes = fs::read(&path).unwrap();
+            let found: BTreeMap<BlobId, u64> = protocol::json::from_slice(&bytes, 1_000).unwrap();
+            assert_eq!(found, all(count));
+            assert_eq!(read(&path, |_| true), all(count));
+            let whole = bytes.len() - 2;
+            for cut in [&bytes[..whole], &bytes[..whole / 2], &bytes[1..], b""] {
+                fs::write(&path, cut).unwrap();
+                assert_eq!(read(&path, |_| true), BTreeMap::new());
+            }
+        }
+        fs::write(&path, "{".repeat(1 << 20)).unwrap();
+        assert_eq!(read(&path, |_| true), BTreeMap::new());
+    }
 }

@@ -73,6 +73,11 @@ impl DerivedError {
     pub(crate) fn new(text: impl std::fmt::Display) -> Self {
         Self(text.to_string())
     }
+
+    /// What is said of a database that failed before and is left alone.
+    pub(crate) fn failed() -> Self {
+        Self::new("the state database failed")
+    }
 }
 
 /// The block that a database stands at.

@@ -38,6 +38,7 @@ use crate::blobs::Blobs;
 use crate::block::Record;
 use crate::chain::{Chain, ChainError, Recovery};
 use crate::clock::Clock;
+use crate::derived::DerivedError;
 use crate::history::{History, Place};
 use crate::inclusion::{self, Answer, Inclusion};
 use crate::mempool::{Mempool, MempoolLimits};
@@ -241,7 +242,10 @@ impl Node {
     ///
     /// Why it is not taken.
     pub async fn submit(&self, record: Record) -> Result<Ticket, Problem> {
-        let _naming = self.naming().read().await;
+        let _naming = match names_blobs(&record) {
+            true => Some(self.naming().read().await),
+            false => None,
+        };
         self.check_blobs(&record).await?;
         let chain = self.chain().await;
         self.offer(&chain, record)
@@ -249,7 +253,10 @@ impl Node {
 
     /// Offers many at once: the engine sees all of them or none.
     pub async fn submit_all(&self, records: Vec<Record>) -> Vec<Result<Ticket, Problem>> {
-        let _naming = self.naming().read().await;
+        let _naming = match records.iter().any(names_blobs) {
+            true => Some(self.naming().read().await),
+            false => None,
+        };
         let mut checked = Vec::with_capacity(records.len());
         for record in records {
             let held = self.check_blobs(&record).await;
@@ -264,7 +271,8 @@ impl Node {
 
     /// As [`Node::submit_all`], from a thread that may block.
     pub fn submit_blocking(&self, records: Vec<Record>) -> Vec<Result<Ticket, Problem>> {
-        let _naming = self.naming().blocking_read();
+        let names = records.iter().any(names_blobs);
+        let _naming = names.then(|| self.naming().blocking_read());
         let held = |record: Record| {
             admission::check_held(&self.shared.blobs, &record.tx)
                 .map(|()| record)
@@ -358,7 +366,7 @@ impl Node {
     }
 
     async fn check_blobs(&self, record: &Record) -> Result<(), Problem> {
-        if admission::named_blobs(&record.tx).is_empty() {
+        if !names_blobs(record) {
             return Ok(());
         }
         let (node, tx) = (self.clone(), record.tx.clone());
@@ -383,10 +391,14 @@ impl Node {
             return Ok(Ticket::Waiting(receiver));
         }
         let account = state.account(tx.signer);
-        if tx.envelope.nonce < account.nonce
-            && let Some(found) = included(chain.history().as_ref(), id)
-        {
-            return Ok(Ticket::Final(found));
+        if tx.envelope.nonce < account.nonce {
+            // Whether it is on the log already only the past can tell: without it nobody
+            // may be told that the nonce is another record's.
+            let past = chain.history().ok_or_else(DerivedError::failed);
+            let found = past.and_then(|history| included(&history, id));
+            if let Some(found) = found.map_err(|error| inclusion::no_past(&error))? {
+                return Ok(Ticket::Final(found));
+            }
         }
         let time_ms = self.shared.clock.now_ms().max(chain.tip().time_ms + 1);
         let fee = state
@@ -430,20 +442,28 @@ impl ChainGuard<'_> {
     }
 }
 
-/// A record that is on the log, from the history.
-fn included(history: Option<&History>, id: ItemId) -> Option<Inclusion> {
-    let history = history?;
-    let Place { height, place } = history.place_of(id).ok()??;
-    let receipts: Arc<[_]> = history.receipts(height).ok()??.into();
-    let time_ms = history.block(height).ok()??.time_ms;
-    let rejected = receipts.get(place as usize)?.rejected.as_ref();
-    Some(Inclusion {
+/// Whether a record is to be kept apart from the removal of blobs.
+fn names_blobs(record: &Record) -> bool {
+    !admission::named_blobs(&record.tx).is_empty()
+}
+
+/// A record that is on the log, from the history; none if it is not there.
+fn included(history: &History, id: ItemId) -> Result<Option<Inclusion>, DerivedError> {
+    let Some(Place { height, place }) = history.place_of(id)? else {
+        return Ok(None);
+    };
+    let damaged = || DerivedError::new("a record's block is damaged in the state database");
+    let receipts: Arc<[_]> = history.receipts(height)?.ok_or_else(damaged)?.into();
+    let time_ms = history.block(height)?.ok_or_else(damaged)?.time_ms;
+    let receipt = receipts.get(place as usize).ok_or_else(damaged)?;
+    let rejected = receipt.rejected.as_ref();
+    Ok(Some(Inclusion {
         height,
         time_ms,
         place,
         problem: rejected.map(|code| inclusion::rejected_by(code.as_str())),
         receipts,
-    })
+    }))
 }
 
 /// Why no block can be made for a while: a block's time must be later than its parent's.
@@ -501,3 +521,6 @@ impl Shared {
         is_new
     }
 }
+
+#[cfg(test)]
+mod tests;

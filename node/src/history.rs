@@ -87,16 +87,14 @@ impl Place {
         })
     }
 
-    /// The place after this one.
+    /// The place after this one; none after the last that can be written down.
     #[must_use]
-    pub fn next(self) -> Self {
-        match self.place.checked_add(1) {
-            Some(place) => Self { place, ..self },
-            None => Self {
-                height: self.height + 1,
-                place: 0,
-            },
-        }
+    pub fn next(self) -> Option<Self> {
+        let Some(place) = self.place.checked_add(1) else {
+            let height = self.height.checked_add(1)?;
+            return Some(Self { height, place: 0 });
+        };
+        Some(Self { place, ..self })
     }
 }
 

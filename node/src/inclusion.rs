@@ -10,6 +10,7 @@ use protocol::record::Transaction;
 
 use crate::admission::AdmissionError;
 use crate::chain::Refusal;
+use crate::derived::DerivedError;
 use crate::mempool::Unfit;
 
 /// A record that is on the log.
@@ -132,6 +133,16 @@ fn mempool_full(what: &str, limit: usize) -> Problem {
         "post the same bytes again in a moment",
     )
     .retry_after_ms(500)
+}
+
+/// Why nothing can be said now of what is on the log.
+pub fn no_past(error: &DerivedError) -> Problem {
+    Problem::new(
+        "history",
+        format_args!("the node cannot read its past now: {error}"),
+        "try again later; the node's operator can restart it, which rebuilds what is missing",
+    )
+    .retry_after_ms(5_000)
 }
 
 /// Why a record is not taken though the rules might.

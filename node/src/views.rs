@@ -4,7 +4,7 @@ use licensing::{Refusal, Terms};
 use market::State;
 use market::assets::Asset;
 use market::bounty::{Bounty, Progress, Step, Submission, awarded_holders, awarded_split};
-use market::evaluators::quorum;
+use market::evaluators::{Evaluator, quorum};
 use market::licenses::License;
 use market::months::Term;
 use market::terms::{LOOSEN_SHARES, Pending, TIGHTEN_SHARES, Tally};
@@ -26,19 +26,22 @@ pub(crate) fn account(state: &State, address: Address, next_nonce: u64) -> Accou
         balance: account.balance,
         nonce: account.nonce,
         next_nonce,
-        evaluator: evaluators(state).find(|evaluator| evaluator.address == address),
+        evaluator: state
+            .evaluators()
+            .find(|(one, _)| *one == address)
+            .map(|(_, found)| evaluator(state, address, found)),
     }
 }
 
-pub(crate) fn evaluators(state: &State) -> impl Iterator<Item = EvaluatorView> {
-    state
-        .evaluators()
-        .map(|(address, evaluator)| EvaluatorView {
-            address,
-            stake: state.balance(Purse::Stake(address)),
-            locked: state.locked(address),
-            seats: evaluator.seats,
-        })
+/// What it has locked is looked for among the seats of all: made for who is shown, and
+/// for nobody else.
+pub(crate) fn evaluator(state: &State, address: Address, evaluator: Evaluator) -> EvaluatorView {
+    EvaluatorView {
+        address,
+        stake: state.balance(Purse::Stake(address)),
+        locked: state.locked(address),
+        seats: evaluator.seats,
+    }
 }
 
 pub(crate) fn summary(id: ItemId, bounty: &Bounty, progress: &Progress) -> BountySummary {

@@ -3,6 +3,7 @@
 //! What arrives is written behind to the disk in steps of [`SYNC_EVERY_BYTES`]
 //! while more arrives, so that the sync at the end has little to wait for.
 
+use std::collections::btree_map::Entry;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -27,6 +28,8 @@ pub struct Arrival {
     name: String,
     path: PathBuf,
     expected: Option<BlobRef>,
+    /// Of a named one.
+    claim: Option<Claim>,
     file: File,
     hasher: blake3::Hasher,
     size_bytes: u64,
@@ -36,51 +39,60 @@ pub struct Arrival {
 }
 
 impl Arrival {
-    pub(super) fn begin(
+    /// Begins with a blob that gets its name at the end.
+    pub(super) fn of_unnamed(blobs: &Blobs, name: String) -> Result<Self, BlobError> {
+        Self::open(blobs, name, None)
+    }
+
+    /// Begins or goes on with a named blob, if need be only at the byte `first`.
+    pub(super) fn of_named(
         blobs: &Blobs,
-        name: &str,
-        expected: Option<BlobRef>,
+        blob: BlobRef,
+        first: Option<u64>,
     ) -> Result<Self, BlobError> {
-        let path = blobs.staging(name);
-        if let Some(blob) = expected
-            && !blobs.arriving().insert(blob.id)
-        {
-            return Err(BlobError::Arriving(blob.id));
+        let claim = Claim::take(blobs, blob.id)?;
+        let mut held_bytes = blobs.arrived_bytes(blob.id)?;
+        let is_longer = held_bytes > blob.size_bytes;
+        if is_longer {
+            // Somebody announced it longer; the name decides, so begin anew.
+            held_bytes = 0;
         }
-        let opened = open(&path, expected.is_some());
-        let (file, hasher, size_bytes) = opened.map_err(|error| {
-            if let Some(blob) = expected {
-                blobs.arriving().remove(&blob.id);
-            }
-            BlobError::Folder(LogError::io(&path)(error))
-        })?;
-        let mut arrival = Self {
+        if let Some(first) = first.filter(|&first| first != held_bytes) {
+            return Err(BlobError::Offset { first, held_bytes });
+        }
+        claim.reserve(blob.size_bytes - held_bytes)?;
+        let name = format!("{}.part", blob.id);
+        if is_longer {
+            let path = blobs.staging(&name);
+            fs::remove_file(&path)
+                .map_err(|error| BlobError::Folder(LogError::io(&path)(error)))?;
+        }
+        Self::open(blobs, name, Some((blob, claim)))
+    }
+
+    fn open(
+        blobs: &Blobs,
+        name: String,
+        named: Option<(BlobRef, Claim)>,
+    ) -> Result<Self, BlobError> {
+        let path = blobs.staging(&name);
+        let opened = open(&path, named.is_some());
+        let (file, hasher, size_bytes) =
+            opened.map_err(|error| BlobError::Folder(LogError::io(&path)(error)))?;
+        let (expected, claim) = named.unzip();
+        Ok(Self {
             blobs: blobs.clone(),
-            name: name.to_owned(),
+            name,
             path,
             expected,
+            claim,
             file,
             hasher,
             size_bytes,
             synced_bytes: size_bytes,
             syncing: None,
             is_done: false,
-        };
-        if let Some(blob) = expected {
-            if size_bytes > blob.size_bytes {
-                // Somebody announced it longer; the name decides, so begin anew.
-                arrival.restart()?;
-            }
-            let needed_bytes = blob.size_bytes - arrival.size_bytes;
-            let free_bytes = blobs.free_bytes()?;
-            if needed_bytes.saturating_add(ROOM_KEPT_BYTES) > free_bytes {
-                return Err(BlobError::NoRoom {
-                    needed_bytes,
-                    free_bytes,
-                });
-            }
-        }
-        Ok(arrival)
+        })
     }
 
     /// How many bytes have arrived.
@@ -108,11 +120,15 @@ impl Arrival {
         if size_bytes > limit_bytes {
             return Err(BlobError::TooLong { limit_bytes });
         }
+        self.check_room(bytes.len() as u64)?;
         self.file
             .write_all(bytes)
             .map_err(|error| self.failed(error))?;
         self.hasher.update(bytes);
         self.size_bytes = size_bytes;
+        if let (Some(claim), Some(blob)) = (&self.claim, self.expected) {
+            claim.set(blob.size_bytes - size_bytes);
+        }
         if size_bytes - self.synced_bytes >= SYNC_EVERY_BYTES {
             self.sync_behind().map_err(|error| self.failed(error))?;
         }
@@ -189,10 +205,16 @@ impl Arrival {
         }
     }
 
-    fn restart(&mut self) -> Result<(), BlobError> {
-        self.file.set_len(0).map_err(|error| self.failed(error))?;
-        self.hasher.reset();
-        (self.size_bytes, self.synced_bytes) = (0, 0);
+    /// Looks whether the disk still has room: others write there too.
+    fn check_room(&self, needed_bytes: u64) -> Result<(), BlobError> {
+        let free_bytes = self.blobs.free_bytes()?;
+        if needed_bytes.saturating_add(ROOM_KEPT_BYTES) > free_bytes {
+            return Err(BlobError::NoRoom {
+                needed_bytes,
+                free_bytes,
+                others_bytes: 0,
+            });
+        }
         Ok(())
     }
 
@@ -224,11 +246,61 @@ impl Arrival {
 
 impl Drop for Arrival {
     fn drop(&mut self) {
-        if let Some(blob) = self.expected {
-            self.blobs.arriving().remove(&blob.id);
-        } else if !self.is_done {
+        if self.expected.is_none() && !self.is_done {
             let _ = fs::remove_file(&self.path);
         }
+    }
+}
+
+/// A named blob that is arriving, until this is dropped, with the room that it needs.
+#[derive(Debug)]
+struct Claim {
+    blobs: Blobs,
+    id: BlobId,
+}
+
+impl Claim {
+    fn take(blobs: &Blobs, id: BlobId) -> Result<Self, BlobError> {
+        match blobs.arriving().entry(id) {
+            Entry::Occupied(_) => Err(BlobError::Arriving(id)),
+            Entry::Vacant(place) => {
+                place.insert(0);
+                Ok(Self {
+                    blobs: blobs.clone(),
+                    id,
+                })
+            }
+        }
+    }
+
+    /// Keeps room for so many bytes, if there is that much beside what others need.
+    fn reserve(&self, needed_bytes: u64) -> Result<(), BlobError> {
+        // Two at once see each other: the lock is held from the sum to the entry.
+        let mut arriving = self.blobs.arriving();
+        let others = arriving.iter().filter(|(id, _)| **id != self.id);
+        let others_bytes = others.fold(0u64, |sum, (_, bytes)| sum.saturating_add(*bytes));
+        let free_bytes = self.blobs.free_bytes()?;
+        let taken_bytes = others_bytes.saturating_add(ROOM_KEPT_BYTES);
+        if needed_bytes.saturating_add(taken_bytes) > free_bytes {
+            return Err(BlobError::NoRoom {
+                needed_bytes,
+                free_bytes,
+                others_bytes,
+            });
+        }
+        arriving.insert(self.id, needed_bytes);
+        Ok(())
+    }
+
+    /// Says how many bytes are still to come.
+    fn set(&self, needed_bytes: u64) {
+        self.blobs.arriving().insert(self.id, needed_bytes);
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        self.blobs.arriving().remove(&self.id);
     }
 }
 
@@ -257,10 +329,14 @@ fn open(path: &Path, goes_on: bool) -> io::Result<(File, blake3::Hasher, u64)> {
     Ok((file, hasher, size_bytes))
 }
 
-/// Deletes what is in staging and cannot go on.
-pub(super) fn clear(staging: &Path) -> Result<(), LogError> {
+/// Deletes what is in staging and cannot go on, of the files whose names are chosen.
+pub(super) fn clear(staging: &Path, is_chosen: impl Fn(&str) -> bool) -> Result<(), LogError> {
     for entry in fs::read_dir(staging).map_err(LogError::io(staging))? {
         let path = entry.map_err(LogError::io(staging))?.path();
+        let name = path.file_name().unwrap_or_default();
+        if !is_chosen(&name.to_string_lossy()) {
+            continue;
+        }
         let can_go_on = path.extension().is_some_and(|kind| kind == "part")
             && fs::metadata(&path)
                 .and_then(|metadata| metadata.modified())

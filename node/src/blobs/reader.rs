@@ -9,7 +9,7 @@ use super::{BlobError, Blobs, PART_BYTES};
 /// Reads a blob and checks it against its name.
 ///
 /// A damaged blob gives an error of kind `InvalidData` where its end would be,
-/// and at every read after that.
+/// and at every read after that. It is moved aside then, and held no more.
 #[derive(Debug)]
 pub struct BlobReader {
     blobs: Blobs,
@@ -52,6 +52,8 @@ impl BlobReader {
     }
 
     fn damaged(&self, what: &str) -> io::Error {
+        // One that cannot be moved stays where it is, and is found damaged again.
+        let _ = self.blobs.set_aside(self.id);
         let text = format!(
             "blob {} is damaged: {what}. Fetch it again from another node; that replaces it",
             self.id

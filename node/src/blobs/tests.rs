@@ -158,8 +158,24 @@ fn a_damaged_blob_fails_at_its_end_and_is_named() {
         // It does not become whole by asking again.
         assert!(reader.read(&mut [0; 9]).is_err());
     }
+    assert!(!blobs.holds(blob.id).expect("readable"));
+    assert_eq!(files(&dir, "damaged"), [blob.id.to_string()]);
     assert_eq!(blobs.put(&bytes[..]).expect("stored again"), blob);
     assert!(read(&blobs, blob.id).expect("healed") == bytes);
+}
+
+#[test]
+fn a_blob_that_was_put_again_while_its_damage_was_read_stays() {
+    let (dir, blobs) = open();
+    let bytes = bytes(PART_BYTES + 100);
+    let blob = blobs.put(&bytes[..]).expect("stored");
+    let path = dir.path().join("blobs").join(blob.id.to_string());
+    fs::write(&path, vec![0; bytes.len()]).expect("damaged");
+    let mut reader = blobs.get(blob.id).expect("held");
+    reader.read_exact(&mut [0; 100]).expect("the first part");
+    blobs.put(&bytes[..]).expect("stored again");
+    io::copy(&mut reader, &mut io::sink()).expect_err("damaged");
+    assert!(read(&blobs, blob.id).expect("whole") == bytes);
 }
 
 #[test]
@@ -281,4 +297,102 @@ fn the_last_holder_may_let_go_on_a_thread_of_another_runtime() {
         .build()
         .expect("a runtime");
     runtime.block_on(async move { drop(blobs) });
+}
+
+#[test]
+fn two_arrivals_share_the_room_that_there_is() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let blobs = Blobs::open_with(dir.path(), u64::MAX).expect("it opens");
+    let room = blobs.free_bytes().expect("known") - ROOM_KEPT_BYTES;
+    let announced = |seed: u8| BlobRef {
+        id: BlobId([seed; 32]),
+        size_bytes: room / 5 * 3,
+    };
+    let first = blobs.arrive(announced(1)).expect("there is room for one");
+    match blobs.arrive(announced(2)) {
+        Err(BlobError::NoRoom { others_bytes, .. }) => {
+            assert_eq!(others_bytes, announced(1).size_bytes);
+        }
+        other => panic!("{other:?}"),
+    }
+    assert!(
+        !dir.path()
+            .join(format!("staging/{}.part", announced(2).id))
+            .exists()
+    );
+    drop(first);
+    blobs.arrive(announced(2)).expect("the room is given back");
+}
+
+#[test]
+fn an_arrival_that_would_begin_elsewhere_is_refused_before_what_is_held_is_read() {
+    let (dir, blobs) = open();
+    let blob = BlobRef {
+        id: BlobId([1; 32]),
+        size_bytes: 1 << 20,
+    };
+    let path = dir.path().join(format!("staging/{}.part", blob.id));
+    // It has a length, and cannot be read.
+    fs::create_dir(&path).expect("a folder");
+    let held = blobs.arrived_bytes(blob.id).expect("readable");
+    match blobs.arrive_at(blob, held + 1) {
+        Err(BlobError::Offset { first, held_bytes }) => {
+            assert_eq!((first, held_bytes), (held + 1, held));
+        }
+        other => panic!("{other:?}"),
+    }
+    assert!(matches!(
+        blobs.arrive_at(blob, held),
+        Err(BlobError::Folder(_))
+    ));
+    fs::remove_dir(&path).expect("a folder");
+    let mut arrival = blobs.arrive_at(blob, 0).expect("it begins");
+    arrival.write(&[7; 10]).expect("room");
+    drop(arrival);
+    assert!(matches!(
+        blobs.arrive_at(blob, 0),
+        Err(BlobError::Offset { held_bytes: 10, .. })
+    ));
+    assert_eq!(blobs.arrive_at(blob, 10).expect("it goes on").offset(), 10);
+    // Somebody announced it longer than it is.
+    let shorter = BlobRef {
+        size_bytes: 9,
+        ..blob
+    };
+    assert_eq!(blobs.arrive_at(shorter, 0).expect("anew").offset(), 0);
+}
+
+#[test]
+fn what_broke_off_long_ago_is_cleared_and_what_is_arriving_stays() {
+    let (dir, blobs) = open();
+    let announced = |seed: u8| BlobRef {
+        id: BlobId([seed; 32]),
+        size_bytes: 100,
+    };
+    let begin = |seed| {
+        let mut arrival = blobs.arrive(announced(seed)).expect("it begins");
+        arrival.write(b"some").expect("room");
+        arrival
+    };
+    let path = |seed| {
+        dir.path()
+            .join(format!("staging/{}.part", announced(seed).id))
+    };
+    let age = |seed| {
+        let file = File::options()
+            .append(true)
+            .open(path(seed))
+            .expect("it is there");
+        file.set_modified(std::time::UNIX_EPOCH).expect("aged");
+    };
+    let arriving = begin(1);
+    drop(begin(2));
+    drop(begin(3));
+    age(1);
+    age(2);
+    blobs.clear_unfinished().expect("cleared");
+    assert!(path(1).exists() && !path(2).exists() && path(3).exists());
+    drop(arriving);
+    blobs.clear_unfinished().expect("cleared");
+    assert!(!path(1).exists() && path(3).exists());
 }

@@ -32,18 +32,18 @@ struct Slot {
 
 impl Slot {
     /// A database that fails is left alone until the next open: the block is on the log.
-    fn try_with<T>(
+    /// So it fails once.
+    fn try_with(
         &mut self,
-        work: impl FnOnce(&mut Derived) -> Result<T, DerivedError>,
-    ) -> Option<T> {
-        match work(self.derived.as_mut()?) {
-            Ok(done) => Some(done),
-            Err(error) => {
-                self.derived = None;
-                self.failure = Some(error);
-                None
-            }
-        }
+        work: impl FnOnce(&mut Derived) -> Result<(), DerivedError>,
+    ) -> Result<(), DerivedError> {
+        let Some(derived) = self.derived.as_mut() else {
+            return Ok(());
+        };
+        work(derived).inspect_err(|error| {
+            self.derived = None;
+            self.failure = Some(error.clone());
+        })
     }
 }
 
@@ -63,18 +63,26 @@ impl Database {
     }
 
     /// Writes what a block left to be written.
-    pub fn write(&self, behind: &Behind) {
+    ///
+    /// # Errors
+    ///
+    /// The database fails with this; one that failed before is left alone.
+    pub fn write(&self, behind: &Behind) -> Result<(), DerivedError> {
         let written = Written {
             changes: &behind.changes,
             past: &behind.past,
         };
         self.slot()
-            .try_with(|derived| derived.write(&behind.stamp, &written));
+            .try_with(|derived| derived.write(&behind.stamp, &written))
     }
 
     /// Flushes, so that the next open has less to do.
-    pub fn flush(&self) {
-        self.slot().try_with(Derived::flush);
+    ///
+    /// # Errors
+    ///
+    /// As [`Database::write`].
+    pub fn flush(&self) -> Result<(), DerivedError> {
+        self.slot().try_with(Derived::flush)
     }
 
     /// A reader of the past, for other threads; none if the database failed.
@@ -98,7 +106,7 @@ impl Database {
 
     /// For tests: loses it, or the library under it.
     #[cfg(test)]
-    pub(super) fn lose(&self, with_library: bool) {
+    pub(crate) fn lose(&self, with_library: bool) {
         let mut slot = self.slot();
         match &mut slot.derived {
             Some(derived) if with_library => derived.lose(),

@@ -1,6 +1,8 @@
 //! The engine's own thread: it makes blocks, tells who waits, and opens the chain
 //! again after it failed.
 
+use std::fmt;
+use std::io::Write;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -13,6 +15,7 @@ use super::{
     clock_behind, open_chain, stopping,
 };
 use crate::chain::{BlockResult, ChainError, Refusal, Refused};
+use crate::derived::DerivedError;
 use crate::inclusion::{self, Inclusion};
 
 pub(super) struct Engine {
@@ -100,7 +103,7 @@ impl Engine {
                     chain.as_ref().map(|chain| Arc::clone(chain.database()))
                 };
                 if let Some(database) = database {
-                    database.flush();
+                    tell_failure(database.flush());
                 }
                 is_flushed = true;
             }
@@ -159,7 +162,7 @@ impl Engine {
                 let database = Arc::clone(chain.database());
                 drop(guard);
                 // Readers may go on; who waits is told once the receipts can be found.
-                database.write(&behind);
+                tell_failure(database.write(&behind));
                 self.tell(&block);
                 shared.set_trouble(None);
                 shared.heights.send_replace(block.height);
@@ -188,9 +191,9 @@ impl Engine {
         shared.set_trouble(Some(problem.clone()));
         shared.mempool().answer_all(&Err(problem));
         drop(guard);
-        eprintln!(
+        say(format_args!(
             "error[log_write]: {source}\n  next: make room on the disk or mend it; the node tries again by itself"
-        );
+        ));
         count
     }
 
@@ -204,7 +207,9 @@ impl Engine {
         }
         match open_chain(&shared.dir, &shared.signer) {
             Ok((chain, recovery)) => {
-                eprintln!("note: the log takes records again. {recovery}");
+                say(format_args!(
+                    "note: the log takes records again. {recovery}"
+                ));
                 shared.heights.send_replace(chain.tip().height);
                 *guard = Some(chain);
                 shared.set_trouble(None);
@@ -218,20 +223,23 @@ impl Engine {
                 .retry_after_ms(5_000);
                 // Said once: it is tried every second.
                 if shared.set_trouble(Some(problem)) {
-                    eprintln!("error[log_open]: {error}\n  next: make room on the disk or mend it");
+                    say(format_args!(
+                        "error[log_open]: {error}\n  next: make room on the disk or mend it"
+                    ));
                 }
                 shared.mempool().answer_all(&Err(stopping()));
             }
         }
     }
 
+    /// Waits for the clock. That it is behind is no trouble to be kept: whoever has to
+    /// know looks at the clock, and so nobody is told of it after it is right again.
     fn clock_is_behind(&self, behind_ms: u64) {
-        let problem = clock_behind(behind_ms);
         if self.shared.is_stopping() {
+            let problem = clock_behind(behind_ms);
             self.shared.mempool().answer_all(&Err(problem));
             return;
         }
-        self.shared.set_trouble(Some(problem));
         std::thread::sleep(Duration::from_millis(behind_ms.min(500)));
     }
 
@@ -264,4 +272,21 @@ impl Engine {
             mempool.answer(one.id, &Err(inclusion::refusal(&one.why)));
         }
     }
+}
+
+/// Says that the state database has failed, if it just did: it is not written again, so
+/// this comes once. The blocks are on the log, and the next start rebuilds what is missing.
+fn tell_failure(written: Result<(), DerivedError>) {
+    if let Err(error) = written {
+        say(format_args!(
+            "error[database]: {error}\n  next: the log goes on and nothing is lost, but the past cannot be \
+             looked up; look at the disk, then restart the node, which rebuilds the database"
+        ));
+    }
+}
+
+/// Writes a line to stderr. Where that cannot be written, a full disk under it for one,
+/// nobody hears it, and the engine goes on.
+fn say(text: fmt::Arguments<'_>) {
+    let _ = writeln!(std::io::stderr(), "{text}");
 }

@@ -9,6 +9,7 @@ use protocol::api::{ErrorAnswer, Problem};
 
 use super::BODY_PATIENCE;
 use crate::derived::DerivedError;
+use crate::inclusion;
 
 /// An error on its way out.
 #[derive(Debug)]
@@ -39,15 +40,7 @@ impl IntoResponse for Wrong {
 
 impl From<DerivedError> for Wrong {
     fn from(error: DerivedError) -> Self {
-        let problem = Problem::new(
-            "history",
-            format_args!("the node cannot read its past now: {error}"),
-            "try again later; the node's operator can restart it, which rebuilds what is missing",
-        );
-        Self::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            problem.retry_after_ms(5_000),
-        )
+        unavailable(inclusion::no_past(&error))
     }
 }
 

@@ -1,6 +1,7 @@
-//! Blobs up and down, hashed while they stream.
+//! Blobs up and down, hashed while they stream. A thread works for one only while a piece
+//! of it is read or written, never while somebody is waited for.
 
-use std::io::Read;
+use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,11 +15,12 @@ use protocol::api::Problem;
 use protocol::id::BlobId;
 use protocol::record::BlobRef;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tokio_stream::wrappers::ReceiverStream;
 
 use super::answer::{Answered, Wrong, bad, bug, id, missing, slow};
 use super::{App, BODY_PATIENCE, Shared};
-use crate::blobs::{Arrival, BlobError, PART_BYTES};
+use crate::blobs::{Arrival, BlobError, BlobReader, Blobs, PART_BYTES};
 
 /// Pieces on their way between network and disk.
 const PIECES: usize = 2;
@@ -54,6 +56,11 @@ fn wrong(error: BlobError) -> Wrong {
             "blob_arriving",
             "wait a moment, then ask whether it is held",
         ),
+        BlobError::Offset { .. } => (
+            StatusCode::CONFLICT,
+            "upload_offset",
+            "ask GET /v1/uploads/{id} for the offset and go on from there",
+        ),
         BlobError::NoRoom { .. } => (
             StatusCode::INSUFFICIENT_STORAGE,
             "blob_no_room",
@@ -70,10 +77,11 @@ fn wrong(error: BlobError) -> Wrong {
             "try again; if it goes on, tell the node's operator",
         ),
     };
-    let problem = Problem::new(code, error, next);
-    let problem = match status {
-        StatusCode::CONFLICT | StatusCode::SERVICE_UNAVAILABLE => problem.retry_after_ms(1_000),
-        _ => problem,
+    let problem = Problem::new(code, &error, next);
+    let passes = matches!(error, BlobError::Arriving(_));
+    let problem = match passes || status == StatusCode::SERVICE_UNAVAILABLE {
+        true => problem.retry_after_ms(1_000),
+        false => problem,
     };
     Wrong::new(status, problem)
 }
@@ -83,8 +91,8 @@ fn is_full(error: &BlobError) -> bool {
     let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(error) = source {
         if error
-            .downcast_ref::<std::io::Error>()
-            .is_some_and(|error| error.kind() == std::io::ErrorKind::StorageFull)
+            .downcast_ref::<io::Error>()
+            .is_some_and(|error| error.kind() == io::ErrorKind::StorageFull)
         {
             return true;
         }
@@ -130,16 +138,12 @@ fn range(headers: &HeaderMap, size: u64) -> Answered<Option<(u64, u64)>> {
 
 pub(super) async fn head(State(app): App, Path(text): Path<String>) -> Answered<Response> {
     let blob: BlobId = id(&text)?;
-    let size = size_of(&app, blob).await?;
-    Ok(described(StatusCode::OK, size, Body::empty()))
-}
-
-async fn size_of(app: &Shared, blob: BlobId) -> Answered<u64> {
     let blobs = app.node.blobs().clone();
     let size = app
         .blocking(move || blobs.size_bytes(blob).map_err(wrong))
         .await?;
-    size.ok_or_else(|| missing("blob", blob))
+    let size = size.ok_or_else(|| missing("blob", blob))?;
+    Ok(described(StatusCode::OK, size, Body::empty()))
 }
 
 fn described(status: StatusCode, size: u64, body: Body) -> Response {
@@ -165,24 +169,22 @@ pub(super) async fn get(
     headers: HeaderMap,
 ) -> Answered<Response> {
     let blob: BlobId = id(&text)?;
-    let size = size_of(&app, blob).await?;
+    let blobs = app.node.blobs().clone();
+    let held = blobs.clone();
+    let reader = app.blocking(move || held.get(blob).map_err(wrong)).await?;
+    let size = reader.size_bytes();
     let range = range(&headers, size)?;
     let (pieces, receiver) = mpsc::channel(PIECES);
-    let blobs = app.node.blobs().clone();
-    let app = Arc::clone(&app);
-    tokio::spawn(async move {
-        let sent = app.blocking(move || {
-            let sent = match range {
-                None => send_whole(&blobs, blob, &pieces),
-                Some((first, end)) => send_part(&blobs, blob, first, end, &pieces),
-            };
-            if let Err(error) = sent {
-                let _ = pieces.blocking_send(Err(error));
-            }
-            Ok(())
-        });
-        sent.await
-    });
+    let source = match range {
+        None => Source::Whole(Box::new(Whole::new(reader))),
+        Some((first, end)) => Source::Part {
+            blobs,
+            blob,
+            first,
+            end,
+        },
+    };
+    tokio::spawn(send(Arc::clone(&app), source, pieces));
     let body = Body::from_stream(ReceiverStream::new(receiver));
     let Some((first, end)) = range else {
         return Ok(described(StatusCode::OK, size, body));
@@ -194,61 +196,115 @@ pub(super) async fn get(
     Ok(response)
 }
 
-type Pieces = mpsc::Sender<std::io::Result<Bytes>>;
-
-/// Sends a whole blob. Each piece waits until the next one was read, so the last
-/// one goes out only after the hash was right.
-fn send_whole(blobs: &crate::Blobs, blob: BlobId, pieces: &Pieces) -> std::io::Result<()> {
-    let mut reader = blobs.get(blob).map_err(std::io::Error::other)?;
-    let mut waiting: Option<Bytes> = None;
+/// Sends a blob piece by piece, until the reader has gone: the server ends a connection
+/// that takes nothing.
+async fn send(app: Arc<Shared>, mut source: Source, pieces: mpsc::Sender<io::Result<Bytes>>) {
     loop {
+        let read = app.blocking(move || {
+            let piece = source.next();
+            Ok((source, piece))
+        });
+        let piece = match read.await {
+            Ok((rest, piece)) => {
+                source = rest;
+                piece.transpose()
+            }
+            Err(Wrong(_, problem)) => {
+                // The connection is cut, so that a part is not taken for the whole.
+                let _ = pieces.send(Err(io::Error::other(problem.message))).await;
+                return;
+            }
+        };
+        let Some(piece) = piece else {
+            return;
+        };
+        let is_broken = piece.is_err();
+        if pieces.send(piece).await.is_err() || is_broken {
+            return;
+        }
+    }
+}
+
+/// What is sent of a blob.
+enum Source {
+    Whole(Box<Whole>),
+    Part {
+        blobs: Blobs,
+        blob: BlobId,
+        first: u64,
+        end: u64,
+    },
+}
+
+impl Source {
+    /// The next piece; none at the end.
+    fn next(&mut self) -> io::Result<Option<Bytes>> {
+        match self {
+            Self::Whole(whole) => whole.next(),
+            Self::Part {
+                blobs,
+                blob,
+                first,
+                end,
+            } => {
+                if first >= end {
+                    return Ok(None);
+                }
+                let part = blobs.part(*blob, *first, *end);
+                let part = part.map_err(io::Error::other)?;
+                *first += part.len() as u64;
+                Ok((!part.is_empty()).then(|| part.into()))
+            }
+        }
+    }
+}
+
+/// A whole blob. Each piece waits until the next one was read, so the last one goes out
+/// only after the hash was right.
+struct Whole {
+    reader: BlobReader,
+    waiting: Option<Bytes>,
+    is_end: bool,
+}
+
+impl Whole {
+    fn new(reader: BlobReader) -> Self {
+        Self {
+            reader,
+            waiting: None,
+            is_end: false,
+        }
+    }
+
+    fn next(&mut self) -> io::Result<Option<Bytes>> {
+        while !self.is_end {
+            let piece = self.read()?;
+            // Only a read of nothing says that the blob was whole.
+            self.is_end = piece.is_empty();
+            if self.is_end {
+                break;
+            }
+            if let Some(before) = self.waiting.replace(piece) {
+                return Ok(Some(before));
+            }
+        }
+        Ok(self.waiting.take())
+    }
+
+    /// A full piece, or what is left.
+    fn read(&mut self) -> io::Result<Bytes> {
         let mut piece = vec![0; PIECE_BYTES];
         let mut filled = 0;
         while filled < PIECE_BYTES {
-            let read = reader.read(&mut piece[filled..])?;
+            let read = self.reader.read(&mut piece[filled..])?;
             if read == 0 {
                 break;
             }
             filled += read;
         }
-        let is_end = filled < PIECE_BYTES;
-        if is_end {
-            // Only a read of nothing says that the blob was whole.
-            while reader.read(&mut [0])? > 0 {}
-        }
         piece.truncate(filled);
-        let before = waiting.replace(piece.into());
-        let ready = before
-            .into_iter()
-            .chain(if is_end { waiting.take() } else { None });
-        for piece in ready.filter(|piece| !piece.is_empty()) {
-            if pieces.blocking_send(Ok(piece)).is_err() {
-                return Ok(());
-            }
-        }
-        if is_end {
-            return Ok(());
-        }
+        Ok(piece.into())
     }
-}
-
-fn send_part(
-    blobs: &crate::Blobs,
-    blob: BlobId,
-    mut first: u64,
-    end: u64,
-    pieces: &Pieces,
-) -> std::io::Result<()> {
-    while first < end {
-        let part = blobs
-            .part(blob, first, end)
-            .map_err(std::io::Error::other)?;
-        first += part.len() as u64;
-        if part.is_empty() || pieces.blocking_send(Ok(part.into())).is_err() {
-            return Ok(());
-        }
-    }
-    Ok(())
 }
 
 #[derive(serde::Serialize)]
@@ -324,26 +380,14 @@ pub(super) async fn put(
         if let Some(size_bytes) = blobs.size_bytes(id).map_err(wrong)? {
             return Ok(Err(BlobRef { id, size_bytes }));
         }
-        blobs.arrive(blob).map(Ok).map_err(wrong)
+        let arrival = blobs.arrive_at(blob, announced.first);
+        arrival.map(|new| Ok(Box::new(new))).map_err(wrong)
     });
     let arrival = match begun.await? {
         Ok(arrival) => arrival,
         Err(held) => return Ok((StatusCode::OK, Json(held)).into_response()),
     };
-    if arrival.offset() != announced.first {
-        // One that begins at 0 while a part is held may as well begin where that ends.
-        let message = format_args!(
-            "the upload begins at byte {}, and {} bytes are held",
-            announced.first,
-            arrival.offset()
-        );
-        let next = "ask GET /v1/uploads/{id} for the offset and go on from there";
-        return Err(Wrong::new(
-            StatusCode::CONFLICT,
-            Problem::new("upload_offset", message, next),
-        ));
-    }
-    let arrival = receive(body, arrival).await?;
+    let arrival = receive(&app, body, arrival).await?;
     let is_whole = announced.end == announced.size;
     if !is_whole {
         let offset = arrival.offset();
@@ -355,17 +399,46 @@ pub(super) async fn put(
     Ok((StatusCode::CREATED, Json(held)).into_response())
 }
 
-/// Passes a body on to the disk, the next piece coming in while one is written.
-async fn receive(mut body: Body, arrival: Arrival) -> Answered<Arrival> {
-    let (pieces, mut receiver) = mpsc::channel::<Vec<u8>>(PIECES);
-    let writer = tokio::task::spawn_blocking(move || {
-        let mut arrival = arrival;
-        while let Some(piece) = receiver.blocking_recv() {
-            arrival.write(&piece)?;
+/// An upload between network and disk.
+enum Receiving {
+    /// No thread works for it.
+    Idle(Box<Arrival>),
+    /// A piece is being written.
+    Writing(JoinHandle<Answered<Box<Arrival>>>),
+}
+
+impl Receiving {
+    /// Once the last piece was written.
+    async fn idle(self) -> Answered<Box<Arrival>> {
+        match self {
+            Self::Idle(arrival) => Ok(arrival),
+            Self::Writing(writing) => writing.await.map_err(bug)?,
         }
-        Ok::<_, BlobError>(arrival)
-    });
-    let mut piece = Vec::with_capacity(PIECE_BYTES);
+    }
+
+    /// Begins to write the next piece, once the last one was written.
+    async fn write(self, app: &Arc<Shared>, piece: Vec<u8>) -> Answered<Self> {
+        let mut arrival = self.idle().await?;
+        let app = Arc::clone(app);
+        let writing = async move {
+            let written = app.blocking(move || {
+                arrival.write(&piece).map_err(wrong)?;
+                Ok(arrival)
+            });
+            written.await
+        };
+        Ok(Self::Writing(tokio::spawn(writing)))
+    }
+}
+
+/// Passes a body on to the disk, the next piece coming in while one is written.
+async fn receive(
+    app: &Arc<Shared>,
+    mut body: Body,
+    arrival: Box<Arrival>,
+) -> Answered<Box<Arrival>> {
+    let mut receiving = Receiving::Idle(arrival);
+    let mut piece = Vec::new();
     let mut broke = None;
     let (begin, mut received) = (tokio::time::Instant::now(), 0);
     loop {
@@ -388,21 +461,20 @@ async fn receive(mut body: Body, arrival: Arrival) -> Answered<Arrival> {
         };
         if let Some(data) = frame.data_ref() {
             received += data.len() as u64;
+            // Not before there is something: a silent upload holds no memory.
+            if piece.capacity() == 0 {
+                piece.reserve_exact(PIECE_BYTES);
+            }
             piece.extend_from_slice(data);
         }
         if piece.len() >= PIECE_BYTES {
-            let full = std::mem::replace(&mut piece, Vec::with_capacity(PIECE_BYTES));
-            if pieces.send(full).await.is_err() {
-                // The writer failed; its error is below.
-                break;
-            }
+            receiving = receiving.write(app, std::mem::take(&mut piece)).await?;
         }
     }
     if !piece.is_empty() {
-        let _ = pieces.send(piece).await;
+        receiving = receiving.write(app, piece).await?;
     }
-    drop(pieces);
-    let arrival = writer.await.map_err(bug)?.map_err(wrong)?;
+    let arrival = receiving.idle().await?;
     match broke {
         Some(error) => Err(error),
         None => Ok(arrival),

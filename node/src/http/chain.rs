@@ -20,7 +20,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
 use super::answer::{Answered, Wrong, bad, bug, id, missing, octets, unavailable};
-use super::records::{closed, find, no_history};
+use super::records::{closed, find, no_history, past};
 use super::{App, Shared};
 use crate::block::BODY_LIMITS;
 use crate::chain::Chain;
@@ -37,10 +37,15 @@ pub(super) async fn ready(State(app): App) -> Response {
     match app.node.chain().await.open() {
         _ if trouble.is_some() => reasons.extend(trouble.map(|trouble| trouble.message)),
         None => reasons.push("the log is closed".to_owned()),
-        Some(chain) => reasons.extend(app.node.behind_ms(chain).map(|behind_ms| {
-            let problem = crate::engine::clock_behind(behind_ms);
-            format!("{}: {}", problem.message, problem.next_step)
-        })),
+        Some(chain) => {
+            let behind = app.node.behind_ms(chain).map(crate::engine::clock_behind);
+            let failed = chain.database_failure();
+            let failed = failed.map(|error| crate::inclusion::no_past(&error));
+            let problems = behind.into_iter().chain(failed);
+            reasons.extend(
+                problems.map(|problem| format!("{}: {}", problem.message, problem.next_step)),
+            );
+        }
     }
     let ready = reasons.is_empty();
     let status = match ready {
@@ -144,9 +149,9 @@ fn height(text: &str) -> Answered<u64> {
 
 pub(super) async fn block(State(app): App, Path(text): Path<String>) -> Answered<Json<BlockView>> {
     let height = height(&text)?;
-    let chain = app.node.chain().await;
-    let chain = chain.open().ok_or_else(|| unavailable(closed(&app)))?;
     if height == 0 {
+        let chain = app.node.chain().await;
+        let chain = chain.open().ok_or_else(|| unavailable(closed(&app)))?;
         let genesis = chain.genesis();
         return Ok(Json(BlockView {
             height,
@@ -157,7 +162,7 @@ pub(super) async fn block(State(app): App, Path(text): Path<String>) -> Answered
             deadlines: 0,
         }));
     }
-    let found = chain.history().ok_or_else(no_history)?.block(height)?;
+    let found = past(&app).await?.block(height)?;
     found.map(Json).ok_or_else(|| missing("block", height))
 }
 
@@ -199,19 +204,26 @@ pub(super) async fn log(State(app): App) -> Answered<Response> {
         let chain = chain.open().ok_or_else(|| unavailable(closed(&app)))?;
         chain.log().view().clone()
     };
+    let permit = Arc::clone(&app.log_readers)
+        .try_acquire_owned()
+        .map_err(|_| {
+            let problem = Problem::new(
+                "log_readers",
+                "as many readers of the log as this node allows are connected",
+                "try again later, or ask for its blocks one by one",
+            );
+            unavailable(problem.retry_after_ms(10_000))
+        })?;
     let (pieces, receiver) = mpsc::channel(4);
-    let app = Arc::clone(&app);
-    tokio::spawn(async move {
-        let sent = app.blocking(move || {
-            let broken = pieces.clone();
-            let out = std::io::BufWriter::with_capacity(1 << 18, Sender { pieces });
-            if let Err(error) = crate::export::export(&view, out, |_| {}) {
-                // The connection is cut, so that half a log is not taken for a whole one.
-                let _ = broken.blocking_send(Err(std::io::Error::other(error)));
-            }
-            Ok(())
-        });
-        sent.await
+    // Not among the heavy work: this waits for its reader.
+    tokio::task::spawn_blocking(move || {
+        let _permit = permit;
+        let broken = pieces.clone();
+        let out = std::io::BufWriter::with_capacity(1 << 18, Sender { pieces });
+        if let Err(error) = crate::export::export(&view, out, |_| {}) {
+            // The connection is cut, so that half a log is not taken for a whole one.
+            let _ = broken.blocking_send(Err(std::io::Error::other(error)));
+        }
     });
     Ok(octets(Body::from_stream(ReceiverStream::new(receiver))))
 }

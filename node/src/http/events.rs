@@ -18,8 +18,8 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
-use super::answer::{Answered, Asked, bad, bug, unavailable};
-use super::records::no_history;
+use super::answer::{Answered, Asked, Wrong, bad, bug, unavailable};
+use super::records::{closed, no_history};
 use super::{App, Shared};
 use crate::chain::Chain;
 use crate::history::Place;
@@ -75,9 +75,14 @@ pub(super) async fn events(
             );
             unavailable(problem.retry_after_ms(10_000))
         })?;
-    let height = *app.node.heights().borrow();
+    // The state's: whoever saw a block there may follow before its events are told.
+    let height = {
+        let chain = app.node.chain().await;
+        let chain = chain.open().ok_or_else(|| unavailable(closed(&app)))?;
+        chain.tip().height
+    };
     let from = match (last_event(&headers)?, filter.from) {
-        (Some(last), _) => last.next(),
+        (Some(last), _) => last.next().ok_or_else(not_an_event)?,
         (None, Some(height)) => Place { height, place: 0 },
         (None, None) => Place {
             height: height + 1,
@@ -104,10 +109,12 @@ fn last_event(headers: &HeaderMap) -> Answered<Option<Place>> {
         return Ok(None);
     };
     let place = text.to_str().ok().and_then(|text| text.parse().ok());
+    place.map(Some).ok_or_else(not_an_event)
+}
+
+fn not_an_event() -> Wrong {
     let next = "give the id of the last event as it came";
-    place
-        .map(Some)
-        .ok_or_else(|| bad("last_event_id", "this is no event's id", next))
+    bad("last_event_id", "this is no event's id", next)
 }
 
 type Events = mpsc::Sender<Result<Event, Infallible>>;
@@ -169,12 +176,15 @@ async fn read(
         let mut next = done;
         match subject {
             Some(subject) => {
-                let entries = history.entries(subject, from, READ_AT_ONCE)?;
+                let mut entries = history.entries(subject, from, READ_AT_ONCE)?;
+                // The past may be ahead of the height that is told: what is above it
+                // is not sent now, and so must not be passed over.
+                entries.retain(|entry| entry.height <= height);
                 if let (READ_AT_ONCE, Some(last)) = (entries.len(), entries.last()) {
                     let (height, place) = (last.height, last.place);
-                    next = Place { height, place }.next();
+                    next = Place { height, place }.next().unwrap_or(done);
                 }
-                for entry in entries.iter().filter(|entry| entry.height <= height) {
+                for entry in &entries {
                     let at = Place {
                         height: entry.height,
                         place: entry.place,

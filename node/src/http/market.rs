@@ -13,9 +13,8 @@ use protocol::statement::Subject;
 use serde::Deserialize;
 
 use super::answer::{Answered, Asked, Wrong, bad, id, missing, unavailable};
-use super::records::{closed, no_history};
+use super::records::{closed, past};
 use super::{App, Shared};
-use crate::chain::Chain;
 use crate::derived::DerivedError;
 use crate::history::{History, Place};
 use crate::views;
@@ -79,8 +78,7 @@ async fn ended<T: Send + 'static>(
     app: &Shared,
     ask: impl FnOnce(&History) -> Result<T, DerivedError> + Send + 'static,
 ) -> Answered<T> {
-    let reader = app.node.chain().await.open().and_then(Chain::history);
-    let reader = reader.ok_or_else(no_history)?;
+    let reader = past(app).await?;
     app.blocking(move || Ok(ask(&reader)?)).await
 }
 
@@ -102,8 +100,15 @@ pub(super) async fn evaluators(
     Asked(paging): Asked<Paging>,
 ) -> Answered<Json<Page<EvaluatorView>>> {
     let page = read(&app, |state| {
-        let all = views::evaluators(state);
-        paging.page(all, |one| one.address.to_string(), |_| true)
+        let key = |(address, _): &(Address, _)| address.to_string();
+        let page = paging.page(state.evaluators(), key, |_| true)?;
+        let items = page.items.into_iter();
+        Answered::Ok(Page {
+            items: items
+                .map(|(address, one)| views::evaluator(state, address, one))
+                .collect(),
+            next: page.next,
+        })
     });
     Ok(Json(page.await??))
 }
@@ -332,12 +337,12 @@ async fn history(app: &Shared, subject: Subject, paging: &Paging) -> Entries {
         None => Place::BEGIN,
         Some(after) => after
             .parse::<Place>()
-            .map(Place::next)
-            .map_err(|()| not_an_entry())?,
+            .ok()
+            .and_then(Place::next)
+            .ok_or_else(not_an_entry)?,
     };
     let limit = paging.limit()?;
-    let reader = app.node.chain().await.open().and_then(Chain::history);
-    let reader = reader.ok_or_else(no_history)?;
+    let reader = past(app).await?;
     let mut items = app
         .blocking(move || Ok(reader.entries(subject, from, limit + 1)?))
         .await?;

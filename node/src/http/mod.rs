@@ -36,7 +36,8 @@ use tokio::sync::Semaphore;
 use crate::engine::Node;
 use answer::{Answered, no_method, no_route};
 
-/// How long a request's body may keep the node waiting for its next bytes.
+/// How long a body may keep the node waiting: a request's for its next bytes, an answer's
+/// for its reader to take some.
 const BODY_PATIENCE: Duration = Duration::from_secs(20);
 
 /// How long `POST /v1/records` waits for the block before it answers 202.
@@ -45,7 +46,11 @@ const FINAL_PATIENCE: Duration = Duration::from_secs(20);
 /// Readers of events at once; each may stay for months.
 const EVENT_READERS_MAX: usize = 512;
 
-/// Work on disk or processor at once, so that a few askers leave room for all.
+/// Readers of the whole log at once. Each has a thread of its own for as long as it reads.
+const LOG_READERS_MAX: usize = 16;
+
+/// Work on disk or processor at once, so that a few askers leave room for all. Nobody
+/// waits for a peer under it.
 const HEAVY_MAX: usize = 16;
 
 /// What a development network gives away.
@@ -67,6 +72,7 @@ pub(crate) struct Shared {
     faucet_turn: tokio::sync::Mutex<()>,
     is_dev: bool,
     event_readers: Arc<Semaphore>,
+    log_readers: Arc<Semaphore>,
     heavy: Semaphore,
 }
 
@@ -81,6 +87,7 @@ pub fn router(node: Node, faucet: Option<Faucet>, is_dev: bool) -> Router {
         faucet_turn: tokio::sync::Mutex::default(),
         is_dev,
         event_readers: Arc::new(Semaphore::new(EVENT_READERS_MAX)),
+        log_readers: Arc::new(Semaphore::new(LOG_READERS_MAX)),
         heavy: Semaphore::new(HEAVY_MAX),
     };
     Router::new()

@@ -22,7 +22,7 @@ use super::answer::{
 use super::{App, FINAL_PATIENCE, Faucet, Shared};
 use crate::block::{BODY_LIMITS, Record};
 use crate::engine::Ticket;
-use crate::history::Place;
+use crate::history::{History, Place};
 use crate::inclusion::{self, Answer};
 
 /// A faucet's transfer is valid for so long: one minute.
@@ -225,13 +225,11 @@ pub(super) struct Found {
 
 /// Looks a final record up: none if no block has it.
 pub(super) async fn find(app: &Shared, id: ItemId) -> Answered<Option<Found>> {
-    let (history, view) = {
+    let history = past(app).await?;
+    let view = {
         let chain = app.node.chain().await;
         let chain = chain.open().ok_or_else(|| unavailable(closed(app)))?;
-        (
-            chain.history().ok_or_else(no_history)?,
-            chain.log().view().clone(),
-        )
+        chain.log().view().clone()
     };
     app.blocking(move || {
         let Some(place) = history.place_of(id)? else {
@@ -267,8 +265,24 @@ pub(super) fn closed(app: &Shared) -> Problem {
     })
 }
 
+/// The past, once it has the last block that the state shows. It is written after
+/// the state has moved on, and whoever saw something there looks for it here.
+pub(super) async fn past(app: &Shared) -> Answered<History> {
+    let (history, height) = {
+        let chain = app.node.chain().await;
+        let chain = chain.open().ok_or_else(|| unavailable(closed(app)))?;
+        (chain.history().ok_or_else(no_history)?, chain.tip().height)
+    };
+    let mut heights = app.node.heights();
+    tokio::select! {
+        biased;
+        _ = heights.wait_for(|&told| told >= height) => Ok(history),
+        () = app.node.ended() => Err(unavailable(closed(app))),
+    }
+}
+
 pub(super) fn no_history() -> Wrong {
-    crate::derived::DerivedError::new("the state database failed").into()
+    crate::derived::DerivedError::failed().into()
 }
 
 pub(super) async fn record(
@@ -284,16 +298,8 @@ pub(super) async fn record(
     let found = find(&app, id).await?;
     let found = found.ok_or_else(|| missing("record", id))?;
     let tx = Transaction::read(&found.item).map_err(bug)?;
-    let history = app
-        .node
-        .chain()
-        .await
-        .open()
-        .and_then(crate::Chain::history);
-    let entry = history
-        .ok_or_else(no_history)?
-        .entry(found.place)?
-        .ok_or_else(|| missing("record", id))?;
+    let entry = past(&app).await?.entry(found.place)?;
+    let entry = entry.ok_or_else(|| missing("record", id))?;
     let rejected = entry.receipt.rejected.as_ref();
     Ok(Json(RecordView {
         status: protocol::api::RecordStatus::Final,

@@ -1,17 +1,20 @@
 //! Listening: connections, their limits, and stopping.
 //!
 //! Bounded: open connections in all and for each address; requests a second for
-//! each address; the time a request's head may take. Who comes above a limit is
-//! told so and may come again.
+//! each address; the time a request's head may take; the time a reader may take none of
+//! its answer. Who comes above a limit is told so, where it still listens, and may come again.
 //!
 //! Stopping: no new connections; what is being answered is answered, within
 //! ten seconds; event streams end.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
@@ -22,11 +25,13 @@ use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use protocol::api::Problem;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Sleep;
 use tower::ServiceExt;
 
+use super::BODY_PATIENCE;
 use super::answer::Wrong;
 
 /// How long the head of a request may take, and a connection may be idle.
@@ -174,6 +179,11 @@ fn connect(
             routes.oneshot(request.map(Body::new)).await
         }
     });
+    let stream = Patient {
+        stream,
+        patience: BODY_PATIENCE,
+        stalled: None,
+    };
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_PATIENCE)
@@ -185,6 +195,79 @@ fn connect(
         let _ = watched.await;
         drop(entered);
     });
+}
+
+/// A connection that ends once its peer has taken nothing for a while of what it is to
+/// get: else an answer that nobody reads would be held for ever.
+struct Patient<S> {
+    stream: S,
+    patience: Duration,
+    /// While the peer takes nothing: until when it may.
+    stalled: Option<Pin<Box<Sleep>>>,
+}
+
+impl<S> Patient<S> {
+    /// What a write came to, or that the peer has kept it waiting for too long.
+    fn judge<T>(
+        &mut self,
+        context: &mut Context<'_>,
+        written: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if written.is_ready() {
+            self.stalled = None;
+            return written;
+        }
+        let patience = self.patience;
+        let stalled = self
+            .stalled
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
+        stalled
+            .as_mut()
+            .poll(context)
+            .map(|()| Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.judge(context, written)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        parts: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, parts);
+        self.judge(context, written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
 }
 
 fn too_fast() -> Response {
@@ -209,4 +292,41 @@ async fn turn_away(mut stream: TcpStream) {
         stream.shutdown().await
     };
     let _ = tokio::time::timeout(Duration::from_secs(1), say).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncReadExt;
+
+    use super::*;
+
+    fn patient(stream: tokio::io::DuplexStream, patience: Duration) -> Patient<impl AsyncWrite> {
+        Patient {
+            stream,
+            patience,
+            stalled: None,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_connection_whose_peer_takes_nothing_ends() {
+        let (stream, peer) = tokio::io::duplex(16);
+        let mut stream = patient(stream, Duration::from_millis(50));
+        let written = stream.write_all(&[0; 1_000]).await;
+        assert_eq!(written.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        drop(peer);
+    }
+
+    #[tokio::test]
+    async fn a_connection_whose_peer_takes_a_little_at_a_time_lives() {
+        let (stream, mut peer) = tokio::io::duplex(16);
+        let mut stream = patient(stream, Duration::from_secs(20));
+        let writing = tokio::spawn(async move { stream.write_all(&[7; 1_000]).await });
+        let mut taken = Vec::new();
+        while peer.read_buf(&mut taken).await.unwrap() > 0 {
+            tokio::task::yield_now().await;
+        }
+        writing.await.unwrap().unwrap();
+        assert_eq!(taken, [7; 1_000]);
+    }
 }

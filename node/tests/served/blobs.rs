@@ -1,11 +1,11 @@
 //! Blobs: up, down, broken off, damaged.
 
-use std::io::{Cursor, Write};
+use std::io::{Cursor, ErrorKind, Read, Write};
 
 use client::{ClientError, blob_ref_of};
 use protocol::record::BlobRef;
 
-use crate::support::{Choices, Served, read_all};
+use crate::support::{BLOCKING_THREADS, Choices, Served, read_all};
 
 /// So many bytes, none like its neighbour.
 fn bytes(len: usize) -> Vec<u8> {
@@ -168,5 +168,67 @@ fn a_blob_that_rotted_on_the_disk_is_never_sent_whole() {
     let _ = std::io::copy(&mut stream, &mut got);
     let begin = got.windows(4).position(|four| four == b"\r\n\r\n").unwrap() + 4;
     assert!(got.len() - begin < bytes.len(), "all of it came");
+    // It is held no more, and so can be sent again.
+    assert_eq!(served.client.blob_size(blob.id).unwrap(), None);
     assert!(download(&served, blob).is_err());
+    upload(&served, &bytes);
+    assert!(download(&served, blob).unwrap() == bytes);
+    let aside = served.dir.path().join(format!("blobs/damaged/{}", blob.id));
+    assert!(std::fs::read(aside).unwrap() == rotten);
+}
+
+#[test]
+fn readers_who_take_nothing_leave_room_for_others() {
+    let served = Served::new();
+    // More than the system takes for a peer who does not read.
+    let bytes = vec![7; 32 << 20];
+    let blob = served.node.blobs().put(&bytes[..]).unwrap();
+    let ask = |path: &str, rest: &str| {
+        let mut stream = served.connect();
+        let head = format!("GET {path} HTTP/1.1\r\nhost: x\r\n{rest}\r\n");
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut begin = [0; 12];
+        stream.read_exact(&mut begin).unwrap();
+        assert!(begin.starts_with(b"HTTP/1.1 20"), "{path}");
+        stream
+    };
+    let path = format!("/v1/blobs/{}", blob.id);
+    let silent: Vec<_> = (0..BLOCKING_THREADS)
+        .map(|place| match place % 2 {
+            0 => ask(&path, ""),
+            _ => ask(&path, "range: bytes=1-\r\n"),
+        })
+        .collect();
+    assert_eq!(
+        served.client.blob_size(blob.id).unwrap(),
+        Some(blob.size_bytes)
+    );
+    assert!(download(&served, blob).unwrap() == bytes);
+    drop(silent);
+}
+
+#[test]
+fn uploads_that_send_nothing_leave_room_for_others() {
+    let served = Served::new();
+    let silent = (0..BLOCKING_THREADS + 8).map(|count| {
+        let id = reference(&count.to_be_bytes()).id;
+        let mut stream = served.connect();
+        let head = format!("PUT /v1/blobs/{id} HTTP/1.1\r\nhost: x\r\ncontent-length: 8\r\n\r\n");
+        stream.write_all(head.as_bytes()).unwrap();
+        (stream, id)
+    });
+    let silent: Vec<_> = silent.collect();
+    let staged = |id| served.dir.path().join(format!("blobs/staging/{id}.part"));
+    while !silent.iter().all(|(_, id)| staged(id).exists()) {
+        std::thread::yield_now();
+    }
+    let bytes = bytes(3 << 20);
+    let blob = upload(&served, &bytes);
+    assert!(download(&served, blob).unwrap() == bytes);
+    // All of them are still waited for.
+    for (mut stream, id) in silent {
+        stream.set_nonblocking(true).unwrap();
+        let answered = stream.read(&mut [0; 9]);
+        assert_eq!(answered.unwrap_err().kind(), ErrorKind::WouldBlock, "{id}");
+    }
 }

@@ -219,6 +219,20 @@ fn what_is_uploaded_and_never_named_is_removed_after_two_days() {
 }
 
 #[test]
+fn all_that_is_due_goes_however_much_it_is() {
+    let play = Play::begin();
+    let blobs = play.served.node.blobs();
+    let mut put: Vec<BlobId> = (0..600u32)
+        .map(|count| blobs.put(&count.to_be_bytes()[..]).unwrap().id)
+        .collect();
+    put.sort();
+    assert_eq!(play.collect(), (Vec::new(), 600));
+    play.wait(UNNAMED_KEPT_MS);
+    assert_eq!(play.collect(), (put, 0));
+    assert_eq!(blobs.list().unwrap(), []);
+}
+
+#[test]
 fn no_record_is_taken_whose_blob_is_removed_in_the_same_moment() {
     let mut play = Play::begin();
     let node = play.served.node.clone();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use node::http::server::Limits;
 
-use crate::support::{Choices, Served, read_all};
+use crate::support::{Choices, Served, address, read_all};
 
 #[test]
 fn nonsense_gets_an_error_that_says_what_to_do() {
@@ -135,6 +135,7 @@ fn who_asks_too_fast_is_told_to_wait() {
 #[test]
 fn a_list_that_is_asked_for_nonsense_says_so_instead_of_being_empty() {
     let served = Served::new();
+    let history = |after: &str| format!("/v1/accounts/{}/history?after={after}", address(1));
     for path in [
         "/v1/bounties?limit=0",
         "/v1/bounties?limit=1001",
@@ -142,9 +143,24 @@ fn a_list_that_is_asked_for_nonsense_says_so_instead_of_being_empty() {
         "/v1/evaluators?after=-1",
         "/v1/licenses?after=x",
         "/v1/events?from=18446744073709551615",
+        &history("18446744073709551615.4294967295"),
+        &history("18446744073709551616.0"),
     ] {
         let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
         let answer = served.raw(request.as_bytes());
         assert!(answer.starts_with("HTTP/1.1 400"), "{path}: {answer}");
     }
+    for id in [
+        "18446744073709551615.4294967295",
+        "18446744073709551615.0",
+        "9.0",
+        "-",
+    ] {
+        let request = format!(
+            "GET /v1/events HTTP/1.1\r\nhost: x\r\nlast-event-id: {id}\r\nconnection: close\r\n\r\n"
+        );
+        let answer = served.raw(request.as_bytes());
+        assert!(answer.starts_with("HTTP/1.1 400"), "{id}: {answer}");
+    }
+    served.client.status().unwrap();
 }

@@ -1,5 +1,7 @@
 //! Records: posted once and again, refused, tried, looked up, proved, followed.
 
+use std::io::{BufRead, BufReader, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use client::{ClientError, EventFilter, EventId, EventKind, EventsFrom};
@@ -8,9 +10,10 @@ use protocol::ans104::{SignedItem, bundle};
 use protocol::api::{RecordStatus, from_base64url};
 use protocol::block::HeaderRecord;
 use protocol::receipt::Receipt;
-use protocol::record::{Envelope, GenesisRecord, Transaction};
+use protocol::record::{Action, Envelope, GenesisRecord, JoinEvaluators, Transaction};
 use protocol::{ItemId, NetworkId};
 
+use crate::play::Play;
 use crate::support::{BEGIN_MS, Choices, Served, address, key, lode, transfer_to};
 
 /// Status and code of a refusal.
@@ -188,6 +191,26 @@ fn byte_fees_of_all_that_waits_are_counted_against_the_balance() {
 }
 
 #[test]
+fn an_account_says_whether_it_is_an_evaluator_as_the_list_does() {
+    let mut play = Play::begin();
+    for (seed, stake) in [(1, 30), (2, 20)] {
+        let body = JoinEvaluators { stake: lode(stake) };
+        play.send(seed, &Action::JoinEvaluators { body });
+    }
+    let client = &play.served.client;
+    let listed: Vec<_> = client
+        .evaluators()
+        .page_size(1)
+        .collect::<Result<_, _>>()
+        .unwrap();
+    let mut own = [1, 2].map(|seed| client.account(address(seed)).unwrap().evaluator.unwrap());
+    assert_eq!([own[0].stake, own[1].stake], [lode(30), lode(20)]);
+    own.sort_by_key(|one| one.address);
+    assert_eq!(listed, own);
+    assert_eq!(client.account(address(3)).unwrap().evaluator, None);
+}
+
+#[test]
 fn a_history_has_every_receipt_once_page_by_page() {
     let served = Served::new();
     for nonce in 0..5 {
@@ -249,6 +272,67 @@ fn a_follower_that_comes_back_misses_nothing() {
             .unwrap()
             .is_none()
     );
+}
+
+/// Blocks go on being written while the past is read: a page of it may end among theirs.
+#[test]
+fn who_follows_from_the_beginning_while_blocks_are_made_gets_every_entry_once() {
+    const BLOCKS: u64 = 24;
+    // More than are read at once.
+    const EACH: u64 = 100;
+    let served = Served::new();
+    // What the node sends, with nobody in between who could ask again.
+    let follow = || {
+        let mut stream = served.connect();
+        let patience = Some(Duration::from_secs(20));
+        stream.set_read_timeout(patience).unwrap();
+        let path = format!("/v1/events?account={}&from=0", address(9));
+        let head = format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n");
+        stream.write_all(head.as_bytes()).unwrap();
+        let lines = BufReader::new(stream).lines().map(Result::unwrap);
+        let mut ids = lines.filter_map(|line| line.strip_prefix("id: ").map(str::to_owned));
+        for count in 0..BLOCKS * EACH {
+            let expected = format!("{}.{}", 1 + count / EACH, count % EACH);
+            assert_eq!(ids.next(), Some(expected));
+        }
+    };
+    std::thread::scope(|scope| {
+        for block in 0..BLOCKS {
+            let from = 1 + (block % 4) as u8;
+            let nonces = block / 4 * EACH..(block / 4 + 1) * EACH;
+            let items: Vec<_> = nonces
+                .map(|nonce| served.transfer(from, nonce, 1))
+                .collect();
+            served.client.submit_bundle(&items).unwrap();
+            if block % 4 == 3 {
+                scope.spawn(follow);
+            }
+        }
+    });
+}
+
+/// The state moves on first, its past and its events follow: nobody may notice.
+#[test]
+fn what_the_status_shows_can_be_looked_up_and_followed_at_once() {
+    let served = Served::new();
+    let is_done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for nonce in 0..150 {
+                served.client.submit(&served.transfer(1, nonce, 1)).unwrap();
+            }
+            is_done.store(true, Ordering::SeqCst);
+        });
+        while !is_done.load(Ordering::SeqCst) {
+            let height = served.client.status().unwrap().height;
+            assert_eq!(served.client.block(height).unwrap().height, height);
+            let height = served.client.status().unwrap().height;
+            let place = u32::MAX;
+            let after = EventsFrom::After(EventId { height, place });
+            served.client.events(EventFilter::Blocks, after).unwrap();
+        }
+    });
+    assert_eq!(served.client.status().unwrap().height, 150);
 }
 
 #[test]

@@ -22,6 +22,9 @@ use tempfile::TempDir;
 
 pub const BEGIN_MS: u64 = 1_700_000_000_000;
 
+/// The threads that may block: no more peers who keep it waiting must be able to take all.
+pub const BLOCKING_THREADS: usize = 40;
+
 pub fn key(seed: u8) -> SecretKey {
     SecretKey::from_seed(&[seed; 32])
 }
@@ -95,6 +98,7 @@ impl Served {
         let network = node.chain_blocking().open().unwrap().genesis().network;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
+            .max_blocking_threads(BLOCKING_THREADS)
             .enable_all()
             .build()
             .unwrap();
