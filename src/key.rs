@@ -1,6 +1,6 @@
 //! `lode key`: keys at rest. The words are shown once, on the terminal.
 
-use std::io::{BufRead, IsTerminal};
+use std::io::{BufRead, IsTerminal, Write};
 use std::path::Path;
 
 use protocol::keys::PublicKey;
@@ -63,6 +63,23 @@ struct KeyView {
     file: String,
 }
 
+/// Writes the words to the terminal from the memory that is wiped: no copy of them is made.
+fn show_words(words: &RecoveryWords) -> Result<(), Failure> {
+    let mut stderr = std::io::stderr().lock();
+    let phrase = words.phrase();
+    let written = stderr
+        .write_all(phrase.as_bytes())
+        .and_then(|()| stderr.write_all(b"\n\n"));
+    written.map_err(|error| {
+        let message = format_args!("the recovery words could not be shown: {error}");
+        Failure::new(
+            "words_unshown",
+            message,
+            "the key is there; 'lode key export' shows them",
+        )
+    })
+}
+
 /// Runs `lode key …`.
 ///
 /// # Errors
@@ -83,7 +100,7 @@ pub fn run(command: &Command, session: &Session) -> Result<(), Failure> {
                     "Write these 24 words on paper, in order. They are the key: whoever has them has \
                      everything it has, and without them a lost file is lost for ever.\n"
                 );
-                talk!("{}\n", *words.phrase());
+                show_words(&words)?;
             } else if !*hide_words {
                 talk!(
                     "note: the recovery words are not shown with --json; 'lode key export' shows them: \

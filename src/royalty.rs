@@ -202,6 +202,8 @@ fn show_asset(session: &Session, id: ItemId) -> Result<(), Failure> {
 }
 
 fn claim_all(session: &Session) -> Result<(), Failure> {
+    // What an earlier claim left open is not owed any more once it is known.
+    session.settle_outbox(session.address()?)?;
     let mut holdings = holdings(session)?;
     holdings.retain(|holding| !holding.owed.is_zero());
     if holdings.is_empty() && !session.json() {

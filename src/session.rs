@@ -41,6 +41,9 @@ pub use outbox::{keep, lock, private_dir};
 /// Where a node listens if nobody says otherwise.
 pub const NODE_URL: &str = "http://127.0.0.1:4747";
 
+/// Whoever runs a command again within this time, because it was broken off, wants what it did once.
+const SAME_COMMAND_MS: u64 = 3_600_000;
+
 /// How long the node may take for an answer; its own patience for a block is shorter.
 const ANSWER_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(30);
 
@@ -432,6 +435,27 @@ impl Session {
         Ok(self.settle(&outbox, address)?.map(|(_, settled)| settled))
     }
 
+    /// The same, and what the record asked for, if it is on the log now and no rule rejected it.
+    ///
+    /// # Errors
+    /// As [`Session::settle_outbox`].
+    pub fn settled_action(
+        &self,
+        address: Address,
+    ) -> Result<Option<(Action, Box<RecordView>)>, Failure> {
+        if self.global.dry_run {
+            return self.settle_outbox(address).map(|_| None);
+        }
+        let outbox = self.outbox(address)?;
+        let _turn = turn(&outbox)?;
+        Ok(match self.settle(&outbox, address)? {
+            Some((item, Settlement::Final(view))) if view.problem.is_none() => {
+                Transaction::read(&item).ok().map(|tx| (tx.action, view))
+            }
+            _ => None,
+        })
+    }
+
     /// The record of an earlier command that was broken off, and what became of it. The outbox is empty then.
     fn settle(
         &self,
@@ -473,6 +497,20 @@ impl Session {
                 view.id
             );
             return Ok(None);
+        }
+        let now_ms = self.client()?.status()?.clock_ms;
+        if view
+            .time_ms
+            .is_none_or(|time_ms| time_ms.saturating_add(SAME_COMMAND_MS) < now_ms)
+        {
+            let when = view.time_ms.map(out::time).unwrap_or_default();
+            let message = format_args!(
+                "an earlier command has sent this very thing, and it is on the log since {when}, as {}: nothing was \
+                 sent again",
+                view.id
+            );
+            let next = "run it once more if you want it twice";
+            return Err(Failure::new("sent_before", message, next).exit(Exit::Rejected));
         }
         talk!(
             "note: an earlier command has sent this already; it is on the log now, and nothing was sent again"

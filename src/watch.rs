@@ -25,7 +25,7 @@ pub fn now() -> Instant {
 }
 
 /// What a node that is away, or is just starting or stopping, is known by.
-const AWAY: [&str; 15] = [
+const AWAY: [&str; 13] = [
     "node_unreachable",
     "node_disconnected",
     "node_timed_out",
@@ -35,8 +35,6 @@ const AWAY: [&str; 15] = [
     "too_many_connections",
     "too_many_requests",
     "event_readers",
-    "mempool_full",
-    "history",
     "clock_behind",
     // Of a proxy before it.
     "http_502",

@@ -216,7 +216,8 @@ impl ClientError {
             Self::Unreachable { .. } | Self::Disconnected { .. } | Self::TimedOut { .. } => true,
             Self::Unsettled { .. } => true,
             Self::Problem { status, problem } => match status {
-                429 | 500 | 502 | 503 | 504 => true,
+                // 408: the body came too slowly. That is nothing about what was in it.
+                408 | 429 | 500 | 502 | 503 | 504 => true,
                 _ => problem.retry_after_ms.is_some(),
             },
             _ => false,
@@ -277,6 +278,7 @@ mod tests {
         for (status, temporary) in [
             (400, false),
             (404, false),
+            (408, true),
             (409, false),
             (422, false),
             (429, true),

@@ -153,6 +153,8 @@ struct Inner {
     arrivals: AtomicU64,
     /// The named blobs that are arriving, and how many bytes of each are to come.
     arriving: Mutex<BTreeMap<BlobId, u64>>,
+    /// Held while a blob gets its place, or is moved out of it.
+    placing: Mutex<()>,
     bytes_max: u64,
     _lock: File,
 }
@@ -212,6 +214,7 @@ impl Blobs {
             runtime: Blocking(Some(runtime)),
             arrivals: AtomicU64::new(0),
             arriving: Mutex::default(),
+            placing: Mutex::default(),
             bytes_max,
             _lock: lock,
         };
@@ -316,8 +319,15 @@ impl Blobs {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             opened => opened.map_err(failed)?,
         };
+        let age = |metadata: fs::Metadata| Ok((metadata.len(), metadata.modified()?));
+        let looked_at = file.metadata().and_then(age).map_err(failed)?;
         hasher.update_reader(&mut file).map_err(failed)?;
         if BlobId(*hasher.finalize().as_bytes()) == id {
+            return Ok(());
+        }
+        let _placing = self.placing();
+        let there = fs::metadata(&path).and_then(age);
+        if !there.is_ok_and(|there| there == looked_at) {
             return Ok(());
         }
         let damaged = self.inner.dir.join("damaged");
@@ -344,6 +354,11 @@ impl Blobs {
     fn arriving(&self) -> std::sync::MutexGuard<'_, BTreeMap<BlobId, u64>> {
         let arriving = self.inner.arriving.lock();
         arriving.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn placing(&self) -> std::sync::MutexGuard<'_, ()> {
+        let placing = self.inner.placing.lock();
+        placing.unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How many bytes the blob has; none if it is not held. Its bytes are not checked.

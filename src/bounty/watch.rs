@@ -12,7 +12,7 @@ use std::time::Duration;
 use client::{Client, ClientError, EventFilter, EventId, EventKind, Events, EventsFrom};
 use protocol::ItemId;
 use protocol::api::{BountyView, HistoryEntry};
-use protocol::receipt::{Event, Panel, Phase, Rule};
+use protocol::receipt::{Event, Panel, Phase, Rule, VoidReason};
 use protocol::record::{Action, RevealTestSet};
 use protocol::report::TestOutcome;
 use protocol::seal::{SealKey, SealScope, seal_digest};
@@ -173,13 +173,18 @@ fn turn(
 ) -> Result<bool, Failure> {
     if let Some(view) = view {
         if has_ended(&view.summary.phase) {
-            *revealer = None;
+            let kept_back = revealer.take();
             follower.drain(session)?;
             end(session, view)?;
-            return Ok(true);
+            return match (view.summary.phase, kept_back) {
+                (Phase::Void(VoidReason::KeyWithheld), Some(revealer)) => Err(revealer.too_late()),
+                _ => Ok(true),
+            };
+        }
+        if view.test_key.is_some() {
+            *revealer = None;
         }
         if view.summary.phase == Phase::TestKey
-            && view.test_key.is_none()
             && let Some(ready) = revealer
             && ready.reveal(session, view.summary.id)?
         {
@@ -255,8 +260,11 @@ impl Revealer {
         let sent = session.send(&*self.signer, &action(id, self.key.clone()));
         match sent {
             Ok(_) => {
-                seals::forget(session, view.posting.test_set.ciphertext)?;
                 talk!("note: the key of the test set was revealed");
+                // It is out: that its file stays is no harm.
+                if let Err(failure) = seals::forget(session, view.posting.test_set.ciphertext) {
+                    talk!("note: {failure}");
+                }
                 Ok(true)
             }
             Err(failure) if failure.code == "already_revealed" => Ok(true),
@@ -270,6 +278,17 @@ impl Revealer {
                 Ok(false)
             }
         }
+    }
+
+    /// That the bounty has ended without the key.
+    fn too_late(self) -> Failure {
+        let why = match self.said.as_str() {
+            "" => "this was not running in the time for it",
+            said => said,
+        };
+        let message = format!("the key was not revealed in time, and the bond is lost: {why}");
+        let next = "leave 'lode bounty watch ID --reveal' running from the moment you post";
+        Failure::new("not_revealed", message, next).exit(Exit::Rejected)
     }
 
     /// Says what keeps the key back, once.

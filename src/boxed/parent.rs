@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
+use std::time::Instant;
 
 use evaluator::Report;
 use protocol::benchmark::Benchmark;
@@ -25,6 +25,7 @@ use super::predictions::Predictions;
 use crate::failure::{Exit, Failure};
 use crate::folder::bytes_in;
 use crate::sealing::{Store, check_size, model_bytes_max, test_set_bytes_max};
+use crate::watch::now;
 
 /// The most bytes of a child's message that are repeated.
 const MESSAGE_BYTES_SHOWN: usize = 2_000;
@@ -36,8 +37,8 @@ pub struct Enclosure {
     options: RunOptions,
     /// What is run as the child.
     program: PathBuf,
-    /// How long anybody waits for the child.
-    within: Duration,
+    /// When the child is ended, were its limits longer.
+    until: Option<Instant>,
     /// Bytes of all ciphertexts and archives that were put into it.
     sealed_bytes: u64,
 }
@@ -53,15 +54,16 @@ impl Enclosure {
             dir: made.map_err(|error| Failure::io(dir, &error))?,
             options,
             program: own_program()?,
-            within: Duration::MAX,
+            until: None,
             sealed_bytes: 0,
         })
     }
 
-    /// The same, whose child is ended after this time, were its limits longer: that is no verdict.
+    /// The same, whose child is ended at this time, were its limits longer: that is no verdict.
     #[must_use]
-    pub fn within(self, within: Duration) -> Self {
-        Self { within, ..self }
+    pub fn until(self, until: Instant) -> Self {
+        let until = Some(until);
+        Self { until, ..self }
     }
 
     /// Opens a sealed test set and says what it is; where it is sound, it is moved to `dir`.
@@ -263,7 +265,10 @@ impl Enclosure {
         let own = self.dir.path();
         let own = fs::canonicalize(own).map_err(|error| Failure::io(own, &error))?;
         let mut limits = size.limits_for(self.options);
-        limits.wall = limits.wall.min(self.within);
+        if let Some(until) = self.until {
+            // What was fetched took its part of the time.
+            limits.wall = limits.wall.min(until.saturating_duration_since(now()));
+        }
         let options = self.options.options();
         let orders = Orders {
             own: own.clone(),
@@ -400,6 +405,7 @@ mod tests {
     use protocol::benchmark::{ARITHMETIC_VERSION, Metric, ModelLimits, Task};
     use protocol::{BlobId, Digest};
     use std::os::unix::fs::PermissionsExt as _;
+    use std::time::Duration;
 
     fn enclosure(dir: &Path, script: &str) -> Enclosure {
         let program = dir.join("child");
@@ -460,17 +466,15 @@ mod tests {
         assert_eq!((failure.code.as_str(), failure.exit), ("box", Exit::Later));
         // Nobody has so much time for it.
         let temp = tempfile::tempdir().unwrap();
-        let made = enclosure(temp.path(), "exec sleep 600").within(Duration::from_millis(300));
+        let until = now() + Duration::from_millis(300);
+        let made = enclosure(temp.path(), "exec sleep 600").until(until);
         let (model, data) = (open(temp.path()).unwrap().0, open(temp.path()).unwrap().0);
         let asked = made.ask(
             Work::Predict { model, data },
             Size::of_model(10, 1_000, 1_000),
         );
         let failure = asked.unwrap_err();
-        assert!(
-            failure.message.contains("ran longer than 0.3 s"),
-            "{failure}"
-        );
+        assert!(failure.message.contains("ran longer than 0."), "{failure}");
         let answer = told("echo '\"report\"' > answer.json");
         assert!(matches!(answer, Ok(Answer::Report)), "{answer:?}");
     }

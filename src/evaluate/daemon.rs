@@ -236,7 +236,7 @@ fn earned(me: Address, moves: &[Move]) -> Amount {
     })
 }
 
-/// One look at every bounty that may want something; whether more is to be done at once.
+/// A look at every bounty that may want something, until a model was scored; whether more is to be done at once.
 fn turn(
     worker: &mut Worker<'_>,
     troubles: &mut BTreeMap<ItemId, Trouble>,
@@ -245,9 +245,11 @@ fn turn(
     worker.session.settle_outbox(worker.me)?;
     let mut ids = Vec::new();
     for phase in PHASES {
-        for bounty in worker.client.bounties(Some(phase)) {
-            ids.push(bounty?.id);
-        }
+        let some = worker.client.bounties(Some(phase));
+        let mut some = some.collect::<Result<Vec<_>, _>>()?;
+        // What ends first comes first, so that a long scoring of what ends later takes none of its time.
+        some.sort_by_key(|bounty| (bounty.until_ms, bounty.id));
+        ids.extend(some.into_iter().map(|bounty| bounty.id));
     }
     troubles.retain(|id, _| ids.contains(id));
     let mut busy = false;
@@ -266,10 +268,13 @@ fn turn(
             Ok(Step::Nothing) => {
                 troubles.remove(&id);
             }
-            Ok(Step::Again) => busy = true,
+            Ok(Step::Again) => return Ok(true),
             Ok(step) => {
                 troubles.remove(&id);
                 say(worker.session, &view, &step)?;
+                if matches!(step, Step::Scored(..)) {
+                    return Ok(true);
+                }
                 busy = true;
             }
             // The node is away from all of them alike.

@@ -112,8 +112,8 @@ fn last_call_ms(length_ms: u64) -> u64 {
     LAST_CALL_MS_MAX.min(length_ms / 10)
 }
 
-/// By when this account's seats want the process for this bounty, if they will: while it scores a model it does
-/// nothing else. In the phase 'reveal' seats may be drawn when it ends.
+/// By when this account's seats want the process for this bounty, if they will: while it waits for a child it does
+/// nothing else. Seats may be drawn, or asked again, when a phase ends: then it is wanted in the phase that follows.
 pub fn wants_by_ms(bounty: &BountyView, me: Address) -> Option<u64> {
     let summary = &bounty.summary;
     let (owes, waits) = (duty(bounty, me).is_some(), is_waiting(bounty, me));
@@ -134,21 +134,16 @@ fn wanted(
     owes: bool,
     waits: bool,
 ) -> Option<u64> {
-    let (last, ends_ms) = match phase {
-        phase if owes => (phase, until_ms),
-        Phase::Reveal => (&Phase::Score, after(schedule, &Phase::Score, until_ms)),
-        Phase::Score if waits => (
-            &Phase::ScoreReveal,
-            after(schedule, &Phase::ScoreReveal, until_ms),
-        ),
+    let length_ms = |phase: &Phase| phases::length_ms(schedule, phase).unwrap_or(0);
+    let next = match phase {
+        phase if owes => return Some(until_ms.saturating_sub(last_call_ms(length_ms(phase)))),
+        Phase::TestKey | Phase::TestCheck => Phase::TestCheck,
+        Phase::Reveal | Phase::ScoreReveal => Phase::Score,
+        Phase::Score if waits => Phase::ScoreReveal,
         _ => return None,
     };
-    let length_ms = phases::length_ms(schedule, last).unwrap_or(0);
-    Some(ends_ms.saturating_sub(last_call_ms(length_ms)))
-}
-
-fn after(schedule: &Schedule, phase: &Phase, begins_ms: u64) -> u64 {
-    begins_ms.saturating_add(phases::length_ms(schedule, phase).unwrap_or(0))
+    let next_ms = length_ms(&next);
+    Some(until_ms.saturating_add(next_ms - last_call_ms(next_ms)))
 }
 
 /// The submissions that a batch speaks of: revealed and undecided, in the order of commitment.
@@ -246,8 +241,11 @@ mod tests {
         assert_eq!(by(Phase::ScoreReveal, true, false), Some(998));
         // What is committed is revealed in the phase after this one.
         assert_eq!(by(Phase::Score, false, true), Some(1_000 + 100 - 2));
-        // Seats may be drawn when the reveal is over.
+        // Seats may be drawn, or drawn again, when a phase is over.
+        assert_eq!(by(Phase::TestKey, false, false), Some(1_000 + 60 - 2));
+        assert_eq!(by(Phase::TestCheck, false, false), Some(1_000 + 60 - 2));
         assert_eq!(by(Phase::Reveal, false, false), Some(1_000 + 10 - 1));
+        assert_eq!(by(Phase::ScoreReveal, false, false), Some(1_000 + 10 - 1));
         for phase in [Phase::Open, Phase::Score, Phase::Challenge, Phase::Settled] {
             assert_eq!(by(phase, false, false), None, "{phase:?}");
         }

@@ -1,4 +1,4 @@
-//! A seat at work: one step at a time. A scoring ends before any of the account's seats would come too late, this
+//! A seat at work: one step at a time. A child is ended before any of the account's seats would come too late, this
 //! one's or another bounty's, so that no model costs a stake.
 //!
 //! What a stranger made is opened and scored in a box, never in this process.
@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::PathBuf;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use client::{Client, PhaseFilter};
 use evaluator::Report;
@@ -26,6 +26,10 @@ use crate::boxed::{Enclosure, RunOptions};
 use crate::failure::{Exit, Failure};
 use crate::sealing::Store;
 use crate::session::{Session, entropy};
+use crate::watch::now;
+
+/// The longest that a child is ever waited for.
+const LOOK_AGAIN: Duration = Duration::from_secs(14 * 24 * 3_600);
 
 /// What one step came to.
 pub enum Step {
@@ -105,7 +109,7 @@ impl Worker<'_> {
     }
 
     fn attest_test_set(&self, bounty: &BountyView, desk: &Desk) -> Result<Step, Failure> {
-        let outcome = match self.test_outcome(bounty, desk) {
+        let outcome = match self.test_outcome(bounty, desk, self.until()?) {
             Ok(outcome) => outcome,
             Err(_) if self.time(bounty)?.is_urgent => TestOutcome::Unavailable,
             Err(failure) => return Err(failure),
@@ -119,10 +123,15 @@ impl Worker<'_> {
         Ok(Step::Attested(outcome, self.send(&action)?.id))
     }
 
-    fn test_outcome(&self, bounty: &BountyView, desk: &Desk) -> Result<TestOutcome, Failure> {
+    fn test_outcome(
+        &self,
+        bounty: &BountyView,
+        desk: &Desk,
+        until: Instant,
+    ) -> Result<TestOutcome, Failure> {
         let dir = desk.test_dir();
         let benchmark = &bounty.posting.benchmark;
-        let new = || Enclosure::new(desk.dir(), self.options);
+        let new = || Ok::<_, Failure>(Enclosure::new(desk.dir(), self.options)?.until(until));
         if dir.exists() {
             // It may have been torn by a power cut: only a good word counts without a second look.
             if let Ok(TestOutcome::Ok) = new()?.opened_test_set(benchmark, &dir) {
@@ -135,13 +144,18 @@ impl Worker<'_> {
     }
 
     /// The test set, opened on the disk: looked at once for all submissions.
-    fn open_test_set(&mut self, bounty: &BountyView, desk: &Desk) -> Result<PathBuf, Failure> {
+    fn open_test_set(
+        &mut self,
+        bounty: &BountyView,
+        desk: &Desk,
+        until: Instant,
+    ) -> Result<PathBuf, Failure> {
         let id = bounty.summary.id;
         let dir = desk.test_dir();
         if self.test_set == Some(id) && dir.exists() {
             return Ok(dir);
         }
-        match self.test_outcome(bounty, desk)? {
+        match self.test_outcome(bounty, desk, until)? {
             TestOutcome::Ok => {}
             other => {
                 let message = format!("the test set is not usable here: {}", test_text(&other));
@@ -226,19 +240,20 @@ impl Worker<'_> {
         desk: &Desk,
         submission: &SubmissionView,
     ) -> Result<Report, Failure> {
-        let test = self.open_test_set(bounty, desk)?;
+        let until = self.until()?;
+        let test = self.open_test_set(bounty, desk, until)?;
         let key = submission.key.as_ref();
         let key = key.ok_or_else(|| Failure::bug("a submission without a key is not scored"))?;
         let (benchmark, sealed) = (&bounty.posting.benchmark, &submission.sealed);
-        let made = Enclosure::new(desk.dir(), self.options)?;
-        let made = made.within(self.time_to_score()?);
+        let made = Enclosure::new(desk.dir(), self.options)?.until(until);
         made.score(benchmark, sealed, key, self.client, &test)
     }
 
-    /// How long this process may do nothing but score, for all the account's seats.
-    fn time_to_score(&self) -> Result<Duration, Failure> {
+    /// Until when this process may wait for a child and do nothing else, for all the account's seats.
+    fn until(&self) -> Result<Instant, Failure> {
         let mut by_ms = u64::MAX;
         for phase in [
+            PhaseFilter::TestKey,
             PhaseFilter::TestCheck,
             PhaseFilter::Reveal,
             PhaseFilter::Score,
@@ -250,7 +265,8 @@ impl Worker<'_> {
             }
         }
         let now_ms = self.client.status()?.clock_ms;
-        Ok(Duration::from_millis(by_ms.saturating_sub(now_ms)))
+        let left = Duration::from_millis(by_ms.saturating_sub(now_ms)).min(LOOK_AGAIN);
+        Ok(now() + left)
     }
 
     /// The batch, its leaves held by the node; none if a report has to be made again.

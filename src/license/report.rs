@@ -8,7 +8,7 @@ use protocol::record::{Action, DeclareRevenue};
 
 use crate::failure::{Exit, Failure};
 use crate::out;
-use crate::session::Session;
+use crate::session::{Acted, Session};
 
 /// Declares the revenue of a month, the next one unless another is named.
 ///
@@ -20,13 +20,28 @@ pub fn run(
     revenue: Amount,
     period: Option<u32>,
 ) -> Result<(), Failure> {
-    if period.is_none() && session.settle_outbox(session.address()?)?.is_some() {
-        // It may have been this month's: 'the next month' is another one now.
-        let message = "an earlier command's record was still open, and its outcome is known now";
-        let next =
-            "look at 'lode license show' for the month to declare, and name it with --period";
-        return Err(Failure::new("settled_now", message, next).exit(Exit::Rejected));
+    if let Some((Action::DeclareRevenue { license: of, body }, view)) =
+        session.settled_action(session.address()?)?
+        && of == license.id
+        && period.is_none_or(|period| period == body.period)
+    {
+        // It was broken off and is run again: 'the next month' is another one now.
+        let month = body.period;
+        if body.revenue != revenue {
+            let message = format_args!(
+                "an earlier command's record is on the log now: it declared {} LODE for month {month}",
+                body.revenue.to_lode_string()
+            );
+            let next = "what is declared stands; look at 'lode license show', and name another month with --period";
+            return Err(Failure::new("declared_already", message, next).exit(Exit::Rejected));
+        }
+        return session.report(
+            &Acted::Done(view),
+            &format!("an earlier command has declared month {month}: record"),
+        );
     }
+    // As it is after that.
+    let license = &session.client()?.license(license.id)?;
     let next = license.progress.and_then(|progress| progress.declares);
     let Some((next, term)) = next.zip(license.term) else {
         let has_lapsed = license

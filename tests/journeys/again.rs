@@ -55,6 +55,20 @@ fn a_command_that_was_broken_off_and_is_run_again_pays_once() {
     assert_ne!(send("6")["id"], first.to_string());
     assert!(balance() > before);
     assert!(!open.exists());
+
+    // Hours later somebody may well want it again: they are asked to say so.
+    let open = leave_open(&world, "backer", first);
+    let clock_ms = client.status().unwrap().clock_ms;
+    client.set_clock(clock_ms + 2 * 3_600_000).unwrap();
+    let before = balance();
+    let mut late = world.command("backer", &["account", "send", &lumen, "5", "--yes"]);
+    let late = late.output().unwrap();
+    assert_eq!(late.status.code(), Some(5), "{}", stderr(&late));
+    assert!(stderr(&late).contains("sent_before"));
+    assert_eq!(balance(), before);
+    assert!(!open.exists());
+    send("5");
+    assert!(balance() > before);
 }
 
 #[test]

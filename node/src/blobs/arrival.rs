@@ -171,7 +171,9 @@ impl Arrival {
         let inner = &self.blobs.inner;
         let staged = Key::from(format!("staging/{}", self.name));
         let named = key(blob.id);
+        let placing = self.blobs.placing();
         let published = inner.runtime.block_on(inner.store.rename(&staged, &named));
+        drop(placing);
         published.map_err(store_error(format!("blob {}", blob.id)))?;
         self.is_done = true;
         Ok(blob)

@@ -107,7 +107,7 @@ fn runtime() -> tokio::runtime::Runtime {
 /// The network begins a little ahead of the machine's clock, which then comes up with it.
 #[test]
 fn once_the_clock_is_right_again_records_are_taken_with_nothing_else_due() {
-    let begin_ms = crate::clock::system_ms() + 4_000;
+    let begin_ms = crate::clock::system_ms() + 6_000;
     let at_work = AtWork::begin(begin_ms, Clock::System);
     // Somebody wants a block, which cannot be made yet.
     runtime().block_on(at_work.node.block_after(0));

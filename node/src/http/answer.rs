@@ -11,6 +11,9 @@ use super::BODY_PATIENCE;
 use crate::derived::DerivedError;
 use crate::inclusion;
 
+/// After what time a body that did not come may be sent again.
+const RETRY_MS: u64 = 1_000;
+
 /// An error on its way out.
 #[derive(Debug)]
 pub(super) struct Wrong(pub(super) StatusCode, pub(super) Box<Problem>);
@@ -124,14 +127,16 @@ pub(super) async fn whole(body: Body, limit_bytes: usize) -> Answered<Bytes> {
                     "send less at once",
                 ),
             ),
-            Err(error) => bad(
-                "body",
-                format_args!("the body broke off: {error}"),
-                "send it again",
-            ),
+            Err(error) => broken(format_args!("the body broke off: {error}"), "send it again"),
         }),
         Err(_) => Err(slow()),
     }
+}
+
+/// The body did not come: nothing is said of what it would have been.
+pub(super) fn broken(message: impl std::fmt::Display, next_step: &str) -> Wrong {
+    let problem = Problem::new("body", message, next_step);
+    Wrong::new(StatusCode::BAD_REQUEST, problem.retry_after_ms(RETRY_MS))
 }
 
 /// The sender keeps the node waiting.
@@ -145,7 +150,8 @@ pub(super) fn slow() -> Wrong {
                 BODY_PATIENCE.as_secs()
             ),
             "send it again over a better connection; an upload goes on where it broke off",
-        ),
+        )
+        .retry_after_ms(RETRY_MS),
     )
 }
 

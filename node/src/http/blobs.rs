@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_stream::wrappers::ReceiverStream;
 
-use super::answer::{Answered, Wrong, bad, bug, id, missing, slow};
+use super::answer::{Answered, Wrong, bad, broken, bug, id, missing, slow};
 use super::{App, BODY_PATIENCE, Shared};
 use crate::blobs::{Arrival, BlobError, BlobReader, Blobs, PART_BYTES};
 
@@ -451,7 +451,7 @@ async fn receive(
             Ok(Some(Ok(frame))) => frame,
             Ok(None) => break,
             Ok(Some(Err(error))) => {
-                broke = Some(bad("body", error, "the upload goes on where it broke off"));
+                broke = Some(broken(error, "the upload goes on where it broke off"));
                 break;
             }
             Err(_) => {
