@@ -252,6 +252,11 @@ impl Mempool {
 
     /// The same for every record.
     pub fn answer_all(&mut self, answer: &Answer) {
+        // None is looked for in the order then.
+        self.order.clear();
+        for waiting in self.records.values_mut() {
+            waiting.is_taken = true;
+        }
         let ids: Vec<ItemId> = self.records.keys().copied().collect();
         for id in ids {
             self.answer(id, answer);

@@ -1,18 +1,13 @@
 //! Answers: JSON, or an error with its status.
 
 use axum::Json;
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use http_body_util::LengthLimitError;
 use protocol::api::{ErrorAnswer, Problem};
 
-use super::BODY_PATIENCE;
 use crate::derived::DerivedError;
 use crate::inclusion;
-
-/// After what time a body that did not come may be sent again.
-const RETRY_MS: u64 = 1_000;
 
 /// An error on its way out.
 #[derive(Debug)]
@@ -110,48 +105,6 @@ pub(super) async fn no_method(method: axum::http::Method) -> Wrong {
             format_args!("this route does not take {method}"),
             "look at docs/api.md",
         ),
-    )
-}
-
-/// Reads a whole body of at most `limit_bytes`, from a sender who keeps sending.
-pub(super) async fn whole(body: Body, limit_bytes: usize) -> Answered<Bytes> {
-    let read = axum::body::to_bytes(body, limit_bytes);
-    match tokio::time::timeout(BODY_PATIENCE, read).await {
-        Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(error)) => Err(match error.into_inner().downcast::<LengthLimitError>() {
-            Ok(_) => Wrong::new(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                Problem::new(
-                    "body_too_long",
-                    format_args!("the body is longer than {limit_bytes} bytes"),
-                    "send less at once",
-                ),
-            ),
-            Err(error) => broken(format_args!("the body broke off: {error}"), "send it again"),
-        }),
-        Err(_) => Err(slow()),
-    }
-}
-
-/// The body did not come: nothing is said of what it would have been.
-pub(super) fn broken(message: impl std::fmt::Display, next_step: &str) -> Wrong {
-    let problem = Problem::new("body", message, next_step);
-    Wrong::new(StatusCode::BAD_REQUEST, problem.retry_after_ms(RETRY_MS))
-}
-
-/// The sender keeps the node waiting.
-pub(super) fn slow() -> Wrong {
-    Wrong::new(
-        StatusCode::REQUEST_TIMEOUT,
-        Problem::new(
-            "slow_body",
-            format_args!(
-                "no more of the body came for {} seconds, or it comes too slowly",
-                BODY_PATIENCE.as_secs()
-            ),
-            "send it again over a better connection; an upload goes on where it broke off",
-        )
-        .retry_after_ms(RETRY_MS),
     )
 }
 

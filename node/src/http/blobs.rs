@@ -3,14 +3,12 @@
 
 use std::io::{self, Read};
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Json;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use http_body_util::BodyExt;
 use protocol::api::Problem;
 use protocol::id::BlobId;
 use protocol::record::BlobRef;
@@ -18,17 +16,13 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_stream::wrappers::ReceiverStream;
 
-use super::answer::{Answered, Wrong, bad, broken, bug, id, missing, slow};
-use super::{App, BODY_PATIENCE, Shared};
+use super::answer::{Answered, Wrong, bad, bug, id, missing};
+use super::body::Incoming;
+use super::{App, Shared};
 use crate::blobs::{Arrival, BlobError, BlobReader, Blobs, PART_BYTES};
 
 /// Pieces on their way between network and disk.
 const PIECES: usize = 2;
-
-/// An upload that is slower than this, as a mean after [`RATE_AFTER`], is cut: what
-/// arrived stays, and another may go on. So nobody can hold a blob's name for long.
-const RATE_MIN_BYTES: u64 = 16 << 10;
-const RATE_AFTER: Duration = Duration::from_secs(20);
 
 /// How many bytes are gathered before the disk gets them: 1 MiB.
 const PIECE_BYTES: usize = 1 << 20;
@@ -432,41 +426,25 @@ impl Receiving {
 }
 
 /// Passes a body on to the disk, the next piece coming in while one is written.
-async fn receive(
-    app: &Arc<Shared>,
-    mut body: Body,
-    arrival: Box<Arrival>,
-) -> Answered<Box<Arrival>> {
+async fn receive(app: &Arc<Shared>, body: Body, arrival: Box<Arrival>) -> Answered<Box<Arrival>> {
     let mut receiving = Receiving::Idle(arrival);
     let mut piece = Vec::new();
     let mut broke = None;
-    let (begin, mut received) = (tokio::time::Instant::now(), 0);
+    let mut incoming = Incoming::new(body);
     loop {
-        let waited = begin.elapsed();
-        if waited > RATE_AFTER && received / waited.as_secs() < RATE_MIN_BYTES {
-            broke = Some(slow());
-            break;
-        }
-        let frame = match tokio::time::timeout(BODY_PATIENCE, body.frame()).await {
-            Ok(Some(Ok(frame))) => frame,
+        let data = match incoming.next().await {
+            Ok(Some(data)) => data,
             Ok(None) => break,
-            Ok(Some(Err(error))) => {
-                broke = Some(broken(error, "the upload goes on where it broke off"));
-                break;
-            }
-            Err(_) => {
-                broke = Some(slow());
+            Err(error) => {
+                broke = Some(error);
                 break;
             }
         };
-        if let Some(data) = frame.data_ref() {
-            received += data.len() as u64;
-            // Not before there is something: a silent upload holds no memory.
-            if piece.capacity() == 0 {
-                piece.reserve_exact(PIECE_BYTES);
-            }
-            piece.extend_from_slice(data);
+        // Not before there is something: a silent upload holds no memory.
+        if piece.capacity() == 0 {
+            piece.reserve_exact(PIECE_BYTES);
         }
+        piece.extend_from_slice(&data);
         if piece.len() >= PIECE_BYTES {
             receiving = receiving.write(app, std::mem::take(&mut piece)).await?;
         }

@@ -10,12 +10,14 @@
 //! | `events` | server-sent events |
 //! | `blobs` | blobs up and down |
 //! | `answer` | errors as JSON with their status |
+//! | `body` | bodies that come in, from senders who keep sending |
 //!
 //! Invariants: it holds no key. Every body, page and stream has a named limit.
 //! What it tells of the chain is between two blocks, and synced.
 
 mod answer;
 mod blobs;
+mod body;
 mod chain;
 mod events;
 mod market;

@@ -17,8 +17,9 @@ use protocol::record::{Action, Envelope, RECORD_BYTES_MAX, Transaction, Transfer
 use serde::Deserialize;
 
 use super::answer::{
-    Answered, Asked, Wrong, bad, bug, id, json, missing, not_taken, octets, unavailable, whole,
+    Answered, Asked, Wrong, bad, bug, id, json, missing, not_taken, octets, unavailable,
 };
+use super::body::whole;
 use super::{App, FINAL_PATIENCE, Faucet, Shared};
 use crate::block::{BODY_LIMITS, Record};
 use crate::engine::Ticket;
