@@ -21,7 +21,7 @@ use protocol::record::{Action, JoinEvaluators};
 use crate::account::amount;
 use crate::boxed::RunOptions;
 use crate::failure::Failure;
-use crate::session::Session;
+use crate::session::{Acted, Session};
 
 /// What `lode evaluate` can do.
 #[derive(clap::Subcommand)]
@@ -87,7 +87,7 @@ pub fn run(command: &Command, session: &Session) -> Result<(), Failure> {
                 stake.to_lode_string()
             );
             let acted = session.act(&Action::JoinEvaluators { body }, Some(&warning))?;
-            session.report(&acted, "joined. Next: lode evaluate run")
+            session.report(&acted, &joined(session, &acted)?)
         }
         Command::Leave => {
             let warning = "Leave the evaluators and take the stake back.";
@@ -103,4 +103,16 @@ pub fn run(command: &Command, session: &Session) -> Result<(), Failure> {
             options,
         } => leaf::reproduce(session, bounty, submission, *example, *options),
     }
+}
+
+/// What is at stake now: another stake adds to the one before.
+fn joined(session: &Session, acted: &Acted) -> Result<String, Failure> {
+    let account = session.client()?.account(session.address()?)?;
+    let at_stake = match (acted, account.evaluator) {
+        (Acted::Done(_), Some(evaluator)) => evaluator.stake.to_lode_string(),
+        _ => return Ok("joined".to_owned()),
+    };
+    Ok(format!(
+        "joined: {at_stake} LODE at stake. Next: lode evaluate run"
+    ))
 }

@@ -132,7 +132,13 @@ impl From<ClientError> for Failure {
             Some(problem) => problem.message.clone(),
             None => error.to_string(),
         };
-        Self::new(error.code(), message, error.next_step()).exit(exit)
+        let next = match error {
+            ClientError::Unsettled { .. } => {
+                "run the same command again when the node answers: it finds out, and nothing is paid twice".to_owned()
+            }
+            _ => error.next_step(),
+        };
+        Self::new(error.code(), message, next).exit(exit)
     }
 }
 

@@ -94,7 +94,7 @@ pub fn run(command: &Command, session: &Session) -> Result<(), Failure> {
         } => {
             let words = RecoveryWords::generate()?;
             let view = write(session, named(name), &words, *low_work_factor)?;
-            show_one(session, &view)?;
+            let shown = show_one(session, &view);
             if !*hide_words && !session.json() {
                 talk!(
                     "Write these 24 words on paper, in order. They are the key: whoever has them has \
@@ -107,7 +107,14 @@ pub fn run(command: &Command, session: &Session) -> Result<(), Failure> {
                      write them on paper"
                 );
             }
-            Ok(())
+            shown.map_err(|failure| {
+                let message = format_args!(
+                    "the key is made, and could not be shown: {}",
+                    failure.message
+                );
+                let next = "'lode key show' shows it, 'lode key export' its words";
+                Failure::new("not_shown", message, next)
+            })
         }
         Command::Recover {
             name,

@@ -207,7 +207,26 @@ fn usage(error: &clap::Error) -> ExitCode {
     ExitCode::from(failure.exit as u8)
 }
 
+/// A dry run of what signs and sends nothing anyway, but writes files, would be no dry run.
+fn check_dry_run(command: &Command, session: &Session) -> Result<(), Failure> {
+    let writes = matches!(
+        command,
+        Command::Key(
+            key::Command::New { .. } | key::Command::Recover { .. } | key::Command::Export { .. }
+        ) | Command::Dataset(dataset::Command::Init(_) | dataset::Command::Get { .. })
+            | Command::Bounty(bounty::Command::Init { .. })
+            | Command::Log(log::Command::Export { .. })
+    );
+    if !(writes && session.global.dry_run) {
+        return Ok(());
+    }
+    let message = "this command signs and sends nothing, and has no dry run";
+    let next = "leave --dry-run out";
+    Err(Failure::new("usage", message, next).exit(Exit::Usage))
+}
+
 fn run(command: &Command, session: &Session) -> Result<(), Failure> {
+    check_dry_run(command, session)?;
     match command {
         Command::Demo(args) => {
             check_environment()?;

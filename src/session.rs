@@ -518,6 +518,23 @@ impl Session {
         Ok(Some(view))
     }
 
+    /// Puts a record that is final back where the next command looks: whoever could not see what
+    /// came of it runs the same command again.
+    fn leave_open(&self, id: ItemId) {
+        let left = (|| {
+            let address = self.address()?;
+            let item = self.client()?.record_item(id)?;
+            let outbox = self.outbox(address)?;
+            let _turn = turn(&outbox)?;
+            if item.address() == address && read_outbox(&outbox)?.is_none() {
+                keep(&outbox, item.bytes())?;
+            }
+            Ok::<_, Failure>(())
+        })();
+        // What is said is that it is done; that holds without it too.
+        let _ = left;
+    }
+
     /// Where the account's open record on the node's network is kept.
     fn outbox(&self, address: Address) -> Result<PathBuf, Failure> {
         let network = self.client()?.status()?.network;
@@ -559,8 +576,23 @@ impl Session {
     /// the movements of money.
     ///
     /// # Errors
-    /// stdout cannot be written.
+    /// stdout cannot be written; what was done is done, and the error says so.
     pub fn report(&self, acted: &Acted, text: &str) -> Result<(), Failure> {
+        let shown = self.show(acted, text);
+        let (Err(failure), Acted::Done(view)) = (&shown, acted) else {
+            return shown;
+        };
+        self.leave_open(view.id);
+        let message = format_args!(
+            "it is done, as record {}, and could not be shown: {}",
+            view.id, failure.message
+        );
+        let next =
+            "the same command again shows it and sends nothing; so does 'lode account explain'";
+        Err(Failure::new("not_shown", message, next))
+    }
+
+    fn show(&self, acted: &Acted, text: &str) -> Result<(), Failure> {
         if self.json() {
             return match acted {
                 Acted::Done(view) => out::json("record", view),

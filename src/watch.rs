@@ -42,6 +42,11 @@ const AWAY: [&str; 13] = [
     "http_504",
 ];
 
+/// What something else says that answers at the node's address for a while: a proxy, a captive portal.
+pub fn is_foreign(code: &str) -> bool {
+    code.starts_with("http_") || matches!(code, "not_a_lode_node" | "node_answer")
+}
+
 /// Whether a failure is that of a node that is away.
 pub fn is_away(failure: &Failure) -> bool {
     AWAY.contains(&failure.code.as_str())
@@ -80,9 +85,12 @@ pub fn patiently<T>(mut ask: impl FnMut() -> Result<T, Failure>) -> Result<T, Fa
     loop {
         match ask() {
             Err(failure) if away.takes(&failure) => std::thread::sleep(PAUSE),
-            other => {
+            // It was there, or on its way: who answers in its place goes too.
+            Err(failure) if away.is_away && is_foreign(&failure.code) => std::thread::sleep(PAUSE),
+            Err(failure) => return Err(failure),
+            Ok(answer) => {
                 away.back();
-                return other;
+                return Ok(answer);
             }
         }
     }

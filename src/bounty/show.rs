@@ -239,7 +239,9 @@ fn award_row(view: &BountyView) -> (&'static str, String) {
     let won = won.filter(|one| one.standing == Some(Standing::Won));
     let text = match (view.summary.phase, view.posting.pay, won.count()) {
         (Phase::Void(_), ..) => format!("{amount}, returned"),
-        (Phase::Settled, _, 0) => format!("{amount}, returned: nobody reached the reserve"),
+        (Phase::Settled, _, 0) => {
+            format!("{amount}, returned: no submission that counts reached the reserve")
+        }
         (Phase::Settled, Pay::Steps, 1) => format!("{amount}, for one step"),
         (Phase::Settled, Pay::Steps, steps) => format!("{amount}, shared by {steps} steps"),
         (_, Pay::Steps, _) => format!("{amount}, shared by all who improve on the best"),

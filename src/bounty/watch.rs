@@ -24,7 +24,7 @@ use crate::failure::{Exit, Failure};
 use crate::out;
 use crate::seals;
 use crate::session::{Acted, Session};
-use crate::watch::patiently;
+use crate::watch::{is_foreign, patiently};
 
 /// How long the bounty is not asked about if nothing happens: the stream says when something does.
 const LOOK_EVERY: Duration = Duration::from_secs(3);
@@ -111,11 +111,15 @@ fn kept_key(session: &Session, view: &BountyView) -> Result<SealKey, Failure> {
 /// # Errors
 /// The bounty cannot be followed, or its key not be revealed.
 pub fn watch(session: &Session, bounty: &str, reveals: bool, all: bool) -> Result<(), Failure> {
+    if reveals && session.global.dry_run {
+        let next = "for the reveal alone there is 'lode bounty reveal ID --dry-run'";
+        return Err(Failure::new("usage", "watching has no dry run", next).exit(Exit::Usage));
+    }
     let id = patiently(|| session.bounty_id(bounty))?;
     let client = patiently(|| session.client())?;
     let view = patiently(|| Ok(client.bounty(id)?))?;
     let needs_key = reveals && view.test_key.is_none() && !has_ended(&view.summary.phase);
-    let mut revealer = match needs_key && !session.global.dry_run {
+    let mut revealer = match needs_key {
         true => {
             let key = patiently(|| kept_key(session, &view))?;
             let signer = session.signer()?;
@@ -142,8 +146,13 @@ pub fn watch(session: &Session, bounty: &str, reveals: bool, all: bool) -> Resul
     // First the stream, then the bounty: nothing between the two is missed.
     patiently(|| Ok(follower.open()?))?;
     let mut view = Some(patiently(|| Ok(client.bounty(id)?))?);
-    if let Some(view) = view.as_ref().filter(|_| !session.json()) {
-        head(view, revealer.is_some())?;
+    if let Some(view) = view.as_ref().filter(|_| !session.json())
+        && let Err(failure) = head(view, revealer.is_some())
+    {
+        match &mut revealer {
+            Some(revealer) => revealer.say(&failure),
+            None => return Err(failure),
+        }
     }
     loop {
         match turn(session, &mut follower, &mut revealer, &mut view) {
@@ -251,7 +260,7 @@ impl Revealer {
         let view = session.client()?.bounty(id);
         let view = match view {
             Ok(view) => view,
-            Err(error) if error.is_temporary() => return Ok(false),
+            Err(error) if passes(&error) => return Ok(false),
             Err(error) => return Err(error.into()),
         };
         if view.summary.phase != Phase::TestKey || view.test_key.is_some() {
@@ -300,6 +309,11 @@ impl Revealer {
     }
 }
 
+/// Whether this goes by itself: the node is away, or something else answers in its place.
+fn passes(error: &ClientError) -> bool {
+    error.is_temporary() || is_foreign(error.code())
+}
+
 /// The stream of a bounty's events, opened again when it breaks.
 struct Follower<'a> {
     client: &'a Client,
@@ -327,7 +341,7 @@ impl Follower<'_> {
         let Some(events) = &self.events else {
             std::thread::sleep(AGAIN_AFTER);
             return match self.open() {
-                Err(error) if !error.is_temporary() => Err(error.into()),
+                Err(error) if !passes(&error) => Err(error.into()),
                 _ => Ok(()),
             };
         };
@@ -342,7 +356,7 @@ impl Follower<'_> {
                 print(session, event.id, &event.kind)
             }
             Ok(None) => Ok(()),
-            Err(error) if error.is_temporary() => {
+            Err(error) if passes(&error) => {
                 self.events = None;
                 Ok(())
             }
@@ -363,7 +377,7 @@ impl Follower<'_> {
                     print(session, event.id, &event.kind)?;
                 }
                 Ok(None) => return Ok(()),
-                Err(error) if error.is_temporary() => self.events = None,
+                Err(error) if passes(&error) => self.events = None,
                 Err(error) => return Err(error.into()),
             }
         }
@@ -378,7 +392,7 @@ impl Follower<'_> {
                 }
                 Ok(Some(view))
             }
-            Err(error) if error.is_temporary() => {
+            Err(error) if passes(&error) => {
                 if !std::mem::replace(&mut self.is_away, true) {
                     talk!("note: the node does not answer; waiting for it: {error}");
                 }
