@@ -94,8 +94,8 @@ fn in_a_full_block(world: &mut World, bounty: ItemId) -> Vec<Receipt> {
     receipts
 }
 
-/// 52 rows: 4 for each submission that is looked at when the reveal ends, and 3 for
-/// each that is counted where five seats have spoken.
+/// 52 rows: 4 for each submission that is looked at when the reveal ends, and for each
+/// that is counted 3 where five seats have spoken, 2 where three have.
 #[test]
 fn a_block_puts_out_and_counts_the_submissions_that_its_budget_reaches() {
     let mut world = World::pool(parameters(), 5, &[]);
@@ -105,22 +105,25 @@ fn a_block_puts_out_and_counts_the_submissions_that_its_budget_reaches() {
     let receipts = in_a_full_block(&mut world, bounty);
     assert_eq!(closed(&receipts), 13);
 
-    let mut world = World::pool(parameters(), 5, &[]);
-    let bounty = world.post(|_| ());
-    world.commit_many("miner-1", bounty, &labels(20));
-    world.bring_to_score(bounty);
-    let outcomes: Vec<_> = (0..20).map(|_| invalid()).collect();
-    for who in world.asked(bounty) {
-        world.commit_batch(&who, bounty, &outcomes);
+    // A row for each four seats that have spoken.
+    for (evaluators, counted) in [(5, 18), (3, 26)] {
+        let mut world = World::pool(parameters(), evaluators, &[]);
+        let bounty = world.post(|_| ());
+        world.commit_many("miner-1", bounty, &labels(30));
+        world.bring_to_score(bounty);
+        let outcomes: Vec<_> = (0..30).map(|_| invalid()).collect();
+        for who in world.asked(bounty) {
+            world.commit_batch(&who, bounty, &outcomes);
+        }
+        world.skip(bounty);
+        for who in world.asked(bounty) {
+            world.reveal_batch(&who, bounty);
+        }
+        let receipts = in_a_full_block(&mut world, bounty);
+        let verdicts = receipts[0].events.iter();
+        let verdicts = verdicts.filter(|event| matches!(event, Event::Verdict { .. }));
+        assert_eq!(verdicts.count(), counted, "{evaluators}");
     }
-    world.skip(bounty);
-    for who in world.asked(bounty) {
-        world.reveal_batch(&who, bounty);
-    }
-    let receipts = in_a_full_block(&mut world, bounty);
-    let verdicts = receipts[0].events.iter();
-    let verdicts = verdicts.filter(|event| matches!(event, Event::Verdict { .. }));
-    assert_eq!(verdicts.count(), 18);
 }
 
 /// A stake that returns costs 2 rows and one that is forgotten 3, so of two bounties
