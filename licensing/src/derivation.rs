@@ -80,10 +80,15 @@ pub fn check_derivation(
     child: &Terms,
     child_kind: AssetKind,
 ) -> Result<Option<Percent>, DerivationRefusal> {
-    match (kind, child_kind) {
-        (AssetKind::DataSet, AssetKind::Model) => trained(parent),
-        _ => derived(parent, child),
+    match is_training(kind, child_kind) {
+        true => trained(parent),
+        false => derived(parent, child),
     }
+}
+
+/// Whether a child of this kind is trained on such a parent; else it derives from it.
+pub const fn is_training(parent: AssetKind, child: AssetKind) -> bool {
+    matches!((parent, child), (AssetKind::DataSet, AssetKind::Model))
 }
 
 fn derived(parent: &Terms, child: &Terms) -> Result<Option<Percent>, DerivationRefusal> {

@@ -33,7 +33,7 @@ pub mod split;
 pub mod terms;
 
 pub use certificate::{Certificate, CertificateError, Proven};
-pub use derivation::{DerivationRefusal, check_derivation};
+pub use derivation::{DerivationRefusal, check_derivation, is_training};
 pub use grant::{Duty, Grant, MONTHS_MAX, Price, Quote, Refusal};
 pub use parse::TermsError;
 pub use percent::{Percent, PercentError};

@@ -11,10 +11,10 @@
 //! Licences that were sold and the stacks of children are never touched.
 
 use borsh::{BorshDeserialize, BorshSerialize};
-use licensing::{Derivation, Terms};
+use licensing::{Derivation, Terms, is_training};
 use protocol::ans104::Tag;
 use protocol::receipt::Event;
-use protocol::record::{AssetKind, SHARES_PER_ASSET, Transaction};
+use protocol::record::{SHARES_PER_ASSET, Transaction};
 use protocol::{Address, Digest, ItemId};
 
 use crate::assets::{Asset, read_terms};
@@ -153,15 +153,15 @@ pub(crate) fn vote(
     Ok(())
 }
 
-/// Whether an asset has its terms from a parent model that passes them on: such
+/// Whether an asset has its terms from a parent that it derives from and that passes them on: such
 /// an asset has the same terms, and they pass on again.
 fn is_bound(state: &State, asset: &Asset) -> bool {
-    let is_model = |parent: &ItemId| {
+    let is_derived = |parent: &ItemId| {
         let parent = state.asset(*parent);
-        parent.is_some_and(|parent| parent.kind == AssetKind::Model)
+        parent.is_some_and(|parent| !is_training(parent.kind, asset.kind))
     };
     asset.terms.derivation == Some(Derivation::LicensePassthrough)
-        && asset.parents.iter().any(is_model)
+        && asset.parents.iter().any(is_derived)
 }
 
 /// Lets the tallies follow shares that have moved.

@@ -136,9 +136,12 @@ impl Model {
     ) -> Result<(), Refused> {
         let terms = good_terms(tags)?;
         let asset = self.assets.get(&id).ok_or("no such asset")?;
-        let has_model = |parent: &ItemId| self.assets[parent].kind == AssetKind::Model;
+        // All but a model that is trained on data.
+        let derives = |parent: &ItemId| {
+            asset.kind == AssetKind::DataSet || self.assets[parent].kind == AssetKind::Model
+        };
         if asset.terms.derivation == Some(Derivation::LicensePassthrough)
-            && asset.parents.iter().any(has_model)
+            && asset.parents.iter().any(derives)
         {
             return Err("its terms are its parent's");
         }

@@ -1,6 +1,6 @@
 //! Votes on terms: what takes effect, when, and that no ballot stays for ever.
 
-use licensing::{CommercialUse, Derivation, PaymentMode, Terms};
+use licensing::{CommercialUse, DataModelTraining, Derivation, PaymentMode, Terms};
 use protocol::ItemId;
 use protocol::ans104::Tag;
 use protocol::receipt::Phase;
@@ -390,6 +390,27 @@ fn terms_that_a_parent_passes_on_are_not_voted_away() {
     assert_eq!(in_force(&world, parent), open);
     assert_eq!(in_force(&world, child), terms.to_tags());
     world.row("bob", vote(child, &open), "terms_bound");
+
+    // A data set that was made from another is bound like that; a model trained on it is not.
+    let terms = Terms {
+        data_model_training: Some(DataModelTraining::Allowed),
+        ..terms
+    };
+    let rows = world.must("alice", data_set("rows", terms.to_tags()));
+    let made_from = |mut action: Action| {
+        if let Action::RegisterAsset { body, .. } = &mut action {
+            body.parents = vec![rows];
+        }
+        action
+    };
+    let other = made_from(data_set("cleaned", open.clone()));
+    world.row("bob", other, "terms_not_passed_on");
+    let cleaned = made_from(data_set("cleaned", terms.to_tags()));
+    let cleaned = world.must("bob", cleaned);
+    world.row("bob", vote(cleaned, &open), "terms_bound");
+    let trained = world.must("bob", model("trained", terms.to_tags(), &[rows]));
+    world.must("bob", vote(trained, &open));
+    assert_eq!(in_force(&world, trained), open);
 }
 
 #[test]
