@@ -29,7 +29,7 @@ use crate::session::{Session, entropy};
 use crate::watch::now;
 
 /// The longest that a child is ever waited for.
-const LOOK_AGAIN: Duration = Duration::from_secs(14 * 24 * 3_600);
+const WAIT_MAX: Duration = Duration::from_secs(14 * 24 * 3_600);
 
 /// What one step came to.
 pub enum Step {
@@ -265,7 +265,7 @@ impl Worker<'_> {
             }
         }
         let now_ms = self.client.status()?.clock_ms;
-        let left = Duration::from_millis(by_ms.saturating_sub(now_ms)).min(LOOK_AGAIN);
+        let left = Duration::from_millis(by_ms.saturating_sub(now_ms)).min(WAIT_MAX);
         Ok(now() + left)
     }
 

@@ -1,10 +1,13 @@
 //! Answers: JSON, or an error with its status.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use protocol::api::{ErrorAnswer, Problem};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::derived::DerivedError;
 use crate::inclusion;
@@ -106,6 +109,19 @@ pub(super) async fn no_method(method: axum::http::Method) -> Wrong {
             "look at docs/api.md",
         ),
     )
+}
+
+/// A place among those who read something for long, if one is left.
+pub(super) fn reader(
+    places: &Arc<Semaphore>,
+    code: &str,
+    of: &str,
+    next_step: &str,
+) -> Answered<OwnedSemaphorePermit> {
+    Arc::clone(places).try_acquire_owned().map_err(|_| {
+        let message = format_args!("as many readers of {of} as this node allows are connected");
+        unavailable(Problem::new(code, message, next_step).retry_after_ms(10_000))
+    })
 }
 
 /// Reads a JSON body strictly.

@@ -1,7 +1,5 @@
 //! Status, blocks, the log, proofs.
 
-use std::sync::Arc;
-
 use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
@@ -19,7 +17,7 @@ use protocol::record::LOG_VERSION;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
-use super::answer::{Answered, Wrong, bad, bug, id, missing, octets, unavailable};
+use super::answer::{Answered, Wrong, bad, bug, id, missing, octets, reader, unavailable};
 use super::records::{closed, find, no_history, past};
 use super::{App, Shared};
 use crate::block::BODY_LIMITS;
@@ -204,16 +202,8 @@ pub(super) async fn log(State(app): App) -> Answered<Response> {
         let chain = chain.open().ok_or_else(|| unavailable(closed(&app)))?;
         chain.log().view().clone()
     };
-    let permit = Arc::clone(&app.log_readers)
-        .try_acquire_owned()
-        .map_err(|_| {
-            let problem = Problem::new(
-                "log_readers",
-                "as many readers of the log as this node allows are connected",
-                "try again later, or ask for its blocks one by one",
-            );
-            unavailable(problem.retry_after_ms(10_000))
-        })?;
+    let next = "try again later, or ask for its blocks one by one";
+    let permit = reader(&app.log_readers, "log_readers", "the log", next)?;
     let (pieces, receiver) = mpsc::channel(4);
     // Not among the heavy work: this waits for its reader.
     tokio::task::spawn_blocking(move || {

@@ -11,14 +11,13 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use protocol::api::Problem;
 use protocol::id::{Address, ItemId};
 use protocol::statement::Subject;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
-use super::answer::{Answered, Asked, Wrong, bad, bug, unavailable};
+use super::answer::{Answered, Asked, Wrong, bad, bug, reader, unavailable};
 use super::records::{closed, no_history};
 use super::{App, Shared};
 use crate::chain::Chain;
@@ -65,16 +64,8 @@ pub(super) async fn events(
     headers: HeaderMap,
 ) -> Answered<Response> {
     let subject = filter.subject()?;
-    let permit = Arc::clone(&app.event_readers)
-        .try_acquire_owned()
-        .map_err(|_| {
-            let problem = Problem::new(
-                "event_readers",
-                "as many readers of events as this node allows are connected",
-                "try again later, or ask for pages of the history",
-            );
-            unavailable(problem.retry_after_ms(10_000))
-        })?;
+    let next = "try again later, or ask for pages of the history";
+    let permit = reader(&app.event_readers, "event_readers", "events", next)?;
     // The state's: whoever saw a block there may follow before its events are told.
     let height = {
         let chain = app.node.chain().await;
