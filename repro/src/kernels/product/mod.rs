@@ -12,7 +12,7 @@
 //! | `block` | takes a block part by part, as the caches hold it |
 //! | `steps` | cuts `k` into stretches, between which the accumulators rest in the output |
 //! | `source`, `pack` | find the factors, or copy them into the order in which a tile reads them |
-//! | `walk`, `tile` | some rows by some vectors of the output, held in registers while `k` runs |
+//! | `walk`, `tile` | some rows by some vectors of the output, held in registers while `k` runs; the first beside a row may copy its left factor |
 //! | `finish` | what is done to each element after its chain |
 //!
 //! None of it touches a chain. In particular a row of the output depends on that row of the left factor only.
