@@ -11,6 +11,7 @@
 //! | [`kernels`] | the definition: operations over slices, which know no burn type |
 //! | `backend` | burn's traits, thin over the kernels; only what cannot round goes to burn-flex |
 //! | [`random`] | the scope that gives a job its random numbers |
+//! | [`loss`] | cross-entropy as one operation |
 //! | [`optim`] | AdamW, whose bias correction burn leaves to the platform; SGD |
 //! | [`weights`] | the scope in which weights are packed once and kept |
 //! | [`f64fn`] | `exp` and `ln` in binary64, for metrics |
@@ -24,6 +25,7 @@
 mod backend;
 pub mod f64fn;
 pub mod kernels;
+pub mod loss;
 pub mod optim;
 pub mod random;
 pub mod weights;

@@ -3,12 +3,14 @@
 mod support;
 
 use burn::backend::Autodiff;
+use burn::nn::loss::CrossEntropyLossConfig;
 use burn::tensor::activation::{log_softmax, softmax};
 use burn::tensor::module::attention;
 use burn::tensor::ops::AttentionModuleOptions;
-use burn::tensor::{Bool, Tensor, TensorData};
+use burn::tensor::{Bool, Int, Tensor, TensorData};
 use proptest::prelude::*;
 use repro::kernels::random::Draw;
+use repro::loss::{cross_entropy, soft_cross_entropy};
 use repro::{Repro, ReproDevice, paths};
 use support::{bits, every_setting, numbers};
 
@@ -191,4 +193,111 @@ fn long_attention_in_several_blocks_is_its_composition() {
 #[should_panic(expected = "the maximum or minimum of an empty axis does not exist")]
 fn the_softmax_of_an_empty_axis_is_refused() {
     softmax(tensor(vec![], [2, 0]), 1);
+}
+
+type Loss = fn(A<2>, &[f32], &[i32]) -> A<1>;
+
+fn matrix(data: &[f32], [rows, width]: [usize; 2]) -> A<2> {
+    A::from_data(TensorData::new(data.to_vec(), [rows, width]), &ReproDevice)
+}
+
+fn classes(labels: &[i32]) -> Tensor<Autodiff<Repro>, 1, Int> {
+    let labels = TensorData::new(labels.to_vec(), [labels.len()]);
+    Tensor::from_data(labels, &ReproDevice)
+}
+
+/// The loss times something, since a gradient of one hides a factor, and the gradient of the logits.
+fn forth_and_back(logits: A<2>, loss: impl Fn(A<2>) -> A<1>) -> [Vec<u32>; 2] {
+    let logits = logits.require_grad();
+    // The logits have another use: what a loss keeps must not be written over.
+    let loss = loss(logits.clone() * 1.5) * -0.7 + logits.clone().sum() * 0.25;
+    let grads = loss.backward();
+    [
+        read(loss.inner()),
+        read(logits.grad(&grads).expect("logits have a gradient")),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    #[test]
+    fn cross_entropy_is_its_composition_with_its_gradient(
+        rows in 1usize..40, width in 1usize..40, wide in 0usize..8, kind in 0u32..7, seed in 0u64..1000,
+    ) {
+        // Sums are cut at 4,096.
+        let width = if wide == 0 { width + 4090 } else { width };
+        let data = wild(seed, rows * width, kind);
+        let labels: Vec<i32> = (0..rows).map(|row| (seed as usize * 7 + row * row) as i32 % width as i32).collect();
+        let losses: [[Loss; 2]; 2] = [
+            [
+                |x, _, labels| CrossEntropyLossConfig::new().init(&ReproDevice).forward(x, classes(labels)),
+                |x, _, labels| cross_entropy(x, classes(labels)),
+            ],
+            [
+                |x, targets, _| (log_softmax(x.clone(), 1) * matrix(targets, x.dims())).sum_dim(1).neg().mean(),
+                |x, targets, _| soft_cross_entropy(x.clone(), matrix(targets, x.dims())).mean(),
+            ],
+        ];
+        let targets = wild(seed + 1, rows * width, [0, 1][seed as usize % 2]);
+        for [composed, fused] in losses {
+            let logits = || matrix(&data, [rows, width]);
+            let expected = forth_and_back(logits(), |x| composed(x, &targets, &labels));
+            for settings in every_setting() {
+                let found = paths::with(settings, || forth_and_back(logits(), |x| fused(x, &targets, &labels)));
+                prop_assert_eq!(&found, &expected);
+            }
+            let plain = read(fused(logits(), &targets, &labels).inner());
+            prop_assert_eq!(plain, read(composed(logits(), &targets, &labels).inner()));
+        }
+    }
+}
+
+/// What goes back through the sum is rounded to −0 here, and the composition's sum makes +0 of it.
+#[test]
+fn the_sign_of_a_gradient_that_vanishes_is_the_compositions() {
+    let gradient = |loss: fn(A<2>, A<2>) -> A<2>| {
+        let logits = matrix(&[0.0, 0.0], [1, 2]).require_grad();
+        let loss = loss(logits.clone(), matrix(&[-1.0, 0.0], [1, 2]));
+        let grads = loss.mul_scalar(f32::from_bits(1)).backward();
+        read(logits.grad(&grads).expect("logits have a gradient"))
+    };
+    assert_eq!(
+        gradient(soft_cross_entropy),
+        gradient(|x, targets| (log_softmax(x, 1) * targets).sum_dim(1).neg()),
+    );
+}
+
+#[test]
+fn cross_entropy_without_autodiff_is_the_same() {
+    let logits = || tensor(numbers(3, 12), [3, 4]);
+    let labels = Tensor::<Repro, 1, Int>::from_ints([3, 0, 2], &ReproDevice);
+    let plain = CrossEntropyLossConfig::new().init(&ReproDevice);
+    assert_eq!(
+        read(cross_entropy(logits(), labels.clone())),
+        read(plain.forward(logits(), labels)),
+    );
+    let targets = || tensor(numbers(4, 12), [3, 4]);
+    assert_eq!(
+        read(soft_cross_entropy(logits(), targets())),
+        read((log_softmax(logits(), 1) * targets()).sum_dim(1).neg()),
+    );
+}
+
+#[test]
+fn a_class_that_is_none_and_rows_without_one_are_refused() {
+    let refused = |rows: usize, labels: &[i32]| {
+        let outcome = std::panic::catch_unwind(|| {
+            let logits = matrix(&vec![0.0; rows * 4], [rows, 4]);
+            cross_entropy(logits, classes(labels)).into_scalar()
+        });
+        *outcome
+            .expect_err("refused")
+            .downcast::<String>()
+            .expect("a sentence")
+    };
+    for (rows, labels) in [(2, &[0, 4][..]), (2, &[-1, 0]), (2, &[0]), (0, &[])] {
+        let words = refused(rows, labels);
+        assert!(words.starts_with("repro: "), "{words}");
+    }
 }

@@ -1,11 +1,11 @@
 //! The rows of a training: checked, parted, and as tensors.
 
-use burn::tensor::activation::log_softmax;
 use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
 use ndarray::ArrayView2;
 use repro::ReproDevice;
 use repro::kernels::random::{Distribution, Draw};
+use repro::loss::{CrossEntropy, soft_cross_entropy};
 use repro::paths::Settings;
 use repro::random::permutation;
 
@@ -83,7 +83,7 @@ impl<'a> Rows<'a> {
     ///
     /// - outputs: `[batch, outputs]`
     /// - output: `[batch, 1]`
-    pub(super) fn losses<B: Backend<Device = ReproDevice>>(
+    pub(super) fn losses<B: CrossEntropy<Device = ReproDevice>>(
         &self,
         outputs: Tensor<B, 2>,
         batch: &[usize],
@@ -109,7 +109,7 @@ impl<'a> Rows<'a> {
         }
         let targets = TensorData::new(targets, [batch.len(), classes]);
         let targets = Tensor::from_data(targets, &ReproDevice);
-        (log_softmax(outputs, 1) * targets).sum_dim(1).neg()
+        soft_cross_entropy(outputs, targets)
     }
 }
 

@@ -1,15 +1,15 @@
-//! The digits network and its training.
+//! The digits network and its training. Its loss is one operation, as PyTorch's is; the weights are those of burn's composed one.
 
 use super::drawing::drawn;
 use burn::backend::Autodiff;
 use burn::module::Module;
-use burn::nn::loss::{CrossEntropyLoss, CrossEntropyLossConfig};
 use burn::nn::{Linear, LinearConfig};
 use burn::optim::adaptor::OptimizerAdaptor;
 use burn::optim::{GradientsParams, Optimizer};
 use burn::tensor::activation::relu;
 use burn::tensor::backend::Backend;
 use burn::tensor::{Int, Tensor, TensorData};
+use repro::loss::cross_entropy;
 use repro::optim::AdamW;
 use repro::{Repro, ReproDevice, random};
 
@@ -47,7 +47,6 @@ impl<B: Backend> Mlp<B> {
 pub struct Digits {
     model: Option<Mlp<Training>>,
     optimiser: OptimizerAdaptor<AdamW, Mlp<Training>, Training>,
-    criterion: CrossEntropyLoss<Training>,
     rows: Vec<f32>,
     labels: Vec<i32>,
     epochs: u64,
@@ -62,7 +61,6 @@ impl Digits {
         Self {
             model: Some(model),
             optimiser: AdamW::default().init(),
-            criterion: CrossEntropyLossConfig::new().init(&ReproDevice),
             rows,
             labels,
             epochs: 0,
@@ -95,7 +93,7 @@ impl Digits {
         let y =
             Tensor::<Training, 1, Int>::from_data(TensorData::new(y, [batch.len()]), &ReproDevice);
         let model = self.model.take().expect("a model between steps");
-        let cost = self.criterion.forward(model.forward(x), y);
+        let cost = cross_entropy(model.forward(x), y);
         self.loss = cost.clone().inner().into_scalar();
         let grads = GradientsParams::from_grads(cost.backward(), &model);
         self.model = Some(self.optimiser.step(1e-3, model, grads));

@@ -188,7 +188,7 @@ fn int_tensor(data: Vec<i64>, shape: Shape, dtype: IntDType) -> FlexTensor {
 }
 
 /// The numbers of an int tensor of any type, in row-major order.
-fn indices(tensor: FlexTensor) -> Vec<i64> {
+pub(crate) fn indices(tensor: FlexTensor) -> Vec<i64> {
     use burn_backend::ops::IntTensorOps;
     let wide = Flex::int_cast(tensor, IntDType::I64).to_contiguous();
     wide.storage::<i64>().to_vec()

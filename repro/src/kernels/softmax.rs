@@ -51,6 +51,52 @@ pub(crate) fn rows(settings: Settings, x: &mut [f32], axis: Axis, soft: Soft) {
     });
 }
 
+/// The gradient of the logarithm of the softmax along the last axis, over what it was taken of.
+///
+/// **Shapes.** `x` and the gradient `g` of the logarithms `[rows, len]`. **Order.** With `e` and `s` as in the module's head,
+/// `t = (+0 − sum(g)) · (1 / s)`, to which `+0` is added; then `g + t · e`: what autodiff composes, whose sum of the
+/// negated gradient is this difference to the bit.
+///
+/// # Panics
+///
+/// If the lengths differ or are no whole rows.
+pub fn log_softmax_gradient(settings: Settings, x: &mut [f32], g: &[f32], len: usize) {
+    assert!(
+        x.len() == g.len() && x.len().is_multiple_of(len.max(1)),
+        "repro: a gradient needs one number for each that was put in, in whole rows"
+    );
+    in_place(settings, x, len, 8, |start, x| {
+        let g = &g[start..start + x.len()];
+        settings.path.run(LogGradient { x, g, len });
+    });
+}
+
+struct LogGradient<'a> {
+    x: &'a mut [f32],
+    g: &'a [f32],
+    len: usize,
+}
+
+impl Kernel for LogGradient<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        let len = self.len.max(1);
+        for (row, g) in self.x.chunks_exact_mut(len).zip(self.g.chunks_exact(len)) {
+            let greatest = max_row(row);
+            for x in row.iter_mut() {
+                *x -= greatest;
+            }
+            over::<S::Fma, Exp>(row);
+            let back = (0.0 - sum_row(g)) * (1.0 / sum_row(row)) + 0.0;
+            for (e, g) in row.iter_mut().zip(g) {
+                *e = g + back * *e;
+            }
+        }
+    }
+}
+
 struct Rows<'a> {
     x: &'a mut [f32],
     len: usize,
