@@ -262,7 +262,9 @@ fn export(session: &Session, name: &str) -> Result<(), Failure> {
             &serde_json::json!({ "name": name, "words": *words.phrase() }),
         );
     }
-    out::line(&words.phrase())
+    let phrase = words.phrase();
+    out::bytes(phrase.as_bytes())?;
+    out::line("")
 }
 
 fn read_words() -> Result<RecoveryWords, Failure> {
@@ -270,7 +272,8 @@ fn read_words() -> Result<RecoveryWords, Failure> {
     if stdin.is_terminal() {
         talk!("The 24 recovery words, in one line:");
     }
-    let mut line = zeroize::Zeroizing::new(String::new());
+    // With room from the start: a string that grows leaves copies behind.
+    let mut line = zeroize::Zeroizing::new(String::with_capacity(WORDS_LINE_BYTES_MAX as usize));
     std::io::Read::take(stdin.lock(), WORDS_LINE_BYTES_MAX)
         .read_line(&mut line)
         .map_err(|error| Failure::io(Path::new("stdin"), &error))?;

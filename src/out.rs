@@ -7,15 +7,19 @@ use std::path::Path;
 use comfy_table::{CellAlignment, Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
 use protocol::receipt::{Purse, Receipt, Rule};
+use protocol::text::visible;
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::failure::Failure;
 
-/// What `talk!` does.
+/// What `talk!` does. Words may come from a file, a record or a node that somebody else made: nothing in them steers the
+/// terminal, but that lines end.
 pub fn talk(words: std::fmt::Arguments<'_>) {
+    let words = format!("{words}");
+    let lines: Vec<String> = words.split('\n').map(visible).collect();
     // In one piece, as far as the system goes: several processes may share a file.
-    let _ = io::stderr().write_all(format!("{words}\n").as_bytes());
+    let _ = io::stderr().write_all(format!("{}\n", lines.join("\n")).as_bytes());
 }
 
 /// Prints a line.

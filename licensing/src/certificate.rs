@@ -14,7 +14,7 @@
 //!
 //! What holds of a certificate that verifies, each from the one before:
 //!
-//! 1. The genesis names the network and who signs its blocks.
+//! 1. The genesis names who signs its blocks, and the network by that and its own words.
 //! 2. That signer signed both headers, for this network; the second follows the first.
 //! 3. The second header's receipts root proves the receipt.
 //! 4. The receipt is the record's, no rule rejected it, and it issues the licence.
@@ -23,7 +23,10 @@
 //!    the id that was bought under, and sell the grant for the price that was paid, for so many
 //!    months. That the vote had come into force then is in the receipt: the ledger sells under no
 //!    other terms.
-//! 7. What stands beside the proof (`text`, `license`, `terms`) says exactly this.
+//! 7. What stands beside the proof (`text`, `license`, `terms`) says exactly this; an unknown field at any depth is refused.
+//!
+//! The receipt's place among the parent block's receipts, and their number, are the file's word: they lead to the root, but other
+//! numbers may lead there too.
 //!
 //! Which network counts is the reader's to say: anyone can begin one. So its id
 //! is compared with one that the reader knows. The text is part of the format:
@@ -33,7 +36,7 @@ use protocol::ans104::VerifiedItem;
 use protocol::api::{LicenseView, ReceiptProof, to_base64url};
 use protocol::json;
 use protocol::record::{AssetKind, BlobRef};
-use protocol::text::Name;
+use protocol::text::{Name, excerpt};
 use protocol::{Address, Amount, Digest, NetworkId};
 use serde::{Deserialize, Serialize};
 
@@ -167,10 +170,9 @@ impl Certificate {
     /// [`CertificateError::Form`], [`CertificateError::Schema`].
     pub fn read(bytes: &[u8]) -> Result<Self, CertificateError> {
         let read: Self =
-            json::from_slice(bytes, CERTIFICATE_BYTES_MAX).map_err(CertificateError::Form)?;
+            json::from_slice_exact(bytes, CERTIFICATE_BYTES_MAX).map_err(CertificateError::Form)?;
         if ![SCHEMA, SCHEMA_MONTHS].contains(&read.schema.as_str()) {
-            let schema = read.schema.chars().take(48).collect();
-            return Err(CertificateError::Schema(schema));
+            return Err(CertificateError::Schema(excerpt(&read.schema)));
         }
         Ok(read)
     }

@@ -322,8 +322,10 @@ pub enum Rejection {
     /// Terms that would pay in another way than the asset does.
     #[error("an asset's payment mode never changes, these terms have another one")]
     PaymentModeFixed,
-    /// A parent passed its terms on to this asset.
-    #[error("the asset was made under terms that a parent model passes on, so they stay its terms")]
+    /// A parent passed its terms on to this asset, or it would seem so ever after.
+    #[error(
+        "the asset derives from a parent: terms that pass on stay as it was made under them, and are none to vote for"
+    )]
     TermsBound,
     /// Nothing to take back.
     #[error("these terms are in force, and this account has no ballot to take back")]
@@ -543,7 +545,8 @@ impl Rejection {
             Self::NotHolder(_) | Self::NothingOwed => "look at who holds the asset's shares",
             Self::TooFewShares { .. } => "move fewer shares",
             Self::PaymentModeFixed => "vote for terms with the asset's own 'Payment-Mode'",
-            Self::TermsBound | Self::NoBallot | Self::BallotStands => "nothing has to be done",
+            Self::TermsBound => "nothing has to be done, or vote for terms that do not pass on",
+            Self::NoBallot | Self::BallotStands => "nothing has to be done",
             Self::SelfFunding { .. } => "set less aside",
             Self::FundAmount { .. } => "change what the fund pays, or the reward",
             Self::FundParent(_) => "name it as a parent, or let the sponsor pay the whole reward",

@@ -112,7 +112,11 @@ pub(crate) fn vote(
 ) -> Result<(), Rejection> {
     let terms = read_terms(tags)?;
     let asset = state.need_asset(id)?;
-    if is_bound(state, asset) {
+    // Terms by which it would be bound are none to vote for either: no vote could take them back.
+    if [&asset.terms, &terms]
+        .into_iter()
+        .any(|terms| binds(state, asset, terms))
+    {
         return Err(Rejection::TermsBound);
     }
     if terms.payment_mode != asset.terms.payment_mode {
@@ -153,15 +157,14 @@ pub(crate) fn vote(
     Ok(())
 }
 
-/// Whether an asset has its terms from a parent that it derives from and that passes them on: such
-/// an asset has the same terms, and they pass on again.
-fn is_bound(state: &State, asset: &Asset) -> bool {
+/// Whether under these terms an asset is taken to have them from a parent that it derives from and that passes them
+/// on: such an asset has the same terms, and they pass on again.
+fn binds(state: &State, asset: &Asset, terms: &Terms) -> bool {
     let is_derived = |parent: &ItemId| {
         let parent = state.asset(*parent);
         parent.is_some_and(|parent| !is_training(parent.kind, asset.kind))
     };
-    asset.terms.derivation == Some(Derivation::LicensePassthrough)
-        && asset.parents.iter().any(is_derived)
+    terms.derivation == Some(Derivation::LicensePassthrough) && asset.parents.iter().any(is_derived)
 }
 
 /// Lets the tallies follow shares that have moved.

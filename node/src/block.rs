@@ -104,7 +104,7 @@ pub(crate) fn claim(body: &[u8]) -> Result<Claim, String> {
         Some(Err(error)) => return Err(error.to_string()),
         None => return Err("a block without a header".to_owned()),
     };
-    let header: Header = json::from_slice(item.data(), HEADER_BODY_BYTES_MAX)
+    let header: Header = json::from_slice_by_name(item.data(), HEADER_BODY_BYTES_MAX)
         .map_err(|error| format!("its first item is not a header: {error}"))?;
     if items != u64::from(header.items) + 1 {
         let named = header.items;

@@ -140,10 +140,9 @@ impl Model {
         let derives = |parent: &ItemId| {
             asset.kind == AssetKind::DataSet || self.assets[parent].kind == AssetKind::Model
         };
-        if asset.terms.derivation == Some(Derivation::LicensePassthrough)
-            && asset.parents.iter().any(derives)
-        {
-            return Err("its terms are its parent's");
+        let passes_on = |terms: &Terms| terms.derivation == Some(Derivation::LicensePassthrough);
+        if (passes_on(&asset.terms) || passes_on(&terms)) && asset.parents.iter().any(derives) {
+            return Err("its terms are its parent's, or would be for ever");
         }
         if asset.terms.payment_mode != terms.payment_mode {
             return Err("another payment mode");

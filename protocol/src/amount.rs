@@ -11,6 +11,8 @@ use std::str::FromStr;
 use borsh::{BorshDeserialize, BorshSerialize};
 use ethnum::U256;
 
+use crate::text::excerpt;
+
 /// Decimal places of one LODE.
 pub const LODE_DECIMALS: u32 = 24;
 
@@ -162,11 +164,6 @@ fn is_digits(text: &str) -> bool {
 
 fn is_canonical_digits(text: &str) -> bool {
     is_digits(text) && (text.len() == 1 || !text.starts_with('0'))
-}
-
-/// The first characters of a text from outside, so that an error stays short.
-fn excerpt(text: &str) -> String {
-    text.chars().take(48).collect()
 }
 
 impl fmt::Display for Amount {

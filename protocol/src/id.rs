@@ -104,7 +104,7 @@ id! {
     BlobId
 }
 id! {
-    /// The name of a network: SHA-256 of its genesis body, which carries a salt.
+    /// The name of a network: SHA-256 of who signed its genesis and of the genesis body, which carries a salt.
     NetworkId
 }
 id! {

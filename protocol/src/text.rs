@@ -34,10 +34,39 @@ pub enum TextError {
     Control(usize),
 }
 
-/// Characters that change how the text around them is shown.
+/// Characters that change how the text around them is shown, or are not shown themselves: controls, line and paragraph
+/// separators, direction marks, and what Unicode calls ignorable by default.
 fn is_deceptive(c: char) -> bool {
     c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+        || matches!(
+            c,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
+                | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
+                | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}'
+                | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}'
+        )
+}
+
+/// A text from outside as it can be shown: at most 300 characters, on one line, with U+FFFD for each that would steer a
+/// terminal or cannot be seen.
+pub fn printable(text: &str) -> String {
+    shown(text).take(300).collect()
+}
+
+/// The beginning of a text from outside, as [`printable`], for an error that names it.
+pub fn excerpt(text: &str) -> String {
+    shown(text).take(48).collect()
+}
+
+/// All of a line from outside, with U+FFFD as in [`printable`].
+pub fn visible(line: &str) -> String {
+    shown(line).collect()
+}
+
+fn shown(text: &str) -> impl Iterator<Item = char> {
+    let shown = |c| if is_deceptive(c) { '\u{fffd}' } else { c };
+    text.chars().map(shown)
 }
 
 impl<const MAX: usize> Text<MAX> {

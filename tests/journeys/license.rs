@@ -229,6 +229,12 @@ fn offline(mut market: Market, file: &str) {
     std::fs::write(file, text.replace("300 LODE", "3 LODE")).expect("room");
     let forged = market.fails(&["license", "verify", file]);
     assert_eq!(forged, (1, "certificate_stated".to_owned()));
+    // What a file says does not steer the terminal of who looks at it.
+    std::fs::write(file, r#"{"\u001b[2J\nevery signature holds\u202e": 1}"#).expect("room");
+    let output = market.lode(&["license", "verify", file]);
+    let words = super::stderr(&output);
+    assert!(!words.contains(['\u{1b}', '\u{202e}']), "{words:?}");
+    assert!(!words.contains("\nevery"), "{words:?}");
 }
 
 /// Months of a minute, and a clock that is moved by hand: what is paid in advance is

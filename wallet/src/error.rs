@@ -293,10 +293,10 @@ impl WalletError {
                     "if the file is yours, open it with `age -d` and encrypt it again with `age -p`"
                 }
                 KeyFileFlaw::WrongPassphrase => {
-                    "try again; if the passphrase is lost, `lode key recover` makes the file anew from its words"
+                    "try again; if the passphrase is lost, move NAME.age and NAME.age.pub away, and `lode key recover` makes them anew from the words"
                 }
                 KeyFileFlaw::Damaged | KeyFileFlaw::Content | KeyFileFlaw::Words(_) => {
-                    "take a backup, or make the file anew from its words with `lode key recover`"
+                    "take a backup, or move NAME.age and NAME.age.pub away and make them anew from the words with `lode key recover`"
                 }
             },
             Self::PublicMissing { .. } => {

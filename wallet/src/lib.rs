@@ -13,7 +13,8 @@
 //! | [`error`] | what can go wrong, with a code and a next step each |
 //!
 //! Invariants: no error, no `Debug` form and no argument of a started program
-//! holds a passphrase, a word or a key; what holds one is wiped when dropped.
+//! holds a passphrase, a word or a key; what holds one is wiped when dropped. That is so of what is ours: the age library
+//! keeps a plaintext in a buffer that it frees as it is, and the standard library what it read ahead from stdin.
 //! The crate writes no log and reads no clock.
 
 pub mod error;

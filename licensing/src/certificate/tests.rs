@@ -35,6 +35,8 @@ struct Parts {
     event_months: Option<u32>,
     rejected: Option<Code>,
     events: usize,
+    /// Who signs genesis and second header.
+    proposer: u8,
     block_signer: u8,
     header_parent: Option<ItemId>,
     header_height: u64,
@@ -57,6 +59,7 @@ impl Default for Parts {
             event_months: None,
             rejected: None,
             events: 1,
+            proposer: 1,
             block_signer: 1,
             header_parent: None,
             header_height: 3,
@@ -97,7 +100,7 @@ impl Parts {
             parameters: Parameters::default(),
             allocations: Vec::new(),
         };
-        let genesis = sign(genesis.draft(), 1);
+        let genesis = sign(genesis.draft(), self.proposer);
         let network = GenesisRecord::read(&genesis).unwrap().network;
         let envelope = Envelope {
             network: self.record_network.unwrap_or(network),
@@ -201,7 +204,7 @@ impl Parts {
         let block = sign(block.draft(network), self.block_signer);
         let parent = self.header_parent.unwrap_or(block.id());
         let next = header(self.header_height, parent, &[], receipts_root(&receipts));
-        let next = sign(next.draft(network), 1);
+        let next = sign(next.draft(network), self.proposer);
         let proof = ReceiptProof {
             genesis: to_base64url(genesis.bytes()),
             record: to_base64url(record.bytes()),
@@ -258,6 +261,45 @@ fn a_certificate_proves_its_licence() {
         (2, TIME_MS + 2_000)
     );
     assert_eq!(proven.weights_digest, Some(Digest([9; 32])));
+}
+
+/// The body of a genesis is public: whoever signs it anew begins a network of its own with it.
+#[test]
+fn somebody_elses_signature_under_the_same_genesis_is_another_network() {
+    let network = certificate().verify(None).unwrap().network;
+    let forged = certificate_of(Parts {
+        proposer: 8,
+        block_signer: 8,
+        ..Parts::default()
+    });
+    let found = forged.verify(None).unwrap().network;
+    let error = forged.verify(Some(network)).unwrap_err();
+    let expected = CertificateError::OtherNetwork {
+        expected: network,
+        found,
+    };
+    assert_eq!(error, expected);
+    // Nor do records of the one count on the other.
+    let mut mixed = forged;
+    mixed.asset = certificate().asset;
+    let error = mixed.verify(None).unwrap_err();
+    assert_eq!(error.code(), "certificate_network");
+}
+
+#[test]
+fn a_field_that_is_not_read_is_refused_at_every_depth() {
+    let text = String::from_utf8(json::to_vec(&certificate())).unwrap();
+    assert!(Certificate::read(text.as_bytes()).is_ok());
+    for (place, with) in [
+        (r#""license":{"#, r#""license":{"exclusive":true,"#),
+        (r#""proof":{"#, r#""proof":{"checked":true,"#),
+        (r#"{"schema""#, r#"{"valid":true,"schema""#),
+    ] {
+        assert!(text.contains(place), "{place}");
+        let changed = text.replacen(place, with, 1);
+        let error = Certificate::read(changed.as_bytes()).expect_err(with);
+        assert_eq!(error.code(), "certificate_form", "{error}");
+    }
 }
 
 #[test]

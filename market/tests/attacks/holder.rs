@@ -191,7 +191,7 @@ fn a_buyer_who_is_a_holder_cannot_choose_the_draw() {
         }
     }
     // Of 1,000 each: every attempt is as good as another.
-    assert_eq!(wins.into_values().collect::<Vec<_>>(), [241, 243, 257, 262]);
+    assert_eq!(wins.into_values().collect::<Vec<_>>(), [254, 259, 238, 231]);
 }
 
 /// Not prevented: an import of weights that a bounty has revealed is an asset, and can

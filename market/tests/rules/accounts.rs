@@ -217,7 +217,7 @@ fn a_genesis_must_make_sense() {
         State::genesis(&genesis).err()
     };
     let alice = address(CAST[0]);
-    assert_eq!(altered(|g| g.version = 2), Some(GenesisError::Version(2)));
+    assert_eq!(altered(|g| g.version = 1), Some(GenesisError::Version(1)));
     assert_eq!(
         altered(|g| g.allocations[0].amount = Amount::ZERO),
         Some(GenesisError::Zero(alice))

@@ -231,7 +231,7 @@ fn what_the_last_draw_takes_beyond_its_half_is_not_the_deadlines() {
         .take_while(|receipt| receipt.cause == Cause::Distribution(m));
     assert_eq!(
         draws.filter(|receipt| receipt.moves[0].to == last).count(),
-        286
+        285
     );
     assert_eq!(closed(&receipts), 329);
 }

@@ -391,6 +391,12 @@ fn terms_that_a_parent_passes_on_are_not_voted_away() {
     assert_eq!(in_force(&world, child), terms.to_tags());
     world.row("bob", vote(child, &open), "terms_bound");
 
+    // Who holds half binds nobody: a vote for terms that pass on could never be taken back.
+    let free = world.must("alice", model("free", open.clone(), &[]));
+    let grandchild = world.must("bob", model("grandchild", open.clone(), &[free]));
+    world.row("bob", vote(grandchild, &terms.to_tags()), "terms_bound");
+    assert_eq!(in_force(&world, grandchild), open);
+
     // A data set that was made from another is bound like that; a model trained on it is not.
     let terms = Terms {
         data_model_training: Some(DataModelTraining::Allowed),

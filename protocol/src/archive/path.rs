@@ -151,10 +151,11 @@ fn is_device_name(component: &str) -> bool {
     let stem = component.split('.').next().unwrap_or(component);
     let stem = stem.trim_end_matches(' ').to_ascii_lowercase();
     match stem.as_str() {
-        "con" | "prn" | "aux" | "nul" => true,
+        "con" | "prn" | "aux" | "nul" | "conin$" | "conout$" => true,
         stem => ["com", "lpt"].iter().any(|port| {
-            stem.strip_prefix(port)
-                .is_some_and(|digit| digit.len() == 1 && digit.as_bytes()[0].is_ascii_digit())
+            let mut digits = stem.strip_prefix(port).unwrap_or_default().chars();
+            let is_number = |c: char| c.is_ascii_digit() || matches!(c, '¹' | '²' | '³');
+            digits.next().is_some_and(is_number) && digits.next().is_none()
         }),
     }
 }

@@ -14,7 +14,7 @@ use crate::id::{Address, BlobId, Digest, ItemId};
 use crate::json;
 use crate::report::{Outcome, TestOutcome};
 use crate::score::Score;
-use crate::text::Name;
+use crate::text::{Name, excerpt};
 
 /// Royalty shares of one asset: whole and transferable.
 pub const SHARES_PER_ASSET: u32 = 1_000_000;
@@ -689,7 +689,7 @@ impl Action {
         if let (Some(tag), false) = (terms.first(), action.carries_terms()) {
             return Err(RecordError::UnknownTag {
                 record_type: action.record_type().to_owned(),
-                tag: tag.name.clone(),
+                tag: excerpt(&tag.name),
             });
         }
         if target.is_some() && action.target().is_none() {
@@ -800,13 +800,13 @@ impl Action {
                 body: body("declare-revenue", data)?,
             },
             unknown => {
-                return Err(RecordError::UnknownType(unknown.chars().take(48).collect()));
+                return Err(RecordError::UnknownType(excerpt(unknown)));
             }
         })
     }
 }
 
-fn body<T: serde::de::DeserializeOwned>(
+fn body<T: serde::de::DeserializeOwned + Serialize>(
     record_type: &'static str,
     data: &[u8],
 ) -> Result<T, RecordError> {

@@ -1,9 +1,11 @@
 //! The genesis: the first item of a log, which names the network.
 //!
 //! Its item has the tags `App-Name: Lode`, `Content-Type: application/json`,
-//! `Record-Type: genesis` and the body below. The network's id is the SHA-256
-//! of the body's bytes; the salt makes two networks with equal allocations
-//! differ. The signer is the proposer of every block of a solo network.
+//! `Record-Type: genesis` and the body below. The signer is the proposer of every block of a solo network.
+//!
+//! The network's id is the SHA-256 of `lode/network/1`, the signer's address (32 bytes) and the body's bytes. So the id says
+//! who may sign blocks: the same body signed by somebody else begins another network, on which no record of this one counts. The
+//! salt makes two networks of one signer with equal allocations differ.
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use serde::{Deserialize, Serialize};
@@ -20,7 +22,7 @@ use crate::text::Name;
 pub const GENESIS_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// The version of the log's format that this build reads and writes.
-pub const LOG_VERSION: u32 = 1;
+pub const LOG_VERSION: u32 = 2;
 
 const HOUR_MS: u64 = 3_600_000;
 
@@ -200,10 +202,14 @@ impl GenesisRecord {
     pub fn read(item: &VerifiedItem) -> Result<Self, RecordError> {
         log_item_tags(item, "genesis", 3)?;
         let genesis = read_body("genesis", item.data(), GENESIS_BYTES_MAX)?;
+        let proposer = item.address();
+        let mut network = Sha256::new_with_prefix(b"lode/network/1");
+        network.update(proposer.0);
+        network.update(item.data());
         Ok(Self {
             id: item.id(),
-            proposer: item.address(),
-            network: NetworkId(Sha256::digest(item.data()).into()),
+            proposer,
+            network: NetworkId(network.finalize().into()),
             genesis,
         })
     }

@@ -32,6 +32,7 @@ use crate::ans104::item::ITEM_BYTES_MIN;
 use crate::ans104::{Draft, Tag, VerifiedItem, encode_tags};
 use crate::id::{Address, ItemId, NetworkId};
 use crate::json::{self, JsonError};
+use crate::text::excerpt;
 
 /// The most bytes a record may have, signature and tags included.
 pub const RECORD_BYTES_MAX: usize = 512 * 1024;
@@ -263,7 +264,7 @@ impl Envelope {
         for tag in tags {
             match ENVELOPE_TAGS.iter().position(|name| *name == tag.name) {
                 Some(place) if sorted.known[place].is_some() => {
-                    return Err(RecordError::DuplicateTag(tag.name.clone()));
+                    return Err(RecordError::DuplicateTag(excerpt(&tag.name)));
                 }
                 Some(place) => sorted.known[place] = Some(&tag.value),
                 None => sorted.rest.push(tag.clone()),
@@ -309,12 +310,7 @@ impl<'a> EnvelopeTags<'a> {
     }
 
     fn bad(&self, tag: &'static str, why: &'static str) -> RecordError {
-        let value = self
-            .text(tag)
-            .unwrap_or_default()
-            .chars()
-            .take(48)
-            .collect();
+        let value = excerpt(self.text(tag).unwrap_or_default());
         RecordError::BadTag { tag, value, why }
     }
 }
@@ -329,10 +325,10 @@ pub(crate) fn log_item_tags<'a>(
     let tags = Envelope::tags(item.tags())?;
     let found = tags.text("Record-Type")?;
     if found != record_type {
-        return Err(RecordError::UnknownType(found.chars().take(48).collect()));
+        return Err(RecordError::UnknownType(excerpt(found)));
     }
     if item.tags().len() != tag_count {
-        let tag = item.tags().last().map(|tag| tag.name.clone());
+        let tag = item.tags().last().map(|tag| excerpt(&tag.name));
         return Err(RecordError::UnknownTag {
             record_type: record_type.to_owned(),
             tag: tag.unwrap_or_default(),
@@ -351,12 +347,13 @@ pub(crate) fn log_item_tags<'a>(
 }
 
 /// Reads a strict JSON body.
-pub(crate) fn read_body<T: serde::de::DeserializeOwned>(
+pub(crate) fn read_body<T: serde::de::DeserializeOwned + serde::Serialize>(
     record_type: &'static str,
     data: &[u8],
     limit_bytes: usize,
 ) -> Result<T, RecordError> {
-    json::from_slice(data, limit_bytes).map_err(|error| RecordError::Body { record_type, error })
+    json::from_slice_by_name(data, limit_bytes)
+        .map_err(|error| RecordError::Body { record_type, error })
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
 use proptest::prelude::*;
+use sha2::Digest as _;
 
 use super::*;
 use crate::amount::Amount;
@@ -365,7 +366,7 @@ fn a_genesis_and_a_purchase_from_before_months_are_read_as_they_were() {
 }
 
 #[test]
-fn a_genesis_names_its_network_by_its_body() {
+fn a_genesis_names_its_network_by_its_body_and_its_signer() {
     let genesis = Genesis {
         version: LOG_VERSION,
         name: Name::new("test").unwrap(),
@@ -382,10 +383,17 @@ fn a_genesis_names_its_network_by_its_body() {
     assert_eq!(record.proposer, key().public().address());
     let other = Genesis {
         salt: Name::new("another").unwrap(),
-        ..genesis
+        ..genesis.clone()
     };
     let other = GenesisRecord::read(&other.draft().sign(&key()).unwrap()).unwrap();
     assert_ne!(record.network, other.network);
+    let somebody = SecretKey::from_seed(&[77; 32]);
+    let forged = GenesisRecord::read(&genesis.draft().sign(&somebody).unwrap()).unwrap();
+    assert_ne!(record.network, forged.network);
+    let mut expected = sha2::Sha256::new_with_prefix(b"lode/network/1");
+    expected.update(record.proposer.0);
+    expected.update(&genesis.draft().data);
+    assert_eq!(record.network.0, <[u8; 32]>::from(expected.finalize()));
     let transfer = Transaction::draft(&envelope(), &every_action()[0])
         .sign(&key())
         .unwrap();
