@@ -3,6 +3,7 @@
 //! ```text
 //! $LODE_HOME/data/<asset>/           data sets that were fetched, unpacked
 //! $LODE_HOME/training/<place>.json   what was begun where: Begun
+//! $LODE_HOME/training/<place>.lock   held by the process that trains it
 //! $LODE_HOME/training/<place>/       its checkpoint, while it is not finished
 //! ```
 //!
@@ -10,14 +11,19 @@
 //! before it starts, so that a second run knows a finished output from somebody
 //! else's folder, and what a process that died has left beside it.
 
+use std::cell::Cell;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use datasets::{LabelKind, MANIFEST_FILE};
+use datasets::{DatasetError, LabelKind, MANIFEST_FILE};
+use evaluator::{NoVerdict, fault};
 use indicatif::{ProgressBar, ProgressStyle};
+use miner::checkpoint::CheckpointError;
+use miner::output::OutputError;
 use miner::train::RECIPE_FILE;
-use miner::{Checkpoints, Next, Progress, Recipe};
+use miner::{Checkpoints, Next, Outcome, Progress, Recipe, TrainError};
 use models::error::WEIGHTS_FILE;
 use models::{Architecture, Limits};
 use protocol::api::BountyView;
@@ -30,12 +36,15 @@ use serde_json::json;
 use crate::failure::{Exit, Failure};
 use crate::out;
 use crate::sealing::{OpenError, fetch_folder};
-use crate::session::{Session, keep};
+use crate::session::{Session, keep, lock};
 
 const BEGUN_BYTES_MAX: usize = 64 * 1024;
 
-/// Time between two checkpoints: what a kill costs at most.
+/// Least time between two checkpoints: what a kill costs, unless a checkpoint takes long to write.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(10);
+
+/// Times that the last checkpoint took to be written until the next one.
+const CHECKPOINT_SHARE: u32 = 10;
 
 /// What `lode train` can be told.
 #[derive(clap::Args)]
@@ -104,6 +113,8 @@ pub fn run(args: &Args, session: &Session) -> Result<(), Failure> {
         talk!("dry run: nothing was trained. Recipe, limits and data fit.");
         return Ok(());
     }
+    // Two at once would write over each other's checkpoints, and the second over what the first has finished.
+    let _turn = take_turn(&note)?;
     let was_ours = read_begun(&note);
     let checkpoint = note.with_extension("");
     if was_ours.as_ref() == Some(&begun) && is_finished(&args.out, &begun) {
@@ -116,11 +127,11 @@ pub fn run(args: &Args, session: &Session) -> Result<(), Failure> {
     }
     // Only a free place is noted as ours.
     miner::output::check_free(&args.out).map_err(|error| {
-        Failure::new(
-            "output_exists",
-            error,
-            "name another folder with --out, or remove this one",
-        )
+        let next = match &error {
+            OutputError::Io { path, error } => Failure::io(path, error).next_step,
+            error => output_next(error),
+        };
+        Failure::new(error.code(), error, next)
     })?;
     keep(&note, &protocol::json::to_vec(&begun))?;
     if bounty.summary.phase != Phase::Open {
@@ -132,7 +143,8 @@ pub fn run(args: &Args, session: &Session) -> Result<(), Failure> {
     }
     talk!("  this may be stopped: the same command goes on from the last checkpoint");
     let bar = bar()?;
-    let (mut first, mut saved) = (None, crate::watch::now());
+    let rhythm = Rhythm::new();
+    let mut first = None;
     let mut next = |progress: Progress| {
         let first = *first.get_or_insert(progress.step);
         bar.set_length(progress.steps);
@@ -160,8 +172,8 @@ pub fn run(args: &Args, session: &Session) -> Result<(), Failure> {
         let is_counted = args
             .checkpoint_every
             .is_some_and(|every| progress.step.is_multiple_of(every.get()));
-        if is_counted || saved.elapsed() >= CHECKPOINT_EVERY {
-            saved = crate::watch::now();
+        if is_counted || rhythm.is_due() {
+            rhythm.begin();
             if bar.is_hidden() {
                 let Progress { step, steps, .. } = progress;
                 talk!("step {step} of {steps}, epoch {epoch} of {epochs}, loss {loss:.4}");
@@ -170,22 +182,38 @@ pub fn run(args: &Args, session: &Session) -> Result<(), Failure> {
         }
         Next::Go
     };
+    let mut was_written = true;
+    let mut outcome = |outcome: Outcome| {
+        let has_failed = matches!(outcome, Outcome::NotWritten(_));
+        match outcome {
+            Outcome::Written => {}
+            // Said once, not after every step.
+            Outcome::NotWritten(_) if !was_written => {}
+            Outcome::NotWritten(error) => {
+                let text = format!(
+                    "warning: no checkpoint could be written: {error}\n  the training goes on, and tries again"
+                );
+                tell(&bar, &text);
+            }
+            Outcome::NotRemoved(error) => {
+                let text = format!("warning: its checkpoint could not be removed: {error}");
+                tell(&bar, &text);
+            }
+        }
+        was_written = !has_failed;
+        rhythm.end();
+    };
     let checkpoints = Checkpoints {
         dir: &checkpoint,
         is_fresh: args.fresh,
         next: &mut next,
+        outcome: &mut outcome,
     };
     let base = args.base.as_deref();
     let trained = miner::train_resumable(&recipe, &data, base, &args.out, checkpoints);
     bar.finish_and_clear();
-    let trained = trained.map_err(|error| {
-        let next = match error.code() {
-            "checkpoint_other" => "go on with what it was begun with, or begin anew with --fresh",
-            "checkpoint_damaged" => "begin anew with --fresh: it comes to the same bits",
-            _ => "check recipe, data and base; no model was left behind",
-        };
-        Failure::new(error.code().to_owned(), &error, next)
-    })?;
+    let trained = trained
+        .map_err(|error| Failure::new(error.code().to_owned(), &error, next_after(&error)))?;
     if session.json() {
         let value = json!({
             "out": args.out,
@@ -216,6 +244,92 @@ pub fn run(args: &Args, session: &Session) -> Result<(), Failure> {
         args.out.display()
     );
     Ok(())
+}
+
+/// The right to train to this output, until what is returned is dropped.
+fn take_turn(note: &Path) -> Result<fs::File, Failure> {
+    lock(&note.with_extension("lock"))?.ok_or_else(|| {
+        let message = "a training of this output is running";
+        let next = "wait for it, or name another folder with --out";
+        Failure::new("training_running", message, next).exit(Exit::Later)
+    })
+}
+
+/// When a checkpoint is due. Shared by what asks for one and what hears that it was written.
+struct Rhythm {
+    begun: Cell<Instant>,
+    ended: Cell<Instant>,
+    every: Cell<Duration>,
+}
+
+impl Rhythm {
+    fn new() -> Self {
+        let now = crate::watch::now();
+        Self {
+            begun: Cell::new(now),
+            ended: Cell::new(now),
+            every: Cell::new(CHECKPOINT_EVERY),
+        }
+    }
+
+    fn is_due(&self) -> bool {
+        self.ended.get().elapsed() >= self.every.get()
+    }
+
+    fn begin(&self) {
+        self.begun.set(crate::watch::now());
+    }
+
+    fn end(&self) {
+        self.ended.set(crate::watch::now());
+        let took = self.ended.get().saturating_duration_since(self.begun.get());
+        self.every.set(interval_after(took));
+    }
+}
+
+/// The time from the end of a checkpoint to the next one: a large model or a slow disk shall not halve the speed.
+fn interval_after(took: Duration) -> Duration {
+    CHECKPOINT_EVERY.max(took.saturating_mul(CHECKPOINT_SHARE))
+}
+
+/// What to do about a training that failed.
+fn next_after(error: &TrainError) -> String {
+    const AGAIN: &str = "then give the same command again: it goes on from its checkpoint";
+    match error {
+        TrainError::Checkpoint(CheckpointError::Other { .. }) => {
+            "go on with what it was begun with, or begin anew with --fresh".to_owned()
+        }
+        TrainError::Checkpoint(CheckpointError::Damaged { .. }) => {
+            "begin anew with --fresh: it comes to the same bits".to_owned()
+        }
+        TrainError::Checkpoint(CheckpointError::Io { path, error })
+        | TrainError::Output(OutputError::Io { path, error }) => match error.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => format!("make room, {AGAIN}"),
+            _ => format!("{}, {AGAIN}", Failure::io(path, error).next_step),
+        },
+        TrainError::Output(error) => output_next(error),
+        TrainError::Data(DatasetError::Io { path, error }) => {
+            Failure::io(Path::new(path), error).next_step
+        }
+        TrainError::Base(fault::Failure::NoVerdict(NoVerdict::Io { path, error })) => {
+            Failure::io(path, error).next_step
+        }
+        _ => "check recipe, data and base; no model was left behind".to_owned(),
+    }
+}
+
+/// What to do about a place that no folder can be written to.
+fn output_next(error: &OutputError) -> String {
+    match error {
+        OutputError::Kept { kept, .. } => {
+            let kept = kept.display();
+            format!("move '{kept}' to where you want it: it is a model folder like any other")
+        }
+        OutputError::Name(_) | OutputError::Fixed { .. } => {
+            "name a new folder with --out".to_owned()
+        }
+        _ => "name another folder with --out, or remove this one".to_owned(),
+    }
 }
 
 fn bar() -> Result<ProgressBar, Failure> {
@@ -350,9 +464,13 @@ fn clear_leftovers(out: &Path) {
         return;
     };
     for entry in entries.flatten() {
-        if entry.file_name().to_string_lossy().starts_with(&prefix) {
+        let path = entry.path();
+        let is_left = entry.file_name().to_string_lossy().starts_with(&prefix);
+        // A finished model that could not take its name is kept: it may be of another recipe.
+        let is_whole = || path.join(RECIPE_FILE).exists() && crate::model::load_any(&path).is_ok();
+        if is_left && !is_whole() {
             // What cannot be removed is in nobody's way.
-            let _ = fs::remove_dir_all(entry.path());
+            let _ = fs::remove_dir_all(&path);
         }
     }
 }
@@ -378,6 +496,51 @@ fn say_finished(session: &Session, args: &Args, bounty: &BountyView) -> Result<(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_process_trains_to_an_output_at_a_time() {
+        let dir = tempfile::tempdir().unwrap();
+        let note = dir.path().join("training/place.json");
+        let turn = take_turn(&note).unwrap();
+        let failure = take_turn(&note).unwrap_err();
+        assert_eq!(failure.code, "training_running");
+        assert_eq!(failure.exit, Exit::Later);
+        drop(turn);
+        take_turn(&note).unwrap();
+    }
+
+    #[test]
+    fn a_full_disk_is_told_from_a_wrong_recipe() {
+        let full = || std::io::Error::from(ErrorKind::StorageFull);
+        let path = || PathBuf::from("somewhere");
+        let checkpoint = CheckpointError::Io {
+            path: path(),
+            error: full(),
+        };
+        let output = OutputError::Io {
+            path: path(),
+            error: full(),
+        };
+        for error in [TrainError::from(checkpoint), TrainError::from(output)] {
+            assert_eq!(
+                next_after(&error),
+                "make room, then give the same command again: it goes on from its checkpoint"
+            );
+        }
+        let kept = OutputError::Kept {
+            path: path(),
+            kept: PathBuf::from("elsewhere"),
+            error: full(),
+        };
+        assert!(next_after(&kept.into()).contains("move 'elsewhere'"));
+    }
+
+    #[test]
+    fn a_slow_disk_is_written_to_less_often() {
+        let seconds = Duration::from_secs;
+        assert_eq!(interval_after(seconds(0)), seconds(10));
+        assert_eq!(interval_after(seconds(3)), seconds(30));
+    }
 
     #[test]
     fn only_our_leftovers_are_removed() {

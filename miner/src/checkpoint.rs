@@ -24,6 +24,7 @@ use safetensors::tensor::{SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 
 use crate::fit::{Best, Counts, State, Targets, Trainer};
+use crate::output::sync_folder;
 use crate::recipe::Recipe;
 
 /// Name of the file that says what a checkpoint is.
@@ -195,7 +196,15 @@ pub fn write(dir: &Path, origin: &Origin, state: &State) -> Result<(), Checkpoin
         blake3: digest,
     };
     let json = serde_json::to_vec_pretty(&signed).expect("strings and whole numbers are JSON");
-    replace(dir, CHECKPOINT_FILE, &json)?;
+    let replaced = replace(dir, CHECKPOINT_FILE, &json);
+    if replaced.is_err()
+        && bytes_of(&dir.join(CHECKPOINT_FILE), CHECKPOINT_BYTES_MAX)
+            .is_ok_and(|found| found.as_deref() != Some(&json))
+    {
+        // Nothing names the new state, and a full disk needs its room. Best effort, as below.
+        let _ = fs::remove_file(dir.join(&keep));
+    }
+    replaced?;
     remove_states(dir, Some(&keep))
 }
 
@@ -250,10 +259,14 @@ pub fn read(
     {
         return Err(damaged("its state has other bytes than were written"));
     }
-    let state = state_of(&note, &bytes, config, trainer.moments_each());
-    state
-        .map(Some)
-        .ok_or_else(|| damaged("its state is not one of this model"))
+    let state = state_of(&note, &bytes, config, trainer.moments_each())
+        .ok_or_else(|| damaged("its state is not one of this model"))?;
+    if !trainer.is_possible(&state) {
+        return Err(damaged(
+            "its numbers are not those of any step of this training",
+        ));
+    }
+    Ok(Some(state))
 }
 
 /// Removes a checkpoint, whatever it is; the folder too, if nothing else is in it.
@@ -298,9 +311,13 @@ fn replace(dir: &Path, name: &str, bytes: &[u8]) -> Result<(), CheckpointError> 
         file.write_all(bytes)?;
         file.sync_all()?;
         fs::rename(&partial, &path)?;
-        File::open(dir)?.sync_all()
+        sync_folder(dir)
     };
-    write().map_err(|error| at(&path, error))
+    write().map_err(|error| {
+        // On a full disk it would be in the way of the next one. The error that matters is the first one.
+        let _ = fs::remove_file(&partial);
+        at(&path, error)
+    })
 }
 
 /// The bytes of a file, one more than the limit at most; `None` if it is not there.
@@ -424,4 +441,75 @@ fn state_of(note: &Note, bytes: &[u8], config: &ModelConfig, moments_each: usize
         moments: moments?,
         best,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::Array2;
+
+    use super::*;
+
+    const RECIPE: &str =
+        "[model]\nhidden = [2]\n[train]\nepochs = 3\nbatch_size = 4\nheld_out = 0.1\nseed = 1\n";
+
+    /// Whether a state of five steps, changed so, can be gone on from; 9 rows in batches of 4 are 3 steps an epoch.
+    fn check(change: impl FnOnce(&mut State), is_possible: bool) {
+        let recipe = Recipe::parse(RECIPE).unwrap();
+        let inputs = Array2::from_shape_fn((10, 3), |(row, column)| (row * column) as f32);
+        let labels = [0, 1, 0, 1, 0, 1, 0, 1, 0, 1];
+        let targets = Targets::Classes {
+            labels: &labels,
+            classes: 2,
+        };
+        let mut trainer = Trainer::new(&recipe, inputs.view(), targets, None).unwrap();
+        for _ in 0..5 {
+            trainer.step().unwrap();
+        }
+        let mut state = trainer.state().unwrap();
+        change(&mut state);
+        let root = tempfile::tempdir().unwrap();
+        let origin = Origin::of(&recipe, inputs.view(), targets, None);
+        write(root.path(), &origin, &state).unwrap();
+        match read(root.path(), &origin, &trainer) {
+            Ok(found) => assert!(is_possible && found == Some(state)),
+            Err(error) => assert!(
+                !is_possible && error.code() == "checkpoint_damaged",
+                "{error}"
+            ),
+        }
+    }
+
+    #[test]
+    fn a_state_that_no_step_comes_to_is_damaged_whoever_signed_it() {
+        let best = |state: &mut State, change: fn(&mut Best)| {
+            change(state.best.as_mut().expect("an epoch is over"));
+        };
+        check(|_| (), true);
+        check(|state| state.counts.step = 6, false);
+        check(
+            |state| (state.counts.step, state.counts.seen) = (6, 9),
+            true,
+        );
+        check(
+            |state| (state.counts.step, state.counts.seen) = (11, 8),
+            false,
+        );
+        check(|state| state.counts.step = u64::MAX, false);
+        check(|state| state.counts.seen = 0, false);
+        check(|state| state.counts.total = f64::NAN, false);
+        check(|state| best(state, |best| best.epoch = 2), false);
+        check(|state| best(state, |best| best.epoch = 0), false);
+        check(|state| best(state, |best| best.epoch = u64::MAX), false);
+        check(|state| best(state, |best| best.loss = f64::INFINITY), false);
+        check(|state| state.best = None, false);
+    }
+
+    #[test]
+    fn what_could_not_be_written_leaves_no_part() {
+        let root = tempfile::tempdir().unwrap();
+        // A folder cannot be replaced by a file.
+        fs::create_dir(root.path().join("state")).unwrap();
+        replace(root.path(), "state", b"bytes").unwrap_err();
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 1);
+    }
 }

@@ -113,6 +113,10 @@ pub struct Fitted {
     pub config: ModelConfig,
     /// The weights.
     pub weights: Weights,
+    /// Rows it was trained on, without those held out.
+    pub rows: u64,
+    /// Epochs done: fewer than the recipe's if it ended early.
+    pub epochs: u64,
     /// Steps taken.
     pub steps: u64,
     /// Mean loss over the last epoch, with dropout, noise and smoothing.

@@ -25,5 +25,6 @@ pub use evaluator::evaluate as score;
 pub use fit::{Fitted, Progress, Targets, fit};
 pub use recipe::{Recipe, RecipeError};
 pub use train::{
-    Checkpoints, Next, TrainError, Trained, train, train_resumable, train_rows, train_targets,
+    Checkpoints, Next, Outcome, TrainError, Trained, train, train_resumable, train_rows,
+    train_targets,
 };

@@ -10,10 +10,14 @@ mod write;
 
 use models::cnn::CnnConfig;
 use models::{ConvLayer, MlpConfig, ModelConfig, ModelError};
+use protocol::text::Text;
 use serde::Deserialize;
 
 /// The most bytes of a `recipe.toml`.
 pub const RECIPE_BYTES_MAX: usize = 64 << 10;
+
+/// The most bytes of what is shown of a parser's message.
+const FORM_BYTES_MAX: usize = 200;
 
 /// A recipe with every key, commented.
 pub const EXAMPLE: &str = r#"# What to train. The same recipe on the same rows gives the same bits.
@@ -274,7 +278,7 @@ pub enum RecipeError {
     /// Not UTF-8, from this byte on.
     #[error("the recipe is not UTF-8 from byte {0} on")]
     Utf8(usize),
-    /// Not the TOML that was expected.
+    /// Not the TOML that was expected: line and column, from 1, and why.
     #[error("the recipe is malformed: {0}")]
     Form(String),
     /// A value out of its range.
@@ -327,11 +331,24 @@ impl Recipe {
         if size_bytes > RECIPE_BYTES_MAX {
             return Err(RecipeError::TooLong { size_bytes });
         }
-        let recipe: Self = toml::from_str(text)
-            .map_err(|error| RecipeError::Form(error.message().chars().take(200).collect()))?;
+        let recipe: Self = toml::from_str(text).map_err(|error| malformed(text, &error))?;
         recipe.check()?;
         Ok(recipe)
     }
+}
+
+/// Where a text is no recipe and why, as it can be shown: a recipe may come from anybody.
+fn malformed(text: &str, error: &toml::de::Error) -> RecipeError {
+    let before = error.span().and_then(|span| text.get(..span.start));
+    let place = before.map_or_else(String::new, |before| {
+        let (line, start) = before
+            .rfind('\n')
+            .map_or((1, 0), |end| (before.matches('\n').count() + 1, end + 1));
+        let column = before[start..].chars().count() + 1;
+        format!("line {line}, column {column}: ")
+    });
+    let shown = Text::<FORM_BYTES_MAX>::lossy(error.message());
+    RecipeError::Form(format!("{place}{shown}"))
 }
 
 #[cfg(test)]

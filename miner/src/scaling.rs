@@ -11,7 +11,9 @@
 //! - then the target, in the last layer: `w' = w · deviation` and `b' = b · deviation + mean`.
 //!
 //! A base is unfolded the other way round: the target first, then the inputs, by the inverse formulas.
-//! Rounding makes the written model differ from the trained one in the last bits; what is scored is the written one.
+//! Rounding makes the written model differ from the trained one. For columns whose mean is of the size of their
+//! deviation that is in the last bits; a column whose mean is far above its deviation shifts what the first layer
+//! sums up to by about |w| · mean / deviation · 2⁻²⁴. What is scored is the written model.
 
 use models::{Architecture, ModelConfig, ModelError, Weights};
 use ndarray::ArrayView2;

@@ -28,9 +28,9 @@ pub struct Trained {
     pub weights_digest: Digest,
     /// The digest of the weights it started from, if it had a base.
     pub base_digest: Option<Digest>,
-    /// Rows it was trained on.
+    /// Rows it was trained on, without those held out.
     pub rows: u64,
-    /// Times that every row was seen.
+    /// Epochs done: fewer than the recipe's if it ended early.
     pub epochs: u64,
     /// Steps taken.
     pub steps: u64,
@@ -61,9 +61,22 @@ pub struct Checkpoints<'a> {
     pub is_fresh: bool,
     /// Called after every step.
     pub next: &'a mut dyn FnMut(Progress) -> Next,
+    /// Told what became of the checkpoint.
+    pub outcome: &'a mut dyn FnMut(Outcome),
 }
 
-/// Why nothing was trained; nothing is left behind.
+/// What became of a checkpoint, where the training goes on in either case.
+#[derive(Debug)]
+pub enum Outcome {
+    /// It is written.
+    Written,
+    /// It could not be written; the one before is still there.
+    NotWritten(CheckpointError),
+    /// The model is written, and its checkpoint, of no use now, could not be removed.
+    NotRemoved(CheckpointError),
+}
+
+/// Why there is no model. What stays behind is the checkpoint, and what [`OutputError::Kept`] names.
 #[derive(Debug, thiserror::Error)]
 pub enum TrainError {
     /// The training data cannot be read or are malformed.
@@ -106,8 +119,7 @@ impl TrainError {
             Self::Base(Failure::NoVerdict(_)) => "base_unreadable",
             Self::BaseShape { .. } => "base_shape",
             Self::Fit(error) => error.code(),
-            Self::Output(OutputError::Exists(_)) => "output_exists",
-            Self::Output(_) => "output_unwritable",
+            Self::Output(error) => error.code(),
             Self::Checkpoint(error) => error.code(),
             Self::Stopped { .. } => "train_stopped",
         }
@@ -176,7 +188,7 @@ pub fn train_rows(
     let base = load_base(recipe, base, inputs.ncols(), targets)?;
     let weights = base.as_ref().map(|base| &base.weights);
     let fitted = crate::fit::fit(recipe, inputs, targets, weights, progress)?;
-    write_trained(recipe, fitted, base, targets.len(), out_dir)
+    write_trained(recipe, fitted, base, out_dir)
 }
 
 /// As [`train`], to any targets, with checkpoints if they are wanted.
@@ -195,24 +207,25 @@ pub fn train_targets(
     let base = load_base(recipe, base, inputs.ncols(), targets)?;
     let weights = base.as_ref().map(|base| &base.weights);
     let mut trainer = Trainer::new(recipe, inputs, targets, weights)?;
-    let Some(checkpoints) = checkpoints else {
+    let Some(mut checkpoints) = checkpoints else {
         while !trainer.is_finished() {
             trainer.step()?;
         }
-        return write_trained(recipe, trainer.finish()?, base, targets.len(), out_dir);
+        return write_trained(recipe, trainer.finish()?, base, out_dir);
     };
-    let dir = checkpoints.dir;
     let origin = Origin::of(recipe, inputs, targets, weights);
-    let fitted = run_resumable(trainer, &origin, checkpoints)?;
-    let trained = write_trained(recipe, fitted, base, targets.len(), out_dir)?;
-    checkpoint::remove(dir)?;
+    let fitted = run_resumable(trainer, &origin, &mut checkpoints)?;
+    let trained = write_trained(recipe, fitted, base, out_dir)?;
+    if let Err(error) = checkpoint::remove(checkpoints.dir) {
+        (checkpoints.outcome)(Outcome::NotRemoved(error));
+    }
     Ok(trained)
 }
 
 fn run_resumable(
     mut trainer: Trainer<'_>,
     origin: &Origin,
-    checkpoints: Checkpoints<'_>,
+    checkpoints: &mut Checkpoints<'_>,
 ) -> Result<Fitted, TrainError> {
     let dir = checkpoints.dir;
     if checkpoints.is_fresh {
@@ -224,13 +237,20 @@ fn run_resumable(
     while !trainer.is_finished() {
         let progress = trainer.step()?;
         let next = (checkpoints.next)(progress);
-        if next != Next::Go {
-            checkpoint::write(dir, origin, &trainer.state()?)?;
+        if next == Next::Go {
+            continue;
         }
+        let written = checkpoint::write(dir, origin, &trainer.state()?);
         if next == Next::Stop {
+            written?;
             let step = progress.step;
             return Err(TrainError::Stopped { step });
         }
+        // Hours of training are worth more than a checkpoint.
+        (checkpoints.outcome)(match written {
+            Ok(()) => Outcome::Written,
+            Err(error) => Outcome::NotWritten(error),
+        });
     }
     Ok(trainer.finish()?)
 }
@@ -239,15 +259,14 @@ fn write_trained(
     recipe: &Recipe,
     fitted: Fitted,
     base: Option<LoadedModel>,
-    rows: usize,
     out_dir: &Path,
 ) -> Result<Trained, TrainError> {
     write_model(recipe, &fitted, out_dir)?;
     Ok(Trained {
         weights_digest: Digest(fitted.weights.digest()),
         base_digest: base.map(|base| base.weights_digest),
-        rows: rows as u64,
-        epochs: recipe.train.epochs,
+        rows: fitted.rows,
+        epochs: fitted.epochs,
         steps: fitted.steps,
         loss: fitted.loss,
         best_epoch: fitted.best_epoch,

@@ -188,8 +188,40 @@ impl ModelError {
     }
 }
 
-/// The first characters of a text from outside, so that an error stays short.
+/// The first characters of a text from outside, so that an error stays short, and
+/// with U+FFFD for those that would steer a terminal or cannot be seen.
+///
+/// Places that are attested go through `protocol`'s `Text::lossy`, which replaces the
+/// same ones: what is attested does not depend on this.
 pub(crate) fn excerpt(text: &str) -> String {
     const CHARACTERS_MAX: usize = 80;
-    text.chars().take(CHARACTERS_MAX).collect()
+    let shown = |c| if is_deceptive(c) { '\u{fffd}' } else { c };
+    text.chars().take(CHARACTERS_MAX).map(shown).collect()
+}
+
+/// As `protocol::text` has it; this crate depends on none of ours, a test of `miner` compares the two.
+fn is_deceptive(c: char) -> bool {
+    c.is_control()
+        || matches!(
+            c,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
+                | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
+                | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}'
+                | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}'
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_excerpt_is_short_and_steers_no_terminal() {
+        assert_eq!(
+            excerpt("a\u{1b}[2J\n\u{202e}ä"),
+            "a\u{fffd}[2J\u{fffd}\u{fffd}ä"
+        );
+        assert_eq!(excerpt(&"ä".repeat(100)), "ä".repeat(80));
+    }
 }

@@ -50,7 +50,8 @@ impl Weights {
     /// Reads the bytes of a `model.safetensors` that must hold exactly the
     /// tensors of the architecture, as finite 32-bit floats.
     ///
-    /// What is allocated is at most twice the file.
+    /// What is allocated is at most twice the tensors' bytes, and for the header some times its own
+    /// bytes: many small entries take more parsed than written. [`HEADER_BYTES_MAX`] bounds that.
     ///
     /// # Errors
     /// [`ModelError`], in the order that the module's head gives.

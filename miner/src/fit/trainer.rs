@@ -246,13 +246,38 @@ impl<'a> Trainer<'a> {
         })
     }
 
+    /// Whether the numbers of a state, which anybody may have made, are such as this training can come to.
+    pub(crate) fn is_possible(&self, state: &State) -> bool {
+        let Counts { step, total, seen } = state.counts;
+        if step > self.steps() {
+            return false;
+        }
+        let (rows, size) = (self.rows.train.len() as u64, self.recipe.train.batch_size);
+        let an_epoch = self.steps_an_epoch();
+        let seen_then = match step.checked_sub(1) {
+            // The counts of an epoch stay until the first step of the next.
+            Some(before) => rows.min((before % an_epoch + 1) * size),
+            None => 0,
+        };
+        let epochs = step / an_epoch;
+        let is_best_possible = match &state.best {
+            None => self.held_out.is_empty() || epochs == 0,
+            Some(best) => {
+                let is_epoch_over = (1..=epochs).contains(&best.epoch);
+                !self.held_out.is_empty() && is_epoch_over && best.loss.is_finite()
+            }
+        };
+        seen == seen_then && total.is_finite() && is_best_possible
+    }
+
     /// Goes on from a state of the same training; to the same bits as if it had never stopped.
     ///
     /// # Errors
     /// [`FitError::Model`] if the weights are another architecture's.
     ///
     /// # Panics
-    /// If the moments are not those of this model and optimiser.
+    /// If the moments are not those of this model and optimiser, or the counts none of this training:
+    /// [`crate::checkpoint::read`] gives no such state.
     pub fn restore(&mut self, state: State) -> Result<(), FitError> {
         if let Some(best) = &state.best {
             best.weights.check(&self.config)?;
@@ -284,6 +309,8 @@ impl<'a> Trainer<'a> {
         };
         Ok(Fitted {
             weights: self.rows.scaling.fold(&self.config, weights)?,
+            rows: self.rows.train.len() as u64,
+            epochs: self.counts.step / self.steps_an_epoch(),
             steps: self.counts.step,
             loss: self.loss(),
             best_epoch: self.best.as_ref().map(|best| best.epoch),

@@ -26,19 +26,18 @@ impl Recipe {
         whole("train.batch_size", train.batch_size, 1, 65_536)?;
         // TOML's whole numbers end there, and a recipe must survive being written.
         whole("train.seed", train.seed, 0, i64::MAX as u64)?;
-        let below_one = 1.0 - f64::EPSILON;
         number("model.dropout", model.dropout, 0.0, 0.95)?;
         number("train.learning_rate", train.learning_rate, 0.0, 10.0)?;
         number("train.weight_decay", train.weight_decay, 0.0, 10.0)?;
-        number("train.beta_1", train.beta_1, 0.0, below_one)?;
-        number("train.beta_2", train.beta_2, 0.0, below_one)?;
+        below_one("train.beta_1", train.beta_1)?;
+        below_one("train.beta_2", train.beta_2)?;
         number("train.epsilon", train.epsilon, 1e-30, 1.0)?;
         number("train.label_smoothing", train.label_smoothing, 0.0, 0.95)?;
         number("train.input_noise", train.input_noise, 0.0, 1e6)?;
         whole("train.step_epochs", train.step_epochs, 1, 100_000)?;
         number("train.step_factor", train.step_factor, 0.0, 1.0)?;
         whole("train.warm_up", train.warm_up, 0, 1 << 40)?;
-        number("train.momentum", train.momentum, 0.0, below_one)?;
+        below_one("train.momentum", train.momentum)?;
         number("train.clip_norm", train.clip_norm, 0.0, 1e6)?;
         number("train.held_out", train.held_out, 0.0, 0.9)?;
         whole("train.patience", train.patience, 0, 100_000)?;
@@ -120,5 +119,17 @@ fn number(key: &'static str, value: f64, min: f64, max: f64) -> Result<(), Recip
         key,
         value: value.to_string(),
         allowed: format!("{min} to {max}"),
+    })
+}
+
+/// From 0 to below 1, also in the 32 bits that it is used in.
+fn below_one(key: &'static str, value: f64) -> Result<(), RecipeError> {
+    if value >= 0.0 && (value as f32) < 1.0 {
+        return Ok(());
+    }
+    Err(RecipeError::Range {
+        key,
+        value: value.to_string(),
+        allowed: "0 to below 1, also when it is rounded to 32 bits".to_owned(),
     })
 }

@@ -51,6 +51,54 @@ fn values_out_of_range_are_refused() {
 }
 
 #[test]
+fn a_malformed_recipe_says_where_and_steers_no_terminal() {
+    let message = |text: &str| Recipe::parse(text).unwrap_err().to_string();
+    let said = message("[model]\nhidden = [4]\n[train]\nepochs = \"ä\"\nseed = 1\n");
+    assert!(said.contains("malformed: line 4, column 10: "), "{said}");
+    let said = message("[model]\r\n= 1");
+    assert!(said.contains("malformed: line 2, column 1: "), "{said}");
+    let said = message("[model]\nkind = \"\\u001b[2J\\u202e\"\n");
+    assert!(said.contains("malformed: line 2, column "), "{said}");
+    assert!(said.contains("\u{fffd}[2J\u{fffd}"), "{said}");
+    let steers = |c: char| c.is_control() || c == '\u{202e}';
+    assert!(!said.contains(steers), "{said:?}");
+}
+
+#[test]
+fn what_is_one_in_32_bits_is_not_below_one() {
+    for key in ["beta_1", "beta_2", "momentum"] {
+        let parse = |value: &str| {
+            let text =
+                format!("[model]\nhidden = []\n[train]\nepochs = 1\nseed = 1\n{key} = {value}\n");
+            Recipe::parse(&text)
+                .map_err(|error| error.code())
+                .map(|_| ())
+        };
+        assert_eq!(parse("0.99999998"), Err("recipe_range"), "{key}");
+        assert_eq!(parse("0.99999994"), Ok(()), "{key}");
+        assert_eq!(parse("nan"), Err("recipe_range"), "{key}");
+        assert_eq!(parse("-0.1"), Err("recipe_range"), "{key}");
+    }
+}
+
+#[test]
+fn an_error_of_a_model_shows_what_a_record_may_show() {
+    let all: Vec<char> = ('\0'..=char::MAX).collect();
+    for part in all.chunks(80) {
+        let word: String = part.iter().collect();
+        let fields = serde_json::json!({
+            "model_type": "mlp", "input_size": 1, "hidden_sizes": [], "num_labels": 2, "hidden_act": word,
+        });
+        let error = MlpConfig::from_json(fields.to_string().as_bytes()).unwrap_err();
+        let shown = format!("'{}'", protocol::text::Text::<400>::lossy(&word));
+        let ModelError::ConfigValue { value, .. } = error else {
+            panic!("another error: {error}");
+        };
+        assert_eq!(value, shown);
+    }
+}
+
+#[test]
 fn keys_without_the_ones_they_need_are_refused() {
     check("\"mlp\"", "\"cnn\"", "recipe_range");
     check(

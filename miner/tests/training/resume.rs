@@ -4,11 +4,18 @@ use std::fs;
 use std::path::Path;
 
 use miner::recipe::{OptimizerKind, Schedule};
-use miner::{Checkpoints, Next, Progress, Recipe, Targets, TrainError, Trained, train_targets};
+use miner::{
+    Checkpoints, Next, Outcome, Progress, Recipe, Targets, TrainError, Trained, train_targets,
+};
 use ndarray::Array2;
 use tempfile::TempDir;
 
 use crate::support::{CNN, recipe, table};
+
+/// Every checkpoint is written, and removed at the end.
+fn sound(outcome: Outcome) {
+    assert!(matches!(outcome, Outcome::Written), "{outcome:?}");
+}
 
 /// Trains on the small rows with checkpoints in `state`; `next` says what happens after each step.
 fn run(
@@ -26,6 +33,7 @@ fn run(
         dir: &root.join("state"),
         is_fresh,
         next,
+        outcome: &mut sound,
     };
     let out = root.join("model");
     train_targets(
@@ -161,6 +169,7 @@ fn the_state_of_other_rows_is_refused() {
         dir: &root.path().join("state"),
         is_fresh: false,
         next: &mut |_| Next::Go,
+        outcome: &mut sound,
     };
     let out = root.path().join("model");
     let inputs = table.inputs.view();
@@ -261,6 +270,7 @@ fn a_regression_goes_on_to_the_same_bytes_too() {
             dir: &root.join("state"),
             is_fresh: false,
             next,
+            outcome: &mut sound,
         };
         let (targets, out) = (Targets::Values(&values), root.join("model"));
         train_targets(
@@ -277,4 +287,74 @@ fn a_regression_goes_on_to_the_same_bytes_too() {
     run(parts.path(), &mut |_| Next::Stop).unwrap_err();
     assert_eq!(run(parts.path(), &mut |_| Next::Go).unwrap(), expected);
     assert_eq!(weights(parts.path()), weights(whole.path()));
+}
+
+#[test]
+fn a_checkpoint_that_cannot_be_written_or_removed_costs_no_training() {
+    let (root, whole) = (place(), place());
+    let expected = run(whole.path(), &recipe(), false, &mut |_| Next::Go).unwrap();
+    let state = root.path().join("state");
+    let run = |next: &mut dyn FnMut(Progress) -> Next, outcome: &mut dyn FnMut(Outcome)| {
+        let table = table();
+        let targets = Targets::Classes {
+            labels: table.labels.classes().expect("labels are classes"),
+            classes: 3,
+        };
+        let checkpoints = Checkpoints {
+            dir: &state,
+            is_fresh: false,
+            next,
+            outcome,
+        };
+        let (inputs, out) = (table.inputs.view(), root.path().join("model"));
+        train_targets(&recipe(), inputs, targets, None, &out, Some(checkpoints))
+    };
+    // A file where the folder should be, after the first look: asked to stop, it says so.
+    let mut stop = |progress: Progress| {
+        if progress.step == 1 {
+            fs::write(&state, "in the way").unwrap();
+            return Next::Go;
+        }
+        Next::Stop
+    };
+    let stopped = run(&mut stop, &mut sound);
+    assert_eq!(stopped.unwrap_err().code(), "checkpoint_io");
+    fs::remove_file(&state).unwrap();
+    // Where a part of a file should be is a folder that cannot be written or removed as one.
+    let mut next = |progress: Progress| {
+        if progress.step == 1 {
+            fs::create_dir_all(state.join(".checkpoint.json.partial/full")).unwrap();
+        }
+        if progress.step == 2 {
+            Next::Save
+        } else {
+            Next::Go
+        }
+    };
+    let mut outcomes = Vec::new();
+    let trained = run(&mut next, &mut |outcome| outcomes.push(outcome));
+    assert_eq!(trained.unwrap(), expected);
+    assert!(
+        matches!(
+            outcomes[..],
+            [Outcome::NotWritten(_), Outcome::NotRemoved(_)]
+        ),
+        "{outcomes:?}"
+    );
+    // The state that no checkpoint.json names did not stay.
+    assert_eq!(fs::read_dir(&state).unwrap().count(), 1);
+    assert_eq!(weights(root.path()), weights(whole.path()));
+}
+
+#[test]
+fn an_early_end_is_told_as_it_was() {
+    let root = place();
+    let mut recipe = recipe();
+    recipe.train.held_out = 0.2;
+    recipe.train.patience = 1;
+    recipe.train.epochs = 500;
+    let trained = run(root.path(), &recipe, false, &mut |_| Next::Go).unwrap();
+    assert_eq!(trained.rows, 80);
+    assert_eq!(trained.steps, trained.epochs * 5);
+    assert_eq!(trained.best_epoch, Some(trained.epochs - 1));
 }
