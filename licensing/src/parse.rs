@@ -10,8 +10,9 @@ use std::num::NonZeroU32;
 
 use protocol::Amount;
 use protocol::ans104::Tag;
+use protocol::text::excerpt;
 
-use crate::spelling::{excerpt, is_time_band, meant_name, value_advice};
+use crate::spelling::{is_time_band, meant_name, value_advice};
 use crate::terms::{CURRENCY, LICENSE_ID, name};
 use crate::{
     CommercialUse, DataModelTraining, Derivation, Fee, PaymentMode, Terms, UnknownUsageRights,

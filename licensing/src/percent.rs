@@ -9,8 +9,7 @@ use std::str::FromStr;
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use protocol::Amount;
-
-use crate::spelling::excerpt;
+use protocol::text::excerpt;
 
 /// Decimal places that a percentage may have (RULES.md).
 pub const PERCENT_DECIMALS: u32 = 9;

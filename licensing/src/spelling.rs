@@ -3,16 +3,12 @@
 //! Suggestions only: nothing here ever grants anything.
 
 use protocol::Amount;
-use protocol::text::Text;
 
 use crate::Percent;
 use crate::terms::{CURRENCY, LICENSE_ID, name};
 
 /// Characters of a name or value that are compared; what is longer is no misspelling.
 const COMPARED_CHARS_MAX: usize = 64;
-
-/// Characters of a text from outside that an error repeats.
-const EXCERPT_CHARS: usize = 48;
 
 /// The names that make terms, in canonical order.
 pub(crate) const NAMES: [&str; 10] = [
@@ -102,16 +98,6 @@ const FORMS: [(&str, &[(&str, &str)]); 9] = [
         ],
     ),
 ];
-
-/// The first characters of a text from outside, safe to show on a terminal:
-/// control and direction characters are replaced.
-pub(crate) fn excerpt(text: &str) -> String {
-    let start: String = text.chars().take(EXCERPT_CHARS).collect();
-    if start.is_empty() {
-        return start;
-    }
-    Text::<{ 4 * EXCERPT_CHARS }>::lossy(&start).to_string()
-}
 
 /// The letters of a text, in lower case, at most one more than are compared.
 fn letters(text: &str) -> String {

@@ -38,9 +38,17 @@ pub fn from_slice<T: DeserializeOwned>(bytes: &[u8], limit_bytes: usize) -> Resu
             limit_bytes,
         });
     }
-    // The parser's words may quote the text.
-    let form = |error: serde_json::Error| JsonError::Form(printable(&error.to_string()));
-    serde_json::from_slice(bytes).map_err(form)
+    serde_json::from_slice(bytes).map_err(|error| JsonError::Form(shown(&error)))
+}
+
+/// The parser's words, which may quote the text, cut if they are long; the place behind them is not.
+fn shown(error: &serde_json::Error) -> String {
+    let words = error.to_string();
+    let place = format!(" at line {} column {}", error.line(), error.column());
+    match words.strip_suffix(&place) {
+        Some(words) => printable(words) + &place,
+        None => printable(&words),
+    }
 }
 
 /// The same for what is signed and kept for ever, where the order in which Rust declares fields must be no part of the format: a list
@@ -199,7 +207,9 @@ mod tests {
             words.starts_with("unknown field `\u{fffd}[2J\u{fffd}x"),
             "{words}"
         );
-        assert_eq!(words.chars().count(), 300);
+        let place = format!(" at line 1 column {}", text.len() - 3);
+        assert!(words.ends_with(&place), "{words}");
+        assert_eq!(words.chars().count(), 300 + place.len());
     }
 
     #[test]

@@ -96,80 +96,64 @@ impl CrossEntropy for Repro {
 
 impl<C: CheckpointStrategy> CrossEntropy for Autodiff<Repro, C> {
     fn of_classes(logits: FloatTensor<Self>, classes: FlexTensor) -> FloatTensor<Self> {
-        #[derive(Debug)]
-        struct OfClasses;
-
-        impl Backward<Repro, 1> for OfClasses {
-            type State = (FlexTensor, FlexTensor);
-
-            fn backward(
-                self,
-                ops: Ops<Self::State, 1>,
-                grads: &mut Gradients,
-                _: &mut Checkpointer,
-            ) {
-                let upstream = first(&grads.consume::<Repro>(&ops.node));
-                let (logits, classes) = ops.state;
-                if let [Some(parent)] = ops.parents {
-                    grads.register::<Repro>(parent.id, classes_gradient(logits, classes, upstream));
-                }
-            }
-        }
-
-        match OfClasses
-            .prepare::<C>([logits.node.clone()])
-            .compute_bound()
-            .stateful()
-        {
-            OpsKind::Tracked(prep) => {
-                let state = (logits.primitive.clone(), classes.clone());
-                prep.finish(state, Repro::of_classes(logits.primitive, classes))
-            }
-            OpsKind::UnTracked(prep) => prep.finish(Repro::of_classes(logits.primitive, classes)),
-        }
+        tracked::<C>(logits, classes, Repro::of_classes, classes_gradient)
     }
 
     fn of_targets(logits: FloatTensor<Self>, targets: FloatTensor<Self>) -> FloatTensor<Self> {
-        #[derive(Debug)]
-        struct OfTargets;
+        tracked::<C>(
+            logits,
+            targets.primitive,
+            Repro::of_targets,
+            targets_gradient,
+        )
+    }
+}
 
-        impl Backward<Repro, 1> for OfTargets {
-            type State = (FlexTensor, FlexTensor);
+/// Gradient of the logits from logits, classes or targets, and the gradient of the loss.
+type Gradient = fn(FlexTensor, FlexTensor, FlexTensor) -> FlexTensor;
 
-            fn backward(
-                self,
-                ops: Ops<Self::State, 1>,
-                grads: &mut Gradients,
-                _: &mut Checkpointer,
-            ) {
-                let upstream = grads.consume::<Repro>(&ops.node);
-                let (logits, targets) = ops.state;
-                if let [Some(parent)] = ops.parents {
-                    let gradient = targets_gradient(logits, targets, &upstream);
-                    grads.register::<Repro>(parent.id, gradient);
-                }
+/// A loss as one node of the graph.
+fn tracked<C: CheckpointStrategy>(
+    logits: FloatTensor<Autodiff<Repro, C>>,
+    wanted: FlexTensor,
+    loss: fn(FlexTensor, FlexTensor) -> FlexTensor,
+    gradient: Gradient,
+) -> FloatTensor<Autodiff<Repro, C>> {
+    #[derive(Debug)]
+    struct Back(Gradient);
+
+    impl Backward<Repro, 1> for Back {
+        type State = [FlexTensor; 2];
+
+        fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+            let upstream = grads.consume::<Repro>(&ops.node);
+            let [logits, wanted] = ops.state;
+            if let [Some(parent)] = ops.parents {
+                grads.register::<Repro>(parent.id, self.0(logits, wanted, upstream));
             }
         }
+    }
 
-        let targets = targets.primitive;
-        match OfTargets
-            .prepare::<C>([logits.node.clone()])
-            .compute_bound()
-            .stateful()
-        {
-            OpsKind::Tracked(prep) => {
-                let state = (logits.primitive.clone(), targets.clone());
-                prep.finish(state, Repro::of_targets(logits.primitive, targets))
-            }
-            OpsKind::UnTracked(prep) => prep.finish(Repro::of_targets(logits.primitive, targets)),
+    let nodes = [logits.node.clone()];
+    let logits = logits.primitive;
+    match Back(gradient)
+        .prepare::<C>(nodes)
+        .compute_bound()
+        .stateful()
+    {
+        OpsKind::Tracked(prep) => {
+            let state = [logits.clone(), wanted.clone()];
+            prep.finish(state, loss(logits, wanted))
         }
+        OpsKind::UnTracked(prep) => prep.finish(loss(logits, wanted)),
     }
 }
 
 /// Gradient of the logits from that of the mean. The mean's gives each row `1/n` rounded times the negated one, the choice of a
 /// class adds that to a zero.
-fn classes_gradient(logits: FlexTensor, classes: FlexTensor, upstream: f32) -> FlexTensor {
+fn classes_gradient(logits: FlexTensor, classes: FlexTensor, upstream: FlexTensor) -> FlexTensor {
     let places = places(&logits, classes);
+    let upstream = view(&upstream).packed()[0];
     let share = (1.0 / places.len() as f64) as f32 * -upstream;
     let mut choice = vec![0.0; logits.layout().num_elements()];
     for place in places {
@@ -179,10 +163,10 @@ fn classes_gradient(logits: FlexTensor, classes: FlexTensor, upstream: f32) -> F
 }
 
 /// Gradient of the logits from those of the rows. The sum's adds each negated one to a zero.
-fn targets_gradient(logits: FlexTensor, targets: FlexTensor, upstream: &FlexTensor) -> FlexTensor {
+fn targets_gradient(logits: FlexTensor, targets: FlexTensor, upstream: FlexTensor) -> FlexTensor {
     let [_, width] = checked(&logits, &targets);
     let mut products = view(&targets).packed().to_vec();
-    let upstream = view(upstream).packed();
+    let upstream = view(&upstream).packed();
     for (row, upstream) in products.chunks_exact_mut(width).zip(upstream.iter()) {
         let share = 0.0 - upstream;
         row.iter_mut().for_each(|target| *target *= share);
@@ -230,8 +214,4 @@ fn checked(logits: &FlexTensor, targets: &FlexTensor) -> [usize; 2] {
         "repro: targets of shape {other:?} for logits of shape {shape:?}: one of each class of each row"
     );
     [shape[0], shape[1]]
-}
-
-fn first(tensor: &FlexTensor) -> f32 {
-    view(tensor).packed()[0]
 }
