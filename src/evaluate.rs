@@ -36,7 +36,8 @@ pub enum Command {
         /// How many LODE, as 1000.
         stake: String,
     },
-    /// Leave the evaluators and take the stake back, once no seat is at work.
+    /// Leave the evaluators and take the stake back: what is free at once, what seats have
+    /// locked when their work is done.
     Leave,
     /// Do what the seats of this account owe, for as long as this runs.
     ///
@@ -92,7 +93,7 @@ pub fn run(command: &Command, session: &Session) -> Result<(), Failure> {
         Command::Leave => {
             let warning = "Leave the evaluators and take the stake back.";
             let acted = session.act(&Action::LeaveEvaluators, Some(warning))?;
-            session.report(&acted, "left; the stake is back")
+            session.report(&acted, &left(session, &acted)?)
         }
         Command::Run { options, once } => daemon::run(session, *options, *once),
         Command::Once { bounty, options } => daemon::once(session, *options, bounty),
@@ -103,6 +104,20 @@ pub fn run(command: &Command, session: &Session) -> Result<(), Failure> {
             options,
         } => leaf::reproduce(session, bounty, submission, *example, *options),
     }
+}
+
+/// What has come back, and what is still to come.
+fn left(session: &Session, acted: &Acted) -> Result<String, Failure> {
+    let account = session.client()?.account(session.address()?)?;
+    Ok(match (acted, account.evaluator) {
+        (Acted::Done(_), Some(evaluator)) => format!(
+            "leaving: what is free is back; {} LODE come back when the seats that lock them ({}) are done. Until \
+             then let 'lode evaluate run' do their work",
+            evaluator.locked.to_lode_string(),
+            evaluator.seats,
+        ),
+        _ => "left; the stake is back".to_owned(),
+    })
 }
 
 /// What is at stake now: another stake adds to the one before.

@@ -161,7 +161,7 @@ pub(crate) fn dispatch(state: &mut State, tx: &Transaction) -> Result<(), Reject
         Action::BuyLicense { asset, body } => licenses::buy(state, tx, *asset, body),
         Action::ClaimRoyalty { asset } => royalties::claim(state, tx.signer, *asset),
         Action::TransferShares { asset, body } => {
-            royalties::transfer_shares(state, tx.signer, *asset, body)
+            royalties::transfer_shares(state, tx, *asset, body)
         }
         Action::VoteTerms { asset, terms } => terms::vote(state, tx, *asset, terms),
         Action::DeclareRevenue { license, body } => revenue::declare(state, tx, *license, body),

@@ -95,19 +95,32 @@ pub(crate) fn read_terms(tags: &[Tag]) -> Result<Terms, Rejection> {
     Ok(terms)
 }
 
-/// Checks that a child of this kind under `terms` may be made from `parents`, and gives its stack.
-pub(crate) fn stack_of(
+/// A parent's own share of gross, by its terms; `None`: they ask for none.
+pub type ParentShare = (ItemId, Option<Percent>);
+
+/// Checks that a child of this kind under `terms` may be made from `parents`, and gives what each of
+/// them asks for itself.
+pub(crate) fn shares_of(
     state: &State,
     parents: &[ItemId],
     terms: &Terms,
     kind: AssetKind,
-) -> Result<RoyaltyStack, Rejection> {
-    let mut owed: Vec<(ItemId, Option<Percent>, &RoyaltyStack)> = Vec::new();
+) -> Result<Vec<ParentShare>, Rejection> {
+    let mut shares = Vec::new();
     for &parent in parents {
         let asset = state.need_asset(parent)?;
         let share = check_derivation(&asset.terms, asset.kind, terms, kind)
             .map_err(|refusal| Rejection::Derivation { parent, refusal })?;
-        owed.push((parent, share, &asset.stack));
+        shares.push((parent, share));
+    }
+    Ok(shares)
+}
+
+/// The stack of a child whose parents get these shares.
+pub(crate) fn stack_of(state: &State, shares: &[ParentShare]) -> Result<RoyaltyStack, Rejection> {
+    let mut owed: Vec<(ItemId, Option<Percent>, &RoyaltyStack)> = Vec::new();
+    for &(parent, share) in shares {
+        owed.push((parent, share, &state.need_asset(parent)?.stack));
     }
     Ok(RoyaltyStack::merge(&owed)?)
 }
@@ -134,7 +147,7 @@ pub(crate) fn register(
     }
     funds::check_part(body.self_funding_ppm)?;
     check_parents(&body.parents)?;
-    let stack = stack_of(state, &body.parents, &terms, body.kind)?;
+    let stack = stack_of(state, &shares_of(state, &body.parents, &terms, body.kind)?)?;
     let whole = [Holder {
         account: tx.signer,
         shares: SHARES_PER_ASSET,

@@ -1,7 +1,9 @@
 //! Evaluators: accounts that stake, take seats, and answer for their work.
 //!
 //! A stake is free until a seat locks a part of it, so seats in several bounties
-//! need stake for each of them.
+//! need stake for each of them. Who leaves has at once what is free; what seats have
+//! locked follows as they return it, so that nobody can hold back more than the seats'
+//! own stake.
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use protocol::receipt::{Purse, Rule};
@@ -19,7 +21,9 @@ pub const PANEL_SIZES: [u32; 3] = [5, 3, 1];
 pub struct Evaluator {
     /// Seats of this evaluator that lock a part of its stake.
     pub seats: u32,
-    /// The record that it joined with, whose deposit it has locked.
+    /// Whether it has left but for these seats: what each of them returns goes to the account.
+    pub leaving: bool,
+    /// The record that it joined with, whose deposit it has locked until it leaves.
     pub joined: ItemId,
 }
 
@@ -45,9 +49,9 @@ impl State {
     }
 }
 
-/// How many seats must agree: two thirds, rounded up (4 of 5, 3 of 4, 2 of 3).
-pub const fn quorum(seats: u32) -> u32 {
-    (2 * seats).div_ceil(3)
+/// How much of a whole must agree: two thirds, rounded up (4 of 5 seats, 3 of 4, 2 of 3).
+pub const fn quorum(whole: u128) -> u128 {
+    whole - whole / 3
 }
 
 /// How many seats a panel has that is drawn from so many candidates; `None` if they are too few.
@@ -71,10 +75,12 @@ pub(crate) fn join(state: &mut State, tx: &Transaction, stake: Amount) -> Result
     if given < least {
         return Err(Rejection::StakeTooSmall { given, least });
     }
-    if state.tables.evaluators.get(&account).is_none() {
+    let there = state.tables.evaluators.get(&account).copied();
+    if there.is_none_or(|evaluator| evaluator.leaving) {
         state.lock_deposit(tx)?;
         let evaluator = Evaluator {
-            seats: 0,
+            seats: there.map_or(0, |evaluator| evaluator.seats),
+            leaving: false,
             joined: tx.id,
         };
         state.tables.evaluators.put(account, evaluator);
@@ -82,48 +88,61 @@ pub(crate) fn join(state: &mut State, tx: &Transaction, stake: Amount) -> Result
     state.pay(Purse::Account(account), purse, stake, Rule::Stake)
 }
 
-/// Leaves with the stake, once no seat is at work.
+/// Leaves with what no seat has locked; what seats at work have locked follows when they return it.
 pub(crate) fn leave(state: &mut State, account: Address) -> Result<(), Rejection> {
     let evaluator = *state
         .tables
         .evaluators
         .get(&account)
         .ok_or(Rejection::NotEvaluator(account))?;
-    if evaluator.seats > 0 {
+    if evaluator.leaving {
         return Err(Rejection::SeatsAtWork(evaluator.seats));
     }
-    state.tables.evaluators.remove(&account);
-    state.pay_all(
-        Purse::Stake(account),
-        Purse::Account(account),
-        Rule::Unstake,
-    );
+    change(state, account, |evaluator| evaluator.leaving = true);
     state.return_deposit(evaluator.joined, account);
+    let_leave(state, account);
     Ok(())
 }
 
-/// Locks a seat's stake, which a candidate has free.
+/// Pays an evaluator that is leaving what it has free, and forgets it with its last seat.
+pub(crate) fn let_leave(state: &mut State, account: Address) {
+    let evaluator = state.tables.evaluators.get(&account);
+    let Some(&evaluator) = evaluator.filter(|evaluator| evaluator.leaving) else {
+        return;
+    };
+    let (stake, home) = (Purse::Stake(account), Purse::Account(account));
+    state.pay_all(stake, home, Rule::Unstake);
+    if evaluator.seats == 0 {
+        state.tables.evaluators.remove(&account);
+    }
+}
+
+/// Locks a seat's stake, or what a candidate has of it.
 pub(crate) fn take_seat(state: &mut State, bounty: ItemId, account: Address, stake: Amount) {
     let (from, to) = (Purse::Stake(account), Purse::Seat(bounty, account));
+    let stake = stake.min(state.balance(from));
     state
         .pay(from, to, stake, Rule::SeatLock)
-        .expect("a candidate has a seat's stake free");
-    change_seats(state, account, |seats| *seats += 1);
+        .expect("at most what is there");
+    change(state, account, |evaluator| evaluator.seats += 1);
 }
 
-/// Returns what is left of a seat's stake.
-pub(crate) fn leave_seat(state: &mut State, bounty: ItemId, account: Address) {
+/// Returns what is left of a seat's stake. One that is leaving has it as free stake until [`let_leave`].
+pub(crate) fn return_seat(state: &mut State, bounty: ItemId, account: Address) {
     let (from, to) = (Purse::Seat(bounty, account), Purse::Stake(account));
     state.pay_all(from, to, Rule::SeatReturn);
-    change_seats(state, account, |seats| *seats -= 1);
+    change(state, account, |evaluator| evaluator.seats -= 1);
 }
 
-fn change_seats(state: &mut State, account: Address, change: impl FnOnce(&mut u32)) {
-    state
-        .tables
-        .evaluators
-        .update(&account, |evaluator| change(&mut evaluator.seats))
-        .expect("who has a seat cannot leave");
+/// Returns what is left of a seat's stake, to the account if the evaluator is leaving.
+pub(crate) fn leave_seat(state: &mut State, bounty: ItemId, account: Address) {
+    return_seat(state, bounty, account);
+    let_leave(state, account);
+}
+
+fn change(state: &mut State, account: Address, change: impl FnOnce(&mut Evaluator)) {
+    let changed = state.tables.evaluators.update(&account, change);
+    changed.expect("an evaluator is there while it has a seat");
 }
 
 #[cfg(test)]
@@ -134,8 +153,9 @@ mod tests {
     fn a_quorum_is_two_thirds_rounded_up() {
         let expected = [0, 1, 2, 2, 3, 4, 4, 5, 6, 6, 7];
         for (seats, needed) in expected.into_iter().enumerate() {
-            assert_eq!(quorum(seats as u32), needed, "{seats} seats");
+            assert_eq!(quorum(seats as u128), needed, "{seats} seats");
         }
+        assert_eq!(quorum(u128::MAX), u128::MAX / 3 * 2);
     }
 
     #[test]

@@ -247,8 +247,41 @@ impl State {
                     false => self.tables.held.put(record, held),
                 }
             }
-            Place::Own if amount.is_zero() => self.tables.purses.remove(&purse),
-            Place::Own => self.tables.purses.put(purse, amount),
+            Place::Own => {
+                if let Purse::Stake(evaluator) = purse {
+                    self.free_stake_becomes(evaluator, amount);
+                }
+                match amount.is_zero() {
+                    true => self.tables.purses.remove(&purse),
+                    false => self.tables.purses.put(purse, amount),
+                }
+            }
         }
+    }
+
+    /// Keeps the order of the evaluators by what they have free.
+    fn free_stake_becomes(&mut self, evaluator: Address, amount: Amount) {
+        let before = self.balance(Purse::Stake(evaluator));
+        let order = &mut self.tables.free_stakes;
+        order.remove(&(before, evaluator));
+        if !amount.is_zero() {
+            order.put((amount, evaluator), ());
+        }
+    }
+
+    /// Whether that order is the one of the purses.
+    pub(crate) fn free_stakes_agree(&self) -> bool {
+        let first = Purse::Stake(Address([0; 32]));
+        let last = Purse::Stake(Address([u8::MAX; 32]));
+        let purses = self.tables.purses.range(first..=last);
+        let mut stakes: Vec<(Amount, Address)> = purses
+            .filter_map(|(purse, &amount)| match purse {
+                Purse::Stake(evaluator) => Some((amount, *evaluator)),
+                _ => None,
+            })
+            .collect();
+        stakes.sort_unstable();
+        let order = self.tables.free_stakes.iter();
+        order.map(|(&key, ())| key).eq(stakes)
     }
 }

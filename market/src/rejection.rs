@@ -242,8 +242,8 @@ pub enum Rejection {
     /// Not an evaluator.
     #[error("{0} is not an evaluator")]
     NotEvaluator(Address),
-    /// A stake that backs open work.
-    #[error("{0} seats are still at work, the stake is locked until they are done")]
+    /// An evaluator that is leaving already, and has seats that back open work.
+    #[error("this evaluator is leaving already, and {0} of its seats are still at work")]
     SeatsAtWork(u32),
     /// No seat in this bounty's committee.
     #[error("{0} has no seat in this bounty's committee")]
@@ -526,7 +526,9 @@ impl Rejection {
             Self::AlreadyRevealed | Self::AlreadyDone => "nothing has to be done",
             Self::StakeTooSmall { .. } => "stake more",
             Self::NotEvaluator(_) => "join the evaluators first",
-            Self::SeatsAtWork(_) => "leave once the bounties have settled",
+            Self::SeatsAtWork(_) => {
+                "nothing has to be done: what a seat locks comes back when its work is over"
+            }
             Self::NoSeat(_) => {
                 "wait until this account is drawn: only seats of the committee can speak"
             }

@@ -66,7 +66,8 @@ pub(crate) fn declare(
     let licensee = Purse::Account(tx.signer);
     royalties::receive(state, licensee, tx.id, license.asset, paid)?;
     months::unplan(state, id);
-    let grace_until_ms = grace_until_ms(state, &license, period + 1);
+    // A halt may have been long: nobody is late with a month while the one before it still could be declared.
+    let grace_until_ms = grace_until_ms(state, &license, period + 1).max(term.grace_until_ms);
     months::change(state, id, |term| {
         term.declared = period;
         term.grace_until_ms = grace_until_ms;
@@ -89,8 +90,7 @@ pub(crate) fn lapse(state: &mut State, id: ItemId, license: &License) {
     let term = license.term.expect("it owes declarations");
     let (asset, licensee) = (license.asset, license.licensee);
     let parameters = state.parameters();
-    let late_ms = state.time_ms() - term.grace_until_ms;
-    if late_ms > parameters.late_ms {
+    if state.was_missed(term.grace_until_ms) {
         let length_ms = parameters.grace_ms.min(FRESH_GRACE_MAX_MS);
         let until_ms = state.time_ms().saturating_add(length_ms);
         months::change(state, id, |term| term.grace_until_ms = until_ms);

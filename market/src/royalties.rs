@@ -12,7 +12,7 @@
 use borsh::{BorshDeserialize, BorshSerialize};
 use licensing::PaymentMode;
 use protocol::receipt::{Purse, Rule};
-use protocol::record::{SHARES_PER_ASSET, TransferShares};
+use protocol::record::{SHARES_PER_ASSET, Transaction, TransferShares};
 use protocol::{Address, Amount, ItemId};
 
 use crate::draw;
@@ -41,6 +41,9 @@ pub struct Holding {
     pub settled_at: Amount,
     /// Base units earned up to there and not claimed.
     pub owed: Amount,
+    /// The transfer that made this holding, and who signed it: its deposit returns when nothing is held or
+    /// owed any more. None of those that an asset began with.
+    pub deposit: Option<(ItemId, Address)>,
 }
 
 impl Holding {
@@ -198,10 +201,11 @@ pub(crate) fn claim(state: &mut State, holder: Address, asset: ItemId) -> Result
 /// Moves shares; both sides are settled first, so past income stays where it was earned.
 pub(crate) fn transfer_shares(
     state: &mut State,
-    holder: Address,
+    tx: &Transaction,
     asset: ItemId,
     body: &TransferShares,
 ) -> Result<(), Rejection> {
+    let holder = tx.signer;
     state.need_asset(asset)?;
     let waiting = (asset, ItemId([0; 32]))..=(asset, ItemId([u8::MAX; 32]));
     if state.tables.draws.range(waiting).next().is_some() {
@@ -219,8 +223,18 @@ pub(crate) fn transfer_shares(
     if shares > held {
         return Err(Rejection::TooFewShares { shares, held });
     }
+    let is_new = state.holding(asset, body.to).is_none();
+    if is_new {
+        state.lock_deposit(tx)?;
+    }
+    change_holding(state, asset, body.to, |holding| {
+        holding.shares += shares;
+        if is_new {
+            holding.deposit = Some((tx.id, tx.signer));
+        }
+    });
+    // In this order: who moves shares to themselves keeps the holding, and its deposit.
     change_holding(state, asset, holder, |holding| holding.shares -= shares);
-    change_holding(state, asset, body.to, |holding| holding.shares += shares);
     terms::shares_moved(state, asset, holder, body.to, shares);
     Ok(())
 }
@@ -241,6 +255,9 @@ fn change_holding(
     change(&mut holding);
     if holding.shares == 0 && holding.owed.is_zero() {
         state.tables.holdings.remove(&key);
+        if let Some((record, signer)) = holding.deposit {
+            state.return_deposit(record, signer);
+        }
     } else {
         state.tables.holdings.put(key, holding);
     }

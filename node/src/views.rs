@@ -41,6 +41,7 @@ pub(crate) fn evaluator(state: &State, address: Address, evaluator: Evaluator) -
         stake: state.balance(Purse::Stake(address)),
         locked: state.locked(address),
         seats: evaluator.seats,
+        leaving: evaluator.leaving,
     }
 }
 
@@ -96,9 +97,10 @@ pub(crate) fn bounty(state: &State, id: ItemId) -> Option<BountyView> {
         seat_stake: state.seat_stake(id).unwrap_or(Amount::MAX),
         panel: PanelView {
             seats: progress.panel.seats,
-            quorum: quorum(progress.panel.seats),
+            quorum: u32::try_from(quorum(progress.panel.seats.into())).unwrap_or(u32::MAX),
             round: progress.panel.round,
             all: progress.panel.all,
+            weight: Amount::from_base_units(progress.panel.weight),
         },
         checks: state
             .checks(id)
@@ -106,6 +108,7 @@ pub(crate) fn bounty(state: &State, id: ItemId) -> Option<BountyView> {
                 evaluator,
                 word: check.word.clone(),
                 failed: check.failed,
+                weight: Amount::from_base_units(check.weight),
             })
             .collect(),
         seats: state
@@ -118,6 +121,7 @@ pub(crate) fn bounty(state: &State, id: ItemId) -> Option<BountyView> {
                 given: seat.given,
                 leaves: seat.leaves,
                 failed: seat.failed,
+                weight: Amount::from_base_units(seat.weight),
             })
             .collect(),
         at_work: !matches!(progress.step, Step::Wait | Step::Forget { .. }),

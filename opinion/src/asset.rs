@@ -54,6 +54,8 @@ pub struct Asset {
     pub votes: Votes,
     /// What it sets aside of each income, in millionths.
     pub self_funding_ppm: u32,
+    /// The transfers that made holdings, by holder, and who signed them.
+    pub deposits: BTreeMap<Address, (ItemId, Address)>,
 }
 
 impl Asset {
@@ -171,12 +173,14 @@ pub fn left_by(stack: &Stack) -> BigRational {
 }
 
 impl Model {
-    /// The stack of a child of this kind under `terms` with these parents.
+    /// The stack of a child of this kind under `terms` with these parents, of which some take at most so much for
+    /// themselves.
     pub(crate) fn stack(
         &self,
         parents: &[ItemId],
         terms: &Terms,
         kind: AssetKind,
+        at_most: &BTreeMap<ItemId, Option<u64>>,
     ) -> Result<Stack, Refused> {
         let mut stack = Stack::new();
         let mut owe = |ancestor: ItemId, share: u64| {
@@ -187,8 +191,10 @@ impl Model {
             let parent = self.assets.get(id).ok_or("an unknown parent")?;
             let own = check_derivation(&parent.terms, parent.kind, terms, kind)
                 .map_err(|_| "a parent does not allow it")?;
+            let own = own.map(|share| share.billionths());
+            let own = own.min(at_most.get(id).copied().unwrap_or(own));
             if let Some(share) = own {
-                owe(*id, share.billionths());
+                owe(*id, share);
             }
             for (&ancestor, &share) in &parent.stack {
                 owe(ancestor, share);
@@ -228,7 +234,7 @@ impl Model {
             return Err("too much is set aside");
         }
         Self::good_parents(&body.parents)?;
-        let stack = self.stack(&body.parents, &terms, body.kind)?;
+        let stack = self.stack(&body.parents, &terms, body.kind, &BTreeMap::new())?;
         match (body.kind, body.weights_digest) {
             (AssetKind::DataSet, None) => {}
             (AssetKind::Model, Some(weights)) if self.claimant(weights).is_none() => {}
@@ -258,6 +264,7 @@ impl Model {
             parents: body.parents.clone(),
             votes: Votes::default(),
             self_funding_ppm: body.self_funding_ppm,
+            deposits: BTreeMap::new(),
             happenings: shares
                 .into_iter()
                 .map(|(who, shares)| Happening::Shares(who, shares))
@@ -345,6 +352,7 @@ impl Model {
         let (income, account) = (Purse::Income(id), Purse::Account(tx.signer));
         self.money.pay(income, account, &owed, Rule::Claim)?;
         self.happened(id, Happening::Claimed(tx.signer, owed));
+        self.drop_holding(id, tx.signer);
         Ok(())
     }
 
@@ -367,10 +375,31 @@ impl Model {
         {
             return Err("a holder is still to be drawn");
         }
+        let asset = &self.assets[&id];
+        let is_new =
+            !asset.holdings().contains_key(&body.to) && asset.owed(body.to) == Units::from(0);
+        if is_new {
+            self.deposit(tx)?;
+            let asset = self.assets.get_mut(&id).expect("looked up");
+            asset.deposits.insert(body.to, (tx.id, tx.signer));
+        }
         self.happened(id, Happening::Shares(tx.signer, -shares));
         self.happened(id, Happening::Shares(body.to, shares));
+        self.drop_holding(id, tx.signer);
         self.votes_follow(id, tx.signer, body.to);
         Ok(())
+    }
+
+    /// A holding of nothing, with nothing owed, is none: its deposit returns to who paid it.
+    fn drop_holding(&mut self, id: ItemId, holder: Address) {
+        let asset = self.assets.get_mut(&id).expect("looked up before");
+        if asset.holdings().contains_key(&holder) || asset.owed(holder) > Units::from(0) {
+            return;
+        }
+        if let Some((record, signer)) = asset.deposits.remove(&holder) {
+            let (from, to) = (Purse::Deposit(record), Purse::Account(signer));
+            self.money.empty(from, to, Rule::DepositReturn);
+        }
     }
 
     fn happened(&mut self, id: ItemId, happening: Happening) {

@@ -92,6 +92,8 @@ pub struct Bounty {
     pub terms: Terms,
     /// When.
     pub posted_ms: u64,
+    /// What each parent that it names asked for itself then.
+    pub asked: BTreeMap<ItemId, Option<u64>>,
     /// In order.
     pub backings: Vec<Backing>,
     /// In order.
@@ -159,11 +161,14 @@ impl Bounty {
         matches!(self.phase, Phase::Settled | Phase::Void(_))
     }
 
-    /// The seats whose stake is locked: of the check until it is over, of the
-    /// scoring until the bounty is.
+    /// The seats whose stake is locked: of the check until those of the scoring are drawn, of the
+    /// scoring until the bounty is over.
     pub fn seats_at_work(&self) -> impl Iterator<Item = &Seat> {
-        let check = !self.is_over() && matches!(self.phase, Phase::TestKey | Phase::TestCheck);
-        let check = self.check.as_ref().filter(|_| check);
+        let until_scored = matches!(
+            self.phase,
+            Phase::TestKey | Phase::TestCheck | Phase::Reveal
+        );
+        let check = self.check.as_ref().filter(|_| until_scored);
         let score = self.score.as_ref().filter(|_| !self.is_over());
         let panels = check.into_iter().chain(score);
         panels.flat_map(|panel| panel.seats.iter())
@@ -248,8 +253,8 @@ impl Model {
 
     /// One piece of the clock's work on a bounty.
     pub(crate) fn due(&mut self, id: ItemId) {
-        let late_ms = self.parameters.late_ms;
         let now = self.time_ms;
+        let is_late = self.was_missed(self.bounties[&id].until_ms);
         let bounty = self.bounties.get_mut(&id).expect("it is due");
         if let Some(draw) = bounty.draw {
             return self.seat(id, draw);
@@ -258,7 +263,7 @@ impl Model {
             return self.forget(id);
         }
         let phase = bounty.phase;
-        if now > bounty.until_ms.saturating_add(late_ms) {
+        if is_late {
             bounty.until_ms = now.saturating_add(bounty.window_ms(phase).min(DAY_MS));
             self.coverage.saw(format!("extended: {phase:?}"));
             return;
@@ -309,6 +314,10 @@ impl Model {
         if windows.iter().any(|window| !allowed.contains(window)) {
             return Err("schedule");
         }
+        // While these last seats are locked, or wait to be.
+        if windows[2..].iter().any(|window| *window > 14 * DAY_MS) {
+            return Err("seats are locked too long");
+        }
         let shares = [body.split.miner, body.split.sponsor, body.split.backers];
         if shares.iter().map(|part| u64::from(*part)).sum::<u64>() != u64::from(SHARES_PER_ASSET) {
             return Err("split");
@@ -341,7 +350,13 @@ impl Model {
         let terms = good_terms(&tags)?;
         let parents: Vec<ItemId> = body.parents.iter().map(|parent| parent.asset).collect();
         Self::good_parents(&parents)?;
-        self.stack(&parents, &terms, AssetKind::Model)?;
+        let none = BTreeMap::new();
+        self.stack(&parents, &terms, AssetKind::Model, &none)?;
+        let mut asked = BTreeMap::new();
+        for parent in &parents {
+            let alone = self.stack(&[*parent], &terms, AssetKind::Model, &none)?;
+            asked.insert(*parent, alone.get(parent).copied());
+        }
         if body.self_funding_ppm > SELF_FUNDING_PPM_MAX {
             return Err("too much is set aside");
         }
@@ -380,6 +395,7 @@ impl Model {
             body: body.clone(),
             terms,
             posted_ms: self.time_ms,
+            asked,
             backings: Vec::new(),
             submissions: Vec::new(),
             phase: Phase::Open,
@@ -475,11 +491,10 @@ impl Model {
                 return Err("too few would be left to judge");
             }
         }
-        let stack = self.stack(
-            &bounty.parents_with(&body.parents),
-            &bounty.terms,
-            AssetKind::Model,
-        )?;
+        let all = bounty.parents_with(&body.parents);
+        let stack = self.stack(&all, &bounty.terms, AssetKind::Model, &bounty.asked)?;
+        let by_now = self.stack(&all, &bounty.terms, AssetKind::Model, &BTreeMap::new());
+        let has_risen = by_now.as_ref() != Ok(&stack);
         let fee = units(bounty.body.evaluation_fee);
         let bond = part(&units(bounty.body.reward), self.parameters.miner_bond_ppm);
         let bond = bond.max(&fee * 2);
@@ -508,6 +523,10 @@ impl Model {
             verdict: None,
             standing: None,
         };
+        if has_risen {
+            self.coverage
+                .saw("commit: a named parent asks for more by now");
+        }
         let bounty = self.bounties.get_mut(&id).expect("looked up");
         bounty.submissions.push(submission);
         Ok(())
@@ -523,8 +542,9 @@ impl Model {
         Self::good_parents(&all)?;
         let is_named = |id: &&ItemId| bounty.body.parents.iter().any(|named| named.asset == **id);
         let named: Vec<ItemId> = all.iter().filter(is_named).copied().collect();
-        let whole_stack = self.stack(&all, &bounty.terms, AssetKind::Model)?;
-        let named_stack = self.stack(&named, &bounty.terms, AssetKind::Model)?;
+        let (terms, asked) = (&bounty.terms, &bounty.asked);
+        let whole_stack = self.stack(&all, terms, AssetKind::Model, asked)?;
+        let named_stack = self.stack(&named, terms, AssetKind::Model, asked)?;
         Ok((left_by(&named_stack), left_by(&whole_stack)))
     }
 
@@ -730,6 +750,7 @@ impl Model {
             .empty(Purse::PrepaidFees(id), sponsor, Rule::Refund);
         self.money
             .empty(Purse::SponsorBond(id), sponsor, Rule::BondReturn);
+        self.return_seats(id, Panel::Check);
         self.return_seats(id, Panel::Score);
         self.pay_harmed(id, &bounty, true);
         for (submission, standing) in bounty.submissions.iter().zip(standings) {
@@ -785,6 +806,7 @@ impl Model {
             happenings: vec![Happening::Shares(submission.miner, all)],
             votes: Votes::default(),
             self_funding_ppm: bounty.body.self_funding_ppm,
+            deposits: BTreeMap::new(),
         };
         self.assets.insert(submission.id, asset);
     }

@@ -115,7 +115,7 @@ pub fn wanted() -> Vec<String> {
         "FundReturn",
         "Escrow",
     ];
-    const OTHERS: [&str; 59] = [
+    const OTHERS: [&str; 63] = [
         "phase: Open",
         "phase: TestKey",
         "phase: TestCheck",
@@ -155,6 +155,10 @@ pub fn wanted() -> Vec<String> {
         "panel: score: counted at once",
         "panel: check: none could be drawn",
         "panel: score: none could be drawn",
+        "panel: the silent are asked again",
+        "panel: score: places drawn",
+        "evaluator: gone",
+        "commit: a named parent asks for more by now",
         "panel: of 1",
         "panel: of 3",
         "panel: of 5",

@@ -30,8 +30,8 @@ pub struct License {
     pub began: Vec<u64>,
     /// Block times at which a month's revenue was declared, in order.
     pub declared: Vec<u64>,
-    /// When fresh grace for the next month ends, and how many were declared when it was given.
-    pub fresh: Option<(u64, usize)>,
+    /// When the last fresh grace that was given ends.
+    pub fresh: Option<u64>,
     /// Block time at which its months were over.
     pub ended_ms: Option<u64>,
     /// Block time at which it lapsed.
@@ -66,10 +66,8 @@ impl Model {
 
     /// When grace is over for it.
     fn grace_over_ms(&self, license: &License) -> u64 {
-        match license.fresh {
-            Some((until_ms, declared)) if declared == license.declared.len() => until_ms,
-            _ => self.next_period_over_ms(license) + self.parameters.grace_ms,
-        }
+        let over_ms = self.next_period_over_ms(license) + self.parameters.grace_ms;
+        over_ms.max(license.fresh.unwrap_or(0))
     }
 
     /// When the clock next has to do with a licence, and what.
@@ -113,13 +111,13 @@ impl Model {
 
     fn grace_is_over(&mut self, due_ms: u64, place: usize) {
         let day = 24 * 3_600_000;
-        let (asset, id, licensee, declared) = {
+        let (asset, id, licensee) = {
             let it = &self.licenses[place];
-            (it.asset, it.id, it.licensee, it.declared.len())
+            (it.asset, it.id, it.licensee)
         };
-        if self.time_ms - due_ms > self.parameters.late_ms {
+        if self.was_missed(due_ms) {
             let until_ms = self.time_ms + self.parameters.grace_ms.min(day);
-            self.licenses[place].fresh = Some((until_ms, declared));
+            self.licenses[place].fresh = Some(until_ms);
             self.coverage.saw("licence: fresh grace");
             return;
         }

@@ -58,6 +58,10 @@ pub struct Model {
     pub nonces: BTreeMap<Address, u64>,
     /// Evaluators, and the record that made them so.
     pub evaluators: BTreeMap<Address, ItemId>,
+    /// Evaluators that have left but for their seats.
+    pub leaving: BTreeSet<Address>,
+    /// The time of every block.
+    pub times: Vec<u64>,
     /// Bounties that are not forgotten.
     pub bounties: BTreeMap<ItemId, Bounty>,
     /// Ciphertexts of all test sets that were ever posted.
@@ -93,6 +97,8 @@ impl Model {
             },
             nonces: BTreeMap::new(),
             evaluators: BTreeMap::new(),
+            leaving: BTreeSet::new(),
+            times: Vec::new(),
             bounties: BTreeMap::new(),
             test_sets: BTreeSet::new(),
             assets: BTreeMap::new(),
@@ -118,6 +124,7 @@ impl Model {
         assert!(time_ms > self.time_ms, "time rises");
         self.height += 1;
         self.time_ms = time_ms;
+        self.times.push(time_ms);
         self.parent = parent;
         self.records = 0;
         self.distribute();
@@ -125,6 +132,27 @@ impl Model {
         self.licenses_due();
         while let Some(bounty) = self.next_due() {
             self.due(bounty);
+            self.let_leave();
+        }
+    }
+
+    /// Whether the first block at or past a deadline came so late that there is a fresh window.
+    pub(crate) fn was_missed(&self, deadline_ms: u64) -> bool {
+        let first = self.times.iter().find(|time_ms| **time_ms >= deadline_ms);
+        first.is_some_and(|time_ms| time_ms - deadline_ms > self.parameters.late_ms)
+    }
+
+    /// Those who leave get what is free, and are gone when no seat of theirs is at work.
+    fn let_leave(&mut self) {
+        for who in self.leaving.clone() {
+            let account = Purse::Account(who);
+            self.money.empty(Purse::Stake(who), account, Rule::Unstake);
+            let at_work = |bounty: &Bounty| bounty.seats_at_work().any(|seat| seat.who == who);
+            if !self.bounties.values().any(at_work) {
+                self.leaving.remove(&who);
+                self.evaluators.remove(&who);
+                self.coverage.saw("evaluator: gone");
+            }
         }
     }
 
@@ -269,25 +297,24 @@ impl Model {
         }
         self.money
             .pay(Purse::Account(tx.signer), purse, stake, Rule::Stake)?;
-        if !self.evaluators.contains_key(&tx.signer) {
+        let is_leaving = self.leaving.contains(&tx.signer);
+        if is_leaving || !self.evaluators.contains_key(&tx.signer) {
             self.deposit(tx)?;
             self.evaluators.insert(tx.signer, tx.id);
+            self.leaving.remove(&tx.signer);
         }
         Ok(())
     }
 
     fn leave(&mut self, tx: &Transaction) -> Result<(), Refused> {
         let joined = *self.evaluators.get(&tx.signer).ok_or("no evaluator")?;
-        let at_work = |bounty: &Bounty| bounty.seats_at_work().any(|seat| seat.who == tx.signer);
-        if self.bounties.values().any(at_work) {
-            return Err("a seat is at work");
+        if !self.leaving.insert(tx.signer) {
+            return Err("it is leaving already");
         }
         let account = Purse::Account(tx.signer);
         self.money
-            .empty(Purse::Stake(tx.signer), account, Rule::Unstake);
-        self.money
             .empty(Purse::Deposit(joined), account, Rule::DepositReturn);
-        self.evaluators.remove(&tx.signer);
+        self.let_leave();
         Ok(())
     }
 }

@@ -15,8 +15,8 @@ use crate::bounty::{Bounty, Draw};
 use crate::model::{Model, Refused};
 use crate::money::{Units, part};
 
-/// The most seats of a panel in which all are seated.
-const SEATS_MAX: usize = 64;
+/// The places that are drawn in the round of all, if there are more to ask.
+const PLACES: usize = 64;
 
 /// How often missing seats are drawn again.
 const REDRAWS_MAX: u8 = 3;
@@ -92,6 +92,8 @@ pub struct Seats {
     pub redraws: u8,
     /// Whether this is the round of all.
     pub all: bool,
+    /// What each of them then weighs.
+    pub weights: BTreeMap<Address, Units>,
 }
 
 /// ⌈2 × seats / 3⌉.
@@ -105,10 +107,11 @@ impl Seats {
         self.seats.iter().filter(|seat| seat.failed_in.is_none())
     }
 
-    /// How many seats a round of all counts: those that failed before it left out.
-    fn counted_seats(&self) -> usize {
-        let counts = |seat: &&Seat| seat.failed_in.is_none_or(|round| round == self.round);
-        self.seats.iter().filter(counts).count()
+    /// Whether these are two thirds of all, in the round of all, by what they weigh.
+    fn is_quorum_of_all<'a>(&self, who: impl Iterator<Item = &'a Address>) -> bool {
+        let weight: Units = who.filter_map(|who| self.weights.get(who)).sum();
+        let all: Units = self.weights.values().sum();
+        weight > Units::from(0) && weight * 3 >= all * 2
     }
 
     /// The different words on one submission, and who said each.
@@ -174,13 +177,25 @@ impl Model {
     /// The candidates of a bounty for a seat in this panel.
     pub(crate) fn candidates(&self, bounty: &Bounty, panel: Panel) -> Vec<(Address, Units)> {
         let stake = self.seat_stake(bounty);
-        self.with_free_stake(&stake, |who| {
-            bounty.is_party(who)
-                || bounty.has_failed(who)
-                || bounty
-                    .panel(panel)
-                    .is_some_and(|seats| seats.seats.iter().any(|seat| seat.who == who))
-        })
+        let sits = |who: Address| {
+            let seats = bounty.panel(panel);
+            seats.is_some_and(|seats| seats.seats.iter().any(|seat| seat.who == who))
+        };
+        let mut able = self.with_free_stake(&stake, |who| {
+            bounty.is_party(who) || bounty.has_failed(who) || sits(who)
+        });
+        let is_sized = bounty.score.as_ref().is_some_and(|it| it.size.is_some());
+        if panel == Panel::Score && !is_sized && self.panel_size(able.len()).is_none() {
+            // Those who were silent in the check are better than nobody.
+            let silent = self.with_free_stake(&Units::from(0), |who| {
+                let checked = bounty.check.iter().flat_map(|check| &check.seats);
+                let silent = |seat: &Seat| seat.who == who && seat.failed_in.is_some();
+                bounty.is_party(who) || sits(who) || !checked.clone().any(silent)
+            });
+            able.extend(silent);
+            able.sort();
+        }
+        able
     }
 
     /// What a seat of this bounty locks.
@@ -199,39 +214,70 @@ impl Model {
     ) -> Vec<Address> {
         let mut drawn = Vec::new();
         while drawn.len() < count && !candidates.is_empty() {
-            let panel = match panel {
-                Panel::Check => 0u8,
-                Panel::Score => 1,
-            };
             let place = drawn.len() as u32;
-            let seed = [
-                b"lode/draw/1",
-                &self.parent.0[..],
-                &bounty.0,
-                &[panel, round],
-                &place.to_le_bytes(),
-            ]
-            .concat();
-            let together: Units = candidates.iter().map(|(_, free)| free).sum();
-            let mut number = Units::from(0);
-            if together > Units::from(0) {
-                number = draw_below(&seed, &together);
-            }
-            let mut running = Units::from(0);
-            let is_it = |(_, free): &(Address, Units)| {
-                running += free;
-                running > number
-            };
-            let winner = candidates.iter().position(is_it).unwrap_or(0);
+            let winner = self.winner(bounty, panel, round, place, &candidates);
             drawn.push(candidates.remove(winner).0);
         }
         drawn
     }
 
+    /// Which of the candidates one draw falls on.
+    fn winner(
+        &self,
+        bounty: ItemId,
+        panel: Panel,
+        round: u8,
+        place: u32,
+        candidates: &[(Address, Units)],
+    ) -> usize {
+        let panel = match panel {
+            Panel::Check => 0u8,
+            Panel::Score => 1,
+        };
+        let seed = [
+            b"lode/draw/1",
+            &self.parent.0[..],
+            &bounty.0,
+            &[panel, round],
+            &place.to_le_bytes(),
+        ]
+        .concat();
+        let together: Units = candidates.iter().map(|(_, free)| free).sum();
+        let mut number = Units::from(0);
+        if together > Units::from(0) {
+            number = draw_below(&seed, &together);
+        }
+        let mut running = Units::from(0);
+        let is_it = |(_, free): &(Address, Units)| {
+            running += free;
+            running > number
+        };
+        candidates.iter().position(is_it).unwrap_or(0)
+    }
+
+    /// The places that each gets of those that are drawn with putting back.
+    fn places(
+        &self,
+        bounty: ItemId,
+        panel: Panel,
+        round: u8,
+        asked: &[(Address, Units)],
+    ) -> BTreeMap<Address, Units> {
+        let mut places: BTreeMap<Address, Units> = BTreeMap::new();
+        for place in 0..PLACES as u32 {
+            let (who, _) = asked[self.winner(bounty, panel, round, place, asked)];
+            *places.entry(who).or_default() += 1;
+        }
+        places
+    }
+
     /// The draw that a bounty waits for, and the phase that begins with it.
     pub(crate) fn seat(&mut self, id: ItemId, draw: Draw) {
+        if draw.panel == Panel::Score && self.bounties[&id].phase == Phase::Reveal {
+            self.return_seats(id, Panel::Check);
+        }
         let bounty = &self.bounties[&id];
-        let candidates = self.candidates(bounty, draw.panel);
+        let mut candidates = self.candidates(bounty, draw.panel);
         let stake = self.seat_stake(bounty);
         let mut seats = bounty.panel(draw.panel).cloned().unwrap_or(Seats {
             panel: draw.panel,
@@ -241,6 +287,7 @@ impl Model {
             round: 0,
             redraws: 0,
             all: false,
+            weights: BTreeMap::new(),
         });
         if draw.again {
             seats.round += 1;
@@ -249,6 +296,20 @@ impl Model {
         let standing = seats.standing().count();
         let count = if draw.all {
             seats.all = true;
+            let mut asked: Vec<(Address, Units)> = candidates.clone();
+            for seat in seats.standing() {
+                let free = self.money.balance(Purse::Stake(seat.who));
+                let locked = self.money.balance(Purse::Seat(id, seat.who));
+                asked.push((seat.who, free + locked));
+            }
+            asked.sort();
+            seats.weights = if asked.len() <= PLACES {
+                asked.into_iter().collect()
+            } else {
+                self.coverage.saw(format!("panel: {name}: places drawn"));
+                self.places(id, draw.panel, seats.redraws, &asked)
+            };
+            candidates.retain(|(who, _)| seats.weights.contains_key(who));
             if candidates.is_empty() {
                 self.coverage.saw(format!("panel: {name}: counted at once"));
                 let bounty = self.bounties.get_mut(&id).expect("it is there");
@@ -260,7 +321,7 @@ impl Model {
                 };
             }
             self.coverage.saw(format!("panel: {name}: all seated"));
-            SEATS_MAX.saturating_sub(standing)
+            candidates.len()
         } else {
             if draw.again {
                 seats.redraws += 1;
@@ -268,6 +329,10 @@ impl Model {
             }
             if seats.size.is_none() {
                 seats.size = self.panel_size(candidates.len());
+                let failed = |(who, _): &(Address, Units)| self.bounties[&id].has_failed(*who);
+                if candidates.iter().any(failed) {
+                    self.coverage.saw("panel: the silent are asked again");
+                }
                 match seats.size {
                     Some(size) => self.coverage.saw(format!("panel: of {size}")),
                     None => self
@@ -283,9 +348,14 @@ impl Model {
                 seat.said = None;
             }
         }
-        for who in self.draw(id, draw.panel, seats.round, count, candidates) {
+        let drawn = match draw.all {
+            true => candidates.into_iter().map(|(who, _)| who).collect(),
+            false => self.draw(id, draw.panel, seats.redraws, count, candidates),
+        };
+        for who in drawn {
             let (from, to) = (Purse::Stake(who), Purse::Seat(id, who));
-            self.money.must_pay(from, to, &seats.stake, Rule::SeatLock);
+            let lock = self.money.balance(from).min(seats.stake.clone());
+            self.money.must_pay(from, to, &lock, Rule::SeatLock);
             seats.seats.push(Seat {
                 who,
                 since_round: seats.round,
@@ -322,8 +392,9 @@ impl Model {
         let forfeit = part(&seats.stake, ppm);
         let seat = seats.seats.iter_mut().find(|seat| seat.who == who);
         seat.expect("it sits").failed_in = Some(round);
-        self.money
-            .forfeit(Purse::Seat(id, who), Purse::Harm(id), &forfeit);
+        let purse = Purse::Seat(id, who);
+        let forfeit = forfeit.min(self.money.balance(purse));
+        self.money.forfeit(purse, Purse::Harm(id), &forfeit);
     }
 
     /// The stakes of a panel return.
@@ -361,20 +432,21 @@ impl Model {
                 Some(TestOutcome::BadSeal { .. }) => !is_ok,
                 Some(TestOutcome::Unavailable) | None => false,
             });
-            words.count()
+            words.map(|seat| seat.who).collect::<Vec<Address>>()
         };
         let (good, bad) = (said(true), said(false));
-        let decided = |needed: usize| match (good, bad) {
-            (good, _) if good >= needed && good > 0 => Some(true),
-            (_, bad) if bad >= needed && bad > 0 => Some(false),
+        let decided = |is_quorum: &dyn Fn(&[Address]) -> bool| match (&good, &bad) {
+            (good, _) if is_quorum(good) => Some(true),
+            (_, bad) if is_quorum(bad) => Some(false),
             _ => None,
         };
         let verdict = if seats.all {
-            decided(quorum(seats.counted_seats()))
-        } else if good > 0 && bad > 0 {
+            decided(&|who| seats.is_quorum_of_all(who.iter()))
+        } else if !good.is_empty() && !bad.is_empty() {
             return self.draw_again(id, Panel::Check, true);
         } else {
-            let verdict = seats.size.and_then(|size| decided(quorum(size)));
+            let of_panel = |size| decided(&|who| !who.is_empty() && who.len() >= quorum(size));
+            let verdict = seats.size.and_then(of_panel);
             if verdict.is_none() && seats.redraws < REDRAWS_MAX {
                 return self.draw_again(id, Panel::Check, false);
             }
@@ -386,10 +458,7 @@ impl Model {
             verdict
         };
         match verdict {
-            Some(true) => {
-                self.return_seats(id, Panel::Check);
-                self.begin_phase(id, Phase::Reveal);
-            }
+            Some(true) => self.begin_phase(id, Phase::Reveal),
             Some(false) => self.void(id, VoidReason::BadTestSet),
             None => self.void(id, VoidReason::NoQuorum),
         }
@@ -458,10 +527,9 @@ impl Model {
     }
 
     fn count_all(&mut self, id: ItemId, seats: &Seats) {
-        let needed = quorum(seats.counted_seats());
         for submission in self.bounties[&id].undecided() {
             for (word, who) in seats.words_on(submission) {
-                if who.len() >= needed {
+                if seats.is_quorum_of_all(who.iter()) {
                     self.verdict(id, submission, &word);
                 }
             }

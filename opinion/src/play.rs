@@ -25,7 +25,7 @@ use crate::panel::Seat;
 use crate::step::{Numbers, Step, Wait};
 
 pub use setup::{Setup, person};
-use setup::{benchmark, code, hash, name, pairs, sealed, terms, units};
+use setup::{benchmark, code, hash, name, one_of_the_crowd, pairs, sealed, terms, units};
 
 /// The people.
 const PEOPLE: u8 = 18;
@@ -78,6 +78,14 @@ impl<L: Ledger> Play<L> {
             };
             let first = play.send(EVALUATORS_FROM + number, Action::JoinEvaluators { body });
             assert_eq!(first, Ok(Decision::Applied), "the first evaluators join");
+        }
+        for number in 0..setup.crowd {
+            let body = JoinEvaluators {
+                stake: units(20_000 + 1_000 * u128::from(number % 7)),
+            };
+            let action = Action::JoinEvaluators { body };
+            let first = play.send_as(one_of_the_crowd(number), action, |_| {});
+            assert_eq!(first, Ok(Decision::Applied), "the crowd joins");
         }
         play
     }

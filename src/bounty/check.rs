@@ -411,12 +411,9 @@ impl Check {
     }
 
     fn schedule(&mut self, plan: &Plan, status: &Status) {
-        let (min_ms, max_ms) = (
-            status.parameters.phase_min_ms,
-            status.parameters.phase_max_ms,
-        );
-        let (min, max) = (duration_text(min_ms), duration_text(max_ms));
         for &(name, given_ms) in &plan.phases {
+            let (min_ms, max_ms) = status.parameters.phase_bounds_ms(name);
+            let (min, max) = (duration_text(min_ms), duration_text(max_ms));
             if given_ms < min_ms || given_ms > max_ms {
                 let given = duration_text(given_ms);
                 let message = format!("a phase of {given}; this network allows {min} to {max}");

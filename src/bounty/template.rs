@@ -84,7 +84,8 @@ impl Fill {
             };
             let next = "write a duration, as \"2d\", \"6h\", \"15m\" or \"30s\"";
             let given_ms = duration_ms(text).map_err(|why| wrong(why, next))?;
-            let (min_ms, max_ms) = (parameters.phase_min_ms, parameters.phase_max_ms);
+            // One length for all of them: the shortest of the longest counts.
+            let (min_ms, max_ms) = parameters.phase_bounds_ms("score");
             if given_ms < min_ms || given_ms > max_ms {
                 let (min, max) = (duration_text(min_ms), duration_text(max_ms));
                 let why = format!("this network allows {min} to {max}");
@@ -215,9 +216,9 @@ pub fn run(session: &Session, file: &Path, force: bool, fill: &Fill) -> Result<(
 }
 
 fn text(parameters: &Parameters, schedule: &Schedule) -> String {
-    let phase = |length_ms: u64| {
-        let length_ms = length_ms.clamp(parameters.phase_min_ms, parameters.phase_max_ms);
-        duration_text(length_ms)
+    let phase = |name: &str, length_ms: u64| {
+        let (min_ms, max_ms) = parameters.phase_bounds_ms(name);
+        duration_text(length_ms.clamp(min_ms, max_ms))
     };
     let percent = |millionths: u32| format!("{}", f64::from(millionths) / 10_000.0);
     // Enough for a committee to care, and small beside any reward.
@@ -228,13 +229,20 @@ fn text(parameters: &Parameters, schedule: &Schedule) -> String {
         .replace("{bond}", &percent(parameters.sponsor_bond_ppm))
         .replace("{min}", &duration_text(parameters.phase_min_ms))
         .replace("{max}", &duration_text(parameters.phase_max_ms))
-        .replace("{open}", &phase(schedule.open_ms))
-        .replace("{test_key}", &phase(schedule.test_key_ms))
-        .replace("{test_check}", &phase(schedule.test_check_ms))
-        .replace("{reveal}", &phase(schedule.reveal_ms))
-        .replace("{score}", &phase(schedule.score_ms))
-        .replace("{score_reveal}", &phase(schedule.score_reveal_ms))
-        .replace("{challenge}", &phase(schedule.challenge_ms))
+        .replace(
+            "{seats_max}",
+            &duration_text(parameters.phase_bounds_ms("score").1),
+        )
+        .replace("{open}", &phase("open", schedule.open_ms))
+        .replace("{test_key}", &phase("test_key", schedule.test_key_ms))
+        .replace("{test_check}", &phase("test_check", schedule.test_check_ms))
+        .replace("{reveal}", &phase("reveal", schedule.reveal_ms))
+        .replace("{score}", &phase("score", schedule.score_ms))
+        .replace(
+            "{score_reveal}",
+            &phase("score_reveal", schedule.score_reveal_ms),
+        )
+        .replace("{challenge}", &phase("challenge", schedule.challenge_ms))
 }
 
 const TEMPLATE: &str = r#"# A bounty: what you want a model for, how models are judged, and what you pay.
@@ -302,7 +310,8 @@ margin = "0.002"
 self_funding = "0%"
 
 [schedule]
-# How long each phase takes, as "2d", "6h", "15m", "30s": at least {min}, at most {max}.
+# How long each phase takes, as "2d", "6h", "15m", "30s": at least {min}, at most {max}; from the test
+# check on, while evaluators' stakes are locked, at most {seats_max}.
 # Miners train and commit their sealed models; others may add to the reward in the first half.
 open = "{open}"
 # You reveal the key of the test set. If you do not, your bond is lost:

@@ -170,8 +170,8 @@ pub fn is_complete(bounty: &BountyView, batch: &Batch) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use protocol::Digest;
     use protocol::report::TestOutcome;
+    use protocol::{Amount, Digest};
 
     #[test]
     fn a_seat_owes_one_thing_a_phase_and_once() {
@@ -187,6 +187,7 @@ mod tests {
             evaluator: Address([1; 32]),
             word: None,
             failed: false,
+            weight: Amount::ZERO,
         };
         let of_check = |check: &CheckView| phases.map(|phase| owed(&phase, Some(check), None, 2));
         let test = Some(Duty::TestSet);
@@ -205,6 +206,7 @@ mod tests {
             given: false,
             leaves: None,
             failed: false,
+            weight: Amount::ZERO,
         };
         let of_seat = |seat: &SeatView| phases.map(|phase| owed(&phase, None, Some(seat), 2));
         let (commit, reveal) = (Some(Duty::Commit), Some(Duty::Reveal));

@@ -8,7 +8,7 @@ use protocol::report::TestOutcome;
 use protocol::{Address, ItemId};
 
 use super::{Check, PanelProgress, Step, forfeit, panel, void};
-use crate::evaluators::{leave_seat, quorum};
+use crate::evaluators::{leave_seat, return_seat};
 use crate::state::State;
 
 /// Ends a round of the test check.
@@ -27,18 +27,29 @@ pub(super) fn end(state: &mut State, id: ItemId) {
                 .update(&key, |check| check.failed = true);
         }
     }
-    let words: Vec<(Address, &TestOutcome)> = seats
-        .iter()
-        .filter_map(|(account, check)| Some((*account, check.word.as_ref()?)))
-        .filter(|(_, word)| **word != TestOutcome::Unavailable)
-        .collect();
     let progress = state.posted(id).1.panel;
-    let needed = quorum(progress.seats) as usize;
-    let agreeing = |word: &TestOutcome| words.iter().filter(|(_, other)| same(word, other)).count();
-    let differ = words.iter().any(|(_, word)| !same(word, words[0].1));
+    let words: Vec<Word> = seats
+        .iter()
+        .filter_map(|(account, check)| {
+            Some(Word {
+                account: *account,
+                outcome: check.word.as_ref()?,
+                weight: progress.weight_of(check.weight),
+            })
+        })
+        .filter(|word| *word.outcome != TestOutcome::Unavailable)
+        .collect();
+    let needed = progress.quorum();
+    let agreeing = |word: &TestOutcome| {
+        let agreeing = words.iter().filter(|other| same(word, other.outcome));
+        agreeing.map(|other| other.weight).sum::<u128>()
+    };
+    let differ = words
+        .iter()
+        .any(|word| !same(word.outcome, words[0].outcome));
     let found = words
         .iter()
-        .map(|&(_, word)| word)
+        .map(|word| word.outcome)
         .find(|word| needed > 0 && agreeing(word) >= needed)
         .filter(|_| !differ || progress.all);
     if found.is_none() && !progress.all {
@@ -47,30 +58,60 @@ pub(super) fn end(state: &mut State, id: ItemId) {
         }
         // Whoever cannot look at it cannot keep the others from a verdict.
         let spoken = seats.iter().filter(|(_, check)| check.word.is_some());
-        if differ || (needed > 0 && spoken.count() >= needed) {
+        if differ || (needed > 0 && spoken.count() as u128 >= needed) {
             return panel::next_block(state, id, Step::SeatAll);
         }
     }
-    let dissents = |word: &TestOutcome| found.is_some_and(|found| !same(word, found));
+    let (agreed, dissenting): (Vec<&Word>, Vec<&Word>) = words
+        .iter()
+        .filter(|_| found.is_some())
+        .partition(|word| found.is_some_and(|found| same(word.outcome, found)));
     state.events.push(Event::TestSetVerdict {
         bounty: id,
         outcome: found.cloned(),
-        agreeing: found.map_or(0, |word| agreeing(word) as u32),
-        dissenting: words
-            .iter()
-            .filter(|(_, word)| dissents(word))
-            .map(|&(account, _)| account)
-            .collect(),
+        agreeing: u32::try_from(agreed.len()).expect("panels are small"),
+        dissenting: dissenting.iter().map(|word| word.account).collect(),
     });
-    for (account, _) in &seats {
-        leave_seat(state, id, *account);
-    }
     state.change_progress(id, |progress| progress.panel = PanelProgress::default());
     let reveal_ms = state.posted(id).0.posting.schedule.reveal_ms;
     match found {
+        // The seats stay: they are candidates for the score, whatever happens until then.
         Some(TestOutcome::Ok) => state.enter(id, Phase::Reveal, reveal_ms),
         Some(TestOutcome::BadSeal { .. }) => void::begin(state, id, VoidReason::BadTestSet),
         Some(TestOutcome::Unavailable) | None => void::begin(state, id, VoidReason::NoQuorum),
+    }
+}
+
+/// A word on the test set.
+struct Word<'a> {
+    account: Address,
+    outcome: &'a TestOutcome,
+    weight: u128,
+}
+
+/// The accounts whose seats of the check still lock a stake: until the score's panel is drawn,
+/// or the bounty ends without one.
+fn seated(state: &State, id: ItemId) -> Vec<Address> {
+    let phase = &state.posted(id).1.phase;
+    match phase {
+        Phase::TestCheck | Phase::Reveal => state.checks(id).map(|(account, _)| account).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Returns the stakes of the check's seats, before the score's panel is drawn; gives their accounts.
+pub(super) fn return_seats(state: &mut State, id: ItemId) -> Vec<Address> {
+    let accounts = seated(state, id);
+    for &account in &accounts {
+        return_seat(state, id, account);
+    }
+    accounts
+}
+
+/// Returns the stakes of the check's seats, at the end of a bounty that has no score.
+pub(super) fn leave_seats(state: &mut State, id: ItemId) {
+    for account in seated(state, id) {
+        leave_seat(state, id, account);
     }
 }
 

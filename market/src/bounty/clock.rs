@@ -15,7 +15,7 @@ const FRESH_WINDOW_MAX_MS: u64 = 24 * 3_600_000;
 pub(crate) fn work(state: &mut State, id: ItemId) {
     state.spend(4);
     match state.posted(id).1.step {
-        Step::Wait if is_late(state, id) => return extend(state, id),
+        Step::Wait if state.was_missed(state.posted(id).1.until_ms) => return extend(state, id),
         Step::Wait => end_phase(state, id),
         Step::Draw => panel::fill(state, id),
         Step::SeatAll => panel::seat_all(state, id),
@@ -75,13 +75,6 @@ pub(super) fn go_on(state: &mut State, id: ItemId) {
 fn forgotten_ms(state: &State, id: ItemId) -> u64 {
     let ended_ms = state.posted(id).1.until_ms;
     ended_ms.saturating_add(state.parameters().retention_ms)
-}
-
-/// Whether a phase was over so long before this block that those whose turn it
-/// was have been robbed of it.
-fn is_late(state: &State, id: ItemId) -> bool {
-    let late_ms = state.time_ms() - state.posted(id).1.until_ms;
-    late_ms > state.parameters().late_ms
 }
 
 /// Gives a phase a fresh window.

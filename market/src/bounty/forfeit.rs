@@ -78,13 +78,14 @@ pub(super) fn fail_seat(
     };
     let seat = Purse::Seat(id, account);
     let stake = state.seat_stake(id).expect("it was posted");
+    let forfeit = part(stake, ppm).min(state.balance(seat));
     state.events.push(Event::SeatFailed {
         bounty: id,
         panel,
         evaluator: account,
         had_committed,
     });
-    to_miners(state, id, seat, part(stake, ppm));
+    to_miners(state, id, seat, forfeit);
 }
 
 /// What a miner put at risk with a submission: bond and fee, unless the sponsor paid it.

@@ -38,7 +38,7 @@ mod tally;
 mod void;
 
 use borsh::{BorshDeserialize, BorshSerialize};
-use licensing::{RoyaltyStack, Terms};
+use licensing::{Percent, RoyaltyStack, Terms};
 use protocol::receipt::{Event, Phase, Purse, Rule, Standing, VoidReason};
 use protocol::record::{BlobRef, PostBounty, SealedFolder};
 use protocol::report::{Outcome, TestOutcome};
@@ -52,8 +52,8 @@ pub(crate) use post::{back, cancel, post};
 pub use settle::{awarded_holders, awarded_split};
 pub(crate) use submit::{commit, reveal_submission, reveal_test_set};
 
-use crate::assets::Order;
-use crate::evaluators::leave_seat;
+use crate::assets::{Order, ParentShare};
+use crate::evaluators::{leave_seat, quorum};
 use crate::rejection::Rejection;
 use crate::state::{Queue, State};
 
@@ -63,8 +63,8 @@ pub const BACKERS_MAX: u32 = 1_000;
 /// The most submissions to one bounty.
 pub const SUBMISSIONS_MAX: u32 = 10_000;
 
-/// The most seats of a panel that all evaluators are asked for.
-pub const SEATS_MAX: usize = 64;
+/// The most evaluators that are asked when all are. Of more, so many places are drawn among them.
+pub const PLACES: usize = 64;
 
 /// How often missing seats are drawn again.
 pub const REDRAWS_MAX: u8 = 3;
@@ -84,6 +84,9 @@ pub struct Bounty {
     pub terms: Terms,
     /// The sponsor's bond.
     pub bond: Amount,
+    /// What the terms of the parents that it names asked for when it was posted: none of them takes more of what is
+    /// made for it, whatever they ask for later.
+    pub parent_shares: Vec<ParentShare>,
 }
 
 /// How far it is.
@@ -120,6 +123,26 @@ pub struct PanelProgress {
     pub round: u8,
     /// Whether all evaluators are asked.
     pub all: bool,
+    /// What all who are asked then weigh together: two thirds of it decide.
+    pub weight: u128,
+}
+
+impl PanelProgress {
+    /// How much must agree: two thirds of the panel's seats or, where all are asked, of what they weigh.
+    fn quorum(&self) -> u128 {
+        quorum(match self.all {
+            true => self.weight,
+            false => u128::from(self.seats),
+        })
+    }
+
+    /// What a seat counts for: one or, where all are asked, what it weighs.
+    fn weight_of(&self, weight: u128) -> u128 {
+        match self.all {
+            true => weight,
+            false => 1,
+        }
+    }
 }
 
 /// What the clock is at. Places count submissions in the order of commitment.
@@ -256,6 +279,8 @@ pub struct Check {
     pub word: Option<TestOutcome>,
     /// Whether it stayed silent.
     pub failed: bool,
+    /// What its word weighs where all are asked.
+    pub weight: u128,
 }
 
 /// A seat that scores.
@@ -273,6 +298,18 @@ pub struct Seat {
     pub leaves: Option<BlobRef>,
     /// Whether it stayed silent, or did not reveal.
     pub failed: bool,
+    /// What its word weighs where all are asked.
+    pub weight: u128,
+}
+
+impl Bounty {
+    /// What a parent that it names asked for when it was posted (`Some(None)`: nothing); `None` if it does not
+    /// name this parent.
+    pub fn parent_share(&self, parent: ItemId) -> Option<Option<Percent>> {
+        let mut shares = self.parent_shares.iter();
+        let (_, share) = shares.find(|(named, _)| *named == parent)?;
+        Some(*share)
+    }
 }
 
 impl Submission {
@@ -473,6 +510,8 @@ impl State {
         for account in seats {
             leave_seat(self, id, account);
         }
+        // Nobody revealed: the check's seats still wait for a score that does not come.
+        check::leave_seats(self, id);
         let time_ms = self.time_ms();
         let forgotten_ms = time_ms.saturating_add(self.parameters().retention_ms);
         self.change_progress(id, |progress| {

@@ -3,14 +3,22 @@
 //! A panel is drawn in the block after the one in which the phase before it
 //! ended, from the id of that block. Nobody sits in judgement on their own
 //! bounty: not the sponsor, a backer, or a miner with a submission.
+//!
+//! The seats that checked the test set stay locked until the score's panel is drawn: they
+//! are among its candidates, so that weights are shown only where somebody will score them.
+//!
+//! A draw is by free stake, and where all are asked a word weighs by it too: keys are free,
+//! stake is not.
+
+use std::collections::BTreeMap;
 
 use protocol::receipt::{Event, Panel, Phase, Purse};
 use protocol::{Address, Amount, ItemId};
 
 use super::post::part;
-use super::{Check, REDRAWS_MAX, SEATS_MAX, Seat, Step, tally};
+use super::{Check, PLACES, REDRAWS_MAX, Seat, Step, tally};
 use crate::draw;
-use crate::evaluators::{PANEL_SIZES, panel_size, take_seat};
+use crate::evaluators::{PANEL_SIZES, let_leave, panel_size, take_seat};
 use crate::rejection::Rejection;
 use crate::state::{Queue, State};
 
@@ -31,17 +39,15 @@ fn seat_stake(state: &State, pot: Amount) -> Amount {
     part(pot, state.parameters().seat_stake_ppm)
 }
 
-/// Evaluators with so much stake free who are not excluded, by address.
+/// Evaluators with so much stake free who are not excluded, those with least first.
 fn with_free_stake<'a>(
     state: &'a State,
     stake: Amount,
     is_excluded: impl Fn(Address) -> bool + 'a,
 ) -> impl Iterator<Item = Candidate> + 'a {
-    state
-        .evaluators()
+    let able = state.tables.free_stakes.range((stake, Address([0; 32]))..);
+    able.map(|(&(free, account), ())| (account, free))
         .filter(move |(account, _)| !is_excluded(*account))
-        .map(|(account, _)| (account, state.balance(Purse::Stake(account))))
-        .filter(move |(_, free)| *free >= stake && !free.is_zero())
 }
 
 /// Checks that a panel could be drawn for a pot; gives its size.
@@ -97,19 +103,65 @@ pub(super) fn at_work(state: &State, id: ItemId) -> Panel {
 
 /// Who may be seated now, by address.
 fn candidates(state: &mut State, id: ItemId, panel: Panel) -> Vec<Candidate> {
-    let stake = state.seat_stake(id).expect("it was posted");
-    let is_excluded = |account: Address| {
-        let check = state.tables.checks.get(&(id, account));
-        is_party(state, id, account)
-            || check.is_some_and(|check| check.failed || panel == Panel::Check)
-            || state.tables.seats.get(&(id, account)).is_some()
-    };
-    let found = with_free_stake(state, stake, is_excluded).collect();
     state.spend(state.tables.evaluators.len() / 8);
+    let stake = state.seat_stake(id).expect("it was posted");
+    let has_seat = |account: Address| match panel {
+        Panel::Check => state.tables.checks.get(&(id, account)).is_some(),
+        Panel::Score => state.tables.seats.get(&(id, account)).is_some(),
+    };
+    let is_excluded = |account: Address| is_party(state, id, account) || has_seat(account);
+    let mut found: Vec<Candidate> = with_free_stake(state, stake, is_excluded).collect();
+    if panel == Panel::Score {
+        let silent: Vec<Address> = state
+            .checks(id)
+            .filter(|(account, check)| check.failed && !is_excluded(*account))
+            .map(|(account, _)| account)
+            .collect();
+        let least = state.parameters().committee_min;
+        let is_silent = |(account, _): &Candidate| silent.contains(account);
+        found.retain(|candidate| !is_silent(candidate));
+        // Who was silent in the check cannot keep the others from a panel.
+        let is_first = state.posted(id).1.panel.seats == 0;
+        if is_first && panel_size(found.len(), least).is_none() {
+            let left = |&account: &Address| (account, state.balance(Purse::Stake(account)));
+            found.extend(silent.iter().map(left).filter(|(_, free)| !free.is_zero()));
+        }
+    }
+    found.sort_unstable();
     found
 }
 
-/// Draws so many of the candidates, in proportion to free stake.
+/// Draws one of the candidates for a place, in proportion to free stake; gives its index.
+fn draw_one(
+    state: &State,
+    id: ItemId,
+    panel: Panel,
+    round: u8,
+    place: usize,
+    from: &[Candidate],
+) -> usize {
+    let parent = state.clock().parent;
+    let all: u128 = from.iter().map(|(_, free)| free.base_units()).sum();
+    let place = u32::try_from(place).expect("panels are small");
+    let kind = match panel {
+        Panel::Check => 0,
+        Panel::Score => 1,
+    };
+    let number = draw::below(
+        all,
+        &[
+            b"lode/draw/1",
+            &parent.0,
+            &id.0,
+            &[kind, round],
+            &place.to_le_bytes(),
+        ],
+    );
+    let at = draw::falls_on(number, from.iter().map(|&(_, free)| free));
+    at.expect("the number is below the sum")
+}
+
+/// Draws so many of the candidates, without putting back.
 fn draw(
     state: &State,
     id: ItemId,
@@ -117,90 +169,131 @@ fn draw(
     round: u8,
     mut from: Vec<Candidate>,
     count: usize,
-) -> Vec<Address> {
-    let parent = state.clock().parent;
+) -> Vec<Candidate> {
     let mut drawn = Vec::with_capacity(count);
     while drawn.len() < count && !from.is_empty() {
-        let all: u128 = from.iter().map(|(_, free)| free.base_units()).sum();
-        let place = u32::try_from(drawn.len()).expect("panels are small");
-        let kind = match panel {
-            Panel::Check => 0,
-            Panel::Score => 1,
-        };
-        let number = draw::below(
-            all,
-            &[
-                b"lode/draw/1",
-                &parent.0,
-                &id.0,
-                &[kind, round],
-                &place.to_le_bytes(),
-            ],
-        );
-        let at = draw::falls_on(number, from.iter().map(|&(_, free)| free));
-        let (account, _) = from.remove(at.expect("the number is below the sum"));
-        drawn.push(account);
+        let at = draw_one(state, id, panel, round, drawn.len(), &from);
+        drawn.push(from.remove(at));
     }
     drawn
 }
 
-/// Seats that did not fail.
-fn standing_seats(state: &State, id: ItemId, panel: Panel) -> u32 {
-    let count = match panel {
-        Panel::Check => state.checks(id).filter(|(_, check)| !check.failed).count(),
-        Panel::Score => state.seats(id).filter(|(_, seat)| !seat.failed).count(),
+/// Draws [`PLACES`] places among these, with putting back; gives who has how many.
+fn draw_places(
+    state: &State,
+    id: ItemId,
+    panel: Panel,
+    round: u8,
+    from: &[Candidate],
+) -> BTreeMap<Address, u128> {
+    let mut places = BTreeMap::new();
+    for place in 0..PLACES {
+        let (account, _) = from[draw_one(state, id, panel, round, place, from)];
+        *places.entry(account).or_default() += 1;
+    }
+    places
+}
+
+/// Seats that did not fail, by address, and what each has free and locked here.
+fn standing_seats(state: &State, id: ItemId, panel: Panel) -> Vec<Candidate> {
+    let accounts: Vec<Address> = match panel {
+        Panel::Check => {
+            let standing = state.checks(id).filter(|(_, check)| !check.failed);
+            standing.map(|(account, _)| account).collect()
+        }
+        Panel::Score => {
+            let standing = state.seats(id).filter(|(_, seat)| !seat.failed);
+            standing.map(|(account, _)| account).collect()
+        }
     };
-    u32::try_from(count).expect("panels are small")
+    let stake = |account: &Address| {
+        let free = state.balance(Purse::Stake(*account));
+        free.checked_add(state.balance(Purse::Seat(id, *account)))
+            .expect("both are part of the supply")
+    };
+    accounts
+        .iter()
+        .map(|account| (*account, stake(account)))
+        .collect()
+}
+
+/// Says what a seat's word weighs where all are asked.
+fn weigh(state: &mut State, id: ItemId, panel: Panel, account: Address, weight: u128) {
+    let (key, tables) = ((id, account), &mut state.tables);
+    match panel {
+        Panel::Check => tables.checks.update(&key, |check| check.weight = weight),
+        Panel::Score => tables.seats.update(&key, |seat| seat.weight = weight),
+    };
 }
 
 /// Draws the seats that a panel lacks, and lets the seats work.
 pub(super) fn fill(state: &mut State, id: ItemId) {
     let panel = at_work(state, id);
+    let checked = match panel {
+        Panel::Check => Vec::new(),
+        Panel::Score => super::check::return_seats(state, id),
+    };
     let mut progress = state.posted(id).1.panel;
     let from = candidates(state, id, panel);
     if progress.seats == 0 {
         let least = state.parameters().committee_min;
         progress.seats = panel_size(from.len(), least).unwrap_or(0);
     }
-    let missing = progress
-        .seats
-        .saturating_sub(standing_seats(state, id, panel));
-    let drawn = draw(state, id, panel, progress.round, from, missing as usize);
+    let standing = standing_seats(state, id, panel).len();
+    let missing = (progress.seats as usize).saturating_sub(standing);
+    let drawn = draw(state, id, panel, progress.round, from, missing);
     state.change_progress(id, |all| all.panel = progress);
-    seat(state, id, panel, drawn);
+    seat(state, id, panel, &drawn);
+    for account in checked {
+        let_leave(state, account);
+    }
     begin_round(state, id, panel);
 }
 
-/// Seats all further candidates, as far as there is room; if there are none, the
-/// words that are there are counted as those of all.
+/// Seats all further candidates; if there are none, the words that are there are counted as
+/// those of all. A word weighs what its evaluator has free and in this seat at this moment, so that no
+/// stake counts twice. Of more than [`PLACES`] that would be asked, so many places are drawn, by the same
+/// weight and with putting back: who has none is not seated, and a word weighs its evaluator's places.
 pub(super) fn seat_all(state: &mut State, id: ItemId) {
     let panel = at_work(state, id);
-    let mut progress = state.posted(id).1.panel;
-    let from = candidates(state, id, panel);
-    let standing = standing_seats(state, id, panel);
-    let room = SEATS_MAX.saturating_sub(standing as usize);
-    let drawn: Vec<Address> = if from.len() <= room {
-        from.into_iter().map(|(account, _)| account).collect()
+    let round = state.posted(id).1.panel.round;
+    let mut from = candidates(state, id, panel);
+    let mut all = standing_seats(state, id, panel);
+    all.extend(&from);
+    all.sort_unstable();
+    let weights: BTreeMap<Address, u128> = if all.len() > PLACES {
+        draw_places(state, id, panel, round, &all)
     } else {
-        draw(state, id, panel, progress.round, from, room)
+        let weighed = all
+            .iter()
+            .map(|(account, free)| (*account, free.base_units()));
+        weighed.collect()
     };
-    progress.all = true;
-    progress.seats = standing + u32::try_from(drawn.len()).expect("panels are small");
-    state.change_progress(id, |all| all.panel = progress);
-    let alone = drawn.is_empty();
-    seat(state, id, panel, drawn);
-    match (alone, panel) {
+    from.retain(|(account, _)| weights.contains_key(account));
+    state.change_progress(id, |progress| {
+        progress.panel.all = true;
+        progress.panel.weight = weights.values().sum();
+    });
+    seat(state, id, panel, &from);
+    let standing = standing_seats(state, id, panel);
+    for &(account, _) in &standing {
+        let weight = weights.get(&account).copied().unwrap_or(0);
+        weigh(state, id, panel, account, weight);
+    }
+    let seats = u32::try_from(standing.len()).expect("panels are small");
+    state.change_progress(id, |progress| progress.panel.seats = seats);
+    match (from.is_empty(), panel) {
         (false, _) => begin_round(state, id, panel),
         (true, Panel::Check) => super::check::end(state, id),
         (true, Panel::Score) => state.set_step(id, tally::FIRST),
     }
 }
 
-fn seat(state: &mut State, id: ItemId, panel: Panel, drawn: Vec<Address>) {
+fn seat(state: &mut State, id: ItemId, panel: Panel, drawn: &[Candidate]) {
     let stake = state.seat_stake(id).expect("it was posted");
     let progress = state.posted(id).1.panel;
     state.spend(4 * drawn.len());
-    for &account in &drawn {
+    for &(account, _) in drawn {
         take_seat(state, id, account, stake);
         match panel {
             Panel::Check => state.tables.checks.put((id, account), Check::default()),
@@ -219,7 +312,7 @@ fn seat(state: &mut State, id: ItemId, panel: Panel, drawn: Vec<Address>) {
             panel,
             round: progress.round,
             all: progress.all,
-            seats: drawn,
+            seats: drawn.iter().map(|(account, _)| *account).collect(),
         });
     }
 }

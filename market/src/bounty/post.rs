@@ -11,7 +11,7 @@ use super::{
     BACKERS_MAX, Backing, Bounty, PanelProgress, Progress, SUBMISSIONS_MAX, Step, clock, panel,
     void,
 };
-use crate::assets::{check_parents, read_terms, stack_of};
+use crate::assets::{check_parents, read_terms, shares_of, stack_of};
 use crate::funds;
 use crate::rejection::Rejection;
 use crate::state::State;
@@ -34,14 +34,6 @@ pub(crate) fn post(
             limit: SUBMISSIONS_MAX,
         });
     }
-    let seats = panel::check_pool(state, posting.reward, |account| account == tx.signer)?;
-    let least = evaluation_fee_min(state, posting, seats).ok_or(Rejection::Overflow)?;
-    if posting.evaluation_fee < least {
-        return Err(Rejection::EvaluationFee {
-            given: posting.evaluation_fee,
-            least,
-        });
-    }
     // What a submission puts up has to be a number, though no account may hold so much.
     miners_bond(state, posting).ok_or(Rejection::Overflow)?;
     let tags: Vec<Tag> = posting
@@ -55,7 +47,8 @@ pub(crate) fn post(
     // With all parents at once the stack is at its highest, so every submission's will do.
     let parents: Vec<ItemId> = posting.parents.iter().map(|parent| parent.asset).collect();
     check_parents(&parents)?;
-    stack_of(state, &parents, &terms, AssetKind::Model)?;
+    let parent_shares = shares_of(state, &parents, &terms, AssetKind::Model)?;
+    stack_of(state, &parent_shares)?;
 
     let bond = part(posting.reward, state.parameters().sponsor_bond_ppm);
     let id = tx.id;
@@ -68,6 +61,15 @@ pub(crate) fn post(
     let prepaid = prepaid.ok_or(Rejection::Overflow)?;
     state.pay(sponsor, Purse::PrepaidFees(id), prepaid, Rule::PrepaidFees)?;
     state.lock_deposit(tx)?;
+    // Looked for last: only who can pay for a bounty makes every node look.
+    let seats = panel::check_pool(state, posting.reward, |account| account == tx.signer)?;
+    let least = evaluation_fee_min(state, posting, seats).ok_or(Rejection::Overflow)?;
+    if posting.evaluation_fee < least {
+        return Err(Rejection::EvaluationFee {
+            given: posting.evaluation_fee,
+            least,
+        });
+    }
     let bounty = Bounty {
         sponsor: tx.signer,
         poster_nonce: tx.envelope.nonce,
@@ -75,6 +77,7 @@ pub(crate) fn post(
         posting: posting.clone(),
         terms,
         bond,
+        parent_shares,
     };
     funds::use_test_set(state, id, posting);
     state.tables.bounties.put(id, bounty);
@@ -128,7 +131,6 @@ pub(super) fn part(amount: Amount, millionths: u32) -> Amount {
 
 fn check_schedule(state: &State, schedule: &Schedule) -> Result<(), Rejection> {
     let parameters = state.parameters();
-    let (min_ms, max_ms) = (parameters.phase_min_ms, parameters.phase_max_ms);
     for (name, given_ms) in [
         ("open", schedule.open_ms),
         ("test_key", schedule.test_key_ms),
@@ -138,6 +140,7 @@ fn check_schedule(state: &State, schedule: &Schedule) -> Result<(), Rejection> {
         ("score_reveal", schedule.score_reveal_ms),
         ("challenge", schedule.challenge_ms),
     ] {
+        let (min_ms, max_ms) = parameters.phase_bounds_ms(name);
         if given_ms < min_ms || given_ms > max_ms {
             return Err(Rejection::Schedule {
                 name,
@@ -193,7 +196,7 @@ pub(crate) fn back(
         .checked_add(amount)
         .ok_or(Rejection::Overflow)?;
     let pot = bounty.posting.reward.checked_add(backed);
-    panel::check_pool_without(state, id, account, pot.ok_or(Rejection::Overflow)?)?;
+    let pot = pot.ok_or(Rejection::Overflow)?;
     let least = backing_min(bounty.posting.reward);
     if amount < least {
         return Err(Rejection::StakeTooSmall {
@@ -204,6 +207,7 @@ pub(crate) fn back(
     let from = Purse::Account(account);
     state.pay(from, Purse::Reward(id), amount, Rule::Backing)?;
     state.lock_deposit(tx)?;
+    panel::check_pool_without(state, id, account, pot)?;
     let backing = Backing {
         account,
         amount,

@@ -10,7 +10,7 @@ use protocol::{Address, Amount, ItemId};
 
 use super::post::part;
 use super::{SUBMISSIONS_MAX, Submission, clock, panel, settle, void};
-use crate::assets::{check_parents, stack_of};
+use crate::assets::{check_parents, shares_of, stack_of};
 use crate::rejection::Rejection;
 use crate::state::State;
 
@@ -48,21 +48,24 @@ pub(crate) fn commit(
     parents.extend(&body.parents);
     parents.sort_unstable();
     check_parents(&parents)?;
-    let stack = stack_of(state, &parents, &bounty.terms, AssetKind::Model)?;
-    let is_named = |parent: &ItemId| posting.parents.iter().any(|named| named.asset == *parent);
-    let named: Vec<ItemId> = parents.iter().copied().filter(is_named).collect();
-    let named_rest = stack_of(state, &named, &bounty.terms, AssetKind::Model)?.rest_billionths();
+    let mut shares = shares_of(state, &parents, &bounty.terms, AssetKind::Model)?;
+    // Backers staked on what the named parents asked for then: they get no more of it, and less if they ask for less.
+    for (parent, share) in &mut shares {
+        if let Some(then) = bounty.parent_share(*parent) {
+            *share = (*share).min(then);
+        }
+    }
+    let stack = stack_of(state, &shares)?;
+    shares.retain(|(parent, _)| bounty.parent_share(*parent).is_some());
+    let named_rest = stack_of(state, &shares)?.rest_billionths();
     let rest = stack.rest_billionths();
     if !settle::miner_can_pay(posting.split.miner, named_rest, rest) {
         return Err(Rejection::UnnamedParents {
             billionths: named_rest - rest,
         });
     }
-    if state.tables.evaluators.get(&tx.signer).is_some() && !panel::is_party(state, id, tx.signer) {
-        // Who takes part does not sit: the others must be enough.
-        let pot = posting.reward.checked_add(progress.backed);
-        panel::check_pool_without(state, id, tx.signer, pot.ok_or(Rejection::Overflow)?)?;
-    }
+    let pot = posting.reward.checked_add(progress.backed);
+    let pot = pot.ok_or(Rejection::Overflow)?;
     let fee = posting.evaluation_fee;
     let bond = miners_bond(state, posting).ok_or(Rejection::Overflow)?;
     let order = state.order();
@@ -77,6 +80,10 @@ pub(crate) fn commit(
     state.pay(payer, Purse::EvaluationFee(tx.id), fee, Rule::EvaluationFee)?;
     state.pay(miner, Purse::MinerBond(tx.id), bond, Rule::Bond)?;
     state.lock_deposit(tx)?;
+    if state.tables.evaluators.get(&tx.signer).is_some() && !panel::is_party(state, id, tx.signer) {
+        // Who takes part does not sit: the others must be enough.
+        panel::check_pool_without(state, id, tx.signer, pot)?;
+    }
     let submission = Submission {
         id: tx.id,
         miner: tx.signer,

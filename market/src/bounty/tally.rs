@@ -5,13 +5,14 @@
 //! the panel's majority, and words that stay too few do not leave a submission
 //! without verdict: every evaluator is asked.
 
+use std::collections::BTreeMap;
+
 use protocol::receipt::{Event, Panel, Phase, VoidReason};
 use protocol::record::ATTESTATIONS_PER_PART;
 use protocol::report::Outcome;
 use protocol::{Address, ItemId};
 
 use super::{Seat, Step, Submission, forfeit, panel, void};
-use crate::evaluators::quorum;
 use crate::state::State;
 
 /// Counting, from the first submission on.
@@ -52,15 +53,16 @@ pub(super) fn begin(state: &mut State, id: ItemId) {
 /// Counts the words on some submissions.
 pub(super) fn go_on(state: &mut State, id: ItemId, next: u32, short: u32, differing: u32) {
     let (mut short, mut differing) = (short, differing);
-    let seats: Vec<(Address, bool)> = state
+    let progress = state.posted(id).1.panel;
+    // What the words of those that did not fail count for.
+    let seats: BTreeMap<Address, Option<u128>> = state
         .seats(id)
-        .map(|(account, seat)| (account, seat.failed))
+        .map(|(account, seat)| {
+            let weight = progress.weight_of(seat.weight);
+            (account, (!seat.failed).then_some(weight))
+        })
         .collect();
-    let failed = |account: Address| {
-        seats
-            .iter()
-            .any(|&(seat, failed)| seat == account && failed)
-    };
+    let weight = |account: Address| seats.get(&account).copied().flatten();
     let rows = 2 + seats.len() / 4;
     let taken = state.take_submissions(id, next, |_| rows);
     let Some(&(last, _)) = taken.last() else {
@@ -70,10 +72,15 @@ pub(super) fn go_on(state: &mut State, id: ItemId, next: u32, short: u32, differ
         if submission.key.is_none() || submission.verdict.is_some() {
             continue;
         }
-        let words: Vec<(Address, Outcome)> = state
+        let words: Vec<Word> = state
             .words(id, *place)
-            .filter(|(account, _)| !failed(*account))
-            .map(|(account, outcome)| (account, outcome.clone()))
+            .filter_map(|(account, outcome)| {
+                Some(Word {
+                    account,
+                    outcome: outcome.clone(),
+                    weight: weight(account)?,
+                })
+            })
             .collect();
         match count(state, id, *place, submission, &words) {
             Count::Decided => continue,
@@ -81,9 +88,9 @@ pub(super) fn go_on(state: &mut State, id: ItemId, next: u32, short: u32, differ
             Count::Differing => differing += 1,
         }
         // Who could not look at it may do so now.
-        for (account, word) in words {
-            if word == Outcome::Unavailable {
-                let key = (id, account);
+        for word in words {
+            if word.outcome == Outcome::Unavailable {
+                let key = (id, word.account);
                 state.tables.seats.update(&key, |seat| seat.asked = true);
             }
         }
@@ -94,6 +101,13 @@ pub(super) fn go_on(state: &mut State, id: ItemId, next: u32, short: u32, differ
         differing,
     };
     state.set_step(id, step);
+}
+
+/// A seat's word on a submission.
+struct Word {
+    account: Address,
+    outcome: Outcome,
+    weight: u128,
 }
 
 enum Count {
@@ -108,20 +122,22 @@ fn count(
     id: ItemId,
     place: u32,
     submission: &Submission,
-    words: &[(Address, Outcome)],
+    words: &[Word],
 ) -> Count {
     let progress = state.posted(id).1.panel;
-    let said: Vec<&(Address, Outcome)> = words
+    let said: Vec<&Word> = words
         .iter()
-        .filter(|(_, word)| *word != Outcome::Unavailable)
+        .filter(|word| word.outcome != Outcome::Unavailable)
         .collect();
-    let agreeing =
-        |outcome: &Outcome| said.iter().filter(|(_, other)| other == outcome).count() as u32;
-    let differ = said.iter().any(|(_, word)| *word != said[0].1);
-    let needed = quorum(progress.seats);
+    let agreeing = |outcome: &Outcome| {
+        let agreeing = said.iter().filter(|other| other.outcome == *outcome);
+        agreeing.map(|other| other.weight).sum::<u128>()
+    };
+    let differ = said.iter().any(|word| word.outcome != said[0].outcome);
+    let needed = progress.quorum();
     let verdict = said
         .iter()
-        .map(|(_, word)| word)
+        .map(|word| &word.outcome)
         .find(|word| needed > 0 && agreeing(word) >= needed)
         .filter(|_| !differ || progress.all);
     let Some(verdict) = verdict else {
@@ -131,14 +147,12 @@ fn count(
             Count::Short
         };
     };
+    let (agreed, dissenting): (Vec<&Word>, Vec<&Word>) =
+        said.iter().partition(|word| word.outcome == *verdict);
     state.events.push(Event::Verdict {
         submission: submission.id,
-        agreeing: agreeing(verdict),
-        dissenting: said
-            .iter()
-            .filter(|(_, word)| word != verdict)
-            .map(|&&(account, _)| account)
-            .collect(),
+        agreeing: u32::try_from(agreed.len()).expect("panels are small"),
+        dissenting: dissenting.iter().map(|word| word.account).collect(),
         outcome: Some(verdict.clone()),
     });
     let verdict = Some(verdict.clone());
@@ -157,8 +171,8 @@ fn end(state: &mut State, id: ItemId, short: u32, differing: u32) {
         let given = state
             .seats(id)
             .filter(|(_, seat)| seat.given && !seat.failed)
-            .count() as u32;
-        if panel.seats == 0 || given < quorum(panel.seats) {
+            .count();
+        if panel.seats == 0 || (given as u128) < panel.quorum() {
             return void::begin(state, id, VoidReason::NoQuorum);
         }
         // Whoever cannot look at a submission cannot keep the others from a verdict.

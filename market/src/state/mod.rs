@@ -102,6 +102,9 @@ pub enum LoadError {
     /// Incomes that wait for their draws and the order of the draws do not agree.
     #[error("the entries are of another version: incomes wait for draws in another order")]
     Draws,
+    /// What evaluators have free and the order of it do not agree.
+    #[error("the entries are of another version: free stakes are in another order")]
+    Stakes,
 }
 
 impl State {
@@ -184,6 +187,9 @@ impl State {
         let is_waiting = |&(_, asset, payment)| draws.get(&(asset, payment)).is_some();
         if draws.len() != draw_order.len() || !draw_order.iter().all(|(key, ())| is_waiting(key)) {
             return Err(LoadError::Draws);
+        }
+        if !state.free_stakes_agree() {
+            return Err(LoadError::Stakes);
         }
         state.root = Digest(state.tree.update(leaves));
         Ok(state)
@@ -289,11 +295,15 @@ impl State {
         assert_eq!(height, self.height() + 1, "heights have no gaps");
         assert!(time_ms > self.time_ms(), "block time rises strictly");
         debug_assert!(self.receipts.is_empty(), "the last block was not ended");
+        let before_ms = self.time_ms();
         self.tables.clock.update(&(), |clock| {
             clock.height = height;
             clock.time_ms = time_ms;
             clock.parent = parent;
         });
+        if time_ms - before_ms > self.parameters().late_ms {
+            self.tables.halts.put(time_ms, before_ms);
+        }
         self.keep();
         self.work_left = WORK_PER_BLOCK;
         // Half of the block stays for what is due, whatever the last draw took: purchases cannot hold up deadlines.
@@ -308,6 +318,31 @@ impl State {
         self.work_left = self.work_left.max(kept);
         for queue in Queue::ALL {
             self.work_off(queue);
+        }
+        self.forget_halts();
+        self.keep();
+    }
+
+    /// Whether the first block at or past a deadline came so long after it that those whose turn it was
+    /// have been robbed of it. A block that came in time and had more work than fits is none such.
+    pub(crate) fn was_missed(&self, deadline_ms: u64) -> bool {
+        let late_ms = self.parameters().late_ms;
+        let mut halts = self.tables.halts.range(deadline_ms..);
+        halts.next().is_some_and(|(&to_ms, &from_ms)| {
+            from_ms < deadline_ms && to_ms - deadline_ms > late_ms
+        })
+    }
+
+    /// Forgets the halts before which no work is due any more.
+    fn forget_halts(&mut self) {
+        let due = Queue::ALL
+            .into_iter()
+            .filter_map(|queue| self.first_due_ms(queue));
+        let first_ms = due.min().unwrap_or(u64::MAX);
+        let over = self.tables.halts.range(..first_ms);
+        let over: Vec<u64> = over.map(|(&to_ms, _)| to_ms).collect();
+        for to_ms in over {
+            self.tables.halts.remove(&to_ms);
         }
     }
 
@@ -435,10 +470,11 @@ fn check_parameters(parameters: &Parameters) -> Result<(), GenesisError> {
             return Err(GenesisError::Parameter(name, "at most 1000000 millionths"));
         }
     }
-    if parameters.phase_min_ms == 0 || parameters.phase_min_ms > parameters.phase_max_ms {
+    let (shortest_ms, longest_ms) = parameters.phase_bounds_ms("score");
+    if shortest_ms == 0 || shortest_ms > longest_ms {
         return Err(GenesisError::Parameter(
             "phase_min_ms",
-            "from 1 to phase_max_ms",
+            "from 1 to phase_max_ms, and at most 14 days",
         ));
     }
     if parameters.phase_max_ms > 100 * 366 * 24 * 3_600_000 {

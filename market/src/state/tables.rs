@@ -88,6 +88,8 @@ entry!(TallyEntry, 25, (ItemId, u32, Digest) => Tally);
 // 26 stays free: states of earlier builds have entries of their own under it.
 entry!(TestSetEntry, 27, BlobId => ItemId);
 entry!(DrawOrderEntry, 28, (u64, ItemId, ItemId) => ());
+entry!(HaltEntry, 29, u64 => u64);
+entry!(FreeStakeEntry, 30, (Amount, Address) => ());
 
 /// All tables.
 #[derive(Default)]
@@ -132,10 +134,15 @@ pub(crate) struct Tables {
     pub(crate) tallies: Table<TallyEntry>,
     /// Ciphertexts of test sets, and the bounty that each was posted with.
     pub(crate) test_sets: Table<TestSetEntry>,
+    /// Blocks that came more than `late_ms` after the one before, and the time of that one; kept while
+    /// work is open that was due before them.
+    pub(crate) halts: Table<HaltEntry>,
+    /// Evaluators by what they have free: who may sit is found without looking at all.
+    pub(crate) free_stakes: Table<FreeStakeEntry>,
 }
 
 impl Tables {
-    pub(super) fn all(&self) -> [&dyn AnyTable; 28] {
+    pub(super) fn all(&self) -> [&dyn AnyTable; 30] {
         [
             &self.network,
             &self.clock,
@@ -165,10 +172,12 @@ impl Tables {
             &self.ballots,
             &self.tallies,
             &self.test_sets,
+            &self.halts,
+            &self.free_stakes,
         ]
     }
 
-    fn all_mut(&mut self) -> [&mut dyn AnyTable; 28] {
+    fn all_mut(&mut self) -> [&mut dyn AnyTable; 30] {
         [
             &mut self.network,
             &mut self.clock,
@@ -198,6 +207,8 @@ impl Tables {
             &mut self.ballots,
             &mut self.tallies,
             &mut self.test_sets,
+            &mut self.halts,
+            &mut self.free_stakes,
         ]
     }
 

@@ -105,6 +105,92 @@ fn four_of_seven_who_lie_leave_no_verdict() {
     assert_eq!(paid(&world, &seats), [0; 5]);
 }
 
+/// Nine keys of the least stake beside three evaluators with ten times as much: in a draw and where all are asked it is
+/// stake that counts, and keys are nothing.
+#[test]
+fn many_keys_weigh_what_their_stake_weighs() {
+    let mut world = pool(12);
+    let honest = ["eve-1", "eve-2", "eve-3"];
+    for who in honest {
+        world.must(who, join(90_000));
+    }
+    let bounty = world.post(|_| ());
+    world.commit("miner-1", bounty, "a");
+    world.commit("miner-2", bounty, "b");
+    world.bring_to_score(bounty);
+    let keys: Vec<String> = (4..=12).map(|number| format!("eve-{number}")).collect();
+    let seats = world.asked(bounty);
+    assert!(seats.iter().any(|who| keys.contains(who)), "one sits");
+    assert_eq!(
+        score(&mut world, bounty, &keys, |label| Some(lie(label))),
+        2
+    );
+    assert_eq!(world.state.seats(bounty).count(), 12);
+    assert_eq!(gains(&world, PARTIES), HONEST);
+    // Both fees are the honest ones'; by account the keys were three to one.
+    assert_eq!(gains(&world, honest), [20, 20, 20]);
+    assert_eq!(keys.iter().map(|who| world.gain(who)).sum::<i128>(), 0);
+}
+
+/// A pool that is just large enough, and in it an evaluator who would have the weights without the verdict: to leave
+/// when the test set is checked, or to be silent in the check, keeps nobody from a panel.
+#[test]
+fn who_checked_the_test_set_cannot_leave_the_score_without_a_panel() {
+    let strict = Parameters {
+        committee_min: 3,
+        ..parameters()
+    };
+    for is_silent in [false, true] {
+        let mut world = pool_with(strict.clone(), 3);
+        let bounty = world.post(|_| ());
+        world.commit("miner-1", bounty, "a");
+        world.commit("miner-2", bounty, "b");
+        world.bring_to_check(bounty);
+        for who in ["eve-1", "eve-2", "eve-3"] {
+            if who != "eve-3" || !is_silent {
+                world.must(who, found(bounty, protocol::report::TestOutcome::Ok));
+            }
+        }
+        world.must("eve-3", protocol::record::Action::LeaveEvaluators);
+        while world.phase(bounty) == Phase::TestCheck {
+            world.skip(bounty);
+        }
+        world.show_all(bounty);
+        assert_eq!(world.asked(bounty).len(), 3);
+        // It says nothing: two of three are enough.
+        assert_eq!(
+            score(&mut world, bounty, &["eve-3".to_owned()], |_| None),
+            1
+        );
+        let failed = i128::from(is_silent) + 1;
+        let [sponsor, one, two] = gains(&world, PARTIES);
+        assert_eq!([sponsor, two - one], [-10_000, 10_000]);
+        assert_eq!(one, -30 + 25 * failed / 2);
+        assert_eq!(world.gain("eve-3"), -50 * failed);
+    }
+}
+
+/// A seat locks half of what is at stake: where that is next to nothing, so is what it holds back.
+#[test]
+fn a_bounty_for_next_to_nothing_holds_no_stake_back() {
+    let day_ms = 24 * 3_600_000;
+    let parameters = Parameters {
+        phase_max_ms: 366 * day_ms,
+        ..parameters()
+    };
+    let mut world = pool_with(parameters, 5);
+    let bounty = world.post(|p| {
+        p.reward = units(1);
+        p.schedule.test_check_ms = 14 * day_ms;
+    });
+    world.commit("miner-1", bounty, "a");
+    world.bring_to_check(bounty);
+    for who in world.checks(bounty) {
+        world.must(&who, protocol::record::Action::LeaveEvaluators);
+        assert_eq!(world.balance(&who), FUNDS - world.bytes_paid(&who), "{who}");
+    }
+}
+
 /// Not prevented until there are challenges: all five seats, or two thirds of all
 /// evaluators, say what they like, and nobody can show it to the ledger.
 #[test]
@@ -347,7 +433,7 @@ fn an_evaluator_of_a_small_pool_cannot_void_a_bounty_by_taking_part() {
         let bounty = world.post(|_| ());
         let take_part = world.commit_action("eve-3", bounty, "spoiler", &[]);
         if is_refused {
-            world.row("eve-3", back(bounty, 1), "pool_too_small");
+            world.row("eve-3", back(bounty, 10), "pool_too_small");
             world.row("eve-3", take_part, "pool_too_small");
         } else {
             world.must("eve-3", take_part);

@@ -70,6 +70,43 @@ fn income(percent: Option<&str>) -> [i128; 4] {
     std::array::from_fn(|place| after[place] - before[place])
 }
 
+/// A sponsor whose own parent was voted dearer before the posting, and becomes so when backers are in: it brings what
+/// it asked for when they staked.
+#[test]
+fn a_parent_that_becomes_dearer_while_the_bounty_is_open_takes_no_more() {
+    let sides = |rises: bool| {
+        let mut world = pool(3);
+        let parent = world.must("alice", model("parent", sharing("1%", 1_000), &[]));
+        if rises {
+            world.must("alice", vote(parent, &sharing("90%", 1_000)));
+        }
+        // The notice is over before the phase is.
+        let bounty = world.post(|p| {
+            p.model_terms = pairs(&sharing("1%", 100_000_000));
+            p.parents = named(&[parent], &[]);
+            p.schedule.open_ms = 80_000;
+        });
+        world.must("backer-1", back(bounty, 1_000));
+        world.block(world.now() + 41_000, &[]);
+        let asks = world
+            .state
+            .asset(parent)
+            .expect("registered")
+            .terms
+            .to_tags();
+        assert_eq!(asks == sharing("90%", 1_000), rises);
+        let id = world.commit("miner-1", bounty, "a");
+        world.bring_to_reveal(bounty);
+        world.bring_to_challenge(bounty, &[scored(600, "a")]);
+        world.skip(bounty);
+        world.must("buyer", world.buy(id, Grant::CommercialUse));
+        ["sponsor", "backer-1", "miner-1"].map(|who| world.state.owed(id, address(who)))
+    };
+    assert_eq!(sides(true), sides(false));
+    let parts = [29_700_000, 9_900_000, 59_400_000];
+    assert_eq!(sides(true), parts.map(units));
+}
+
 #[test]
 fn an_invented_parent_is_paid_by_who_invented_it() {
     const M: i128 = 1_000_000;

@@ -60,6 +60,36 @@ fn bounties_nobody_touches_are_forgotten_at_the_cost_of_their_bytes() {
     assert!(world.bytes_paid("carol") > 20 * 1_000);
 }
 
+/// A holding is a row that every node keeps: who makes one locks a deposit, as for any other.
+#[test]
+fn shares_given_to_many_accounts_lock_a_deposit_each() {
+    let people: Vec<String> = (0..20).map(|number| format!("somebody-{number}")).collect();
+    let mut world = pool(1);
+    let m = world.must("carol", model("m", priced(5), &[]));
+    let before = (world.bytes_paid("carol"), world.deposits("carol"));
+    for who in &people {
+        world.must("carol", transfer_shares(m, who, 1));
+    }
+    let paid = world.bytes_paid("carol") - before.0;
+    assert_eq!(world.deposits("carol") - before.1, 10 * paid);
+    assert_eq!(world.state.holdings(m).count(), 21);
+}
+
+/// Whether a panel is left is looked at for who can pay, and among those who have the stake for a seat.
+#[test]
+fn a_posting_that_nobody_can_pay_for_is_refused_before_evaluators_are_looked_at() {
+    let mut world = pool(1);
+    let dear = units(2 * FUNDS);
+    let action = world.post_action("carol", |p| p.reward = dear);
+    world.row("carol", action, "insufficient_funds");
+    let action = world.post_action("carol", |p| p.reward = units(100_000));
+    world.row("carol", action, "pool_too_small");
+    let bounty = world.post(|_| ());
+    let action = back(bounty, 2 * FUNDS);
+    world.row("backer-1", action, "insufficient_funds");
+    world.row("backer-1", back(bounty, 100_000), "pool_too_small");
+}
+
 /// Not prevented: a purchase in every block holds up the transfers of shares of an
 /// asset that pays one holder. It costs price, bytes and a deposit each time.
 #[test]

@@ -183,7 +183,7 @@ fn a_genesis_must_make_sense() {
         State::genesis(&genesis).err()
     };
     type Change = fn(&mut Parameters);
-    let cases: [(&str, Change); 14] = [
+    let cases: [(&str, Change); 15] = [
         ("sponsor_bond_ppm", |p| p.sponsor_bond_ppm = 1_000_001),
         ("miner_bond_ppm", |p| p.miner_bond_ppm = 1_000_001),
         ("silent_forfeit_ppm", |p| p.silent_forfeit_ppm = 1_000_001),
@@ -193,6 +193,10 @@ fn a_genesis_must_make_sense() {
         ("seat_stake_ppm", |p| p.seat_stake_ppm = 1_000_001),
         ("phase_min_ms", |p| p.phase_min_ms = 0),
         ("phase_min_ms", |p| p.phase_min_ms = p.phase_max_ms + 1),
+        ("phase_min_ms", |p| {
+            p.phase_max_ms = u64::from(u32::MAX);
+            p.phase_min_ms = 14 * 24 * 3_600_000 + 1;
+        }),
         ("committee_min", |p| p.committee_min = 0),
         ("committee_min", |p| p.committee_min = 4),
         ("late_ms", |p| p.late_ms = 0),

@@ -91,7 +91,7 @@ fn backers_may_join_until_half_of_the_phase_to_the_millisecond() {
     );
     world.row("backer-1", back(bounty, 0), "zero_amount");
     world.row("backer-1", back(nothing(), 5), "unknown_bounty");
-    world.row("backer-2", back(bounty, FUNDS), "pool_too_small");
+    world.row("backer-2", back(bounty, FUNDS / 2), "pool_too_small");
     for who in ["eve-1", "eve-2", "eve-3"] {
         world.must(who, join(600_000_000));
     }
@@ -340,11 +340,10 @@ fn a_quorum_judges_the_test_set() {
         assert_eq!(world.phase(bounty), expected, "{words:?}");
         let gains = [world.gain("sponsor"), world.gain("miner-1")];
         assert_eq!(gains, [sponsor, miner], "{words:?}");
+        // Who checked is kept until the score's panel is drawn; where there will be none, nobody is.
+        let kept = u32::from(expected == Phase::Reveal);
         let mut seats = world.state.evaluators();
-        assert!(
-            seats.all(|(_, evaluator)| evaluator.seats == 0),
-            "the check is over"
-        );
+        assert!(seats.all(|(_, evaluator)| evaluator.seats == kept));
     }
 }
 

@@ -55,6 +55,50 @@ fn a_block_that_comes_too_late_gives_every_phase_a_fresh_window() {
     assert_eq!(world.standing(submission), Some(Standing::Won));
 }
 
+/// Work that did not fit into the blocks before it robs nobody: the block at which the phase was over came in time.
+#[test]
+fn a_phase_that_waits_for_its_turn_is_not_late() {
+    let parameters = Parameters {
+        late_ms: 1,
+        ..parameters()
+    };
+    let mut world = World::pool(parameters, 1, &[]);
+    // Many submissions, whose putting out takes a few blocks, and a phase that ends with them.
+    let large = world.post(|p| p.schedule.open_ms = 10_000);
+    let labels: Vec<String> = (0..3_000).map(|number| format!("m{number}")).collect();
+    for labels in labels.chunks(1_000) {
+        world.commit_many("miner-1", large, labels);
+    }
+    world.skip(large);
+    world.must("sponsor", world.test_key(large));
+    world.skip(large);
+    world.find_good(large);
+    let until = world.until(large);
+    let open_ms = until - world.now() - 1;
+    let small = world.post(|p| p.schedule.open_ms = open_ms);
+    assert_eq!(world.until(small), until);
+    // It comes after the other by id, or by what is left of the block.
+    world.block(until, &[]);
+    let mut blocks = 1;
+    while world.phase(small) == Phase::Open {
+        // More than `late_ms` apart, and no halt that came before its end.
+        let receipts = world.block(world.now() + 10, &[]);
+        assert_eq!(
+            world
+                .lines(&receipts)
+                .iter()
+                .find(|it| it.contains("extended")),
+            None
+        );
+        blocks += 1;
+    }
+    assert!(blocks > 1, "it was done in the first");
+    assert_eq!(
+        world.phase(small),
+        Phase::Void(protocol::receipt::VoidReason::NoSubmissions)
+    );
+}
+
 #[test]
 fn backing_does_not_open_again_with_a_fresh_window() {
     let mut world = World::new();

@@ -395,7 +395,8 @@ const CASES: &[Case] = &[
         shown(World::new(), "alice", Action::LeaveEvaluators)
     }),
     ("seats_at_work", || {
-        let (world, _) = scoring();
+        let (mut world, _) = scoring();
+        world.must("eve-1", Action::LeaveEvaluators);
         shown(world, "eve-1", Action::LeaveEvaluators)
     }),
     ("no_seat", || {

@@ -126,6 +126,46 @@ fn an_evaluator_locks_one_deposit_and_has_it_back_by_leaving() {
     assert!(!deposit(&world, again).is_zero());
 }
 
+/// A holding that a transfer makes locks a deposit of who gives the shares, and returns it when nothing of it is left.
+#[test]
+fn a_holding_locks_a_deposit_until_nothing_is_held_or_owed() {
+    let mut world = World::new();
+    let m = world.must("alice", model("m", priced(1_000_000), &[]));
+    world.label(m, "m");
+    let given = world.must("alice", transfer_shares(m, "bob", 10));
+    assert!(!deposit(&world, given).is_zero());
+    // More for the same holder, or to oneself: the holding is there.
+    for (who, to) in [("alice", "bob"), ("bob", "bob")] {
+        let more = world.must(who, transfer_shares(m, to, 10));
+        assert!(deposit(&world, more).is_zero());
+    }
+    assert!(!deposit(&world, given).is_zero());
+    world.must("bob", transfer_shares(m, "bob", 20));
+    assert!(!deposit(&world, given).is_zero(), "all of it to oneself");
+    world.must("buyer", world.buy(m, Grant::CommercialUse));
+    let on = world.must("bob", transfer_shares(m, "carol", 20));
+    // Bob is still owed what the shares brought.
+    assert!(!deposit(&world, given).is_zero());
+    let before = world.balance("alice");
+    world.row("bob", claim(m), "ok; bob +20, income:m -20");
+    assert!(deposit(&world, given).is_zero());
+    assert!(
+        world.balance("alice") > before,
+        "it is who gave the shares that paid"
+    );
+    // Nothing is owed to carol: the deposit returns with the shares.
+    world.must("carol", transfer_shares(m, "alice", 20));
+    assert!(deposit(&world, on).is_zero());
+    assert_eq!(world.state.holdings(m).count(), 1);
+    // Alice's own holding came with the asset, and locks none: not when it comes again, either.
+    world.must("alice", transfer_shares(m, "bob", 1_000_000));
+    assert_eq!(world.state.holdings(m).count(), 2, "alice is owed");
+    world.must("alice", claim(m));
+    assert_eq!(world.state.holdings(m).count(), 1);
+    let back = world.must("bob", transfer_shares(m, "alice", 1_000_000));
+    assert!(!deposit(&world, back).is_zero());
+}
+
 #[test]
 fn assets_and_licences_keep_their_deposits() {
     let mut world = World::new();

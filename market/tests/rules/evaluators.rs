@@ -1,7 +1,7 @@
 //! Stakes, seats, batches: who agrees, who dissents, who is silent.
 
 use protocol::ItemId;
-use protocol::receipt::{Phase, Standing};
+use protocol::receipt::{Phase, Purse, Standing};
 use protocol::record::*;
 use protocol::report::{Outcome, TestOutcome};
 
@@ -49,32 +49,146 @@ fn evaluators_stake_top_up_and_leave() {
     assert_eq!(world.state.evaluators().count(), 1);
 }
 
+/// Whoever leaves has at once what no seat has locked; the rest follows when the seat's work is done.
 #[test]
-fn a_stake_is_locked_while_a_seat_is_at_work() {
+fn who_leaves_has_what_is_free_and_later_what_a_seat_has_locked() {
     let mut world = World::new();
     world.evaluators(1);
     let bounty = world.post(|_| ());
     world.commit("miner-1", bounty, "m");
     world.bring_to_check(bounty);
+    assert!(world.deposits("eve-1") > 0);
+    let free = "ok; eve-1 +5000, stake:eve-1 -5000";
+    world.row("eve-1", Action::LeaveEvaluators, free);
+    assert_eq!(world.deposits("eve-1"), 0);
     world.row("eve-1", Action::LeaveEvaluators, "seats_at_work");
     let stake = "ok; eve-2 -10000, stake:eve-2 +10000";
     world.row("eve-2", join(10_000), stake);
     world.row("eve-2", found(bounty, TestOutcome::Ok), "no_seat");
     let back = "ok; eve-2 +10000, stake:eve-2 -10000";
     world.row("eve-2", Action::LeaveEvaluators, back);
-    world.must("eve-1", found(bounty, TestOutcome::Ok));
-    // Between the check and the scoring nobody has a seat.
+    // Its work is the seat's until it is done: what it checked it has to score.
+    world.find_good(bounty);
+    world.show_all(bounty);
+    assert_eq!(world.asked(bounty), ["eve-1"]);
+    world.bring_to_challenge(bounty, &[scored(600, "m")]);
+    assert_eq!(world.state.evaluators().count(), 1);
+    let before = world.balance("eve-1");
     world.skip(bounty);
-    let back = "ok; eve-1 +10000, stake:eve-1 -10000";
-    world.row("eve-1", Action::LeaveEvaluators, back);
+    assert_eq!(world.phase(bounty), Phase::Settled);
+    assert_eq!(world.state.evaluators().count(), 0);
+    // The seat's stake, and the evaluation fee.
+    assert_eq!(world.balance("eve-1"), before + 5_000 + 30);
+}
+
+/// Who changes their mind is an evaluator as before, with the stake that is put in again.
+#[test]
+fn who_is_leaving_may_join_again() {
+    let mut world = World::new();
+    world.evaluators(1);
+    let bounty = world.post(|_| ());
+    world.commit("miner-1", bounty, "m");
+    world.bring_to_check(bounty);
+    world.must("eve-1", Action::LeaveEvaluators);
+    world.row("eve-1", join(9_999), "stake_too_small");
     let stake = "ok; eve-1 -10000, stake:eve-1 +10000";
     world.row("eve-1", join(10_000), stake);
+    let deposits = world.deposits("eve-1");
+    assert!(deposits > 0);
+    world.find_good(bounty);
     world.show_all(bounty);
-    world.row("eve-1", Action::LeaveEvaluators, "seats_at_work");
-    world.bring_to_challenge(bounty, &[scored(600, "m")]);
-    world.row("eve-1", Action::LeaveEvaluators, "seats_at_work");
-    world.skip(bounty);
+    world.settle(bounty, &[scored(600, "m")]);
+    assert_eq!(world.deposits("eve-1"), deposits);
+    let back = "ok; eve-1 +15000, stake:eve-1 -15000";
     world.row("eve-1", Action::LeaveEvaluators, back);
+}
+
+/// Nothing is locked beyond the seats' own stakes, and no seat for longer than two weeks a phase.
+#[test]
+fn phases_that_lock_seats_are_two_weeks_at_most() {
+    let day_ms = 24 * 3_600_000;
+    let parameters = Parameters {
+        phase_max_ms: 100 * day_ms,
+        ..parameters()
+    };
+    let mut world = World::pool(parameters, 1, &[]);
+    type Window = fn(&mut Schedule) -> &mut u64;
+    let windows: [(Window, u64); 7] = [
+        (|it| &mut it.open_ms, 100),
+        (|it| &mut it.test_key_ms, 100),
+        (|it| &mut it.test_check_ms, 14),
+        (|it| &mut it.reveal_ms, 14),
+        (|it| &mut it.score_ms, 14),
+        (|it| &mut it.score_reveal_ms, 14),
+        (|it| &mut it.challenge_ms, 14),
+    ];
+    for (window, days) in windows {
+        for (length_ms, rejected) in [(days * day_ms, None), (days * day_ms + 1, Some("schedule"))]
+        {
+            let action = world.post_action("sponsor", |p| *window(&mut p.schedule) = length_ms);
+            let receipt = world.send("sponsor", action);
+            assert_eq!(receipt.rejected, rejected.map(code), "{length_ms}");
+        }
+    }
+}
+
+/// In a pool that is just large enough, nobody can keep the others from scoring once weights are shown: not by leaving
+/// after the check, and not by silence in it.
+#[test]
+fn who_checked_the_test_set_is_there_to_score() {
+    for silent in [false, true] {
+        let parameters = Parameters {
+            committee_min: 3,
+            ..parameters()
+        };
+        let mut world = World::pool(parameters, 3, &[]);
+        // Each has exactly the stake of one seat.
+        let bounty = world.post(|p| p.reward = units(20_000));
+        world.commit("miner-1", bounty, "m");
+        world.bring_to_check(bounty);
+        for who in ["eve-1", "eve-2", "eve-3"] {
+            if who != "eve-1" || !silent {
+                world.must(who, found(bounty, TestOutcome::Ok));
+            }
+            world.must(who, Action::LeaveEvaluators);
+        }
+        // The silent seat is drawn for again three times, and there is nobody.
+        while world.phase(bounty) == Phase::TestCheck {
+            world.skip(bounty);
+        }
+        assert_eq!(world.phase(bounty), Phase::Reveal);
+        world.show_all(bounty);
+        assert_eq!(world.asked(bounty), ["eve-1", "eve-2", "eve-3"]);
+        // Who was silent sits with what is left of the seat: 1 % less.
+        let locked = |who| world.state.balance(Purse::Seat(bounty, address(who)));
+        let expected = if silent { 9_900 } else { 10_000 };
+        assert_eq!(
+            ["eve-1", "eve-2"].map(locked),
+            [units(expected), units(10_000)]
+        );
+        world.settle(bounty, &[scored(600, "m")]);
+        assert_eq!(world.state.evaluators().count(), 0, "all have gone");
+    }
+}
+
+/// The check's seats of a bounty in which nobody reveals return with its end, and to whom they belong.
+#[test]
+fn the_checks_seats_return_where_nobody_reveals() {
+    let mut world = World::new();
+    world.evaluators(3);
+    let bounty = world.post(|_| ());
+    world.commit("miner-1", bounty, "m");
+    world.bring_to_reveal(bounty);
+    world.must("eve-1", Action::LeaveEvaluators);
+    world.skip(bounty);
+    assert_eq!(world.phase(bounty), Phase::Settled);
+    assert_eq!(world.state.evaluators().count(), 2);
+    for who in ["eve-1", "eve-2", "eve-3"] {
+        assert_eq!(world.state.locked(address(who)), units(0));
+        assert_eq!(world.gain(who), 0);
+    }
+    let stakes = ["eve-1", "eve-2"].map(|who| world.state.balance(Purse::Stake(address(who))));
+    assert_eq!(stakes, [units(0), units(10_000)]);
 }
 
 #[test]

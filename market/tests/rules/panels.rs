@@ -85,7 +85,7 @@ fn a_seat_locks_its_part_of_reward_and_backings() {
     world.bring_to_check(bounty);
     assert_eq!(held(&world), [4_500, 5_500]);
     world.find_good(bounty);
-    assert_eq!(held(&world), [10_000, 0]);
+    assert_eq!(held(&world), [4_500, 5_500]);
     world.show_all(bounty);
     assert_eq!(held(&world), [4_500, 5_500]);
     world.bring_to_challenge(bounty, &[invalid()]);
@@ -113,9 +113,9 @@ fn the_pool_must_cover_reward_and_backings() {
     let bounty = world.post(|_| ());
     for (who, amount, expected) in [
         ("backer-1", 10_002, "pool_too_small"),
-        ("eve-1", 1, "pool_too_small"),
+        ("eve-1", 10, "pool_too_small"),
         ("backer-1", 10_001, "ok; backer-1 -10001, reward +10001"),
-        ("backer-1", 1, "pool_too_small"),
+        ("backer-1", 10, "pool_too_small"),
     ] {
         world.row(who, back(bounty, amount), expected);
     }
@@ -355,16 +355,25 @@ fn a_word_that_was_given_stands() {
 /// A panel that could not be drawn at all is drawn anew, in another size maybe.
 #[test]
 fn a_panel_that_could_not_be_drawn_is_drawn_anew() {
-    let mut world = pool(1);
-    let bounty = world.post(|_| ());
+    // Silence costs a whole seat here, so that nothing is left to sit with.
+    let parameters = Parameters {
+        committee_min: 3,
+        silent_forfeit_ppm: 1_000_000,
+        ..parameters()
+    };
+    let mut world = pool_with(parameters, 3);
+    let bounty = world.post(|p| p.reward = units(20_000));
     world.commit("miner-1", bounty, "m");
-    world.bring_to_reveal(bounty);
-    world.must("eve-1", Action::LeaveEvaluators);
+    world.bring_to_check(bounty);
+    for who in ["eve-2", "eve-3"] {
+        world.must(who, found(bounty, TestOutcome::Ok));
+    }
+    while world.phase(bounty) == Phase::TestCheck {
+        world.skip(bounty);
+    }
     world.reveal_all(bounty);
     world.phase_ends(bounty, &["phase Score"]);
-    for number in 2..=4 {
-        world.must(&format!("eve-{number}"), join(10_000));
-    }
+    world.must("eve-4", join(10_000));
     world.skip(bounty);
     world.phase_ends(bounty, &["seated score 1 eve-2 eve-3 eve-4", "phase Score"]);
     world.plays(
@@ -408,9 +417,46 @@ fn the_round_of_all_counts_its_silent_seats() {
     }
 }
 
-/// Above sixty-four seats the round of all is a draw too.
+/// In the round of all stake decides, not keys: what each has free, and has locked here.
 #[test]
-fn at_most_sixty_four_are_asked() {
+fn where_all_are_asked_a_word_weighs_the_stake_behind_it() {
+    // Three with 40,000 each beside seven with 10,000: 120,000 of 190,000 are less than two thirds, and
+    // 130,000 are more.
+    for (with_the_three, verdict) in [(0, None), (1, Some("verdict m scored 4"))] {
+        let mut world = pool(10);
+        for number in 1..=3 {
+            world.must(&format!("eve-{number}"), join(30_000));
+        }
+        let bounty = world.post(|_| ());
+        world.commit("miner-1", bounty, "m");
+        world.bring_to_score(bounty);
+        let large = ["eve-1", "eve-2", "eve-3"];
+        let small: Vec<String> = (4..=10).map(|number| format!("eve-{number}")).collect();
+        let word = |who: &str| {
+            let is_right =
+                large.contains(&who) || small[..with_the_three].contains(&who.to_owned());
+            match is_right {
+                true => scored(600, "m"),
+                false => invalid(),
+            }
+        };
+        // Among any five there are some of either side: words that differ have all asked.
+        world.round(bounty, |who, _| Some(word(who)));
+        let (_, progress) = world.state.bounty(bounty).expect("posted");
+        assert_eq!((progress.panel.all, progress.panel.seats), (true, 10));
+        assert_eq!(progress.panel.weight, 190_000);
+        let receipts = world.round(bounty, |who, _| Some(word(who)));
+        let lines = world.lines(&receipts);
+        let found = lines.iter().find(|line| line.starts_with("verdict"));
+        let found = found.map(|line| line.split(" [").next().expect("one part"));
+        assert_eq!(found, verdict);
+        assert_eq!(world.phase(bounty), Phase::Challenge);
+    }
+}
+
+/// Of more than sixty-four so many places are drawn, with putting back.
+#[test]
+fn sixty_four_places_are_drawn_among_more() {
     let (mut world, bounty) = scoring(70, &["m"]);
     let seats = world.asked(bounty);
     for who in &seats {
@@ -426,21 +472,65 @@ fn at_most_sixty_four_are_asked() {
     }
     world.block(world.until(bounty), &[]);
     let entries: Vec<_> = world.state.entries().collect();
+    // The seats of the panel are among them, with what they have locked.
     let mut from: Vec<(Address, u128)> = (1..=70)
-        .map(|number| format!("eve-{number}"))
-        .filter(|who| !seats.contains(who))
-        .map(|who| (address(&who), 10_000))
+        .map(|number| (address(&format!("eve-{number}")), 10_000))
         .collect();
     from.sort_unstable();
+    let sits = |who: &Address| seats.iter().any(|seat| address(seat) == *who);
     for seed in 0..10 {
         let parent = block_id(3_000_000 + seed);
         let (_, drawn) = seated(&entries, parent);
-        assert_eq!(drawn, draw_by_hand(parent, bounty, 1, 0, from.clone(), 59));
+        let places = places_by_hand(parent, bounty, 1, 0, &from);
+        let expected: Vec<Address> = places.keys().copied().filter(|it| !sits(it)).collect();
+        assert_eq!(drawn, expected);
     }
+    let parent = world.id_at(world.state.height());
+    let places = places_by_hand(parent, bounty, 1, 0, &from);
     world.block(world.now() + 1, &[]);
-    assert_eq!(world.state.seats(bounty).count(), market::bounty::SEATS_MAX);
     let (_, progress) = world.state.bounty(bounty).expect("posted");
-    assert_eq!((progress.panel.seats, progress.panel.all), (64, true));
+    assert_eq!((progress.panel.weight, progress.panel.all), (64, true));
+    let seated: Vec<(Address, u128)> = world
+        .state
+        .seats(bounty)
+        .map(|(who, seat)| (who, seat.weight))
+        .collect();
+    assert_eq!(progress.panel.seats as usize, seated.len());
+    for (who, weight) in seated {
+        assert_eq!(weight, places.get(&who).copied().unwrap_or(0));
+        assert!(weight > 0 || sits(&who));
+    }
+}
+
+/// The places that are drawn by the rule, written once more.
+fn places_by_hand(
+    parent: ItemId,
+    bounty: ItemId,
+    panel: u8,
+    round: u8,
+    from: &[(Address, u128)],
+) -> BTreeMap<Address, u128> {
+    let mut places = BTreeMap::new();
+    let sum: u128 = from.iter().map(|(_, stake)| stake).sum();
+    for place in 0..64u32 {
+        let seed = [
+            b"lode/draw/1",
+            &parent.0[..],
+            &bounty.0,
+            &[panel, round],
+            &place.to_le_bytes(),
+        ]
+        .concat();
+        let hash: [u8; 32] = Sha256::digest(seed).into();
+        let number = (U256::from_be_bytes(hash) % U256::from(sum)).as_u128();
+        let mut running = 0;
+        let drawn = from.iter().find(|(_, stake)| {
+            running += stake;
+            running > number
+        });
+        *places.entry(drawn.expect("below the sum").0).or_default() += 1;
+    }
+    places
 }
 
 /// The test check: words that differ are asked of all, and without a quorum of all

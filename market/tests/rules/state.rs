@@ -11,6 +11,13 @@ type Entries = Vec<(Vec<u8>, Vec<u8>)>;
 fn lived_in() -> World {
     let mut world = World::new();
     world.evaluators(3);
+    // A licence that a halt has left far behind: it begins a month a block.
+    let monthly = world.must("alice", model("n", monthly(5), &[]));
+    world.must(
+        "buyer",
+        world.buy_months(monthly, Grant::CommercialUse, 120),
+    );
+    world.block(world.now() + 119 * parameters().month_ms, &[]);
     let bounty = world.post(|_| ());
     world.must("backer-1", back(bounty, 100));
     world.commit("miner-1", bounty, "a");
@@ -45,8 +52,43 @@ fn every_table_has_entries() {
     let tables: std::collections::BTreeSet<u8> = entries.iter().map(|(key, _)| key[0]).collect();
     assert_eq!(
         tables.into_iter().collect::<Vec<_>>(),
-        (0..26).chain([27, 28]).collect::<Vec<_>>()
+        (0..26).chain(27..31).collect::<Vec<_>>()
     );
+}
+
+/// A halt is remembered while work is open that was due before it, and no longer.
+#[test]
+fn halts_are_forgotten_with_the_work_that_they_delayed() {
+    let halts = |world: &World| {
+        entries(world)
+            .iter()
+            .filter(|(key, _)| key[0] == 29)
+            .count()
+    };
+    let mut world = lived_in();
+    assert!(halts(&world) > 0);
+    while world
+        .state
+        .next_deadline_ms()
+        .is_some_and(|due_ms| due_ms <= world.now())
+    {
+        world.block(world.now() + 1, &[]);
+    }
+    assert_eq!(halts(&world), 0);
+}
+
+/// A state of an earlier build has no order of free stakes, or another.
+#[test]
+fn free_stakes_have_their_place_in_the_order_of_them() {
+    let good = entries(&lived_in());
+    let mut without = good.clone();
+    without.retain(|(key, _)| key[0] != 30);
+    assert_eq!(State::load(without).err(), Some(LoadError::Stakes));
+    let mut other = good.clone();
+    let order = other.iter_mut().find(|(key, _)| key[0] == 30);
+    let (key, _) = order.expect("somebody has stake free");
+    *key.last_mut().expect("a key") ^= 1;
+    assert_eq!(State::load(other).err(), Some(LoadError::Stakes));
 }
 
 #[test]
@@ -61,11 +103,14 @@ fn a_loaded_state_has_the_same_root_and_lives_on_alike() {
     assert_eq!(loaded.next_deadline_ms(), world.state.next_deadline_ms());
     assert!(loaded.audit().is_some());
     let before = world.log.len();
-    let open = world.state.next_deadline_ms().expect("a bounty is open");
-    assert_eq!(open, world.now(), "the next block has a holder to draw");
-    world.block(open + 1, &[("alice", transfer("bob", 1))]);
-    let open = world.state.next_deadline_ms().expect("a bounty is open");
-    world.block(open, &[("alice", transfer("bob", 1))]);
+    // The next block has a holder to draw, and months to begin; some blocks on a phase ends.
+    let open = world.state.bounties().map(|(id, _)| world.until(id)).max();
+    let time_ms = open.expect("a bounty is open").max(world.now() + 2);
+    for time_ms in [world.now() + 1, time_ms] {
+        let due = world.state.next_deadline_ms().expect("a licence is behind");
+        assert!(due <= world.now());
+        world.block(time_ms, &[("alice", transfer("bob", 1))]);
+    }
     for (time_ms, records) in &world.log[before..] {
         let height = loaded.height();
         loaded.begin_block(height + 1, *time_ms, world.id_at(height));
@@ -229,8 +274,8 @@ fn a_trial_says_what_would_come_of_a_record_and_changes_nothing() {
 fn accounts_licences_and_places_can_be_listed() {
     let world = lived_in();
     let mut balances = world.state.accounts();
-    assert!(balances.any(|(who, account)| who == address("alice") && account.nonce == 3));
-    assert_eq!(world.state.licenses().count(), 2);
+    assert!(balances.any(|(who, account)| who == address("alice") && account.nonce == 4));
+    assert_eq!(world.state.licenses().count(), 3);
     assert!(
         world
             .state

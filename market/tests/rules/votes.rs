@@ -3,7 +3,7 @@
 use licensing::{CommercialUse, DataModelTraining, Derivation, PaymentMode, Terms};
 use protocol::ItemId;
 use protocol::ans104::Tag;
-use protocol::receipt::Phase;
+use protocol::receipt::{Phase, Purse};
 use protocol::record::*;
 
 use crate::world::*;
@@ -220,12 +220,13 @@ fn who_moves_all_shares_has_no_ballot_left_whatever_is_owed() {
     let before = world.deposits("alice");
     world.must("alice", vote(m, &priced(900)));
     world.must("buyer", world.buy(m, Grant::CommercialUse));
-    world.must("alice", transfer_shares(m, "carol", 400_000));
+    let given = world.must("alice", transfer_shares(m, "carol", 400_000));
     let held = world.state.holding(m, address("alice")).expect("kept");
     assert_eq!((held.shares, held.owed), (0, units(400_000)));
     assert_eq!(world.state.ballot(m, address("alice")), None);
     assert_eq!(world.state.tallies(m).count(), 0);
-    assert_eq!(world.deposits("alice"), before);
+    let carols = world.state.balance(Purse::Deposit(given)).base_units();
+    assert_eq!(world.deposits("alice"), before + carols);
 }
 
 #[test]
@@ -353,6 +354,56 @@ fn an_open_bounty_takes_submissions_by_its_parents_terms_of_that_moment() {
     assert_eq!(rest(&world, early), 90_000_000_000);
     assert_eq!(rest(&world, late), 96_000_000_000);
     assert_eq!(world.phase(bounty), Phase::Open);
+}
+
+/// What backers staked on: a parent that the bounty names takes no more of what is made for it, whatever its holders
+/// vote for meanwhile, those that nobody named as they like.
+#[test]
+fn a_named_parent_takes_no_more_than_it_asked_for_at_the_posting() {
+    let mut parameters = parameters();
+    parameters.tighten_ms = 1_000;
+    let mut world = World::with(parameters, &[]);
+    world.evaluators(1);
+    let named_one = world.must("alice", model("named", sharing("10%", 1_000), &[]));
+    let terms = Terms::parse(&sharing("10%", 1_000)).expect("terms");
+    let asks_for_nothing = Terms {
+        derivation: Some(Derivation::Allowed),
+        ..terms
+    };
+    let free = model("free", asks_for_nothing.to_tags(), &[]);
+    let free = world.must("alice", free);
+    let other = world.must("alice", model("other", sharing("10%", 1_000), &[]));
+    let bounty = world.post(|posting| posting.parents = named(&[named_one], &[free]));
+    for (asset, terms) in [
+        (named_one, sharing("50%", 1_000)),
+        (free, sharing("20%", 1_000)),
+        (other, sharing("30%", 1_000)),
+    ] {
+        world.must("alice", vote(asset, &terms));
+    }
+    world.block(world.now() + 1_000, &[]);
+    assert_eq!(in_force(&world, named_one), sharing("50%", 1_000));
+    let rest = |world: &World, id| {
+        let (_, submission) = world.state.submission(id).expect("committed");
+        let rest = submission.stack.rest_billionths();
+        [submission.named_rest, rest].map(|it| it / 1_000_000_000)
+    };
+    let plain = world.commit("miner-1", bounty, "plain");
+    assert_eq!(rest(&world, plain), [90, 90]);
+    let both = world.commit_child("miner-1", bounty, "both", &[free]);
+    assert_eq!(rest(&world, both), [90, 90]);
+    let mut parents = [free, other];
+    parents.sort_unstable();
+    let all = world.commit_child("miner-1", bounty, "all", &parents);
+    assert_eq!(rest(&world, all), [90, 60]);
+    // Less, if they ask for less.
+    world.must("alice", vote(named_one, &sharing("4%", 1_000)));
+    let later = world.commit("miner-1", bounty, "later");
+    assert_eq!(rest(&world, later), [96, 96]);
+    // A bounty that is posted now has what they ask for now.
+    let dear = world.post(|posting| posting.parents = named(&[free], &[]));
+    let child = world.commit("miner-1", dear, "child");
+    assert_eq!(rest(&world, child), [80, 80]);
 }
 
 #[test]

@@ -9,6 +9,8 @@ pub struct Setup {
     pub numbers: u8,
     /// How many evaluators there are from the beginning.
     pub evaluators: u8,
+    /// How many more there are who do nothing else: so many that not all can be asked.
+    pub crowd: u8,
 }
 
 impl Setup {
@@ -18,6 +20,7 @@ impl Setup {
         Self {
             numbers,
             evaluators: [7, 7, 8, 9, 7, 5, 3, 7][usize::from(evaluators % 8)],
+            crowd: if evaluators >= 250 { 66 } else { 0 },
         }
     }
 
@@ -44,7 +47,10 @@ impl Setup {
             committee_min: [3, 1, 3, 1, 3, 3, 5, 1][usize::from(self.numbers >> 4 & 7)],
             seat_stake_ppm: 500_000,
             evaluator_stake_min: units(10_000),
-            silent_forfeit_ppm: 10_000,
+            silent_forfeit_ppm: match self.numbers % 8 {
+                5 => 1_000_000,
+                _ => 10_000,
+            },
             unrevealed_forfeit_ppm: if pick(7) { 100_000 } else { 1_000_000 },
             tighten_ms: if pick(6) { 700 } else { 5_000 },
             month_ms: if pick(0) { 2_500 } else { 6_000 },
@@ -67,9 +73,11 @@ impl Setup {
             time_ms: GENESIS_MS,
             parameters: self.parameters(),
             allocations: (0..PEOPLE)
-                .map(|who| Allocation {
-                    account: person(who),
-                    amount: units(funds(who)),
+                .map(|who| (person(who), funds(who)))
+                .chain((0..self.crowd).map(|number| (one_of_the_crowd(number), 1_000_000)))
+                .map(|(account, amount)| Allocation {
+                    account,
+                    amount: units(amount),
                 })
                 .collect(),
         };
@@ -106,6 +114,11 @@ pub(super) fn code(text: &str) -> Code {
 /// A person's address.
 pub fn person(who: u8) -> Address {
     Address(hash("person", &[&[who % PEOPLE]]))
+}
+
+/// The address of an evaluator who is nothing else.
+pub(super) fn one_of_the_crowd(number: u8) -> Address {
+    Address(hash("one of the crowd", &[&[number]]))
 }
 
 pub(super) fn sealed(scope: &SealScope, key: &SealKey, blob: &[u8; 32]) -> SealedFolder {

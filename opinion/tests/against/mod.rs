@@ -117,8 +117,12 @@ impl Market {
             let ledger = self.0.account(who).nonce;
             same(|| format!("nonce of {who}"), nonce, ledger)?;
         }
-        let evaluators: Vec<(Address, ItemId)> = model.evaluators.clone().into_iter().collect();
-        let ledger = self.0.evaluators().map(|(who, e)| (who, e.joined));
+        let evaluators = model.evaluators.iter();
+        let evaluators: Vec<(Address, ItemId, bool)> = evaluators
+            .map(|(&who, &joined)| (who, joined, model.leaving.contains(&who)))
+            .collect();
+        let ledger = self.0.evaluators();
+        let ledger = ledger.map(|(who, e)| (who, e.joined, e.leaving));
         same(|| "evaluators".to_owned(), evaluators, ledger.collect())
     }
 

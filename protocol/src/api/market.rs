@@ -37,6 +37,8 @@ pub struct EvaluatorView {
     pub locked: Amount,
     /// How many seats that are.
     pub seats: u32,
+    /// Whether it has left but for these seats.
+    pub leaving: bool,
 }
 
 /// An entry of `GET /v1/bounties`, newest first.
@@ -111,12 +113,15 @@ pub struct BountyView {
 pub struct PanelView {
     /// Its seats; 0 while none could be drawn.
     pub seats: u32,
-    /// How many of them must agree.
+    /// How many of them must agree; where all are asked, seats do not count, but what they weigh.
     pub quorum: u32,
     /// How often missing seats were drawn again.
     pub round: u8,
     /// Whether all evaluators are asked.
     pub all: bool,
+    /// What they weigh together then, of which two thirds decide: base units of stake, or the places
+    /// that were drawn among more than 64. Zero unless all are asked.
+    pub weight: Amount,
 }
 
 /// A seat that checks the test set.
@@ -128,6 +133,8 @@ pub struct CheckView {
     pub word: Option<TestOutcome>,
     /// Whether it stayed silent.
     pub failed: bool,
+    /// What its word weighs where all are asked, in the unit of [`PanelView::weight`].
+    pub weight: Amount,
 }
 
 /// A submission; also `GET /v1/submissions/{id}`.
@@ -206,6 +213,8 @@ pub struct SeatView {
     pub leaves: Option<BlobRef>,
     /// Whether it stayed silent, or did not reveal.
     pub failed: bool,
+    /// What its word weighs where all are asked, in the unit of [`PanelView::weight`].
+    pub weight: Amount,
 }
 
 /// An entry of `GET /v1/assets`, newest first, and `GET /v1/assets/{id}`.

@@ -68,7 +68,7 @@ pub struct Parameters {
     pub validity_max_ms: u64,
     /// The shortest phase of a bounty, in milliseconds.
     pub phase_min_ms: u64,
-    /// The longest phase of a bounty, in milliseconds.
+    /// The longest phase of a bounty, in milliseconds; see [`Parameters::phase_bounds_ms`].
     pub phase_max_ms: u64,
     /// By how much a block may miss a deadline before the phase gets a fresh window, in milliseconds.
     pub late_ms: u64,
@@ -132,6 +132,18 @@ const fn revenue_minimum() -> Amount {
 
 fn is_default_minimum(minimum: &Amount) -> bool {
     *minimum == revenue_minimum()
+}
+
+impl Parameters {
+    /// The shortest and the longest that a phase may be, by its name in a schedule, in milliseconds. While evaluators'
+    /// seats lock stake, from the test check on, the longest is 14 days, if it is not less.
+    pub fn phase_bounds_ms(&self, phase: &str) -> (u64, u64) {
+        let longest_ms = match phase {
+            "open" | "test_key" => self.phase_max_ms,
+            _ => self.phase_max_ms.min(14 * 24 * HOUR_MS),
+        };
+        (self.phase_min_ms, longest_ms)
+    }
 }
 
 impl Default for Parameters {
