@@ -36,8 +36,7 @@ pub enum Command {
         /// How many LODE, as 1000.
         stake: String,
     },
-    /// Leave the evaluators and take the stake back: what is free at once, what seats have
-    /// locked when their work is done.
+    /// Leave the evaluators: give notice, and after it take back what no seat has locked.
     Leave,
     /// Do what the seats of this account owe, for as long as this runs.
     ///
@@ -91,7 +90,8 @@ pub fn run(command: &Command, session: &Session) -> Result<(), Failure> {
             session.report(&acted, &joined(session, &acted)?)
         }
         Command::Leave => {
-            let warning = "Leave the evaluators and take the stake back.";
+            let warning = "Leave the evaluators: the first time gives notice, and no seat is drawn for this account \
+                           any more; when the notice is over, the same command takes back what no seat has locked.";
             let acted = session.act(&Action::LeaveEvaluators, Some(warning))?;
             session.report(&acted, &left(session, &acted)?)
         }
@@ -109,14 +109,25 @@ pub fn run(command: &Command, session: &Session) -> Result<(), Failure> {
 /// What has come back, and what is still to come.
 fn left(session: &Session, acted: &Acted) -> Result<String, Failure> {
     let account = session.client()?.account(session.address()?)?;
-    Ok(match (acted, account.evaluator) {
-        (Acted::Done(_), Some(evaluator)) => format!(
-            "leaving: what is free is back; {} LODE come back when the seats that lock them ({}) are done. Until \
-             then let 'lode evaluate run' do their work",
-            evaluator.locked.to_lode_string(),
-            evaluator.seats,
+    let (Acted::Done(_), Some(evaluator)) = (acted, account.evaluator) else {
+        return Ok("left; the stake is back".to_owned());
+    };
+    let seats = match evaluator.seats {
+        0 => String::new(),
+        seats => format!(
+            "; {} LODE are locked by seats at work ({seats}): let 'lode evaluate run' do their work, and leave again \
+             when their bounties have ended",
+            evaluator.locked.to_lode_string()
         ),
-        _ => "left; the stake is back".to_owned(),
+    };
+    Ok(match evaluator.leaves_ms {
+        Some(until_ms) if !evaluator.stake.is_zero() => format!(
+            "notice given: no further seat is drawn for this account. {} LODE can be taken back from {} on, by \
+             'lode evaluate leave' again{seats}",
+            evaluator.stake.to_lode_string(),
+            crate::out::time(until_ms),
+        ),
+        _ => format!("what was free is back{seats}"),
     })
 }
 

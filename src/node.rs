@@ -462,6 +462,7 @@ fn dev_parameters() -> Parameters {
         evaluation_fee_min: Amount::from_base_units(BASE_UNITS_PER_LODE / 100),
         month_ms: 60_000,
         grace_ms: 60_000,
+        unstake_ms: 10_000,
         ..Parameters::default()
     }
 }

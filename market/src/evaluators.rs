@@ -1,9 +1,9 @@
 //! Evaluators: accounts that stake, take seats, and answer for their work.
 //!
 //! A stake is free until a seat locks a part of it, so seats in several bounties
-//! need stake for each of them. Who leaves has at once what is free; what seats have
-//! locked follows as they return it, so that nobody can hold back more than the seats'
-//! own stake.
+//! need stake for each of them. Who leaves gives notice, and then has what is free; what
+//! seats have locked follows as they return it, so that nobody can hold back more than
+//! the seats' own stake.
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use protocol::receipt::{Purse, Rule};
@@ -21,9 +21,10 @@ pub const PANEL_SIZES: [u32; 3] = [5, 3, 1];
 pub struct Evaluator {
     /// Seats of this evaluator that lock a part of its stake.
     pub seats: u32,
-    /// Whether it has left but for these seats: what each of them returns goes to the account.
-    pub leaving: bool,
-    /// The record that it joined with, whose deposit it has locked until it leaves.
+    /// If it has said that it leaves: from when on it can have back what no seat has locked. It gets no further seats,
+    /// but that who checked a test set may be drawn to score what is revealed for it.
+    pub leaves_ms: Option<u64>,
+    /// The record that it joined with, whose deposit it has locked.
     pub joined: ItemId,
 }
 
@@ -60,7 +61,7 @@ pub fn panel_size(candidates: usize, committee_min: u32) -> Option<u32> {
     PANEL_SIZES.into_iter().find(fits)
 }
 
-/// Stakes and joins, or adds to a stake.
+/// Stakes and joins, or adds to a stake; who was leaving stays.
 pub(crate) fn join(state: &mut State, tx: &Transaction, stake: Amount) -> Result<(), Rejection> {
     if stake.is_zero() {
         return Err(Rejection::ZeroAmount);
@@ -75,46 +76,49 @@ pub(crate) fn join(state: &mut State, tx: &Transaction, stake: Amount) -> Result
     if given < least {
         return Err(Rejection::StakeTooSmall { given, least });
     }
-    let there = state.tables.evaluators.get(&account).copied();
-    if there.is_none_or(|evaluator| evaluator.leaving) {
+    if state.tables.evaluators.get(&account).is_none() {
         state.lock_deposit(tx)?;
         let evaluator = Evaluator {
-            seats: there.map_or(0, |evaluator| evaluator.seats),
-            leaving: false,
+            seats: 0,
+            leaves_ms: None,
             joined: tx.id,
         };
         state.tables.evaluators.put(account, evaluator);
     }
+    change(state, account, |evaluator| evaluator.leaves_ms = None);
     state.pay(Purse::Account(account), purse, stake, Rule::Stake)
 }
 
-/// Leaves with what no seat has locked; what seats at work have locked follows when they return it.
+/// Says that an evaluator leaves: it gets no further seats. Said again when the notice is over, it pays what no seat
+/// has locked. The notice makes stake that is drawn by stand for some time, whatever it is drawn for.
 pub(crate) fn leave(state: &mut State, account: Address) -> Result<(), Rejection> {
     let evaluator = *state
         .tables
         .evaluators
         .get(&account)
         .ok_or(Rejection::NotEvaluator(account))?;
-    if evaluator.leaving {
+    let time_ms = state.time_ms();
+    let Some(until_ms) = evaluator.leaves_ms else {
+        let until_ms = time_ms.saturating_add(state.parameters().unstake_ms);
+        change(state, account, |evaluator| {
+            evaluator.leaves_ms = Some(until_ms);
+        });
+        state.order_free_stake(account, state.balance(Purse::Stake(account)));
+        return Ok(());
+    };
+    if time_ms < until_ms {
+        return Err(Rejection::NoticeNotOver { until_ms, time_ms });
+    }
+    let stake = Purse::Stake(account);
+    if evaluator.seats > 0 && state.balance(stake).is_zero() {
         return Err(Rejection::SeatsAtWork(evaluator.seats));
     }
-    change(state, account, |evaluator| evaluator.leaving = true);
-    state.return_deposit(evaluator.joined, account);
-    let_leave(state, account);
-    Ok(())
-}
-
-/// Pays an evaluator that is leaving what it has free, and forgets it with its last seat.
-pub(crate) fn let_leave(state: &mut State, account: Address) {
-    let evaluator = state.tables.evaluators.get(&account);
-    let Some(&evaluator) = evaluator.filter(|evaluator| evaluator.leaving) else {
-        return;
-    };
-    let (stake, home) = (Purse::Stake(account), Purse::Account(account));
-    state.pay_all(stake, home, Rule::Unstake);
+    state.pay_all(stake, Purse::Account(account), Rule::Unstake);
     if evaluator.seats == 0 {
         state.tables.evaluators.remove(&account);
+        state.return_deposit(evaluator.joined, account);
     }
+    Ok(())
 }
 
 /// Locks a seat's stake, or what a candidate has of it.
@@ -127,17 +131,11 @@ pub(crate) fn take_seat(state: &mut State, bounty: ItemId, account: Address, sta
     change(state, account, |evaluator| evaluator.seats += 1);
 }
 
-/// Returns what is left of a seat's stake. One that is leaving has it as free stake until [`let_leave`].
-pub(crate) fn return_seat(state: &mut State, bounty: ItemId, account: Address) {
+/// Returns what is left of a seat's stake.
+pub(crate) fn leave_seat(state: &mut State, bounty: ItemId, account: Address) {
     let (from, to) = (Purse::Seat(bounty, account), Purse::Stake(account));
     state.pay_all(from, to, Rule::SeatReturn);
     change(state, account, |evaluator| evaluator.seats -= 1);
-}
-
-/// Returns what is left of a seat's stake, to the account if the evaluator is leaving.
-pub(crate) fn leave_seat(state: &mut State, bounty: ItemId, account: Address) {
-    return_seat(state, bounty, account);
-    let_leave(state, account);
 }
 
 fn change(state: &mut State, account: Address, change: impl FnOnce(&mut Evaluator)) {

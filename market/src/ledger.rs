@@ -249,7 +249,7 @@ impl State {
             }
             Place::Own => {
                 if let Purse::Stake(evaluator) = purse {
-                    self.free_stake_becomes(evaluator, amount);
+                    self.order_free_stake(evaluator, amount);
                 }
                 match amount.is_zero() {
                     true => self.tables.purses.remove(&purse),
@@ -259,14 +259,20 @@ impl State {
         }
     }
 
-    /// Keeps the order of the evaluators by what they have free.
-    fn free_stake_becomes(&mut self, evaluator: Address, amount: Amount) {
+    /// Keeps the order of the evaluators by what they have free, when one of them is about to have this amount.
+    /// Who leaves is not in it.
+    pub(crate) fn order_free_stake(&mut self, evaluator: Address, amount: Amount) {
         let before = self.balance(Purse::Stake(evaluator));
-        let order = &mut self.tables.free_stakes;
-        order.remove(&(before, evaluator));
-        if !amount.is_zero() {
-            order.put((amount, evaluator), ());
+        self.tables.free_stakes.remove(&(before, evaluator));
+        if !amount.is_zero() && self.stays(evaluator) {
+            self.tables.free_stakes.put((amount, evaluator), ());
         }
+    }
+
+    /// Whether an evaluator has not said that it leaves.
+    fn stays(&self, evaluator: Address) -> bool {
+        let evaluator = self.tables.evaluators.get(&evaluator);
+        evaluator.is_some_and(|evaluator| evaluator.leaves_ms.is_none())
     }
 
     /// Whether that order is the one of the purses.
@@ -276,7 +282,7 @@ impl State {
         let purses = self.tables.purses.range(first..=last);
         let mut stakes: Vec<(Amount, Address)> = purses
             .filter_map(|(purse, &amount)| match purse {
-                Purse::Stake(evaluator) => Some((amount, *evaluator)),
+                Purse::Stake(evaluator) if self.stays(*evaluator) => Some((amount, *evaluator)),
                 _ => None,
             })
             .collect();

@@ -242,8 +242,16 @@ pub enum Rejection {
     /// Not an evaluator.
     #[error("{0} is not an evaluator")]
     NotEvaluator(Address),
-    /// An evaluator that is leaving already, and has seats that back open work.
-    #[error("this evaluator is leaving already, and {0} of its seats are still at work")]
+    /// An evaluator that leaves, and whose notice is not over.
+    #[error("this evaluator leaves at {until_ms} ms, and the block's time is {time_ms} ms")]
+    NoticeNotOver {
+        /// From when on its stake is paid out.
+        until_ms: u64,
+        /// The block's time.
+        time_ms: u64,
+    },
+    /// An evaluator that leaves, and has nothing left but what seats have locked.
+    #[error("{0} seats are still at work, and have locked what is left of the stake")]
     SeatsAtWork(u32),
     /// No seat in this bounty's committee.
     #[error("{0} has no seat in this bounty's committee")]
@@ -443,6 +451,7 @@ impl Rejection {
             Self::AlreadyRevealed => "already_revealed",
             Self::StakeTooSmall { .. } => "stake_too_small",
             Self::NotEvaluator(_) => "not_evaluator",
+            Self::NoticeNotOver { .. } => "notice_not_over",
             Self::SeatsAtWork(_) => "seats_at_work",
             Self::NoSeat(_) => "no_seat",
             Self::AlreadyDone => "already_done",
@@ -526,8 +535,11 @@ impl Rejection {
             Self::AlreadyRevealed | Self::AlreadyDone => "nothing has to be done",
             Self::StakeTooSmall { .. } => "stake more",
             Self::NotEvaluator(_) => "join the evaluators first",
+            Self::NoticeNotOver { .. } => {
+                "leave again when the notice is over; to stay after all, join again"
+            }
             Self::SeatsAtWork(_) => {
-                "nothing has to be done: what a seat locks comes back when its work is over"
+                "leave again when the bounties that the seats are in have ended"
             }
             Self::NoSeat(_) => {
                 "wait until this account is drawn: only seats of the committee can speak"

@@ -235,6 +235,13 @@ pub(crate) fn transfer_shares(
     });
     // In this order: who moves shares to themselves keeps the holding, and its deposit.
     change_holding(state, asset, holder, |holding| holding.shares -= shares);
+    if state
+        .holding(asset, holder)
+        .is_some_and(|held| held.shares == 0)
+    {
+        // Who holds nothing any more has nothing to wait for: what is owed is paid, and the holding goes.
+        claim(state, holder, asset)?;
+    }
     terms::shares_moved(state, asset, holder, body.to, shares);
     Ok(())
 }

@@ -41,7 +41,7 @@ pub(crate) fn evaluator(state: &State, address: Address, evaluator: Evaluator) -
         stake: state.balance(Purse::Stake(address)),
         locked: state.locked(address),
         seats: evaluator.seats,
-        leaving: evaluator.leaving,
+        leaves_ms: evaluator.leaves_ms,
     }
 }
 

@@ -203,6 +203,9 @@ impl Model {
         if stack.values().sum::<u64>() > Percent::HUNDRED.billionths() {
             return Err("more than all is owed");
         }
+        if stack.len() > 64 {
+            return Err("too many are owed a share");
+        }
         Ok(stack)
     }
 
@@ -352,7 +355,6 @@ impl Model {
         let (income, account) = (Purse::Income(id), Purse::Account(tx.signer));
         self.money.pay(income, account, &owed, Rule::Claim)?;
         self.happened(id, Happening::Claimed(tx.signer, owed));
-        self.drop_holding(id, tx.signer);
         Ok(())
     }
 
@@ -376,8 +378,7 @@ impl Model {
             return Err("a holder is still to be drawn");
         }
         let asset = &self.assets[&id];
-        let is_new =
-            !asset.holdings().contains_key(&body.to) && asset.owed(body.to) == Units::from(0);
+        let is_new = !asset.holdings().contains_key(&body.to);
         if is_new {
             self.deposit(tx)?;
             let asset = self.assets.get_mut(&id).expect("looked up");
@@ -385,15 +386,23 @@ impl Model {
         }
         self.happened(id, Happening::Shares(tx.signer, -shares));
         self.happened(id, Happening::Shares(body.to, shares));
+        let asset = &self.assets[&id];
+        let owed = asset.owed(tx.signer);
+        if !asset.holdings().contains_key(&tx.signer) && owed > Units::from(0) {
+            // Who holds nothing any more has nothing to wait for.
+            let (income, account) = (Purse::Income(id), Purse::Account(tx.signer));
+            self.money.pay(income, account, &owed, Rule::Claim)?;
+            self.happened(id, Happening::Claimed(tx.signer, owed));
+        }
         self.drop_holding(id, tx.signer);
         self.votes_follow(id, tx.signer, body.to);
         Ok(())
     }
 
-    /// A holding of nothing, with nothing owed, is none: its deposit returns to who paid it.
+    /// A holding of nothing is none: its deposit returns to who paid it.
     fn drop_holding(&mut self, id: ItemId, holder: Address) {
         let asset = self.assets.get_mut(&id).expect("looked up before");
-        if asset.holdings().contains_key(&holder) || asset.owed(holder) > Units::from(0) {
+        if asset.holdings().contains_key(&holder) {
             return;
         }
         if let Some((record, signer)) = asset.deposits.remove(&holder) {

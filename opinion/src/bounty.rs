@@ -60,6 +60,8 @@ pub struct Submission {
     pub is_revealed: bool,
     /// What a quorum found.
     pub verdict: Option<Outcome>,
+    /// Whether that was in the round of all.
+    pub by_all: bool,
     /// How it stood when the bounty settled.
     pub standing: Option<Standing>,
 }
@@ -169,9 +171,11 @@ impl Bounty {
             Phase::TestKey | Phase::TestCheck | Phase::Reveal
         );
         let check = self.check.as_ref().filter(|_| until_scored);
+        let check = check.into_iter().flat_map(|panel| &panel.seats);
+        let is_checked = self.phase == Phase::Reveal;
+        let check = check.filter(move |seat| !(is_checked && seat.with_all));
         let score = self.score.as_ref().filter(|_| !self.is_over());
-        let panels = check.into_iter().chain(score);
-        panels.flat_map(|panel| panel.seats.iter())
+        check.chain(score.into_iter().flat_map(|panel| &panel.seats))
     }
 
     /// The revealed submissions without verdict, in order.
@@ -313,6 +317,9 @@ impl Model {
         let allowed = parameters.phase_min_ms..=parameters.phase_max_ms;
         if windows.iter().any(|window| !allowed.contains(window)) {
             return Err("schedule");
+        }
+        if !body.parents.is_empty() && schedule.open_ms > (30 * DAY_MS).max(parameters.tighten_ms) {
+            return Err("parents are held too long");
         }
         // While these last seats are locked, or wait to be.
         if windows[2..].iter().any(|window| *window > 14 * DAY_MS) {
@@ -521,6 +528,7 @@ impl Model {
             left: (left_named, left),
             is_revealed: false,
             verdict: None,
+            by_all: false,
             standing: None,
         };
         if has_risen {
@@ -884,7 +892,11 @@ impl Model {
         }
         let purse = Purse::EvaluationFee(submission.id);
         let fee = self.money.balance(purse);
-        let parts = split(&fee, &vec![Units::from(1); agreeing.len()]);
+        let weigh = |who: &Address| match submission.by_all {
+            true => seats.weights.get(who).cloned().unwrap_or_default(),
+            false => Units::from(1),
+        };
+        let parts = split(&fee, &agreeing.iter().map(weigh).collect::<Vec<_>>());
         for (who, part) in agreeing.iter().zip(parts) {
             let seat = Purse::Account(*who);
             self.money.must_pay(purse, seat, &part, Rule::EvaluationPay);

@@ -115,7 +115,7 @@ pub fn wanted() -> Vec<String> {
         "FundReturn",
         "Escrow",
     ];
-    const OTHERS: [&str; 63] = [
+    const OTHERS: [&str; 64] = [
         "phase: Open",
         "phase: TestKey",
         "phase: TestCheck",
@@ -154,10 +154,11 @@ pub fn wanted() -> Vec<String> {
         "panel: score: all seated",
         "panel: score: counted at once",
         "panel: check: none could be drawn",
-        "panel: score: none could be drawn",
         "panel: the silent are asked again",
         "panel: score: places drawn",
         "evaluator: gone",
+        "evaluator: left but for its seats",
+        "evaluator: stayed after all",
         "commit: a named parent asks for more by now",
         "panel: of 1",
         "panel: of 3",

@@ -58,8 +58,8 @@ pub struct Model {
     pub nonces: BTreeMap<Address, u64>,
     /// Evaluators, and the record that made them so.
     pub evaluators: BTreeMap<Address, ItemId>,
-    /// Evaluators that have left but for their seats.
-    pub leaving: BTreeSet<Address>,
+    /// Evaluators that have said that they leave, and when their notice is over.
+    pub leaving: BTreeMap<Address, u64>,
     /// The time of every block.
     pub times: Vec<u64>,
     /// Bounties that are not forgotten.
@@ -97,7 +97,7 @@ impl Model {
             },
             nonces: BTreeMap::new(),
             evaluators: BTreeMap::new(),
-            leaving: BTreeSet::new(),
+            leaving: BTreeMap::new(),
             times: Vec::new(),
             bounties: BTreeMap::new(),
             test_sets: BTreeSet::new(),
@@ -132,7 +132,6 @@ impl Model {
         self.licenses_due();
         while let Some(bounty) = self.next_due() {
             self.due(bounty);
-            self.let_leave();
         }
     }
 
@@ -140,20 +139,6 @@ impl Model {
     pub(crate) fn was_missed(&self, deadline_ms: u64) -> bool {
         let first = self.times.iter().find(|time_ms| **time_ms >= deadline_ms);
         first.is_some_and(|time_ms| time_ms - deadline_ms > self.parameters.late_ms)
-    }
-
-    /// Those who leave get what is free, and are gone when no seat of theirs is at work.
-    fn let_leave(&mut self) {
-        for who in self.leaving.clone() {
-            let account = Purse::Account(who);
-            self.money.empty(Purse::Stake(who), account, Rule::Unstake);
-            let at_work = |bounty: &Bounty| bounty.seats_at_work().any(|seat| seat.who == who);
-            if !self.bounties.values().any(at_work) {
-                self.leaving.remove(&who);
-                self.evaluators.remove(&who);
-                self.coverage.saw("evaluator: gone");
-            }
-        }
     }
 
     /// The bounty whose work is due and comes first: by due time, then by id.
@@ -297,24 +282,44 @@ impl Model {
         }
         self.money
             .pay(Purse::Account(tx.signer), purse, stake, Rule::Stake)?;
-        let is_leaving = self.leaving.contains(&tx.signer);
-        if is_leaving || !self.evaluators.contains_key(&tx.signer) {
+        if !self.evaluators.contains_key(&tx.signer) {
             self.deposit(tx)?;
             self.evaluators.insert(tx.signer, tx.id);
-            self.leaving.remove(&tx.signer);
+        }
+        if self.leaving.remove(&tx.signer).is_some() {
+            self.coverage.saw("evaluator: stayed after all");
         }
         Ok(())
     }
 
     fn leave(&mut self, tx: &Transaction) -> Result<(), Refused> {
-        let joined = *self.evaluators.get(&tx.signer).ok_or("no evaluator")?;
-        if !self.leaving.insert(tx.signer) {
-            return Err("it is leaving already");
+        let who = tx.signer;
+        let joined = *self.evaluators.get(&who).ok_or("no evaluator")?;
+        let Some(until_ms) = self.leaving.get(&who) else {
+            let until_ms = self.time_ms + self.parameters.unstake_ms;
+            self.leaving.insert(who, until_ms);
+            return Ok(());
+        };
+        if self.time_ms < *until_ms {
+            return Err("the notice is not over");
         }
-        let account = Purse::Account(tx.signer);
+        let at_work = |bounty: &Bounty| bounty.seats_at_work().any(|seat| seat.who == who);
+        let has_seats = self.bounties.values().any(at_work);
+        let stake = Purse::Stake(who);
+        if has_seats && self.money.balance(stake) == Units::from(0) {
+            return Err("seats have locked what is left");
+        }
+        let account = Purse::Account(who);
+        self.money.empty(stake, account, Rule::Unstake);
+        if has_seats {
+            self.coverage.saw("evaluator: left but for its seats");
+            return Ok(());
+        }
         self.money
             .empty(Purse::Deposit(joined), account, Rule::DepositReturn);
-        self.let_leave();
+        self.evaluators.remove(&who);
+        self.leaving.remove(&who);
+        self.coverage.saw("evaluator: gone");
         Ok(())
     }
 }

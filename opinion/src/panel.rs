@@ -43,6 +43,8 @@ pub struct Seat {
     pub who: Address,
     /// The round in which it was seated.
     pub since_round: u8,
+    /// Whether that was the round of all.
+    pub with_all: bool,
     /// The round in which it failed.
     pub failed_in: Option<u8>,
     /// Its word on the test set.
@@ -169,6 +171,7 @@ impl Model {
         excluded: impl Fn(Address) -> bool,
     ) -> Vec<(Address, Units)> {
         let able = self.evaluators.keys().filter(|who| !excluded(**who));
+        let able = able.filter(|who| !self.leaving.contains_key(who));
         able.map(|who| (*who, self.money.balance(Purse::Stake(*who))))
             .filter(|(_, free)| free >= stake && *free > Units::from(0))
             .collect()
@@ -185,14 +188,29 @@ impl Model {
             bounty.is_party(who) || bounty.has_failed(who) || sits(who)
         });
         let is_sized = bounty.score.as_ref().is_some_and(|it| it.size.is_some());
-        if panel == Panel::Score && !is_sized && self.panel_size(able.len()).is_none() {
-            // Those who were silent in the check are better than nobody.
-            let silent = self.with_free_stake(&Units::from(0), |who| {
-                let checked = bounty.check.iter().flat_map(|check| &check.seats);
-                let silent = |seat: &Seat| seat.who == who && seat.failed_in.is_some();
-                bounty.is_party(who) || sits(who) || !checked.clone().any(silent)
-            });
-            able.extend(silent);
+        if panel == Panel::Score && !is_sized {
+            let none = Units::from(0);
+            let checked = bounty.check.iter().flat_map(|check| &check.seats);
+            let checked: Vec<(&Seat, Units)> = checked
+                .map(|seat| (seat, self.money.balance(Purse::Stake(seat.who))))
+                .filter(|(seat, free)| {
+                    !bounty.is_party(seat.who) && !sits(seat.who) && *free > none
+                })
+                .collect();
+            for (seat, free) in &checked {
+                // Who checked may be drawn though it leaves.
+                let is_leaving = self.leaving.contains_key(&seat.who);
+                if seat.failed_in.is_none() && is_leaving && *free >= stake {
+                    able.push((seat.who, free.clone()));
+                }
+            }
+            if self.panel_size(able.len()).is_none() {
+                // Those who were silent in the check are better than nobody.
+                let silent = checked
+                    .into_iter()
+                    .filter(|(seat, _)| seat.failed_in.is_some());
+                able.extend(silent.map(|(seat, free)| (seat.who, free)));
+            }
             able.sort();
         }
         able
@@ -359,6 +377,7 @@ impl Model {
             seats.seats.push(Seat {
                 who,
                 since_round: seats.round,
+                with_all: seats.all,
                 failed_in: None,
                 said: None,
                 batches: Vec::new(),
@@ -458,7 +477,13 @@ impl Model {
             verdict
         };
         match verdict {
-            Some(true) => self.begin_phase(id, Phase::Reveal),
+            Some(true) => {
+                for seat in seats.seats.iter().filter(|seat| seat.with_all) {
+                    let (from, to) = (Purse::Seat(id, seat.who), Purse::Stake(seat.who));
+                    self.money.empty(from, to, Rule::SeatReturn);
+                }
+                self.begin_phase(id, Phase::Reveal);
+            }
             Some(false) => self.void(id, VoidReason::BadTestSet),
             None => self.void(id, VoidReason::NoQuorum),
         }
@@ -538,8 +563,10 @@ impl Model {
 
     fn verdict(&mut self, id: ItemId, submission: ItemId, word: &Outcome) {
         let bounty = self.bounties.get_mut(&id).expect("it is there");
+        let by_all = bounty.score.as_ref().is_some_and(|seats| seats.all);
         let submission = bounty.submission_mut(submission).expect("it is there");
         submission.verdict = Some(word.clone());
+        submission.by_all = by_all;
     }
 
     pub(crate) fn attest_test_set(

@@ -412,7 +412,8 @@ impl Check {
 
     fn schedule(&mut self, plan: &Plan, status: &Status) {
         for &(name, given_ms) in &plan.phases {
-            let (min_ms, max_ms) = status.parameters.phase_bounds_ms(name);
+            let has_parents = !plan.parents.is_empty();
+            let (min_ms, max_ms) = status.parameters.phase_bounds_ms(name, has_parents);
             let (min, max) = (duration_text(min_ms), duration_text(max_ms));
             if given_ms < min_ms || given_ms > max_ms {
                 let given = duration_text(given_ms);

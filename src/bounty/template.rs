@@ -85,7 +85,7 @@ impl Fill {
             let next = "write a duration, as \"2d\", \"6h\", \"15m\" or \"30s\"";
             let given_ms = duration_ms(text).map_err(|why| wrong(why, next))?;
             // One length for all of them: the shortest of the longest counts.
-            let (min_ms, max_ms) = parameters.phase_bounds_ms("score");
+            let (min_ms, max_ms) = parameters.phase_bounds_ms("score", false);
             if given_ms < min_ms || given_ms > max_ms {
                 let (min, max) = (duration_text(min_ms), duration_text(max_ms));
                 let why = format!("this network allows {min} to {max}");
@@ -217,7 +217,7 @@ pub fn run(session: &Session, file: &Path, force: bool, fill: &Fill) -> Result<(
 
 fn text(parameters: &Parameters, schedule: &Schedule) -> String {
     let phase = |name: &str, length_ms: u64| {
-        let (min_ms, max_ms) = parameters.phase_bounds_ms(name);
+        let (min_ms, max_ms) = parameters.phase_bounds_ms(name, false);
         duration_text(length_ms.clamp(min_ms, max_ms))
     };
     let percent = |millionths: u32| format!("{}", f64::from(millionths) / 10_000.0);
@@ -231,7 +231,7 @@ fn text(parameters: &Parameters, schedule: &Schedule) -> String {
         .replace("{max}", &duration_text(parameters.phase_max_ms))
         .replace(
             "{seats_max}",
-            &duration_text(parameters.phase_bounds_ms("score").1),
+            &duration_text(parameters.phase_bounds_ms("score", false).1),
         )
         .replace("{open}", &phase("open", schedule.open_ms))
         .replace("{test_key}", &phase("test_key", schedule.test_key_ms))

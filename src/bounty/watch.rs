@@ -450,7 +450,7 @@ fn lines(entry: &HistoryEntry) -> Vec<String> {
                 };
                 let others = match dissenting.len() {
                     0 => String::new(),
-                    others => format!(", {others} say otherwise"),
+                    others => format!(", {others} say otherwise: two thirds decide, by stake"),
                 };
                 format!("submission {submission}: {found} ({agreeing} evaluators agree{others})")
             }

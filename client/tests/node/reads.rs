@@ -127,7 +127,7 @@ fn a_list_is_read_page_after_page() {
             stake: protocol::Amount::ZERO,
             locked: protocol::Amount::ZERO,
             seats: 0,
-            leaving: false,
+            leaves_ms: None,
         });
         let items = items.collect();
         exchange.json(200, &Page { items, next });

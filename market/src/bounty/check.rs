@@ -8,7 +8,7 @@ use protocol::report::TestOutcome;
 use protocol::{Address, ItemId};
 
 use super::{Check, PanelProgress, Step, forfeit, panel, void};
-use crate::evaluators::{leave_seat, return_seat};
+use crate::evaluators::leave_seat;
 use crate::state::State;
 
 /// Ends a round of the test check.
@@ -75,8 +75,15 @@ pub(super) fn end(state: &mut State, id: ItemId) {
     state.change_progress(id, |progress| progress.panel = PanelProgress::default());
     let reveal_ms = state.posted(id).0.posting.schedule.reveal_ms;
     match found {
-        // The seats stay: they are candidates for the score, whatever happens until then.
-        Some(TestOutcome::Ok) => state.enter(id, Phase::Reveal, reveal_ms),
+        Some(TestOutcome::Ok) => {
+            // The panel's seats stay: they are candidates for the score, whatever happens until then.
+            let extra = seats.iter().filter(|(_, check)| check.extra);
+            state.spend(2 * extra.clone().count());
+            for (account, _) in extra {
+                leave_seat(state, id, *account);
+            }
+            state.enter(id, Phase::Reveal, reveal_ms);
+        }
         Some(TestOutcome::BadSeal { .. }) => void::begin(state, id, VoidReason::BadTestSet),
         Some(TestOutcome::Unavailable) | None => void::begin(state, id, VoidReason::NoQuorum),
     }
@@ -89,28 +96,18 @@ struct Word<'a> {
     weight: u128,
 }
 
-/// The accounts whose seats of the check still lock a stake: until the score's panel is drawn,
-/// or the bounty ends without one.
-fn seated(state: &State, id: ItemId) -> Vec<Address> {
-    let phase = &state.posted(id).1.phase;
-    match phase {
-        Phase::TestCheck | Phase::Reveal => state.checks(id).map(|(account, _)| account).collect(),
-        _ => Vec::new(),
-    }
-}
-
-/// Returns the stakes of the check's seats, before the score's panel is drawn; gives their accounts.
-pub(super) fn return_seats(state: &mut State, id: ItemId) -> Vec<Address> {
-    let accounts = seated(state, id);
-    for &account in &accounts {
-        return_seat(state, id, account);
-    }
-    accounts
-}
-
-/// Returns the stakes of the check's seats, at the end of a bounty that has no score.
-pub(super) fn leave_seats(state: &mut State, id: ItemId) {
-    for account in seated(state, id) {
+/// Returns the stakes that seats of the check still lock: when the score's panel is about to be drawn, or the bounty
+/// ends without one.
+pub(super) fn return_seats(state: &mut State, id: ItemId) {
+    let locks = |check: &Check| match state.posted(id).1.phase {
+        Phase::TestCheck => true,
+        Phase::Reveal => !check.extra,
+        _ => false,
+    };
+    let locked = state.checks(id).filter(|(_, check)| locks(check));
+    let accounts: Vec<Address> = locked.map(|(account, _)| account).collect();
+    state.spend(2 * accounts.len());
+    for account in accounts {
         leave_seat(state, id, account);
     }
 }

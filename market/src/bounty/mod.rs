@@ -264,6 +264,8 @@ pub struct Submission {
     pub key: Option<[u8; 32]>,
     /// What a quorum found.
     pub verdict: Option<Outcome>,
+    /// Whether it was found where all were asked: its fee is shared by what their words weighed.
+    pub by_all: bool,
     /// How it stood when the bounty settled.
     pub standing: Option<Standing>,
     /// By how many billionths it improved on the best so far, in a bounty that is paid by steps.
@@ -281,6 +283,8 @@ pub struct Check {
     pub failed: bool,
     /// What its word weighs where all are asked.
     pub weight: u128,
+    /// Whether it was seated because all are asked: it is no candidate for the score by that, and is not kept for it.
+    pub extra: bool,
 }
 
 /// A seat that scores.
@@ -510,8 +514,8 @@ impl State {
         for account in seats {
             leave_seat(self, id, account);
         }
-        // Nobody revealed: the check's seats still wait for a score that does not come.
-        check::leave_seats(self, id);
+        // Without a score the check's seats are still locked.
+        check::return_seats(self, id);
         let time_ms = self.time_ms();
         let forgotten_ms = time_ms.saturating_add(self.parameters().retention_ms);
         self.change_progress(id, |progress| {

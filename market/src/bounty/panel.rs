@@ -18,7 +18,7 @@ use protocol::{Address, Amount, ItemId};
 use super::post::part;
 use super::{Check, PLACES, REDRAWS_MAX, Seat, Step, tally};
 use crate::draw;
-use crate::evaluators::{PANEL_SIZES, let_leave, panel_size, take_seat};
+use crate::evaluators::{PANEL_SIZES, panel_size, take_seat};
 use crate::rejection::Rejection;
 use crate::state::{Queue, State};
 
@@ -112,19 +112,28 @@ fn candidates(state: &mut State, id: ItemId, panel: Panel) -> Vec<Candidate> {
     let is_excluded = |account: Address| is_party(state, id, account) || has_seat(account);
     let mut found: Vec<Candidate> = with_free_stake(state, stake, is_excluded).collect();
     if panel == Panel::Score {
-        let silent: Vec<Address> = state
-            .checks(id)
-            .filter(|(account, check)| check.failed && !is_excluded(*account))
-            .map(|(account, _)| account)
-            .collect();
-        let least = state.parameters().committee_min;
-        let is_silent = |(account, _): &Candidate| silent.contains(account);
-        found.retain(|candidate| !is_silent(candidate));
-        // Who was silent in the check cannot keep the others from a panel.
-        let is_first = state.posted(id).1.panel.seats == 0;
-        if is_first && panel_size(found.len(), least).is_none() {
-            let left = |&account: &Address| (account, state.balance(Purse::Stake(account)));
-            found.extend(silent.iter().map(left).filter(|(_, free)| !free.is_zero()));
+        let checked = |failed: bool| {
+            let checked = state
+                .checks(id)
+                .filter(move |(_, check)| check.failed == failed);
+            checked
+                .map(|(account, _)| (account, state.balance(Purse::Stake(account))))
+                .filter(|(account, free)| !is_excluded(*account) && !free.is_zero())
+        };
+        let silent: Vec<Candidate> = checked(true).collect();
+        found.retain(|candidate| !silent.contains(candidate));
+        if state.posted(id).1.panel.seats == 0 {
+            // Who checked may be drawn, though it leaves.
+            let leaving = |account: Address| {
+                let evaluator = state.tables.evaluators.get(&account);
+                evaluator.is_some_and(|evaluator| evaluator.leaves_ms.is_some())
+            };
+            let able = |(account, free): &Candidate| *free >= stake && leaving(*account);
+            found.extend(checked(false).filter(able));
+            // Who was silent in the check cannot keep the others from a panel.
+            if panel_size(found.len(), state.parameters().committee_min).is_none() {
+                found.extend(silent);
+            }
         }
     }
     found.sort_unstable();
@@ -229,10 +238,9 @@ fn weigh(state: &mut State, id: ItemId, panel: Panel, account: Address, weight: 
 /// Draws the seats that a panel lacks, and lets the seats work.
 pub(super) fn fill(state: &mut State, id: ItemId) {
     let panel = at_work(state, id);
-    let checked = match panel {
-        Panel::Check => Vec::new(),
-        Panel::Score => super::check::return_seats(state, id),
-    };
+    if panel == Panel::Score {
+        super::check::return_seats(state, id);
+    }
     let mut progress = state.posted(id).1.panel;
     let from = candidates(state, id, panel);
     if progress.seats == 0 {
@@ -244,9 +252,6 @@ pub(super) fn fill(state: &mut State, id: ItemId) {
     let drawn = draw(state, id, panel, progress.round, from, missing);
     state.change_progress(id, |all| all.panel = progress);
     seat(state, id, panel, &drawn);
-    for account in checked {
-        let_leave(state, account);
-    }
     begin_round(state, id, panel);
 }
 
@@ -296,7 +301,13 @@ fn seat(state: &mut State, id: ItemId, panel: Panel, drawn: &[Candidate]) {
     for &(account, _) in drawn {
         take_seat(state, id, account, stake);
         match panel {
-            Panel::Check => state.tables.checks.put((id, account), Check::default()),
+            Panel::Check => {
+                let check = Check {
+                    extra: progress.all,
+                    ..Check::default()
+                };
+                state.tables.checks.put((id, account), check);
+            }
             Panel::Score => {
                 let seat = Seat {
                     asked: true,

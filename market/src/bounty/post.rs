@@ -3,7 +3,7 @@
 use ethnum::U256;
 use protocol::ans104::Tag;
 use protocol::receipt::{Phase, Purse, Rule, VoidReason};
-use protocol::record::{AssetKind, PostBounty, SHARES_PER_ASSET, Schedule, Transaction};
+use protocol::record::{AssetKind, PostBounty, SHARES_PER_ASSET, Transaction};
 use protocol::{Address, Amount, ItemId};
 
 use super::submit::miners_bond;
@@ -23,7 +23,7 @@ pub(crate) fn post(
     posting: &PostBounty,
 ) -> Result<(), Rejection> {
     posting.benchmark.check()?;
-    check_schedule(state, &posting.schedule)?;
+    check_schedule(state, posting)?;
     check_split(posting)?;
     if posting.reward.is_zero() {
         return Err(Rejection::ZeroAmount);
@@ -129,8 +129,8 @@ pub(super) fn part(amount: Amount, millionths: u32) -> Amount {
         .expect("parameters are at most a whole")
 }
 
-fn check_schedule(state: &State, schedule: &Schedule) -> Result<(), Rejection> {
-    let parameters = state.parameters();
+fn check_schedule(state: &State, posting: &PostBounty) -> Result<(), Rejection> {
+    let (parameters, schedule) = (state.parameters(), &posting.schedule);
     for (name, given_ms) in [
         ("open", schedule.open_ms),
         ("test_key", schedule.test_key_ms),
@@ -140,7 +140,8 @@ fn check_schedule(state: &State, schedule: &Schedule) -> Result<(), Rejection> {
         ("score_reveal", schedule.score_reveal_ms),
         ("challenge", schedule.challenge_ms),
     ] {
-        let (min_ms, max_ms) = parameters.phase_bounds_ms(name);
+        let has_parents = !posting.parents.is_empty();
+        let (min_ms, max_ms) = parameters.phase_bounds_ms(name, has_parents);
         if given_ms < min_ms || given_ms > max_ms {
             return Err(Rejection::Schedule {
                 name,

@@ -265,26 +265,26 @@ pub(super) fn stand(state: &mut State, id: ItemId, place: u32, standing: Standin
     });
 }
 
-/// Divides the fee evenly among the seats whose word is the verdict; what does
-/// not divide goes to the first of them. If all of them failed in a later round, over
+/// Divides the fee among the seats whose word is the verdict: evenly among those of a panel, who are drawn by stake,
+/// and by what their words weigh where all were asked; what does not divide goes to the first of them. If all of them failed in a later round, over
 /// another submission, nobody has earned it: it returns to who paid it.
 fn pay_committee(state: &mut State, id: ItemId, place: u32, submission: &Submission) {
-    let payees: Vec<Address> = state
+    let payees: Vec<(Address, u128)> = state
         .words(id, place)
         .filter(|(_, word)| Some(*word) == submission.verdict.as_ref())
-        .map(|(account, _)| account)
-        .filter(|account| {
-            let seat = state.tables.seats.get(&(id, *account));
-            seat.is_some_and(|seat| !seat.failed)
+        .filter_map(|(account, _)| {
+            let seat = state.tables.seats.get(&(id, account))?;
+            let weight = if submission.by_all { seat.weight } else { 1 };
+            (!seat.failed && weight > 0).then_some((account, weight))
         })
         .collect();
     if payees.is_empty() {
         return refund_fee(state, id, submission);
     }
     let purse = Purse::EvaluationFee(submission.id);
-    let parts = split_amount(state.balance(purse), &vec![1; payees.len()])
-        .expect("there is somebody to pay");
-    for (account, part) in payees.into_iter().zip(parts) {
+    let weights: Vec<u128> = payees.iter().map(|(_, weight)| *weight).collect();
+    let parts = split_amount(state.balance(purse), &weights).expect("there is somebody to pay");
+    for ((account, _), part) in payees.into_iter().zip(parts) {
         let account = Purse::Account(account);
         pay(state, purse, account, part, Rule::EvaluationPay);
     }

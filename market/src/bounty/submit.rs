@@ -97,6 +97,7 @@ pub(crate) fn commit(
         place: order.place,
         key: None,
         verdict: None,
+        by_all: false,
         standing: None,
         gain: 0,
         award: Amount::ZERO,

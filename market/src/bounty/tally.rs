@@ -156,7 +156,10 @@ fn count(
         outcome: Some(verdict.clone()),
     });
     let verdict = Some(verdict.clone());
-    state.change_submission(id, place, |submission| submission.verdict = verdict);
+    state.change_submission(id, place, |submission| {
+        submission.verdict = verdict;
+        submission.by_all = progress.all;
+    });
     Count::Decided
 }
 

@@ -470,7 +470,7 @@ fn check_parameters(parameters: &Parameters) -> Result<(), GenesisError> {
             return Err(GenesisError::Parameter(name, "at most 1000000 millionths"));
         }
     }
-    let (shortest_ms, longest_ms) = parameters.phase_bounds_ms("score");
+    let (shortest_ms, longest_ms) = parameters.phase_bounds_ms("score", false);
     if shortest_ms == 0 || shortest_ms > longest_ms {
         return Err(GenesisError::Parameter(
             "phase_min_ms",
@@ -497,6 +497,7 @@ fn check_parameters(parameters: &Parameters) -> Result<(), GenesisError> {
         ("tighten_ms", parameters.tighten_ms),
         ("month_ms", parameters.month_ms),
         ("grace_ms", parameters.grace_ms),
+        ("unstake_ms", parameters.unstake_ms),
     ] {
         if !(1..=100 * 366 * 24 * 3_600_000).contains(&length_ms) {
             return Err(GenesisError::Parameter(

@@ -178,6 +178,7 @@ fn a_bounty_for_next_to_nothing_holds_no_stake_back() {
         phase_max_ms: 366 * day_ms,
         ..parameters()
     };
+    let notice_ms = parameters.unstake_ms;
     let mut world = pool_with(parameters, 5);
     let bounty = world.post(|p| {
         p.reward = units(1);
@@ -187,7 +188,13 @@ fn a_bounty_for_next_to_nothing_holds_no_stake_back() {
     world.bring_to_check(bounty);
     for who in world.checks(bounty) {
         world.must(&who, protocol::record::Action::LeaveEvaluators);
-        assert_eq!(world.balance(&who), FUNDS - world.bytes_paid(&who), "{who}");
+    }
+    world.block(world.now() + notice_ms, &[]);
+    for who in world.checks(bounty) {
+        world.must(&who, protocol::record::Action::LeaveEvaluators);
+        // All but the deposit, which returns when the seat is done.
+        let (paid, locked) = (world.bytes_paid(&who), world.deposits(&who));
+        assert_eq!(world.balance(&who), FUNDS - paid - locked, "{who}");
     }
 }
 

@@ -74,11 +74,11 @@ fn a_phase_that_waits_for_its_turn_is_not_late() {
     world.skip(large);
     world.find_good(large);
     let until = world.until(large);
-    let open_ms = until - world.now() - 1;
+    let open_ms = until - world.now();
     let small = world.post(|p| p.schedule.open_ms = open_ms);
-    assert_eq!(world.until(small), until);
-    // It comes after the other by id, or by what is left of the block.
-    world.block(until, &[]);
+    assert_eq!(world.until(small), until + 1);
+    // It comes after the other, which takes all that a block can do.
+    world.block(until + 1, &[]);
     let mut blocks = 1;
     while world.phase(small) == Phase::Open {
         // More than `late_ms` apart, and no halt that came before its end.

@@ -394,8 +394,16 @@ const CASES: &[Case] = &[
     ("not_evaluator", || {
         shown(World::new(), "alice", Action::LeaveEvaluators)
     }),
+    ("notice_not_over", || {
+        let mut world = World::new();
+        world.must("eve-1", join(10_000));
+        world.must("eve-1", Action::LeaveEvaluators);
+        shown(world, "eve-1", Action::LeaveEvaluators)
+    }),
     ("seats_at_work", || {
         let (mut world, _) = scoring();
+        world.must("eve-1", Action::LeaveEvaluators);
+        world.block(world.now() + parameters().unstake_ms, &[]);
         world.must("eve-1", Action::LeaveEvaluators);
         shown(world, "eve-1", Action::LeaveEvaluators)
     }),
@@ -620,7 +628,8 @@ fn must_be_sampled(rejection: &Rejection) {
         R::Schedule { .. } | R::EvaluationFee { .. } | R::PoolTooSmall { .. } => (),
         R::WrongPhase { .. } | R::PhaseOver { .. } | R::BackingClosed { .. } => (),
         R::Full { .. } | R::HasSubmissions | R::SealMismatch(_) | R::AlreadyRevealed => (),
-        R::StakeTooSmall { .. } | R::NotEvaluator(_) | R::SeatsAtWork(_) | R::NoSeat(_) => (),
+        R::StakeTooSmall { .. } | R::NotEvaluator(_) | R::NoSeat(_) => (),
+        R::SeatsAtWork(_) | R::NoticeNotOver { .. } => (),
         R::AlreadyDone | R::NothingCommitted | R::CommitmentMismatch(_) => (),
         R::BatchIncomplete { .. } | R::LeavesMissing | R::NotForSale(_) => (),
         R::PartOutOfOrder { .. } | R::NotAsked | R::DrawPending => (),
@@ -724,6 +733,10 @@ fn samples() -> Vec<Rejection> {
         },
         R::NotEvaluator(who),
         R::SeatsAtWork(1),
+        R::NoticeNotOver {
+            until_ms: 2,
+            time_ms: 1,
+        },
         R::NoSeat(who),
         R::AlreadyDone,
         R::NothingCommitted,

@@ -359,6 +359,40 @@ fn one_miner_may_submit_often_and_is_ranked_each_time() {
     );
 }
 
+/// Where all are asked, keys earn nothing: a fee is shared by what words weigh.
+#[test]
+fn where_all_are_asked_fees_are_shared_by_weight() {
+    let mut world = World::pool(parameters(), 10, &[]);
+    let large = ["eve-1", "eve-2", "eve-3"];
+    for who in large {
+        world.must(who, join(30_000));
+    }
+    let bounty = world.post(|p| p.evaluation_fee = units(1_800));
+    world.commit("miner-1", bounty, "m");
+    world.bring_to_score(bounty);
+    let seats = world.asked(bounty);
+    let liar = seats.iter().find(|who| !large.contains(&who.as_str()));
+    let liar = liar.expect("a small one sits").clone();
+    let word = |who: &str| match who == liar {
+        true => invalid(),
+        false => scored(600, "m"),
+    };
+    while world.phase(bounty) == Phase::Score {
+        world.round(bounty, |who, _| Some(word(who)));
+    }
+    world.skip(bounty);
+    assert_eq!(world.phase(bounty), Phase::Settled);
+    for number in 1..=10 {
+        let who = format!("eve-{number}");
+        let expected = match who.as_str() {
+            who if who == liar => 0,
+            who if large.contains(&who) => 400,
+            _ => 100,
+        };
+        assert_eq!(world.gain(&who), expected, "{who}");
+    }
+}
+
 #[test]
 fn a_fee_that_does_not_divide_leaves_its_units_to_the_first_seats() {
     let mut world = World::new();

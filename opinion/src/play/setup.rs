@@ -56,6 +56,7 @@ impl Setup {
             month_ms: if pick(0) { 2_500 } else { 6_000 },
             grace_ms: if pick(1) { 6_000 } else { 2_000 },
             revenue_minimum: units(10_007),
+            unstake_ms: if pick(2) { 1 } else { 3_000 },
         }
     }
 

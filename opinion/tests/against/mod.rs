@@ -118,11 +118,11 @@ impl Market {
             same(|| format!("nonce of {who}"), nonce, ledger)?;
         }
         let evaluators = model.evaluators.iter();
-        let evaluators: Vec<(Address, ItemId, bool)> = evaluators
-            .map(|(&who, &joined)| (who, joined, model.leaving.contains(&who)))
+        let evaluators: Vec<(Address, ItemId, Option<u64>)> = evaluators
+            .map(|(&who, &joined)| (who, joined, model.leaving.get(&who).copied()))
             .collect();
         let ledger = self.0.evaluators();
-        let ledger = ledger.map(|(who, e)| (who, e.joined, e.leaving));
+        let ledger = ledger.map(|(who, e)| (who, e.joined, e.leaves_ms));
         same(|| "evaluators".to_owned(), evaluators, ledger.collect())
     }
 

@@ -37,8 +37,8 @@ pub struct EvaluatorView {
     pub locked: Amount,
     /// How many seats that are.
     pub seats: u32,
-    /// Whether it has left but for these seats.
-    pub leaving: bool,
+    /// If it has said that it leaves: from when on it can have back what is free.
+    pub leaves_ms: Option<u64>,
 }
 
 /// An entry of `GET /v1/bounties`, newest first.

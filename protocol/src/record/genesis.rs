@@ -110,6 +110,19 @@ pub struct Parameters {
         skip_serializing_if = "is_default_minimum"
     )]
     pub revenue_minimum: Amount,
+    /// How long after an evaluator said that it leaves its stake is paid out, in milliseconds. A genesis says so if it
+    /// is not seven days.
+    #[serde(default = "unstake_ms", skip_serializing_if = "is_default_unstake")]
+    pub unstake_ms: u64,
+}
+
+/// Seven days.
+const fn unstake_ms() -> u64 {
+    7 * 24 * HOUR_MS
+}
+
+const fn is_default_unstake(length_ms: &u64) -> bool {
+    *length_ms == unstake_ms()
 }
 
 /// Thirty days.
@@ -135,14 +148,17 @@ fn is_default_minimum(minimum: &Amount) -> bool {
 }
 
 impl Parameters {
-    /// The shortest and the longest that a phase may be, by its name in a schedule, in milliseconds. While evaluators'
-    /// seats lock stake, from the test check on, the longest is 14 days, if it is not less.
-    pub fn phase_bounds_ms(&self, phase: &str) -> (u64, u64) {
+    /// The shortest and the longest that a phase may be, by its name in a schedule, in milliseconds.
+    ///
+    /// A bounty that names parents holds them to what they ask for: it is open for 30 days at most, or as long as terms
+    /// take to tighten. While evaluators' seats lock stake, from the test check on, a phase is 14 days at most.
+    pub fn phase_bounds_ms(&self, phase: &str, has_parents: bool) -> (u64, u64) {
         let longest_ms = match phase {
-            "open" | "test_key" => self.phase_max_ms,
-            _ => self.phase_max_ms.min(14 * 24 * HOUR_MS),
+            "open" if has_parents => self.tighten_ms.max(30 * 24 * HOUR_MS),
+            "open" | "test_key" => u64::MAX,
+            _ => 14 * 24 * HOUR_MS,
         };
-        (self.phase_min_ms, longest_ms)
+        (self.phase_min_ms, longest_ms.min(self.phase_max_ms))
     }
 }
 
@@ -172,6 +188,7 @@ impl Default for Parameters {
             month_ms: month_ms(),
             grace_ms: month_ms(),
             revenue_minimum: revenue_minimum(),
+            unstake_ms: unstake_ms(),
         }
     }
 }

@@ -53,6 +53,7 @@ pub fn parameters() -> Parameters {
         month_ms: Parameters::default().month_ms,
         grace_ms: Parameters::default().grace_ms,
         revenue_minimum: Parameters::default().revenue_minimum,
+        unstake_ms: Parameters::default().unstake_ms,
     }
 }
 
