@@ -182,6 +182,18 @@ fn show(session: &Session, account: Option<&str>) -> Result<(), Failure> {
             "seats at work".to_owned(),
             evaluator.seats.to_string(),
         ]);
+        if evaluator.seats > 0 {
+            rows.push(vec![
+                "LODE that they lock".to_owned(),
+                evaluator.locked.to_lode_string(),
+            ]);
+        }
+        if let Some(until_ms) = evaluator.leaves_ms {
+            rows.push(vec![
+                "leaves the evaluators".to_owned(),
+                out::time(until_ms),
+            ]);
+        }
     }
     out::line(&out::table(&[], &[], rows).to_string())
 }

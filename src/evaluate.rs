@@ -16,6 +16,7 @@ mod seat;
 
 pub use seat::test_text;
 
+use protocol::receipt::Rule;
 use protocol::record::{Action, JoinEvaluators};
 
 use crate::account::amount;
@@ -109,26 +110,29 @@ pub fn run(command: &Command, session: &Session) -> Result<(), Failure> {
 /// What has come back, and what is still to come.
 fn left(session: &Session, acted: &Acted) -> Result<String, Failure> {
     let account = session.client()?.account(session.address()?)?;
-    let (Acted::Done(_), Some(evaluator)) = (acted, account.evaluator) else {
+    let (Acted::Done(record), Some(evaluator)) = (acted, account.evaluator) else {
         return Ok("left; the stake is back".to_owned());
     };
     let seats = match evaluator.seats {
         0 => String::new(),
         seats => format!(
-            "; {} LODE are locked by seats at work ({seats}): let 'lode evaluate run' do their work, and leave again \
-             when their bounties have ended",
+            "; {} LODE are locked by seats at work ({seats}): let 'lode evaluate run' do their work",
             evaluator.locked.to_lode_string()
         ),
     };
-    Ok(match evaluator.leaves_ms {
-        Some(until_ms) if !evaluator.stake.is_zero() => format!(
-            "notice given: no further seat is drawn for this account. {} LODE can be taken back from {} on, by \
-             'lode evaluate leave' again{seats}",
-            evaluator.stake.to_lode_string(),
-            crate::out::time(until_ms),
-        ),
-        _ => format!("what was free is back{seats}"),
-    })
+    let mut moves = record.receipt.iter().flat_map(|receipt| &receipt.moves);
+    if moves.any(|step| step.rule == Rule::Unstake) {
+        return Ok(format!(
+            "what was free is back{seats}, and leave again when they have ended"
+        ));
+    }
+    let until_ms = evaluator.leaves_ms.unwrap_or_default();
+    Ok(format!(
+        "notice given: no further seat is drawn for this account. Leave again from {} on to take back what is free \
+         then, now {} LODE{seats}",
+        crate::out::time(until_ms),
+        evaluator.stake.to_lode_string(),
+    ))
 }
 
 /// What is at stake now: another stake adds to the one before.

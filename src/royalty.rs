@@ -37,7 +37,8 @@ Examples:
         #[arg(long)]
         all: bool,
     },
-    /// Pass royalty shares on to another account. What they earned so far stays yours.
+    /// Pass royalty shares on to another account. What they earned so far stays yours: to claim,
+    /// or paid with the last of them.
     #[command(after_help = "\
 Examples:
   lode royalty transfer 'Digits base' alice 250000 --dry-run")]
@@ -250,7 +251,7 @@ fn transfer(session: &Session, asset: &str, to: &str, shares: u32) -> Result<(),
     };
     let warning = format!(
         "Give {shares} royalty shares ({}) of '{name}' to {to}, for nothing. What they earn from now \
-         on is that account's; what they earned so far stays yours to claim.",
+         on is that account's; what they earned so far stays yours, and is paid with the last of them.",
         shares_text(shares)
     );
     let before = match session.global.dry_run && !session.json() {
@@ -268,7 +269,7 @@ fn transfer(session: &Session, asset: &str, to: &str, shares: u32) -> Result<(),
         let rows = moved((me, mine), (to, theirs), shares);
         let head = ["", "account", "shares before", "shares after"];
         out::line(&out::table(&head, &[2, 3], rows).to_string())?;
-        out::line("what they earned so far stays yours to claim")?;
+        out::line("what they earned so far stays yours, and is paid with the last of them")?;
     }
     Ok(())
 }

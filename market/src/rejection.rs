@@ -538,9 +538,7 @@ impl Rejection {
             Self::NoticeNotOver { .. } => {
                 "leave again when the notice is over; to stay after all, join again"
             }
-            Self::SeatsAtWork(_) => {
-                "leave again when the bounties that the seats are in have ended"
-            }
+            Self::SeatsAtWork(_) => "leave again when the seats have done their work",
             Self::NoSeat(_) => {
                 "wait until this account is drawn: only seats of the committee can speak"
             }

@@ -41,8 +41,8 @@ pub struct Holding {
     pub settled_at: Amount,
     /// Base units earned up to there and not claimed.
     pub owed: Amount,
-    /// The transfer that made this holding, and who signed it: its deposit returns when nothing is held or
-    /// owed any more. None of those that an asset began with.
+    /// The transfer that made this holding, and who signed it: its deposit returns with the last share. None of those
+    /// that an asset began with.
     pub deposit: Option<(ItemId, Address)>,
 }
 

@@ -200,7 +200,8 @@ impl Model {
             for (seat, free) in &checked {
                 // Who checked may be drawn though it leaves.
                 let is_leaving = self.leaving.contains_key(&seat.who);
-                if seat.failed_in.is_none() && is_leaving && *free >= stake {
+                let of_panel = seat.failed_in.is_none() && !seat.with_all;
+                if of_panel && is_leaving && *free >= stake {
                     able.push((seat.who, free.clone()));
                 }
             }
@@ -315,7 +316,7 @@ impl Model {
         let count = if draw.all {
             seats.all = true;
             let mut asked: Vec<(Address, Units)> = candidates.clone();
-            for seat in seats.standing() {
+            for seat in &seats.seats {
                 let free = self.money.balance(Purse::Stake(seat.who));
                 let locked = self.money.balance(Purse::Seat(id, seat.who));
                 asked.push((seat.who, free + locked));
@@ -469,9 +470,9 @@ impl Model {
             if verdict.is_none() && seats.redraws < REDRAWS_MAX {
                 return self.draw_again(id, Panel::Check, false);
             }
-            let spoken = seats.standing().filter(|seat| seat.said.is_some()).count();
-            if verdict.is_none() && seats.size.is_some_and(|size| spoken >= quorum(size)) {
-                self.coverage.saw("panel: check: too few could look");
+            let has_word = seats.standing().any(|seat| seat.said.is_some());
+            if verdict.is_none() && has_word {
+                self.coverage.saw("panel: check: too few have said");
                 return self.draw_again(id, Panel::Check, true);
             }
             verdict
@@ -536,14 +537,13 @@ impl Model {
         // 4
         let whole = |seat: &&Seat| seat.batches.iter().any(|batch| batch.is_whole);
         let whole = seats.standing().filter(whole).count();
-        match seats.size {
-            Some(size) if whole >= quorum(size) => {}
-            _ => return self.void(id, VoidReason::NoQuorum),
+        if whole == 0 {
+            return self.void(id, VoidReason::NoQuorum);
         }
         // 5
         if !different.is_empty() {
             if different.iter().all(|words| *words < 2) {
-                self.coverage.saw("panel: score: too few could look");
+                self.coverage.saw("panel: score: too few have said");
             }
             return self.draw_again(id, Panel::Score, true);
         }

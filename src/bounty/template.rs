@@ -233,6 +233,10 @@ fn text(parameters: &Parameters, schedule: &Schedule) -> String {
             "{seats_max}",
             &duration_text(parameters.phase_bounds_ms("score", false).1),
         )
+        .replace(
+            "{parents_max}",
+            &duration_text(parameters.phase_bounds_ms("open", true).1),
+        )
         .replace("{open}", &phase("open", schedule.open_ms))
         .replace("{test_key}", &phase("test_key", schedule.test_key_ms))
         .replace("{test_check}", &phase("test_check", schedule.test_check_ms))
@@ -311,7 +315,7 @@ self_funding = "0%"
 
 [schedule]
 # How long each phase takes, as "2d", "6h", "15m", "30s": at least {min}, at most {max}; from the test
-# check on, while evaluators' stakes are locked, at most {seats_max}.
+# check on, while evaluators' stakes are locked, at most {seats_max}; where parents are named, open at most {parents_max}.
 # Miners train and commit their sealed models; others may add to the reward in the first half.
 open = "{open}"
 # You reveal the key of the test set. If you do not, your bond is lost:

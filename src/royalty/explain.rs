@@ -128,9 +128,7 @@ fn explain(client: &Client, asset: ItemId, account: Option<Address>) -> Result<E
         let mut book = Book::new(&began_with, is_drawn(&view));
         let mut steps = Vec::new();
         for entry in &history {
-            if let Some(step) = step(client, entry, asset)? {
-                steps.push(step);
-            }
+            steps.extend(steps_of(client, entry, asset)?);
         }
         for step in &mut steps {
             enter(&mut book, &mut step.what, account);
@@ -235,28 +233,34 @@ fn read(client: &Client, id: ItemId) -> Result<Transaction, Failure> {
     })
 }
 
-/// What an entry of the history changed, if it changed who is owed what.
-fn step(client: &Client, entry: &HistoryEntry, asset: ItemId) -> Result<Option<Step>, Failure> {
+/// What an entry of the history changed of who is owed what, one after the other.
+fn steps_of(client: &Client, entry: &HistoryEntry, asset: ItemId) -> Result<Vec<Step>, Failure> {
     let receipt = &entry.receipt;
-    let step = |record, what| Step {
-        height: entry.height,
-        time_ms: entry.time_ms,
-        record,
-        what,
+    let steps = |record, what: Vec<Option<What>>| {
+        let step = |what| Step {
+            height: entry.height,
+            time_ms: entry.time_ms,
+            record,
+            what,
+        };
+        what.into_iter().flatten().map(step).collect()
     };
     let record = match receipt.cause {
         Cause::Record(record) => record,
-        Cause::License(_) => return Ok(income(entry, asset).map(|what| step(None, what))),
-        _ => return Ok(drawn(entry, asset).map(|what| step(None, what))),
+        Cause::License(_) => return Ok(steps(None, vec![income(entry, asset)])),
+        _ => return Ok(steps(None, vec![drawn(entry, asset)])),
     };
     if receipt.rejected.is_some() {
-        return Ok(None);
+        return Ok(Vec::new());
     }
     let what = match entry.record_type.as_deref() {
-        Some("transfer-shares") => transfer(&read(client, record)?, asset),
-        _ => claim(entry, asset).or_else(|| income(entry, asset)),
+        // Who gives the last share away is paid what is owed.
+        Some("transfer-shares") => {
+            vec![transfer(&read(client, record)?, asset), claim(entry, asset)]
+        }
+        _ => vec![claim(entry, asset).or_else(|| income(entry, asset))],
     };
-    Ok(what.map(|what| step(Some(record), what)))
+    Ok(steps(Some(record), what))
 }
 
 /// Whether each income goes whole to one holder, drawn by shares.

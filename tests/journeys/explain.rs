@@ -101,6 +101,11 @@ impl Market {
             },
         };
         let asset = self.send(OWNER, &action);
+        self.buy(asset);
+        asset
+    }
+
+    fn buy(&self, asset: ItemId) {
         let body = BuyLicense {
             grant: Grant::CommercialUse,
             terms: self.client.asset(asset).expect("it is there").terms_id,
@@ -108,7 +113,6 @@ impl Market {
             months: 0,
         };
         self.send(BUYER, &Action::BuyLicense { asset, body });
-        asset
     }
 
     fn post(&self) -> ItemId {
@@ -170,6 +174,14 @@ fn every_unit_of_everyone_is_explained_and_adds_up() {
     let shared = market.register("shared", PaymentMode::GlobalDistribution);
     let drawn = market.register("drawn", PaymentMode::RandomDistribution);
     market.send(OWNER, &Action::ClaimRoyalty { asset: shared });
+    // Who gives the last share away is paid what it brought since.
+    market.buy(shared);
+    let body = TransferShares {
+        to: address(MINER),
+        shares: SHARES_PER_ASSET,
+    };
+    let asset = shared;
+    market.send(OWNER, &Action::TransferShares { asset, body });
     let bounty = market.post();
     let view = market.client.bounty(bounty).expect("it is there");
     assert_eq!(view.summary.phase, Phase::Void(VoidReason::KeyLeaked));
@@ -213,9 +225,9 @@ fn every_unit_of_everyone_is_explained_and_adds_up() {
         (&true.into(), &"lode.bounty.explain/1".into())
     );
     assert!(text.contains("forfeit"), "{text}");
-    for asset in [shared, drawn] {
+    for (asset, income) in [(shared, lode(14)), (drawn, lode(7))] {
         let (_, json) = market.explained("royalty", &asset.to_string());
-        assert_eq!(json["income"], lode(7).base_units().to_string());
+        assert_eq!(json["income"], income.base_units().to_string());
         assert_eq!(json["unclaimed"], "0");
         let (_, same) = market.explained("model", &asset.to_string());
         assert_eq!(same, json);

@@ -56,9 +56,8 @@ pub(super) fn end(state: &mut State, id: ItemId) {
         if !differ && panel::draw_again(state, id) {
             return;
         }
-        // Whoever cannot look at it cannot keep the others from a verdict.
-        let spoken = seats.iter().filter(|(_, check)| check.word.is_some());
-        if differ || (needed > 0 && spoken.count() as u128 >= needed) {
+        // Who cannot look at it, or is silent, cannot keep the others from a verdict.
+        if seats.iter().any(|(_, check)| check.word.is_some()) {
             return panel::next_block(state, id, Step::SeatAll);
         }
     }
@@ -72,18 +71,16 @@ pub(super) fn end(state: &mut State, id: ItemId) {
         agreeing: u32::try_from(agreed.len()).expect("panels are small"),
         dissenting: dissenting.iter().map(|word| word.account).collect(),
     });
+    // The panel's seats stay until the score's are drawn, or the bounty ends; those who were asked with all others go.
+    let extra = seats.iter().filter(|(_, check)| check.extra);
+    state.spend(2 * extra.clone().count());
+    for (account, _) in extra {
+        leave_seat(state, id, *account);
+    }
     state.change_progress(id, |progress| progress.panel = PanelProgress::default());
     let reveal_ms = state.posted(id).0.posting.schedule.reveal_ms;
     match found {
-        Some(TestOutcome::Ok) => {
-            // The panel's seats stay: they are candidates for the score, whatever happens until then.
-            let extra = seats.iter().filter(|(_, check)| check.extra);
-            state.spend(2 * extra.clone().count());
-            for (account, _) in extra {
-                leave_seat(state, id, *account);
-            }
-            state.enter(id, Phase::Reveal, reveal_ms);
-        }
+        Some(TestOutcome::Ok) => state.enter(id, Phase::Reveal, reveal_ms),
         Some(TestOutcome::BadSeal { .. }) => void::begin(state, id, VoidReason::BadTestSet),
         Some(TestOutcome::Unavailable) | None => void::begin(state, id, VoidReason::NoQuorum),
     }
@@ -99,12 +96,8 @@ struct Word<'a> {
 /// Returns the stakes that seats of the check still lock: when the score's panel is about to be drawn, or the bounty
 /// ends without one.
 pub(super) fn return_seats(state: &mut State, id: ItemId) {
-    let locks = |check: &Check| match state.posted(id).1.phase {
-        Phase::TestCheck => true,
-        Phase::Reveal => !check.extra,
-        _ => false,
-    };
-    let locked = state.checks(id).filter(|(_, check)| locks(check));
+    let lock = matches!(state.posted(id).1.phase, Phase::TestCheck | Phase::Reveal);
+    let locked = state.checks(id).filter(|(_, check)| lock && !check.extra);
     let accounts: Vec<Address> = locked.map(|(account, _)| account).collect();
     state.spend(2 * accounts.len());
     for account in accounts {

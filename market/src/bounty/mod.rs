@@ -283,7 +283,7 @@ pub struct Check {
     pub failed: bool,
     /// What its word weighs where all are asked.
     pub weight: u128,
-    /// Whether it was seated because all are asked: it is no candidate for the score by that, and is not kept for it.
+    /// Whether it was seated because all are asked: it is not kept for the score.
     pub extra: bool,
 }
 

@@ -112,15 +112,13 @@ fn candidates(state: &mut State, id: ItemId, panel: Panel) -> Vec<Candidate> {
     let is_excluded = |account: Address| is_party(state, id, account) || has_seat(account);
     let mut found: Vec<Candidate> = with_free_stake(state, stake, is_excluded).collect();
     if panel == Panel::Score {
-        let checked = |failed: bool| {
-            let checked = state
-                .checks(id)
-                .filter(move |(_, check)| check.failed == failed);
+        let who = |which: fn(&Check) -> bool| {
+            let checked = state.checks(id).filter(move |(_, check)| which(check));
             checked
                 .map(|(account, _)| (account, state.balance(Purse::Stake(account))))
                 .filter(|(account, free)| !is_excluded(*account) && !free.is_zero())
         };
-        let silent: Vec<Candidate> = checked(true).collect();
+        let silent: Vec<Candidate> = who(|check| check.failed).collect();
         found.retain(|candidate| !silent.contains(candidate));
         if state.posted(id).1.panel.seats == 0 {
             // Who checked may be drawn, though it leaves.
@@ -129,7 +127,7 @@ fn candidates(state: &mut State, id: ItemId, panel: Panel) -> Vec<Candidate> {
                 evaluator.is_some_and(|evaluator| evaluator.leaves_ms.is_some())
             };
             let able = |(account, free): &Candidate| *free >= stake && leaving(*account);
-            found.extend(checked(false).filter(able));
+            found.extend(who(|check| !check.failed && !check.extra).filter(able));
             // Who was silent in the check cannot keep the others from a panel.
             if panel_size(found.len(), state.parameters().committee_min).is_none() {
                 found.extend(silent);
@@ -203,27 +201,28 @@ fn draw_places(
     places
 }
 
-/// Seats that did not fail, by address, and what each has free and locked here.
-fn standing_seats(state: &State, id: ItemId, panel: Panel) -> Vec<Candidate> {
-    let accounts: Vec<Address> = match panel {
+/// The accounts of a panel's seats, by address, and whether each has failed.
+fn seated(state: &State, id: ItemId, panel: Panel) -> Vec<(Address, bool)> {
+    match panel {
         Panel::Check => {
-            let standing = state.checks(id).filter(|(_, check)| !check.failed);
-            standing.map(|(account, _)| account).collect()
+            let checks = state.checks(id);
+            checks
+                .map(|(account, check)| (account, check.failed))
+                .collect()
         }
         Panel::Score => {
-            let standing = state.seats(id).filter(|(_, seat)| !seat.failed);
-            standing.map(|(account, _)| account).collect()
+            let seats = state.seats(id);
+            seats
+                .map(|(account, seat)| (account, seat.failed))
+                .collect()
         }
-    };
-    let stake = |account: &Address| {
-        let free = state.balance(Purse::Stake(*account));
-        free.checked_add(state.balance(Purse::Seat(id, *account)))
-            .expect("both are part of the supply")
-    };
-    accounts
-        .iter()
-        .map(|account| (*account, stake(account)))
-        .collect()
+    }
+}
+
+/// How many seats did not fail.
+fn standing_seats(state: &State, id: ItemId, panel: Panel) -> usize {
+    let seated = seated(state, id, panel).into_iter();
+    seated.filter(|(_, failed)| !failed).count()
 }
 
 /// Says what a seat's word weighs where all are asked.
@@ -247,7 +246,7 @@ pub(super) fn fill(state: &mut State, id: ItemId) {
         let least = state.parameters().committee_min;
         progress.seats = panel_size(from.len(), least).unwrap_or(0);
     }
-    let standing = standing_seats(state, id, panel).len();
+    let standing = standing_seats(state, id, panel);
     let missing = (progress.seats as usize).saturating_sub(standing);
     let drawn = draw(state, id, panel, progress.round, from, missing);
     state.change_progress(id, |all| all.panel = progress);
@@ -257,13 +256,19 @@ pub(super) fn fill(state: &mut State, id: ItemId) {
 
 /// Seats all further candidates; if there are none, the words that are there are counted as
 /// those of all. A word weighs what its evaluator has free and in this seat at this moment, so that no
-/// stake counts twice. Of more than [`PLACES`] that would be asked, so many places are drawn, by the same
-/// weight and with putting back: who has none is not seated, and a word weighs its evaluator's places.
+/// stake counts twice; what seats that have failed weigh counts among all, so that sleepers do not make a
+/// liar's part larger. Of more than [`PLACES`] so many places are drawn, by the same weight and with putting
+/// back: who has none is not seated, and a word weighs its evaluator's places.
 pub(super) fn seat_all(state: &mut State, id: ItemId) {
     let panel = at_work(state, id);
     let round = state.posted(id).1.panel.round;
     let mut from = candidates(state, id, panel);
-    let mut all = standing_seats(state, id, panel);
+    let stake = |(account, _): &(Address, bool)| {
+        let free = state.balance(Purse::Stake(*account));
+        let all = free.checked_add(state.balance(Purse::Seat(id, *account)));
+        (*account, all.expect("both are part of the supply"))
+    };
+    let mut all: Vec<Candidate> = seated(state, id, panel).iter().map(stake).collect();
     all.extend(&from);
     all.sort_unstable();
     let weights: BTreeMap<Address, u128> = if all.len() > PLACES {
@@ -271,7 +276,7 @@ pub(super) fn seat_all(state: &mut State, id: ItemId) {
     } else {
         let weighed = all
             .iter()
-            .map(|(account, free)| (*account, free.base_units()));
+            .map(|(account, stake)| (*account, stake.base_units()));
         weighed.collect()
     };
     from.retain(|(account, _)| weights.contains_key(account));
@@ -280,12 +285,11 @@ pub(super) fn seat_all(state: &mut State, id: ItemId) {
         progress.panel.weight = weights.values().sum();
     });
     seat(state, id, panel, &from);
-    let standing = standing_seats(state, id, panel);
-    for &(account, _) in &standing {
+    for (account, _) in seated(state, id, panel) {
         let weight = weights.get(&account).copied().unwrap_or(0);
         weigh(state, id, panel, account, weight);
     }
-    let seats = u32::try_from(standing.len()).expect("panels are small");
+    let seats = u32::try_from(standing_seats(state, id, panel)).expect("panels are small");
     state.change_progress(id, |progress| progress.panel.seats = seats);
     match (from.is_empty(), panel) {
         (false, _) => begin_round(state, id, panel),

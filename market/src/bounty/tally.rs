@@ -175,10 +175,10 @@ fn end(state: &mut State, id: ItemId, short: u32, differing: u32) {
             .seats(id)
             .filter(|(_, seat)| seat.given && !seat.failed)
             .count();
-        if panel.seats == 0 || (given as u128) < panel.quorum() {
+        if given == 0 {
             return void::begin(state, id, VoidReason::NoQuorum);
         }
-        // Whoever cannot look at a submission cannot keep the others from a verdict.
+        // Who cannot look at a submission, or is silent, cannot keep the others from a verdict.
         if differing > 0 || short > 0 {
             ask_again(state, id);
             return panel::next_block(state, id, Step::SeatAll);

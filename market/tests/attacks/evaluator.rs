@@ -132,6 +132,39 @@ fn many_keys_weigh_what_their_stake_weighs() {
     assert_eq!(keys.iter().map(|who| world.gain(who)).sum::<i128>(), 0);
 }
 
+/// Three honest evaluators, and two keys with the stake of one seat each: all five sit, four would be a quorum, and the
+/// keys say nothing once the weights are shown. Stake decides then.
+#[test]
+fn keys_that_are_silent_do_not_void_a_bounty() {
+    let mut world = pool(5);
+    for who in ["eve-1", "eve-2", "eve-3"] {
+        world.must(who, join(90_000));
+    }
+    let bounty = world.post(|_| ());
+    world.commit("miner-1", bounty, "a");
+    world.commit("miner-2", bounty, "b");
+    world.bring_to_score(bounty);
+    let keys = ["eve-4".to_owned(), "eve-5".to_owned()];
+    assert_eq!(world.asked(bounty).len(), 5);
+    // Four rounds of the panel; then nobody is left to ask, and the words are counted.
+    assert_eq!(score(&mut world, bounty, &keys, |_| None), 4);
+    assert_eq!(world.phase(bounty), Phase::Settled);
+    assert_eq!(gains(&world, PARTIES), [-10_000, -30 + 25, 9_970 + 25]);
+    assert_eq!(gains(&world, ["eve-4", "eve-5"]), [-50, -50]);
+    assert_eq!(gains(&world, ["eve-1", "eve-2", "eve-3"]), [20, 20, 20]);
+    // The same in the check.
+    let bounty = world.post(|_| ());
+    world.commit("miner-1", bounty, "c");
+    world.bring_to_check(bounty);
+    for who in ["eve-1", "eve-2", "eve-3"] {
+        world.must(who, found(bounty, protocol::report::TestOutcome::Ok));
+    }
+    while world.phase(bounty) == Phase::TestCheck {
+        world.skip(bounty);
+    }
+    assert_eq!(world.phase(bounty), Phase::Reveal);
+}
+
 /// A pool that is just large enough, and in it an evaluator who would have the weights without the verdict: to leave
 /// when the test set is checked, or to be silent in the check, keeps nobody from a panel.
 #[test]

@@ -437,7 +437,7 @@ fn a_bounty_that_ended_takes_no_more_records() {
 }
 
 #[test]
-fn too_few_reveals_void_a_bounty_without_fault() {
+fn too_few_words_leave_no_verdict_and_are_nobodys_fault() {
     let mut world = World::new();
     let (bounty, ids) = revealing(&mut world, 1, |_| ());
     world.reveal(ids[0]);
@@ -458,19 +458,39 @@ fn too_few_reveals_void_a_bounty_without_fault() {
     for _ in 0..2 {
         assert_eq!(world.round(bounty, one).len(), 2);
     }
+    // All are asked, and its word is a third of them.
     let receipts = world.round(bounty, one);
-    assert_eq!(world.phase(bounty), Phase::Void(VoidReason::NoQuorum));
-    assert_eq!(world.standing(ids[0]), Some(Standing::NoVerdict));
-    assert_eq!(
-        world.lines(&receipts),
-        [
+    assert_eq!(world.lines(&receipts), ["phase Challenge"]);
+    world.phase_ends(
+        bounty,
+        &[
             "a NoVerdict",
-            "phase Void(NoQuorum)",
+            "phase Settled",
             "bond -2000, bond:a -100, fee:a -30, harm -50, miner-1 +180, reward -10000, \
              sponsor +12000",
-        ]
+        ],
     );
+    assert_eq!(world.standing(ids[0]), Some(Standing::NoVerdict));
     assert_eq!(world.gain("eve-1"), 0, "its word brought no verdict");
+}
+
+/// With two thirds of what all have it is enough, whoever sleeps.
+#[test]
+fn one_who_speaks_is_enough_with_two_thirds_of_the_stake() {
+    for (more, standing) in [(29_000, Standing::NoVerdict), (30_000, Standing::Won)] {
+        let mut world = World::new();
+        let (bounty, ids) = revealing(&mut world, 1, |_| ());
+        world.must("eve-1", join(more));
+        world.reveal(ids[0]);
+        world.skip(bounty);
+        let one = |who: &str, _: &str| (who == "eve-1").then(|| scored(600, "a"));
+        while world.phase(bounty) == Phase::Score {
+            world.round(bounty, one);
+        }
+        world.skip(bounty);
+        // The two have failed, and have 9,950 each: 39,000 are 66.2 % of all, 40,000 are 66.8.
+        assert_eq!(world.standing(ids[0]), Some(standing), "{more}");
+    }
 }
 
 /// The holders of a model that won under this split, whose parents ask for so much.
