@@ -4,6 +4,7 @@
 //! with which numbers, and a next step. Codes are part of receipts, so they
 //! never change their meaning.
 
+use licensing::certificate::utc;
 use licensing::{DerivationRefusal, Refusal, StackError, TermsError};
 use protocol::benchmark::BenchmarkError;
 use protocol::receipt::Phase;
@@ -25,7 +26,7 @@ pub enum Rejection {
         given: u64,
     },
     /// Block time is past the record's validity.
-    #[error("the record was valid until {valid_until_ms}, block time is {time_ms}")]
+    #[error("the record was valid until {}, block time is {}", utc(*.valid_until_ms), utc(*.time_ms))]
     Expired {
         /// The last time it could be included.
         valid_until_ms: u64,
@@ -193,8 +194,10 @@ pub enum Rejection {
     },
     /// The phase is over, and the next begins with one of the next blocks: the clock is behind.
     #[error(
-        "the phase '{}' ended at {until_ms}, block time is {time_ms}; the next begins within a few blocks",
-        .phase.name()
+        "the phase '{}' ended at {}, block time is {}; the next begins within a few blocks",
+        .phase.name(),
+        utc(*.until_ms),
+        utc(*.time_ms)
     )]
     PhaseOver {
         /// The phase that is over.
@@ -205,7 +208,7 @@ pub enum Rejection {
         time_ms: u64,
     },
     /// Backing closes at half of the open phase.
-    #[error("backing closed at {closed_ms}, block time is {time_ms}")]
+    #[error("backing closed at {}, block time is {}", utc(*.closed_ms), utc(*.time_ms))]
     BackingClosed {
         /// When.
         closed_ms: u64,
@@ -243,7 +246,7 @@ pub enum Rejection {
     #[error("{0} is not an evaluator")]
     NotEvaluator(Address),
     /// An evaluator that leaves, and whose notice is not over.
-    #[error("this evaluator leaves at {until_ms} ms, and the block's time is {time_ms} ms")]
+    #[error("this evaluator's notice is over at {}, block time is {}", utc(*.until_ms), utc(*.time_ms))]
     NoticeNotOver {
         /// From when on its stake is paid out.
         until_ms: u64,
@@ -392,7 +395,7 @@ pub enum Rejection {
         given: u32,
     },
     /// A month that is not over.
-    #[error("month {period} is over at {ends_ms}, block time is {time_ms}")]
+    #[error("month {period} is over at {}, block time is {}", utc(*.ends_ms), utc(*.time_ms))]
     PeriodNotOver {
         /// Which month.
         period: u32,
