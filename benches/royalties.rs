@@ -109,8 +109,9 @@ fn with_holders(state: &State, model: ItemId) -> State {
     let others = state
         .entries()
         .filter(|(key, _)| !key.starts_with(&holding));
-    // One share, settled at nothing, owed nothing.
-    let value = borsh::to_vec(&(1u32, 0u128, 0u128)).expect("writing to memory");
+    // One share, settled at nothing, owed nothing, with no transfer's deposit.
+    let deposit: Option<(ItemId, Address)> = None;
+    let value = borsh::to_vec(&(1u32, 0u128, 0u128, deposit)).expect("writing to memory");
     let many = (0..HOLDERS).map(|number| {
         let key = [holding.as_slice(), &hash(7, u64::from(number))].concat();
         (key, value.clone())

@@ -191,7 +191,10 @@ fn show(session: &Session, account: Option<&str>) -> Result<(), Failure> {
         if let Some(until_ms) = evaluator.leaves_ms {
             rows.push(vec![
                 "leaves the evaluators".to_owned(),
-                out::time(until_ms),
+                format!(
+                    "notice until {}; then 'lode evaluate leave' again",
+                    out::time(until_ms)
+                ),
             ]);
         }
     }

@@ -36,7 +36,7 @@ use crate::failure::{Exit, Failure};
 use crate::session::Session;
 
 pub use post::path as pending_path;
-pub use values::shares;
+pub use values::{duration_text, shares};
 
 /// What `lode bounty` can do.
 #[derive(clap::Subcommand)]

@@ -27,7 +27,7 @@ use crate::session::{Acted, Session};
 /// What `lode evaluate` can do.
 #[derive(clap::Subcommand)]
 pub enum Command {
-    /// Put up a stake and join the evaluators, or add to a stake.
+    /// Put up a stake and join the evaluators, or add to a stake. It takes a notice back.
     ///
     /// Seats are drawn by free stake, and each locks half of what its bounty pays. A
     /// seat that stays silent loses 1 % of that, one that commits and does not reveal
@@ -38,6 +38,10 @@ pub enum Command {
         stake: String,
     },
     /// Leave the evaluators: give notice, and after it take back what no seat has locked.
+    ///
+    /// Who has given notice gets no new seat, but one: who checked a test set can be drawn to
+    /// score what is revealed for it. 'lode evaluate join' with some more stake takes the notice
+    /// back.
     Leave,
     /// Do what the seats of this account owe, for as long as this runs.
     ///
@@ -91,10 +95,20 @@ pub fn run(command: &Command, session: &Session) -> Result<(), Failure> {
             session.report(&acted, &joined(session, &acted)?)
         }
         Command::Leave => {
-            let warning = "Leave the evaluators: the first time gives notice, and no seat is drawn for this account \
-                           any more; when the notice is over, the same command takes back what no seat has locked.";
-            let acted = session.act(&Action::LeaveEvaluators, Some(warning))?;
-            session.report(&acted, &left(session, &acted)?)
+            let client = session.client()?;
+            let notice_ms = client.status()?.parameters.unstake_ms;
+            let warning = format!(
+                "Leave the evaluators. The first time gives notice of {}: no new seat is drawn for this account, but \
+                 who checked a test set can be drawn to score for it. When the notice is over, the same command takes \
+                 back what no seat has locked.",
+                crate::bounty::duration_text(notice_ms)
+            );
+            let acted = session.act(&Action::LeaveEvaluators, Some(&warning))?;
+            session.report(&acted, &left(session, &acted)?)?;
+            match acted {
+                Acted::Tried(_) if !session.json() => crate::out::line(&warning),
+                _ => Ok(()),
+            }
         }
         Command::Run { options, once } => daemon::run(session, *options, *once),
         Command::Once { bounty, options } => daemon::once(session, *options, bounty),
@@ -120,16 +134,19 @@ fn left(session: &Session, acted: &Acted) -> Result<String, Failure> {
             evaluator.locked.to_lode_string()
         ),
     };
+    let ends = "; they stay locked until the bounties that they are in have ended";
+    let seats = match evaluator.seats {
+        0 => seats,
+        _ => format!("{seats}{ends}"),
+    };
     let mut moves = record.receipt.iter().flat_map(|receipt| &receipt.moves);
     if moves.any(|step| step.rule == Rule::Unstake) {
-        return Ok(format!(
-            "what was free is back{seats}, and leave again when they have ended"
-        ));
+        return Ok(format!("what was free is back{seats}. Then leave again"));
     }
     let until_ms = evaluator.leaves_ms.unwrap_or_default();
     Ok(format!(
-        "notice given: no further seat is drawn for this account. Leave again from {} on to take back what is free \
-         then, now {} LODE{seats}",
+        "notice given: no new seat is drawn for this account, but who checked a test set can be drawn to score for it. \
+         Leave again from {} on to take back what is free then, now {} LODE{seats}",
         crate::out::time(until_ms),
         evaluator.stake.to_lode_string(),
     ))

@@ -270,6 +270,12 @@ fn transfer(session: &Session, asset: &str, to: &str, shares: u32) -> Result<(),
         let head = ["", "account", "shares before", "shares after"];
         out::line(&out::table(&head, &[2, 3], rows).to_string())?;
         out::line("what they earned so far stays yours, and is paid with the last of them")?;
+        if theirs == 0 {
+            out::line(
+                "a deposit is locked, for the holding that the other account gets; it returns to you when that account \
+                 has no share left",
+            )?;
+        }
     }
     Ok(())
 }

@@ -254,7 +254,9 @@ pub enum Rejection {
         time_ms: u64,
     },
     /// An evaluator that leaves, and has nothing left but what seats have locked.
-    #[error("{0} seats are still at work, and have locked what is left of the stake")]
+    #[error(
+        "what is left of the stake is locked by seats of bounties that have not ended (seats: {0})"
+    )]
     SeatsAtWork(u32),
     /// No seat in this bounty's committee.
     #[error("{0} has no seat in this bounty's committee")]
@@ -522,7 +524,7 @@ impl Rejection {
                 "change the bounty as the message says and post it again"
             }
             Self::PoolTooSmall { .. } => {
-                "stake less on this bounty, or wait until evaluators with more free stake have joined"
+                "put less at stake in this bounty, or wait until evaluators with more free stake have joined"
             }
             Self::Prepaid { .. } => "prepay for fewer submissions",
             Self::WrongPhase { phase, needed } if place(*phase) < place(*needed) => {
@@ -539,9 +541,11 @@ impl Rejection {
             Self::StakeTooSmall { .. } => "stake more",
             Self::NotEvaluator(_) => "join the evaluators first",
             Self::NoticeNotOver { .. } => {
-                "leave again when the notice is over; to stay after all, join again"
+                "leave again when the notice is over; to stay after all, join with some more stake"
             }
-            Self::SeatsAtWork(_) => "leave again when the seats have done their work",
+            Self::SeatsAtWork(_) => {
+                "let 'lode evaluate run' do what they owe, and leave again when those bounties have ended"
+            }
             Self::NoSeat(_) => {
                 "wait until this account is drawn: only seats of the committee can speak"
             }

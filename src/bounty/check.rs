@@ -8,7 +8,6 @@ use std::path::Path;
 use client::Client;
 use datasets::{LabelKind, Manifest};
 use licensing::Terms;
-use protocol::Amount;
 use protocol::api::Status;
 use protocol::benchmark::{
     ARITHMETIC_VERSION, Benchmark, BenchmarkError, Metric, ModelLimits, Task,
@@ -17,6 +16,7 @@ use protocol::id::{BlobId, Digest};
 use protocol::record::{BlobRef, NamedParent, PostBounty, SealedFolder};
 use protocol::report::TestOutcome;
 use protocol::seal::ciphertext_len;
+use protocol::{Amount, Score};
 
 use super::cost::Cost;
 use super::offer::Parent;
@@ -417,7 +417,15 @@ impl Check {
             let (min, max) = (duration_text(min_ms), duration_text(max_ms));
             if given_ms < min_ms || given_ms > max_ms {
                 let given = duration_text(given_ms);
-                let message = format!("a phase of {given}; this network allows {min} to {max}");
+                let why = match name {
+                    _ if max_ms == status.parameters.phase_max_ms => "",
+                    "open" => {
+                        ", as it holds the parents that the bounty names to what they ask for"
+                    }
+                    _ => ", as it locks evaluators' stakes",
+                };
+                let message =
+                    format!("a phase of {given}; this network allows {min} to {max}{why}");
                 let next = format!("choose {min} to {max}");
                 self.ledger("schedule", &format!("schedule.{name}"), message, &next);
             }
@@ -431,6 +439,25 @@ impl Check {
             let message = format!("{given} LODE; this network asks for at least {least} LODE");
             let next = format!("write \"{least}\" or more");
             self.ledger("evaluation_fee", "money.evaluation_fee", message, &next);
+        }
+        if let (Some(metric), Some(reserve)) = (plan.metric, plan.reserve) {
+            // An error metric counts below zero; the others end at one.
+            let best = if metric.is_error() { 0 } else { 1_000_000_000 };
+            if reserve.0 > best {
+                let name = metric.name();
+                let message = format!(
+                    "no model reaches {reserve}: the best {name} is {}",
+                    Score(best)
+                );
+                let next = "write the least score that is worth the reward to you";
+                self.put(
+                    Weight::File,
+                    "reserve_out_of_reach",
+                    "money.reserve",
+                    message,
+                    next,
+                );
+            }
         }
     }
 

@@ -182,6 +182,7 @@ fn facts(view: &BountyView, clock_ms: u64) -> Vec<Vec<String>> {
     if winner(view).is_none() {
         rows.push(("next", next.to_owned()));
     }
+    rows.extend(round_row(view));
     rows.extend([
         award_row(view),
         ("reserve", posting.reserve.to_string()),
@@ -232,6 +233,41 @@ const fn winner_word(pay: Pay) -> &'static str {
     }
 }
 
+/// How far the evaluators are, where the first round was not enough.
+fn round_row(view: &BountyView) -> Option<(&'static str, String)> {
+    let panel = &view.panel;
+    let (asked, standing) = match view.summary.phase {
+        Phase::TestCheck => {
+            let standing = view.checks.iter().filter(|seat| !seat.failed);
+            let asked = standing.clone().filter(|seat| seat.word.is_none());
+            (asked.count(), standing.count())
+        }
+        Phase::Score | Phase::ScoreReveal => {
+            let standing = view.seats.iter().filter(|seat| !seat.failed);
+            (
+                standing.clone().filter(|seat| seat.asked).count(),
+                standing.count(),
+            )
+        }
+        _ => return None,
+    };
+    let text = match (panel.all, panel.round) {
+        (true, _) => format!(
+            "all {} evaluators are asked; two thirds decide, by stake",
+            panel.seats
+        ),
+        (false, 0) => return None,
+        (false, round) => format!(
+            "{} of 4: {standing} of {} seats have not failed, {} must agree, {asked} are asked; missing ones are drawn \
+             among evaluators who have the stake free, then all are asked",
+            round + 1,
+            panel.seats,
+            panel.quorum
+        ),
+    };
+    Some(("round", text))
+}
+
 /// The award, and what becomes of it.
 fn award_row(view: &BountyView) -> (&'static str, String) {
     let amount = format!("{} LODE", view.summary.award.to_lode_string());
@@ -240,7 +276,21 @@ fn award_row(view: &BountyView) -> (&'static str, String) {
     let text = match (view.summary.phase, view.posting.pay, won.count()) {
         (Phase::Void(_), ..) => format!("{amount}, returned"),
         (Phase::Settled, _, 0) => {
-            format!("{amount}, returned: no submission that counts reached the reserve")
+            let all = || view.submissions.iter();
+            let has_verdict = |one: &SubmissionView| {
+                !matches!(
+                    one.standing,
+                    Some(Standing::NoVerdict | Standing::NotRevealed)
+                )
+            };
+            let why = if all().all(|one| one.standing == Some(Standing::NotRevealed)) {
+                "no submission was revealed"
+            } else if !all().any(has_verdict) {
+                "too few evaluators agreed on any submission, by nobody's fault"
+            } else {
+                "no submission that counts reached the reserve"
+            };
+            format!("{amount}, returned: {why}")
         }
         (Phase::Settled, Pay::Steps, 1) => format!("{amount}, for one step"),
         (Phase::Settled, Pay::Steps, steps) => format!("{amount}, shared by {steps} steps"),

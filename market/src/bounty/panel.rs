@@ -112,13 +112,13 @@ fn candidates(state: &mut State, id: ItemId, panel: Panel) -> Vec<Candidate> {
     let is_excluded = |account: Address| is_party(state, id, account) || has_seat(account);
     let mut found: Vec<Candidate> = with_free_stake(state, stake, is_excluded).collect();
     if panel == Panel::Score {
-        let who = |which: fn(&Check) -> bool| {
-            let checked = state.checks(id).filter(move |(_, check)| which(check));
-            checked
+        let checked = |which: fn(&Check) -> bool| {
+            let seats = state.checks(id).filter(move |(_, check)| which(check));
+            seats
                 .map(|(account, _)| (account, state.balance(Purse::Stake(account))))
                 .filter(|(account, free)| !is_excluded(*account) && !free.is_zero())
         };
-        let silent: Vec<Candidate> = who(|check| check.failed).collect();
+        let silent: Vec<Candidate> = checked(|check| check.failed).collect();
         found.retain(|candidate| !silent.contains(candidate));
         if state.posted(id).1.panel.seats == 0 {
             // Who checked may be drawn, though it leaves.
@@ -127,7 +127,7 @@ fn candidates(state: &mut State, id: ItemId, panel: Panel) -> Vec<Candidate> {
                 evaluator.is_some_and(|evaluator| evaluator.leaves_ms.is_some())
             };
             let able = |(account, free): &Candidate| *free >= stake && leaving(*account);
-            found.extend(who(|check| !check.failed && !check.extra).filter(able));
+            found.extend(checked(|check| !check.failed && !check.extra).filter(able));
             // Who was silent in the check cannot keep the others from a panel.
             if panel_size(found.len(), state.parameters().committee_min).is_none() {
                 found.extend(silent);

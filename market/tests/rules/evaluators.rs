@@ -93,6 +93,33 @@ fn who_leaves_has_what_is_free_and_later_what_a_seat_has_locked() {
     world.row("eve-1", Action::LeaveEvaluators, "not_evaluator");
 }
 
+/// Who has lost all of the stake has nothing to wait for.
+#[test]
+fn who_has_nothing_left_can_leave() {
+    let parameters = Parameters {
+        unrevealed_forfeit_ppm: 1_000_000,
+        unstake_ms: NOTICE_MS,
+        ..parameters()
+    };
+    let mut world = World::pool(parameters, 1, &[]);
+    let bounty = world.post(|p| p.reward = units(20_000));
+    world.commit("miner-1", bounty, "m");
+    world.bring_to_score(bounty);
+    world.commit_batch("eve-1", bounty, &[scored(600, "m")]);
+    for _ in 0..20 {
+        if world.phase(bounty) == Phase::Score || world.phase(bounty) == Phase::ScoreReveal {
+            world.skip(bounty);
+        }
+    }
+    assert_eq!(
+        world.state.balance(Purse::Stake(address("eve-1"))),
+        units(0)
+    );
+    leaves(&mut world, "eve-1", "ok");
+    assert_eq!(world.state.evaluators().count(), 0);
+    assert_eq!(world.deposits("eve-1"), 0);
+}
+
 /// Who changes their mind is an evaluator as before, and adds to the stake that is still there.
 #[test]
 fn who_is_leaving_may_join_again() {
