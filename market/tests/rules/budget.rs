@@ -261,3 +261,51 @@ fn a_winner_costs_more_the_more_backers_share_its_model() {
     let receipts = world.block(world.now() + 1, &[]);
     assert_eq!(closed(&receipts), 21);
 }
+
+/// Seats of a check whose stake returns cost 2 rows each: those that were asked with all others when the check ends,
+/// the panel's when the score's is drawn. Another bounty's submissions have what is left of the block, 6 rows each.
+#[test]
+fn returning_the_seats_of_a_check_takes_from_the_block() {
+    let mut world = World::pool(parameters(), 15, &[]);
+    let bounty = world.post(|p| {
+        p.schedule.test_check_ms = 20_000;
+        p.schedule.reveal_ms = 20_000;
+    });
+    let submission = world.commit("miner-1", bounty, "m");
+    world.bring_to_check(bounty);
+    let panel = world.checks(bounty);
+    world.must(&panel[0], found(bounty, bad_test_set()));
+    for who in &panel[1..] {
+        world.must(who, found(bounty, TestOutcome::Ok));
+    }
+    world.skip(bounty);
+    for who in world.checks(bounty) {
+        if !panel.contains(&who) {
+            world.must(&who, found(bounty, TestOutcome::Ok));
+        }
+    }
+    // Void for want of a key, with 1,010 submissions, so long after what is due for the bounty.
+    let beside = |world: &mut World, who: &str, after_ms: u64| {
+        let due_ms = world.until(bounty) + after_ms;
+        let open_ms = due_ms - 2_000 - (world.now() + 1);
+        let post = world.post_action(who, |p| p.schedule.open_ms = open_ms);
+        let other = world.must(who, post);
+        world.commit_many("miner-2", other, &labels(1_010));
+        world.block(world.until(other), &[]);
+        assert_eq!(world.until(other), due_ms);
+        other
+    };
+    let other = beside(&mut world, "alice", 1);
+    let receipts = world.block(world.until(other), &[]);
+    assert_eq!(world.phase(bounty), Phase::Reveal);
+    // 4 and 10 seats; 4 and a sixteenth of 1,010; what remains are 3,909.
+    assert_eq!(closed(&receipts), 652);
+    world.block(world.now() + 1, &[]);
+    world.reveal(submission);
+    let other = beside(&mut world, "bob", 3);
+    world.block(world.until(bounty), &[]);
+    let receipts = world.block(world.until(other), &[]);
+    assert_eq!(world.phase(bounty), Phase::Score);
+    // 4, the panel's 5 seats, an eighth of 15 evaluators, 5 seats that are drawn; what remains are 3,898.
+    assert_eq!(closed(&receipts), 650);
+}

@@ -274,7 +274,12 @@ fn a_liar_in_the_check_locks_nobody_through_the_reveal() {
         assert_eq!(evaluator.seats, u32::from(sits));
         assert_eq!(world.state.locked(who), units(if sits { 5_000 } else { 0 }));
     }
+    // So who of those leaves is no candidate for the score, and who is of the panel is one, leaving too.
+    for number in 1..=12 {
+        world.must(&format!("eve-{number}"), Action::LeaveEvaluators);
+    }
     world.show_all(bounty);
+    assert_eq!(world.asked(bounty), panel);
     world.settle(bounty, &[scored(600, "m")]);
     assert!(world.state.evaluators().all(|(_, it)| it.seats == 0));
 }
