@@ -488,6 +488,11 @@ fn an_evaluator_of_a_small_pool_cannot_void_a_bounty_by_taking_part() {
         world.bring_to_check(bounty);
         assert_eq!(world.checks(bounty).len(), 3);
     }
+    // A pool that is too small by now is not the fault of a miner who is no evaluator.
+    let mut world = pool_with(strict, 3);
+    let bounty = world.post(|_| ());
+    world.must("eve-3", protocol::record::Action::LeaveEvaluators);
+    world.commit("miner-1", bounty, "a");
 }
 
 /// The test check: one who differs has all asked; a quorum of all stands.

@@ -457,6 +457,22 @@ fn where_all_are_asked_a_word_weighs_the_stake_behind_it() {
     }
 }
 
+/// Sixty-four can all be asked, and each weighs its stake.
+#[test]
+fn sixty_four_are_asked_without_a_draw() {
+    let (mut world, bounty) = scoring(64, &["m"]);
+    let seats = world.asked(bounty);
+    world.round(bounty, |who, _| {
+        Some(match who == seats[0] {
+            true => invalid(),
+            false => scored(600, "m"),
+        })
+    });
+    let (_, progress) = world.state.bounty(bounty).expect("posted");
+    let panel = progress.panel;
+    assert_eq!((panel.all, panel.seats, panel.weight), (true, 64, 640_000));
+}
+
 /// Of more than sixty-four so many places are drawn, with putting back.
 #[test]
 fn sixty_four_places_are_drawn_among_more() {
