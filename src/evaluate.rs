@@ -130,14 +130,10 @@ fn left(session: &Session, acted: &Acted) -> Result<String, Failure> {
     let seats = match evaluator.seats {
         0 => String::new(),
         seats => format!(
-            "; {} LODE are locked by seats at work ({seats}): let 'lode evaluate run' do their work",
+            "; {} LODE are locked by seats at work ({seats}): let 'lode evaluate run' do their work; they stay locked \
+             until the bounties that they are in have ended",
             evaluator.locked.to_lode_string()
         ),
-    };
-    let ends = "; they stay locked until the bounties that they are in have ended";
-    let seats = match evaluator.seats {
-        0 => seats,
-        _ => format!("{seats}{ends}"),
     };
     let mut moves = record.receipt.iter().flat_map(|receipt| &receipt.moves);
     if moves.any(|step| step.rule == Rule::Unstake) {

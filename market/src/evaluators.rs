@@ -140,7 +140,7 @@ pub(crate) fn leave_seat(state: &mut State, bounty: ItemId, account: Address) {
 
 fn change(state: &mut State, account: Address, change: impl FnOnce(&mut Evaluator)) {
     let changed = state.tables.evaluators.update(&account, change);
-    changed.expect("an evaluator is there while it has a seat");
+    changed.expect("it is an evaluator, and stays one while it has a seat");
 }
 
 #[cfg(test)]

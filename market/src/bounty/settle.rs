@@ -265,9 +265,9 @@ pub(super) fn stand(state: &mut State, id: ItemId, place: u32, standing: Standin
     });
 }
 
-/// Divides the fee among the seats whose word is the verdict: evenly among those of a panel, who are drawn by stake,
-/// and by what their words weigh where all were asked; what does not divide goes to the first of them. If all of them failed in a later round, over
-/// another submission, nobody has earned it: it returns to who paid it.
+/// Divides the fee among the seats whose word is the verdict: evenly among those of a panel, who are drawn by
+/// stake, and by what their words weigh where all were asked; what does not divide goes to the first of them. If
+/// all of them failed in a later round, over another submission, nobody has earned it: it returns to who paid it.
 fn pay_committee(state: &mut State, id: ItemId, place: u32, submission: &Submission) {
     let payees: Vec<(Address, u128)> = state
         .words(id, place)
