@@ -106,14 +106,20 @@ pub(crate) fn shares_of(
     terms: &Terms,
     kind: AssetKind,
 ) -> Result<Vec<ParentShare>, Rejection> {
-    let mut shares = Vec::new();
-    for &parent in parents {
-        let asset = state.need_asset(parent)?;
-        let share = check_derivation(&asset.terms, asset.kind, terms, kind)
-            .map_err(|refusal| Rejection::Derivation { parent, refusal })?;
-        shares.push((parent, share));
-    }
-    Ok(shares)
+    let share = |&parent| Ok((parent, share_of(state, parent, terms, kind)?));
+    parents.iter().map(share).collect()
+}
+
+/// The same of one parent.
+pub(crate) fn share_of(
+    state: &State,
+    parent: ItemId,
+    terms: &Terms,
+    kind: AssetKind,
+) -> Result<Option<Percent>, Rejection> {
+    let asset = state.need_asset(parent)?;
+    check_derivation(&asset.terms, asset.kind, terms, kind)
+        .map_err(|refusal| Rejection::Derivation { parent, refusal })
 }
 
 /// The stack of a child whose parents get these shares.
@@ -208,8 +214,12 @@ fn check_holders(holders: &[Holder]) -> Result<(), Rejection> {
 pub(crate) fn insert(state: &mut State, id: ItemId, asset: Asset, holders: &[Holder]) {
     if let Some(digest) = asset.weights_digest {
         let order = asset.order;
-        let claim = WeightsClaim { asset: id, order };
-        state.tables.weights.put(digest, claim);
+        let there = state.tables.weights.get(&digest);
+        // What was committed before, and ranked since this was, keeps its claim.
+        if there.is_none_or(|claim| order < claim.order) {
+            let claim = WeightsClaim { asset: id, order };
+            state.tables.weights.put(digest, claim);
+        }
     }
     state.tables.assets.put(id, asset);
     state.tables.pools.put(id, Pool::default());

@@ -189,10 +189,13 @@ impl Model {
         };
         for id in parents {
             let parent = self.assets.get(id).ok_or("an unknown parent")?;
-            let own = check_derivation(&parent.terms, parent.kind, terms, kind)
-                .map_err(|_| "a parent does not allow it")?;
-            let own = own.map(|share| share.billionths());
-            let own = own.min(at_most.get(id).copied().unwrap_or(own));
+            let now = check_derivation(&parent.terms, parent.kind, terms, kind);
+            let now = now.map(|own| own.map(|share| share.billionths()));
+            let own = match at_most.get(id) {
+                None => now.map_err(|_| "a parent does not allow it")?,
+                // What was agreed to stays, whatever it allows by now.
+                Some(then) => now.unwrap_or(*then).min(*then),
+            };
             if let Some(share) = own {
                 owe(*id, share);
             }

@@ -10,8 +10,11 @@
 //! |---|---|
 //! | [`model`] | blocks, records, accounts, evaluators |
 //! | [`money`] | the list of all movements; exact parts and splits |
-//! | [`bounty`] | posting to commitment, the phases, the end |
-//! | [`panel`] | candidates, draws, words, tallies |
+//! | [`bounty`] | a bounty, and the clock's work on it |
+//! | [`entry`] | what people bring to it: posting, stakes, submissions, keys |
+//! | [`draw`] | candidates, draws, seats |
+//! | [`panel`] | words, failures, tallies |
+//! | [`end`] | ranking, awards, refunds |
 //! | [`asset`] | stacks, holdings, income, claims |
 //! | [`votes`] | votes on terms, counted anew each time |
 //! | [`license`] | purchases, months, what is released and when it is over |
@@ -22,6 +25,9 @@
 pub mod asset;
 pub mod bounty;
 pub mod coverage;
+pub mod draw;
+pub mod end;
+pub mod entry;
 pub mod license;
 pub mod model;
 pub mod money;

@@ -14,6 +14,13 @@ pub const WIDTH_MAX: u32 = 1 << 20;
 /// them, publishes them and reads those of others.
 pub const LEAVES_BYTES_MAX: u64 = 1 << 30;
 
+/// The most submissions to one bounty.
+pub const SUBMISSIONS_MAX: u32 = 10_000;
+
+/// The most bytes that the leaves of all submissions to one bounty may have together, 32 GiB: an
+/// evaluator keeps them twice and publishes them at once.
+pub const BOUNTY_LEAVES_BYTES_MAX: u64 = 32 << 30;
+
 /// The bytes of so many leaves ([`crate::report::Leaf`]) of so many outputs each.
 pub const fn leaves_bytes(examples: u32, outputs: u32) -> u64 {
     (examples as u64).saturating_mul(8 + 4 * outputs as u64)
@@ -277,6 +284,14 @@ impl Benchmark {
         Ok(())
     }
 
+    /// The most submissions to a bounty with this benchmark: [`SUBMISSIONS_MAX`], or fewer, so that the leaves
+    /// of all stay within [`BOUNTY_LEAVES_BYTES_MAX`].
+    pub fn submissions_max(&self) -> u32 {
+        let one = leaves_bytes(self.examples_max, self.task.outputs());
+        let room = BOUNTY_LEAVES_BYTES_MAX / one.max(1);
+        u32::try_from(room).map_or(SUBMISSIONS_MAX, |room| room.min(SUBMISSIONS_MAX))
+    }
+
     /// The most multiply-adds that scoring one submission can take: the most
     /// examples times the most multiply-adds an example. The count that
     /// evaluation fees are priced by: known when a bounty is posted, the same
@@ -302,6 +317,33 @@ mod tests {
             multiply_adds_max: 1,
         },
     };
+
+    #[test]
+    fn the_larger_the_leaves_the_fewer_submissions() {
+        for (examples_max, classes, expected) in [
+            (10, 2, 10_000),
+            (60_000, 10, 10_000),
+            (78_090, 10, 9_166),
+            (50_000, 1_000, 171),
+            (1_000_000, 256, 33),
+            (1 << 27, 0, 21),
+        ] {
+            let task = match classes {
+                0 => Task::Regression,
+                classes => Task::Classification { classes },
+            };
+            let benchmark = Benchmark {
+                task,
+                examples_max,
+                ..GOOD
+            };
+            assert_eq!(
+                benchmark.submissions_max(),
+                expected,
+                "{examples_max} of {classes}"
+            );
+        }
+    }
 
     #[test]
     fn each_metric_measures_these_tasks() {

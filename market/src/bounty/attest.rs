@@ -79,11 +79,8 @@ pub(crate) fn reveal_attestations(
     if attestation_commitment(id, account, body) != commitment {
         return Err(Rejection::CommitmentMismatch(commitment));
     }
-    let asked: Vec<(u32, ItemId)> = state
-        .undecided(id)
-        .map(|(place, submission)| (place, submission.id))
-        .collect();
-    let whole = tally::parts_of(asked.len());
+    let asked = state.posted(id).1.panel.asked as usize;
+    let whole = tally::parts_of(asked);
     if expected == whole {
         return Err(Rejection::AlreadyDone);
     }
@@ -94,15 +91,21 @@ pub(crate) fn reveal_attestations(
         });
     }
     let incomplete = Rejection::BatchIncomplete {
-        asked: asked.len(),
+        asked,
         parts: whole,
     };
-    let mut cut = asked.chunks(ATTESTATIONS_PER_PART);
-    let part = cut
-        .nth(expected as usize)
-        .expect("below the number of parts");
+    let left = asked - expected as usize * ATTESTATIONS_PER_PART;
+    let words = left.min(ATTESTATIONS_PER_PART);
+    // What can be seen without looking at the submissions comes first.
+    if body.parts.len() != whole as usize || body.attestations.len() != words {
+        return Err(incomplete);
+    }
+    let part = state.undecided_from(id, seat.next).take(words);
+    let part: Vec<(u32, ItemId)> = part
+        .map(|(place, submission)| (place, submission.id))
+        .collect();
     let named = body.attestations.iter().map(|word| word.submission);
-    if body.parts.len() != whole as usize || !part.iter().map(|&(_, id)| id).eq(named) {
+    if !part.iter().map(|&(_, id)| id).eq(named) {
         return Err(incomplete);
     }
     if body.parts[expected as usize] != part_digest(&body.attestations) {
@@ -122,8 +125,10 @@ pub(crate) fn reveal_attestations(
             state.tables.words.put(key, outcome);
         }
     }
+    let next = part.last().map_or(0, |(place, _)| place + 1);
     state.tables.seats.update(&(id, account), |seat| {
         seat.parts += 1;
+        seat.next = next;
         seat.leaves = body.leaves;
     });
     Ok(())

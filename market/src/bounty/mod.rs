@@ -53,15 +53,12 @@ pub use settle::{awarded_holders, awarded_split};
 pub(crate) use submit::{commit, reveal_submission, reveal_test_set};
 
 use crate::assets::{Order, ParentShare};
-use crate::evaluators::{leave_seat, quorum};
+use crate::evaluators::quorum;
 use crate::rejection::Rejection;
 use crate::state::{Queue, State};
 
 /// The most backers of one bounty.
 pub const BACKERS_MAX: u32 = 1_000;
-
-/// The most submissions to one bounty.
-pub const SUBMISSIONS_MAX: u32 = 10_000;
 
 /// The most evaluators that are asked when all are. Of more, so many places are drawn among them.
 pub const PLACES: usize = 64;
@@ -125,6 +122,8 @@ pub struct PanelProgress {
     pub all: bool,
     /// What all who are asked then weigh together: two thirds of it decide.
     pub weight: u128,
+    /// The submissions that a batch of this round has a word on.
+    pub asked: u32,
 }
 
 impl PanelProgress {
@@ -304,6 +303,10 @@ pub struct Seat {
     pub failed: bool,
     /// What its word weighs where all are asked.
     pub weight: u128,
+    /// Whether it was seated because all are asked: its stake returns with that round.
+    pub extra: bool,
+    /// The place that its next part begins at.
+    pub next: u32,
 }
 
 impl Bounty {
@@ -394,7 +397,15 @@ impl State {
     /// The submissions that the seats are asked for: revealed, and not decided; in
     /// the order of commitment, with their places.
     pub fn undecided(&self, bounty: ItemId) -> impl Iterator<Item = (u32, &Submission)> {
-        self.submissions_from(bounty, 0)
+        self.undecided_from(bounty, 0)
+    }
+
+    fn undecided_from(
+        &self,
+        bounty: ItemId,
+        place: u32,
+    ) -> impl Iterator<Item = (u32, &Submission)> {
+        self.submissions_from(bounty, place)
             .filter(|(_, submission)| submission.key.is_some() && submission.verdict.is_none())
     }
 
@@ -509,11 +520,7 @@ impl State {
         self.pay_all(Purse::SponsorBond(id), sponsor, Rule::BondReturn);
         self.pay_all(Purse::PrepaidFees(id), sponsor, Rule::Refund);
         self.pay_all(Purse::Harm(id), Purse::Burned, Rule::ForfeitBurned);
-        let seats: Vec<Address> = self.seats(id).map(|(account, _)| account).collect();
-        self.spend(2 * seats.len());
-        for account in seats {
-            leave_seat(self, id, account);
-        }
+        tally::return_seats(self, id, false);
         // Without a score the check's seats are still locked.
         check::return_seats(self, id);
         let time_ms = self.time_ms();

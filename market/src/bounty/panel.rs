@@ -26,7 +26,7 @@ use crate::state::{Queue, State};
 type Candidate = (Address, Amount);
 
 impl State {
-    /// What each seat of a bounty locks.
+    /// What each seat of a bounty's panels locks.
     pub fn seat_stake(&self, id: ItemId) -> Option<Amount> {
         let (bounty, progress) = self.bounty(id)?;
         let both = bounty.posting.reward.checked_add(progress.backed)?;
@@ -37,6 +37,16 @@ impl State {
 /// What a seat locks for a pot of reward and backings.
 fn seat_stake(state: &State, pot: Amount) -> Amount {
     part(pot, state.parameters().seat_stake_ppm)
+}
+
+/// The most that a seat of this stake can forfeit. Where all are asked a seat locks no more: what
+/// makes every evaluator work for one bounty must not take them from all others.
+fn at_risk(state: &State, stake: Amount) -> Amount {
+    let parameters = state.parameters();
+    let most = parameters
+        .silent_forfeit_ppm
+        .max(parameters.unrevealed_forfeit_ppm);
+    part(stake, most)
 }
 
 /// Evaluators with so much stake free who are not excluded, those with least first.
@@ -299,8 +309,12 @@ pub(super) fn seat_all(state: &mut State, id: ItemId) {
 }
 
 fn seat(state: &mut State, id: ItemId, panel: Panel, drawn: &[Candidate]) {
-    let stake = state.seat_stake(id).expect("it was posted");
     let progress = state.posted(id).1.panel;
+    let stake = state.seat_stake(id).expect("it was posted");
+    let stake = match progress.all {
+        true => at_risk(state, stake),
+        false => stake,
+    };
     state.spend(4 * drawn.len());
     for &(account, _) in drawn {
         take_seat(state, id, account, stake);
@@ -315,6 +329,7 @@ fn seat(state: &mut State, id: ItemId, panel: Panel, drawn: &[Candidate]) {
             Panel::Score => {
                 let seat = Seat {
                     asked: true,
+                    extra: progress.all,
                     ..Seat::default()
                 };
                 state.tables.seats.put((id, account), seat);
@@ -339,7 +354,12 @@ fn begin_round(state: &mut State, id: ItemId, panel: Panel) {
             super::check::let_speak_again(state, id);
             state.enter(id, Phase::TestCheck, schedule.test_check_ms);
         }
-        Panel::Score => state.enter(id, Phase::Score, schedule.score_ms),
+        Panel::Score => {
+            let asked =
+                u32::try_from(state.undecided(id).count()).expect("submissions are counted");
+            state.change_progress(id, |progress| progress.panel.asked = asked);
+            state.enter(id, Phase::Score, schedule.score_ms);
+        }
     }
 }
 

@@ -7,10 +7,7 @@ use protocol::record::{AssetKind, PostBounty, SHARES_PER_ASSET, Transaction};
 use protocol::{Address, Amount, ItemId};
 
 use super::submit::miners_bond;
-use super::{
-    BACKERS_MAX, Backing, Bounty, PanelProgress, Progress, SUBMISSIONS_MAX, Step, clock, panel,
-    void,
-};
+use super::{BACKERS_MAX, Backing, Bounty, PanelProgress, Progress, Step, clock, panel, void};
 use crate::assets::{check_parents, read_terms, shares_of, stack_of};
 use crate::funds;
 use crate::rejection::Rejection;
@@ -28,10 +25,11 @@ pub(crate) fn post(
     if posting.reward.is_zero() {
         return Err(Rejection::ZeroAmount);
     }
-    if posting.prepaid > SUBMISSIONS_MAX {
+    let limit = posting.benchmark.submissions_max();
+    if posting.prepaid > limit {
         return Err(Rejection::Prepaid {
             given: posting.prepaid,
-            limit: SUBMISSIONS_MAX,
+            limit,
         });
     }
     // What a submission puts up has to be a number, though no account may hold so much.

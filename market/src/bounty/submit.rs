@@ -9,8 +9,8 @@ use protocol::seal::{SealKey, SealScope, seal_digest};
 use protocol::{Address, Amount, ItemId};
 
 use super::post::part;
-use super::{SUBMISSIONS_MAX, Submission, clock, panel, settle, void};
-use crate::assets::{check_parents, shares_of, stack_of};
+use super::{Submission, clock, panel, settle, void};
+use crate::assets::{check_parents, share_of, stack_of};
 use crate::rejection::Rejection;
 use crate::state::State;
 
@@ -24,10 +24,11 @@ pub(crate) fn commit(
 ) -> Result<(), Rejection> {
     let (bounty, progress) = state.need_phase(id, &[Phase::Open])?;
     let place = progress.submissions;
-    if place >= SUBMISSIONS_MAX {
+    let limit = bounty.posting.benchmark.submissions_max();
+    if place >= limit {
         return Err(Rejection::Full {
             what: "submissions",
-            limit: SUBMISSIONS_MAX,
+            limit,
         });
     }
     if bounty.terms.to_tags() != tags {
@@ -48,12 +49,17 @@ pub(crate) fn commit(
     parents.extend(&body.parents);
     parents.sort_unstable();
     check_parents(&parents)?;
-    let mut shares = shares_of(state, &parents, &bounty.terms, AssetKind::Model)?;
-    // Backers staked on what the named parents asked for then: they get no more of it, and less if they ask for less.
-    for (parent, share) in &mut shares {
-        if let Some(then) = bounty.parent_share(*parent) {
-            *share = (*share).min(then);
-        }
+    let mut shares = Vec::with_capacity(parents.len());
+    for &parent in &parents {
+        let now = share_of(state, parent, &bounty.terms, AssetKind::Model);
+        // Backers staked, and miners worked, on what the named parents allowed and asked for then: nobody
+        // closes the bounty by another word, or gets more of it; and less if they ask for less.
+        let share = match (bounty.parent_share(parent), now) {
+            (None, now) => now?,
+            (Some(then), Ok(now)) => now.min(then),
+            (Some(then), Err(_)) => then,
+        };
+        shares.push((parent, share));
     }
     let stack = stack_of(state, &shares)?;
     shares.retain(|(parent, _)| bounty.parent_share(*parent).is_some());

@@ -13,6 +13,7 @@ use protocol::report::Outcome;
 use protocol::{Address, ItemId};
 
 use super::{Seat, Step, Submission, forfeit, panel, void};
+use crate::evaluators::leave_seat;
 use crate::state::State;
 
 /// Counting, from the first submission on.
@@ -29,7 +30,7 @@ pub(super) fn parts_of(attestations: usize) -> u32 {
 
 /// Ends a round: who was asked and gave no whole batch fails, and counting begins.
 pub(super) fn begin(state: &mut State, id: ItemId) {
-    let whole = parts_of(state.undecided(id).count());
+    let whole = parts_of(state.posted(id).1.panel.asked as usize);
     let asked: Vec<(Address, Seat)> = state
         .seats(id)
         .filter(|(_, seat)| seat.asked)
@@ -184,7 +185,18 @@ fn end(state: &mut State, id: ItemId, short: u32, differing: u32) {
             return panel::next_block(state, id, Step::SeatAll);
         }
     }
+    return_seats(state, id, true);
     state.enter(id, Phase::Challenge, challenge_ms);
+}
+
+/// Returns what seats have locked: those of the round of all, with that round; the panel's, when the bounty ends.
+pub(super) fn return_seats(state: &mut State, id: ItemId, extra: bool) {
+    let seats = state.seats(id).filter(|(_, seat)| seat.extra == extra);
+    let accounts: Vec<Address> = seats.map(|(account, _)| account).collect();
+    state.spend(2 * accounts.len());
+    for account in accounts {
+        leave_seat(state, id, account);
+    }
 }
 
 /// Those seats that are asked again begin anew.
@@ -198,6 +210,7 @@ fn ask_again(state: &mut State, id: ItemId) {
         state.tables.seats.update(&(id, account), |seat| {
             seat.commitment = None;
             seat.parts = 0;
+            seat.next = 0;
             seat.asked = !seat.failed;
         });
     }

@@ -16,7 +16,7 @@ mod tables;
 mod tree;
 
 use protocol::receipt::{Cause, Event, Move, Receipt, receipts_root};
-use protocol::record::{GenesisRecord, LOG_VERSION, Parameters, Transaction};
+use protocol::record::{GenesisRecord, LOG_VERSION, Parameters, RECORD_BYTES_MAX, Transaction};
 use protocol::text::Code;
 use protocol::{Address, Amount, Digest, ItemId, NetworkId};
 
@@ -509,10 +509,11 @@ fn check_parameters(parameters: &Parameters) -> Result<(), GenesisError> {
     if parameters.revenue_minimum.is_zero() {
         return Err(GenesisError::Parameter("revenue_minimum", "above zero"));
     }
-    if parameters.block_bytes_max < 1 << 16 {
+    // A record that no block has room for would stand before all others for ever.
+    if (parameters.block_bytes_max as usize) < RECORD_BYTES_MAX {
         return Err(GenesisError::Parameter(
             "block_bytes_max",
-            "at least 64 KiB",
+            "at least 512 KiB, which a record may have",
         ));
     }
     if parameters.evaluator_stake_min.is_zero() {

@@ -1,7 +1,7 @@
 //! Evaluators who lie, sleep, copy, or will not say.
 
 use protocol::ItemId;
-use protocol::receipt::{Phase, VoidReason};
+use protocol::receipt::{Phase, Purse, VoidReason};
 use protocol::record::Parameters;
 use protocol::report::Outcome;
 
@@ -229,6 +229,37 @@ fn a_bounty_for_next_to_nothing_holds_no_stake_back() {
         let (paid, locked) = (world.bytes_paid(&who), world.deposits(&who));
         assert_eq!(world.balance(&who), FUNDS - paid - locked, "{who}");
     }
+}
+
+/// Whoever can make all evaluators work for a bounty, with a word that differs or a model that nobody can score in time,
+/// could take them from every other bounty, and have its own keys drawn there. A seat of the round of all locks what it
+/// can forfeit, and no longer than that round.
+#[test]
+fn a_round_of_all_leaves_the_evaluators_to_other_bounties() {
+    let (mut world, bounty, seats) = scoring(12);
+    let lies = |who: &str| who == seats[0];
+    let locked = |world: &World, who: &str| {
+        let seat = world.state.balance(Purse::Seat(bounty, address(who)));
+        seat.base_units()
+    };
+    for (rounds, extra_locks) in [(1, 500), (2, 0)] {
+        world.round(bounty, |who, label| match lies(who) {
+            true => Some(lie(label)),
+            false => Some(truth(label)),
+        });
+        for place in 1..=12 {
+            let who = format!("eve-{place}");
+            let expected = match seats.contains(&who) {
+                true => 5_000,
+                false => extra_locks,
+            };
+            assert_eq!(locked(&world, &who), expected, "{who}, {rounds}");
+        }
+    }
+    assert_eq!(world.phase(bounty), Phase::Challenge);
+    world.skip(bounty);
+    assert_eq!(gains(&world, PARTIES), HONEST);
+    assert!((1..=12).all(|place| locked(&world, &format!("eve-{place}")) == 0));
 }
 
 /// Not prevented until there are challenges: all five seats, or two thirds of all

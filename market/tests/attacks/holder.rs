@@ -107,6 +107,28 @@ fn a_parent_that_becomes_dearer_while_the_bounty_is_open_takes_no_more() {
     assert_eq!(sides(true), parts.map(units));
 }
 
+/// Holders of a required parent let a revocation, put down before the posting, fall into its open phase, behind a
+/// submission of their own: others submit as before.
+#[test]
+fn holders_of_a_parent_cannot_close_a_bounty_behind_their_own_submission() {
+    let mut world = pool(3);
+    let parent = world.must("alice", model("parent", sharing("1%", 1_000), &[]));
+    world.must("alice", vote(parent, &revoked()));
+    let bounty = world.post(|p| {
+        p.model_terms = pairs(&sharing("1%", 100_000_000));
+        p.parents = named(&[parent], &[]);
+        p.schedule.open_ms = 80_000;
+    });
+    world.commit("alice", bounty, "a");
+    world.block(world.now() + 41_000, &[]);
+    let terms = &world.state.asset(parent).expect("registered").terms;
+    assert_eq!(terms.to_tags(), revoked());
+    world.commit("miner-1", bounty, "b");
+    world.bring_to_reveal(bounty);
+    world.settle(bounty, &[scored(600, "a"), scored(700, "b")]);
+    assert_eq!(gains(&world, ["alice", "miner-1"]), [-30, 9_970]);
+}
+
 #[test]
 fn an_invented_parent_is_paid_by_who_invented_it() {
     const M: i128 = 1_000_000;

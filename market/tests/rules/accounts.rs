@@ -202,7 +202,9 @@ fn a_genesis_must_make_sense() {
         ("late_ms", |p| p.late_ms = 0),
         ("retention_ms", |p| p.retention_ms = u64::MAX),
         ("phase_max_ms", |p| p.phase_max_ms = u64::MAX),
-        ("block_bytes_max", |p| p.block_bytes_max = 0),
+        ("block_bytes_max", |p| {
+            p.block_bytes_max = protocol::record::RECORD_BYTES_MAX as u32 - 1;
+        }),
         ("evaluator_stake_min", |p| {
             p.evaluator_stake_min = Amount::ZERO
         }),

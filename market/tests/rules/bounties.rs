@@ -1,5 +1,6 @@
 //! The phases of a bounty up to the reveal, and every way to end without a ranking.
 
+use protocol::benchmark::Task;
 use protocol::receipt::{Phase, VoidReason};
 use protocol::record::*;
 use protocol::report::TestOutcome;
@@ -557,7 +558,7 @@ fn a_bounty_takes_so_many_backers_and_submissions_and_not_one_more() {
     let bounty = world.post(|_| ());
     let (backers, submissions) = (
         market::bounty::BACKERS_MAX as usize,
-        market::bounty::SUBMISSIONS_MAX as usize,
+        protocol::benchmark::SUBMISSIONS_MAX as usize,
     );
     let commit = world.commit_action("miner-1", bounty, "m", &[]);
     let now = world.now();
@@ -573,4 +574,26 @@ fn a_bounty_takes_so_many_backers_and_submissions_and_not_one_more() {
     }
     assert_eq!(world.state.backings(bounty).count(), backers);
     assert_eq!(world.state.submissions(bounty).count(), submissions);
+}
+
+#[test]
+fn where_leaves_are_large_a_bounty_takes_as_many_submissions_as_their_room_is_for() {
+    let mut world = world();
+    let large = |p: &mut PostBounty| {
+        p.benchmark.examples_max = 1_000_000;
+        p.benchmark.task = Task::Classification { classes: 256 };
+        p.benchmark.limits.multiply_adds_max = 1;
+    };
+    let prepaid = |p: &mut PostBounty| {
+        large(p);
+        p.prepaid = 34;
+    };
+    let action = world.post_action("sponsor", prepaid);
+    world.row("sponsor", action, "prepaid");
+    let bounty = world.post(large);
+    for place in 0..33 {
+        world.commit("miner-1", bounty, &format!("m{place}"));
+    }
+    let action = world.commit_action("miner-1", bounty, "one more", &[]);
+    world.row("miner-1", action, "full");
 }

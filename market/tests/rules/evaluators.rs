@@ -591,7 +591,7 @@ fn a_full_bounty_can_be_attested_in_records_of_500_words() {
             place: longest,
         },
     };
-    let words = vec![attestation; market::bounty::SUBMISSIONS_MAX as usize];
+    let words = vec![attestation; protocol::benchmark::SUBMISSIONS_MAX as usize];
     let parts = batch_of("eve-1", 0, &words, Some(blob("leaves")));
     assert_eq!(parts.len(), 20);
     let world = World::new();

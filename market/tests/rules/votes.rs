@@ -346,13 +346,16 @@ fn an_open_bounty_takes_submissions_by_its_parents_terms_of_that_moment() {
     let early = world.commit("miner-1", bounty, "early");
     world.must("alice", vote(parent, &sharing("4%", 1_000)));
     let late = world.commit("miner-2", bounty, "late");
-    let rest = |world: &World, id| {
-        let (_, submission) = world.state.submission(id).expect("committed");
-        submission.stack.rest_billionths()
-    };
-    assert_eq!(rest(&world, early), 90_000_000_000);
-    assert_eq!(rest(&world, late), 96_000_000_000);
+    assert_eq!(rest(&world, early)[1], 90);
+    assert_eq!(rest(&world, late)[1], 96);
     assert_eq!(world.phase(bounty), Phase::Open);
+}
+
+/// The percent of an income that named parents leave of a submission's model, and that all do.
+fn rest(world: &World, submission: ItemId) -> [u64; 2] {
+    let (_, submission) = world.state.submission(submission).expect("committed");
+    let rest = submission.stack.rest_billionths();
+    [submission.named_rest, rest].map(|it| it / 1_000_000_000)
 }
 
 /// What backers staked on: a parent that the bounty names takes no more of what is made for it, whatever its holders
@@ -382,11 +385,6 @@ fn a_named_parent_takes_no_more_than_it_asked_for_at_the_posting() {
     }
     world.block(world.now() + 1_000, &[]);
     assert_eq!(in_force(&world, named_one), sharing("50%", 1_000));
-    let rest = |world: &World, id| {
-        let (_, submission) = world.state.submission(id).expect("committed");
-        let rest = submission.stack.rest_billionths();
-        [submission.named_rest, rest].map(|it| it / 1_000_000_000)
-    };
     let plain = world.commit("miner-1", bounty, "plain");
     assert_eq!(rest(&world, plain), [90, 90]);
     let both = world.commit_child("miner-1", bounty, "both", &[free]);
@@ -406,20 +404,27 @@ fn a_named_parent_takes_no_more_than_it_asked_for_at_the_posting() {
 }
 
 #[test]
-fn an_open_bounty_whose_parent_was_revoked_takes_no_more_submissions() {
+fn an_open_bounty_takes_what_a_parent_that_it_names_allowed_when_it_was_posted() {
     let mut parameters = parameters();
     parameters.tighten_ms = 1_000;
     let mut world = World::with(parameters, &[]);
     world.evaluators(1);
     let parent = asset_under(&mut world, sharing("10%", 1_000), &[("alice", 1_000_000)]);
     let bounty = world.post(|posting| posting.parents = named(&[parent], &[]));
+    let other = world.post(|_| ());
     world.must("alice", vote(parent, &revoked()));
     world.block(world.now() + 1_000, &[]);
-    let late = world.commit_action("miner-1", bounty, "late", &[]);
-    world.row("miner-1", late, "derivation_not_granted");
-    // Nobody could submit: all returns.
-    world.block(world.until(bounty), &[]);
-    assert_eq!(world.gain("sponsor"), 0);
+    assert_eq!(in_force(&world, parent), revoked());
+    // It is paid what it asked for, from everybody's shares.
+    let late = world.commit("miner-1", bounty, "late");
+    assert_eq!(rest(&world, late), [90, 90]);
+    // To what does not name it, it grants nothing.
+    let unnamed = world.commit_action("miner-1", other, "unnamed", &[parent]);
+    world.row("miner-1", unnamed, "derivation_not_granted");
+    let again = world.post_action("sponsor", |posting| {
+        posting.parents = named(&[parent], &[]);
+    });
+    world.row("sponsor", again, "derivation_not_granted");
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use protocol::ans104::Draft;
 use protocol::keys::SecretKey;
 use protocol::receipt::Cause;
+use protocol::record::RECORD_BYTES_MAX;
 use tempfile::TempDir;
 
 use super::*;
@@ -161,19 +162,19 @@ fn a_block_without_anything_in_it_is_made_only_for_the_clock() {
 #[test]
 fn a_full_block_leaves_the_rest_for_later() {
     let mut body = genesis_body("small blocks");
-    body.parameters.block_bytes_max = 1 << 16;
+    body.parameters.block_bytes_max = RECORD_BYTES_MAX as u32;
     let genesis = body.draft().sign(&key(0)).expect("few tags");
     let dir = folder();
     let mut chain = Chain::create(dir.path(), &genesis, signer()).expect("created");
-    let items: Vec<VerifiedItem> = (0..200)
+    let items: Vec<VerifiedItem> = (0..2_500)
         .map(|nonce| transfer(network(&genesis), 1, nonce, 5, 1))
         .collect();
     let size: usize = items.iter().map(|item| item.bytes().len()).sum();
-    assert!(size > 1 << 16);
+    assert!(size > RECORD_BYTES_MAX);
     let result = chain.produce(time_ms(1), items.clone()).expect("a block");
     let fits = result.included.len();
     assert!(
-        fits > 100
+        fits > 1_000
             && result
                 .refused
                 .iter()
@@ -184,7 +185,7 @@ fn a_full_block_leaves_the_rest_for_later() {
         .expect("a block");
     assert_eq!(
         (result.included.len(), result.refused.len()),
-        (200 - fits, 0)
+        (2_500 - fits, 0)
     );
 }
 

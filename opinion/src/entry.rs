@@ -1,0 +1,350 @@
+//! What people bring to a bounty: its posting, stakes, submissions, and the keys of seals.
+
+use std::collections::BTreeMap;
+
+use num_bigint::BigInt;
+use num_rational::BigRational;
+use protocol::ans104::Tag;
+use protocol::benchmark::{Benchmark, Task};
+use protocol::receipt::{Phase, Purse, Rule, VoidReason};
+use protocol::record::{
+    AssetKind, CommitSubmission, Parameters, PostBounty, SELF_FUNDING_PPM_MAX, SHARES_PER_ASSET,
+    Transaction,
+};
+use protocol::seal::{SealKey, SealScope, seal_digest};
+use protocol::{Amount, ItemId};
+
+use crate::asset::{good_terms, left_by};
+use crate::bounty::{Backing, Bounty, DAY_MS, Submission};
+use crate::model::{Model, Refused};
+use crate::money::{Units, part, units};
+
+const BACKINGS_MAX: usize = 1_000;
+const SUBMISSIONS_MAX: u64 = 10_000;
+const LEAVES_BYTES_MAX: u64 = 32 * 1_024 * 1_024 * 1_024;
+
+/// How many submissions a bounty takes: the leaves of all have room.
+fn submissions_max(benchmark: &Benchmark) -> u64 {
+    let numbers = match benchmark.task {
+        Task::Classification { classes } => u64::from(classes),
+        Task::Regression => 1,
+    };
+    let leaves = u64::from(benchmark.examples_max) * (8 + 4 * numbers);
+    let mut count = 0;
+    while count < SUBMISSIONS_MAX && (count + 1) * leaves <= LEAVES_BYTES_MAX {
+        count += 1;
+    }
+    count
+}
+
+/// The multiply-adds that scoring one model counts.
+fn counted_cost(benchmark: &Benchmark) -> Units {
+    Units::from(benchmark.examples_max) * Units::from(benchmark.limits.multiply_adds_max)
+}
+
+impl Model {
+    pub(crate) fn post_bounty(
+        &mut self,
+        tx: &Transaction,
+        body: &PostBounty,
+    ) -> Result<(), Refused> {
+        let parameters: &Parameters = &self.parameters;
+        body.benchmark.check().map_err(|_| "benchmark")?;
+        let schedule = &body.schedule;
+        let windows = [
+            schedule.open_ms,
+            schedule.test_key_ms,
+            schedule.test_check_ms,
+            schedule.reveal_ms,
+            schedule.score_ms,
+            schedule.score_reveal_ms,
+            schedule.challenge_ms,
+        ];
+        let allowed = parameters.phase_min_ms..=parameters.phase_max_ms;
+        if windows.iter().any(|window| !allowed.contains(window)) {
+            return Err("schedule");
+        }
+        if !body.parents.is_empty() && schedule.open_ms > (30 * DAY_MS).max(parameters.tighten_ms) {
+            return Err("parents are held too long");
+        }
+        // While these last seats are locked, or wait to be.
+        if windows[2..].iter().any(|window| *window > 14 * DAY_MS) {
+            return Err("seats are locked too long");
+        }
+        let shares = [body.split.miner, body.split.sponsor, body.split.backers];
+        if shares.iter().map(|part| u64::from(*part)).sum::<u64>() != u64::from(SHARES_PER_ASSET) {
+            return Err("split");
+        }
+        if body.reward.is_zero() {
+            return Err("no reward");
+        }
+        let stake = part(&units(body.reward), parameters.seat_stake_ppm);
+        let candidates = self.with_free_stake(&stake, |who| who == tx.signer);
+        let seats = self.panel_size(candidates.len()).ok_or("no panel")?;
+        let counted = counted_cost(&body.benchmark) * units(parameters.evaluation_price);
+        let billion = Units::from(1_000_000_000);
+        let a_seat: Units = (counted + &billion - 1) / billion;
+        let fee = units(body.evaluation_fee);
+        let least: Units = a_seat * seats;
+        if fee < least.max(units(parameters.evaluation_fee_min)) {
+            return Err("evaluation fee");
+        }
+        if &fee * 2 > units(Amount::MAX) {
+            return Err("a bond that is no amount");
+        }
+        if u64::from(body.prepaid) > submissions_max(&body.benchmark) {
+            return Err("prepaid");
+        }
+        let tags: Vec<Tag> = body
+            .model_terms
+            .iter()
+            .map(|(name, value)| Tag::new(name, value))
+            .collect();
+        let terms = good_terms(&tags)?;
+        let parents: Vec<ItemId> = body.parents.iter().map(|parent| parent.asset).collect();
+        Self::good_parents(&parents)?;
+        let none = BTreeMap::new();
+        self.stack(&parents, &terms, AssetKind::Model, &none)?;
+        let mut asked = BTreeMap::new();
+        for parent in &parents {
+            let alone = self.stack(&[*parent], &terms, AssetKind::Model, &none)?;
+            asked.insert(*parent, alone.get(parent).copied());
+        }
+        if body.self_funding_ppm > SELF_FUNDING_PPM_MAX {
+            return Err("too much is set aside");
+        }
+        if self.test_sets.contains(&body.test_set.ciphertext.id) {
+            return Err("an old test set");
+        }
+        let mut own = units(body.reward);
+        if let Some(fund) = &body.fund {
+            let asset = self.assets.get(&fund.asset).ok_or("no such asset")?;
+            let held = asset.holdings().get(&tx.signer).copied().unwrap_or(0);
+            if 2 * held < i64::from(SHARES_PER_ASSET) || !parents.contains(&fund.asset) {
+                return Err("not this sponsor's to spend on this");
+            }
+            let amount = units(fund.amount);
+            own -= &amount;
+            if amount == Units::from(0) || own < Units::from(0) {
+                return Err("nothing, or more than the reward");
+            }
+            let (from, to) = (Purse::Fund(fund.asset), Purse::Reward(tx.id));
+            self.money.pay(from, to, &amount, Rule::FundedReward)?;
+        }
+        let bond = part(&units(body.reward), self.parameters.sponsor_bond_ppm);
+        let prepaid = fee * body.prepaid;
+        let sponsor = Purse::Account(tx.signer);
+        for (purse, amount, rule) in [
+            (Purse::Reward(tx.id), own, Rule::Reward),
+            (Purse::SponsorBond(tx.id), bond, Rule::Bond),
+            (Purse::PrepaidFees(tx.id), prepaid, Rule::PrepaidFees),
+        ] {
+            self.money.pay(sponsor, purse, &amount, rule)?;
+        }
+        self.deposit(tx)?;
+        let bounty = Bounty {
+            sponsor: tx.signer,
+            nonce: tx.envelope.nonce,
+            body: body.clone(),
+            terms,
+            posted_ms: self.time_ms,
+            asked,
+            backings: Vec::new(),
+            submissions: Vec::new(),
+            phase: Phase::Open,
+            until_ms: 0,
+            draw: None,
+            is_key_out: false,
+            check: None,
+            score: None,
+        };
+        self.test_sets.insert(body.test_set.ciphertext.id);
+        self.bounties.insert(tx.id, bounty);
+        self.begin_phase(tx.id, Phase::Open);
+        Ok(())
+    }
+
+    pub(crate) fn back_bounty(
+        &mut self,
+        tx: &Transaction,
+        id: ItemId,
+        amount: &Units,
+    ) -> Result<(), Refused> {
+        let bounty = self.in_phase(id, Phase::Open)?;
+        if self.time_ms > bounty.posted_ms + bounty.body.schedule.open_ms / 2 {
+            return Err("too late to back");
+        }
+        if *amount == Units::from(0) || bounty.backings.len() >= BACKINGS_MAX {
+            return Err("no backing");
+        }
+        if amount * BACKINGS_MAX < units(bounty.body.reward) {
+            return Err("less than a place is worth");
+        }
+        let stake = part(&(bounty.stakes() + amount), self.parameters.seat_stake_ppm);
+        let candidates = self.with_free_stake(&stake, |who| {
+            bounty.is_party(who) || bounty.has_failed(who) || who == tx.signer
+        });
+        self.panel_size(candidates.len()).ok_or("no panel")?;
+        let backer = Purse::Account(tx.signer);
+        self.money
+            .pay(backer, Purse::Reward(id), amount, Rule::Backing)?;
+        self.deposit(tx)?;
+        let backing = Backing {
+            id: tx.id,
+            backer: tx.signer,
+            amount: amount.clone(),
+        };
+        let bounty = self.bounties.get_mut(&id).expect("looked up");
+        bounty.backings.push(backing);
+        Ok(())
+    }
+
+    pub(crate) fn cancel_bounty(&mut self, tx: &Transaction, id: ItemId) -> Result<(), Refused> {
+        let bounty = self.in_phase(id, Phase::Open)?;
+        if bounty.sponsor != tx.signer || !bounty.submissions.is_empty() {
+            return Err("not to be cancelled");
+        }
+        self.void(id, VoidReason::Cancelled);
+        Ok(())
+    }
+
+    pub(crate) fn commit_submission(
+        &mut self,
+        tx: &Transaction,
+        id: ItemId,
+        tags: &[Tag],
+        body: &CommitSubmission,
+    ) -> Result<(), Refused> {
+        let bounty = self.in_phase(id, Phase::Open)?;
+        if bounty.submissions.len() as u64 >= submissions_max(&bounty.body.benchmark) {
+            return Err("too many submissions");
+        }
+        if tags != bounty.terms.to_tags() {
+            return Err("not the bounty's terms");
+        }
+        Self::good_parents(&body.parents)?;
+        if bounty
+            .required()
+            .any(|required| body.parents.contains(&required))
+        {
+            return Err("a required parent is not named again");
+        }
+        let (left_named, left) = self.left_of(bounty, &body.parents)?;
+        let whole = BigRational::from(BigInt::from(SHARES_PER_ASSET));
+        let miner = BigRational::from(BigInt::from(bounty.body.split.miner));
+        if &left_named - &left > &left_named * miner / whole {
+            return Err("unnamed parents want more than the miner has");
+        }
+        if self.evaluators.contains_key(&tx.signer) && !bounty.is_party(tx.signer) {
+            let candidates = self.with_free_stake(&self.seat_stake(bounty), |who| {
+                bounty.is_party(who) || who == tx.signer
+            });
+            if self.panel_size(candidates.len()).is_none() {
+                self.coverage.saw("commit: too few would be left to judge");
+                return Err("too few would be left to judge");
+            }
+        }
+        let all = bounty.parents_with(&body.parents);
+        let stack = self.stack(&all, &bounty.terms, AssetKind::Model, &bounty.asked)?;
+        let by_now = self.stack(&all, &bounty.terms, AssetKind::Model, &BTreeMap::new());
+        let has_risen = by_now.as_ref() != Ok(&stack);
+        let fee = units(bounty.body.evaluation_fee);
+        let bond = part(&units(bounty.body.reward), self.parameters.miner_bond_ppm);
+        let bond = bond.max(&fee * 2);
+        let is_prepaid = bounty.submissions.len() < bounty.body.prepaid as usize;
+        let account = Purse::Account(tx.signer);
+        let payer = match is_prepaid {
+            true => Purse::PrepaidFees(id),
+            false => account,
+        };
+        self.money
+            .pay(account, Purse::MinerBond(tx.id), &bond, Rule::Bond)?;
+        let fee_purse = Purse::EvaluationFee(tx.id);
+        self.money
+            .pay(payer, fee_purse, &fee, Rule::EvaluationFee)?;
+        self.deposit(tx)?;
+        let submission = Submission {
+            id: tx.id,
+            miner: tx.signer,
+            body: body.clone(),
+            place: self.place(),
+            is_prepaid,
+            bond,
+            stack,
+            left: (left_named, left),
+            is_revealed: false,
+            verdict: None,
+            by_all: false,
+            standing: None,
+        };
+        if has_risen {
+            self.coverage
+                .saw("commit: a named parent asks for more by now");
+        }
+        let bounty = self.bounties.get_mut(&id).expect("looked up");
+        bounty.submissions.push(submission);
+        Ok(())
+    }
+
+    /// What the stack of the named parents leaves of an income, and what that of all does.
+    fn left_of(
+        &self,
+        bounty: &Bounty,
+        own: &[ItemId],
+    ) -> Result<(BigRational, BigRational), Refused> {
+        let all = bounty.parents_with(own);
+        Self::good_parents(&all)?;
+        let is_named = |id: &&ItemId| bounty.body.parents.iter().any(|named| named.asset == **id);
+        let named: Vec<ItemId> = all.iter().filter(is_named).copied().collect();
+        let (terms, asked) = (&bounty.terms, &bounty.asked);
+        let whole_stack = self.stack(&all, terms, AssetKind::Model, asked)?;
+        let named_stack = self.stack(&named, terms, AssetKind::Model, asked)?;
+        Ok((left_by(&named_stack), left_by(&whole_stack)))
+    }
+
+    pub(crate) fn reveal_test_set(&mut self, id: ItemId, key: &SealKey) -> Result<(), Refused> {
+        let bounty = self.bounties.get(&id).ok_or("no such bounty")?;
+        if bounty.draw.is_some() || bounty.is_key_out {
+            return Err("not now");
+        }
+        let scope = SealScope::test_set(self.network, bounty.sponsor, bounty.nonce);
+        let sealed = &bounty.body.test_set;
+        let blob = &sealed.ciphertext;
+        if seal_digest(&scope, key, &blob.id, blob.size_bytes) != sealed.seal {
+            return Err("not the key");
+        }
+        match bounty.phase {
+            Phase::Open => self.void(id, VoidReason::KeyLeaked),
+            Phase::TestKey => {
+                let bounty = self.bounties.get_mut(&id).expect("looked up");
+                bounty.is_key_out = true;
+            }
+            _ => return Err("not in this phase"),
+        }
+        Ok(())
+    }
+
+    pub(crate) fn reveal_submission(
+        &mut self,
+        tx: &Transaction,
+        id: ItemId,
+        submission: ItemId,
+        key: &SealKey,
+    ) -> Result<(), Refused> {
+        let bounty = self.in_phase(id, Phase::Reveal)?;
+        let committed = bounty.submission(submission).ok_or("no such submission")?;
+        if committed.miner != tx.signer || committed.is_revealed {
+            return Err("not to be revealed");
+        }
+        let scope = SealScope::submission(self.network, id, committed.miner);
+        let sealed = &committed.body.sealed;
+        let blob = &sealed.ciphertext;
+        if seal_digest(&scope, key, &blob.id, blob.size_bytes) != sealed.seal {
+            return Err("not the key");
+        }
+        let bounty = self.bounties.get_mut(&id).expect("looked up");
+        let committed = bounty.submission_mut(submission).expect("looked up");
+        committed.is_revealed = true;
+        Ok(())
+    }
+}
