@@ -26,6 +26,7 @@ use node::mempool::MempoolLimits;
 use node::sequencer::SignError;
 use protocol::amount::BASE_UNITS_PER_LODE;
 use protocol::ans104::{Draft, VerifiedItem};
+use protocol::benchmark::BOUNTY_LEAVES_BYTES_MAX;
 use protocol::id::Digest;
 use protocol::keys::SecretKey;
 use protocol::record::{Allocation, Genesis, LOG_VERSION, Parameters};
@@ -137,6 +138,12 @@ pub fn run(args: &Args, session: &Session) -> Result<(), Failure> {
         amount: lode(FAUCET_LODE),
         amount_max: lode(FAUCET_LODE_MAX),
     });
+    if args.blob_max < BOUNTY_LEAVES_BYTES_MAX {
+        talk!(
+            "note: with --blob-max below {BOUNTY_LEAVES_BYTES_MAX} evaluators of bounties with many or large predictions \
+             cannot hand them in here"
+        );
+    }
     let blobs = Blobs::open_with(&args.dir.join("blobs"), args.blob_max).map_err(blob_failure)?;
     let clock = match args.clock.as_str() {
         "hand" => Clock::by_hand(0),

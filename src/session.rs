@@ -34,7 +34,7 @@ use wallet::{PassphraseSource, Signer, SignerSpec};
 use crate::failure::{Exit, Failure};
 use crate::out;
 
-pub use names::{bare_id, guard_id};
+pub use names::{ambiguous, bare_id, guard_id};
 use outbox::{forget, turn};
 pub use outbox::{keep, lock, private_dir};
 
@@ -180,6 +180,7 @@ impl Session {
         }
         let options = client::Options {
             timeout: ANSWER_TIMEOUT,
+            upload_secret: outbox::upload_secret(&self.home),
             ..client::Options::default()
         };
         let client = Client::telling_waits(&self.node_url(), options, tell_wait)?;

@@ -17,6 +17,7 @@ use serde::de::DeserializeOwned;
 use crate::backoff::Backoff;
 use crate::error::ClientError;
 use crate::http::{Ask, ERROR_BYTES_MAX, Http, TRANSFER_BUFFER_BYTES};
+use crate::upload::UploadSecret;
 
 /// How patient a client is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,10 +33,12 @@ pub struct Options {
     pub wait_first: Duration,
     /// The longest such wait.
     pub wait_max: Duration,
+    /// What makes an upload that broke off this client's, to go on with; none: one for this client alone.
+    pub upload_secret: Option<UploadSecret>,
 }
 
 impl Default for Options {
-    /// 5 s to connect, 60 s for an answer, 6 retries after 0.25 s to 10 s.
+    /// 5 s to connect, 60 s for an answer, 6 retries after 0.25 s to 10 s, an upload secret of its own.
     fn default() -> Self {
         Self {
             connect_timeout: Duration::from_secs(5),
@@ -43,6 +46,7 @@ impl Default for Options {
             retries: 6,
             wait_first: Duration::from_millis(250),
             wait_max: Duration::from_secs(10),
+            upload_secret: None,
         }
     }
 }

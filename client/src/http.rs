@@ -10,6 +10,7 @@ use ureq::{Agent, Body};
 
 use crate::client::Options;
 use crate::error::{ClientError, excerpt, foreign_code};
+use crate::upload::UploadSecret;
 
 /// The most bytes of a JSON answer: 64 MiB.
 pub const JSON_BYTES_MAX: u64 = 64 << 20;
@@ -65,8 +66,11 @@ impl Ask {
 }
 
 impl Http {
-    pub(crate) fn new(url: &str, options: Options) -> Result<Self, ClientError> {
+    pub(crate) fn new(url: &str, mut options: Options) -> Result<Self, ClientError> {
         let url = node_url(url)?;
+        if options.upload_secret.is_none() {
+            options.upload_secret = UploadSecret::random();
+        }
         Ok(Self {
             agent: message_agent(&url, &options),
             transfers: transfer_agent(&url, &options),

@@ -107,3 +107,4 @@ pub use pages::Pages;
 pub use routes::{AssetFilter, LicenseFilter, PhaseFilter};
 pub use sender::{Prepared, SendError, Sender, Settlement, VALIDITY_MS};
 pub use sse::{EVENT_BYTES_MAX, FIELD_BYTES_MAX};
+pub use upload::UploadSecret;

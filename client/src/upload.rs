@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
+use protocol::api::{UPLOAD_TOKEN_HEADER, UploadToken};
+use protocol::id::BlobId;
 use protocol::record::BlobRef;
 use serde::Deserialize;
 
@@ -14,6 +16,32 @@ use crate::http::{Ask, ERROR_BYTES_MAX};
 
 /// From so many bytes on, the node is asked for its leave before they are sent.
 const ASK_FIRST_BYTES: u64 = 1 << 20;
+
+/// What the tokens of uploads are made of. Who keeps it goes on with an upload in a later process; who
+/// learns of it can spoil uploads that broke off, and nothing else. It is not shown in `Debug` forms.
+#[derive(Clone, PartialEq, Eq)]
+pub struct UploadSecret(pub [u8; 32]);
+
+impl std::fmt::Debug for UploadSecret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("UploadSecret(…)")
+    }
+}
+
+impl UploadSecret {
+    /// One of its own for this process; none where the system gives no random bytes.
+    pub(crate) fn random() -> Option<Self> {
+        let mut bytes = [0; 32];
+        getrandom::fill(&mut bytes).ok().map(|()| Self(bytes))
+    }
+
+    /// The token of an upload: one for each blob and node, so that no node learns what another one was sent.
+    pub fn token(&self, url: &str, blob: BlobId) -> UploadToken {
+        let mut hasher = blake3::Hasher::new_keyed(&self.0);
+        hasher.update(blob.as_bytes()).update(url.as_bytes());
+        UploadToken(*hasher.finalize().as_bytes())
+    }
+}
 
 /// The answer to `GET /v1/uploads/{id}`, and to a part that does not end its blob.
 #[derive(Deserialize)]
@@ -87,19 +115,26 @@ impl Client {
 
     /// `GET /v1/uploads/{id}`: how much of an unfinished upload the node holds; 0 if it knows of none.
     fn upload_offset(&self, blob: BlobRef) -> Result<u64, ClientError> {
-        let ask = Ask::new(format!("/v1/uploads/{}", blob.id));
+        let ask = self.of_upload(format!("/v1/uploads/{}", blob.id), blob);
         match self
             .http
             .get(&ask)
             .and_then(|response| self.http.message(response))
         {
             Ok(Held { offset }) if offset <= blob.size_bytes => Ok(offset),
-            Ok(Held { offset }) => Err(self.http.bad(format!(
-                "{offset} bytes held of an upload of {} bytes",
-                blob.size_bytes
-            ))),
+            // More than the blob has is no part of it: begun anew, it is right.
+            Ok(_) => Ok(0),
             Err(error) if error.is_not_found() => Ok(0),
             Err(error) => Err(error),
+        }
+    }
+
+    /// A request about this client's own upload of a blob.
+    fn of_upload(&self, path: String, blob: BlobRef) -> Ask {
+        let ask = Ask::new(path);
+        match &self.http.options.upload_secret {
+            Some(secret) => ask.header(UPLOAD_TOKEN_HEADER, secret.token(self.url(), blob.id)),
+            None => ask,
         }
     }
 
@@ -115,8 +150,9 @@ impl Client {
         let sought = source.seek(SeekFrom::Start(offset));
         sought.map_err(|error| ClientError::io("the blob's source", error))?;
         progress(offset, size_bytes);
-        let mut ask = Ask::new(format!("/v1/blobs/{}", blob.id));
-        if offset > 0 && left > 0 {
+        let mut ask = self.of_upload(format!("/v1/blobs/{}", blob.id), blob);
+        if offset > 0 {
+            // With all of it held, no byte more ends the upload.
             let last = size_bytes - 1;
             ask = ask.header(
                 "content-range",

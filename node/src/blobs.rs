@@ -3,18 +3,18 @@
 //! ```text
 //! lock                   held while the folder is open
 //! blobs/<id>             whole blobs
-//! staging/<id>.part      a named blob that is arriving, or whose arrival broke off
-//! staging/<n>.new        a blob that is arriving and gets its name at the end
+//! staging/<id>.<t>.part  a sender's arrival of a blob, or what broke off of it; t: of the sender's token
+//! staging/<n>.new        an arrival that cannot go on
 //! damaged/<id>           what a read found damaged; nothing reads it
 //! ```
 //!
 //! Invariants: a file under a blob's name was written whole, hashed and synced
 //! before it got that name. A blob that is read is hashed on the way: one that
 //! was damaged since fails at its end and is never taken for whole. At most
-//! [`PART_BYTES`] of a blob are held. One named blob arrives once at a time. What all
-//! named blobs that are arriving still need fits on the disk beside [`ROOM_KEPT_BYTES`].
+//! [`PART_BYTES`] of a blob are held. What one sender sends of a blob is apart from what any other
+//! does, until it is whole: nobody can spoil or hold up another's arrival. [`ROOM_KEPT_BYTES`] stay free.
 //!
-//! Recovery: a named blob whose arrival broke off goes on where it was, within
+//! Recovery: an arrival with a token that broke off goes on where it was, within
 //! [`UNFINISHED_KEPT`]; everything else in staging is deleted on open. A blob that a
 //! read found damaged is moved aside: it is held no more, and can be put again.
 //!
@@ -38,6 +38,7 @@ use std::time::Duration;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as Key;
 use object_store::{ObjectStore, ObjectStoreExt};
+use protocol::api::UploadToken;
 use protocol::id::BlobId;
 use protocol::record::BlobRef;
 use tokio::runtime::Runtime;
@@ -98,8 +99,8 @@ pub enum BlobError {
         /// What the bytes hash to.
         found: BlobId,
     },
-    /// Somebody else is sending the same blob.
-    #[error("blob {0} is arriving already. Wait until that is done, or has broken off")]
+    /// The same sender is sending it already.
+    #[error("blob {0} is arriving from you already. Wait until that is done, or has broken off")]
     Arriving(BlobId),
     /// The disk has no room for it.
     #[error(
@@ -151,8 +152,8 @@ struct Inner {
     store: Box<dyn ObjectStore>,
     runtime: Blocking,
     arrivals: AtomicU64,
-    /// The named blobs that are arriving, and how many bytes of each are to come.
-    arriving: Mutex<BTreeMap<BlobId, u64>>,
+    /// The staged files that are arriving, and the room that is kept for each.
+    arriving: Mutex<BTreeMap<String, u64>>,
     /// Held while a blob gets its place, or is moved out of it.
     placing: Mutex<()>,
     bytes_max: u64,
@@ -248,45 +249,61 @@ impl Blobs {
     }
 
     fn put_only(&self, only: Option<BlobId>, source: impl Read) -> Result<BlobRef, BlobError> {
-        let arrival = self.inner.arrivals.fetch_add(1, Ordering::Relaxed);
-        Arrival::of_unnamed(self, format!("{arrival}.new"))?.read_all(only, source)
+        Arrival::once(self, self.numbered(), None)?.read_all(only, source)
     }
 
-    /// Begins, or goes on, to take in a blob whose name and size were announced.
+    fn numbered(&self) -> String {
+        let number = self.inner.arrivals.fetch_add(1, Ordering::Relaxed);
+        format!("{number}.new")
+    }
+
+    /// Begins to take in a blob whose name and size were announced. What arrived is deleted if it
+    /// breaks off.
     ///
     /// # Errors
     ///
-    /// It is too long, there is no room, somebody else is sending it, or the
-    /// folder cannot be written.
+    /// It is too long, there is no room, or the folder cannot be written.
     pub fn arrive(&self, blob: BlobRef) -> Result<Arrival, BlobError> {
-        self.arrive_where(blob, None)
+        self.check_length(blob)?;
+        Arrival::once(self, self.numbered(), Some(blob))
     }
 
-    /// The same for one that has to go on at this byte. What is held is not read before
-    /// that was compared.
+    /// Begins, or goes on, to take in what the holder of a token sends of a blob, from the byte
+    /// `first` on, which has to be where it broke off.
     ///
     /// # Errors
     ///
-    /// As [`Blobs::arrive`], and if it goes on elsewhere.
-    pub fn arrive_at(&self, blob: BlobRef, first: u64) -> Result<Arrival, BlobError> {
-        self.arrive_where(blob, Some(first))
+    /// As [`Blobs::arrive`]; if it goes on elsewhere, or is arriving already.
+    pub fn arrive_at(
+        &self,
+        blob: BlobRef,
+        token: &UploadToken,
+        first: u64,
+    ) -> Result<Arrival, BlobError> {
+        self.check_length(blob)?;
+        Arrival::going_on(self, part_name(blob.id, token), blob, first)
     }
 
-    fn arrive_where(&self, blob: BlobRef, first: Option<u64>) -> Result<Arrival, BlobError> {
-        if blob.size_bytes > self.inner.bytes_max {
-            let limit_bytes = self.inner.bytes_max;
-            return Err(BlobError::TooLong { limit_bytes });
+    fn check_length(&self, blob: BlobRef) -> Result<(), BlobError> {
+        let limit_bytes = self.inner.bytes_max;
+        match blob.size_bytes > limit_bytes {
+            true => Err(BlobError::TooLong { limit_bytes }),
+            false => Ok(()),
         }
-        Arrival::of_named(self, blob, first)
     }
 
-    /// How much of a blob is held whose arrival broke off; 0 if nothing is.
+    /// How much is held of what the holder of a token sent of a blob before it broke off; 0 if
+    /// nothing is.
     ///
     /// # Errors
     ///
     /// The folder cannot be read.
-    pub fn arrived_bytes(&self, id: BlobId) -> Result<u64, BlobError> {
-        let path = self.staging(&format!("{id}.part"));
+    pub fn arrived_bytes(&self, id: BlobId, token: &UploadToken) -> Result<u64, BlobError> {
+        self.staged_bytes(&part_name(id, token))
+    }
+
+    fn staged_bytes(&self, name: &str) -> Result<u64, BlobError> {
+        let path = self.staging(name);
         match fs::metadata(&path) {
             Ok(metadata) => Ok(metadata.len()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
@@ -303,8 +320,7 @@ impl Blobs {
         // Held to the end, so that none of them goes on in this moment.
         let arriving = self.arriving();
         let cleared = arrival::clear(&self.inner.dir.join("staging"), |name| {
-            let id = name.strip_suffix(".part").map(str::parse::<BlobId>);
-            id.is_some_and(|id| id.is_ok_and(|id| !arriving.contains_key(&id)))
+            name.ends_with(".part") && !arriving.contains_key(name)
         });
         cleared.map_err(BlobError::Folder)
     }
@@ -351,7 +367,7 @@ impl Blobs {
         self.inner.dir.join("staging").join(name)
     }
 
-    fn arriving(&self) -> std::sync::MutexGuard<'_, BTreeMap<BlobId, u64>> {
+    fn arriving(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, u64>> {
         let arriving = self.inner.arriving.lock();
         arriving.unwrap_or_else(PoisonError::into_inner)
     }
@@ -442,6 +458,12 @@ impl Blobs {
             Err(error) => Err(store_error(format!("blob {id}"))(error)),
         }
     }
+}
+
+/// The staged file of what the holder of a token sends of a blob. The token itself stays out of the folder.
+fn part_name(id: BlobId, token: &UploadToken) -> String {
+    let hash = blake3::hash(&token.0).to_hex();
+    format!("{id}.{}.part", &hash[..32])
 }
 
 fn key(id: BlobId) -> Key {

@@ -5,6 +5,8 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 
+use client::UploadSecret;
+use protocol::Digest;
 use protocol::ans104::SignedItem;
 
 use crate::failure::Failure;
@@ -38,6 +40,24 @@ pub(super) fn read_outbox(path: &Path) -> Result<Option<protocol::ans104::Verifi
     // A torn file was never sent: it is written whole and synced before that.
     let item = SignedItem::from_vec(bytes).and_then(SignedItem::verify);
     Ok(item.ok())
+}
+
+/// What makes uploads that broke off this home's, so that a later command goes on with them; none
+/// where it can be neither read nor kept.
+pub(super) fn upload_secret(home: &Path) -> Option<UploadSecret> {
+    let path = home.join("upload.secret");
+    let kept = fs::read_to_string(&path).ok();
+    let kept = kept.and_then(|text| text.trim_end().parse::<Digest>().ok());
+    if let Some(Digest(bytes)) = kept {
+        return Some(UploadSecret(bytes));
+    }
+    // A command that only looks makes no home.
+    if !home.is_dir() {
+        return None;
+    }
+    let bytes = *super::entropy().ok()?;
+    keep(&path, format!("{}\n", Digest(bytes)).as_bytes()).ok()?;
+    Some(UploadSecret(bytes))
 }
 
 /// Writes a small file of the home whole and synced, readable for its owner only.

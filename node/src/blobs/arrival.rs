@@ -20,18 +20,24 @@ use crate::log::LogError;
 /// After so many bytes the disk begins to write them: 32 MiB.
 const SYNC_EVERY_BYTES: u64 = 32 << 20;
 
-/// A blob that is arriving. Dropped before its end, a named one can go on later,
-/// and one without a name is deleted.
+/// So much of what is still to come of an arrival is kept free for it: 64 MiB. More would let who
+/// announces much and sends little keep everybody else out.
+const RESERVED_BYTES: u64 = 64 << 20;
+
+/// A blob that is arriving. Dropped before its end, one with a token can go on later,
+/// and one without is deleted.
 #[derive(Debug)]
 pub struct Arrival {
     blobs: Blobs,
     name: String,
     path: PathBuf,
     expected: Option<BlobRef>,
-    /// Of a named one.
-    claim: Option<Claim>,
+    goes_on: bool,
+    claim: Claim,
     file: File,
-    hasher: blake3::Hasher,
+    /// Of what arrived; none if some of it did before: that is hashed at the end, once, so that to go
+    /// on costs nothing.
+    pub(super) hasher: Option<blake3::Hasher>,
     size_bytes: u64,
     synced_bytes: u64,
     syncing: Option<JoinHandle<io::Result<()>>>,
@@ -39,55 +45,66 @@ pub struct Arrival {
 }
 
 impl Arrival {
-    /// Begins with a blob that gets its name at the end.
-    pub(super) fn of_unnamed(blobs: &Blobs, name: String) -> Result<Self, BlobError> {
-        Self::open(blobs, name, None)
+    /// Begins with a blob, which cannot go on if it breaks off: one that was announced, or
+    /// one that gets its name at the end.
+    pub(super) fn once(
+        blobs: &Blobs,
+        name: String,
+        expected: Option<BlobRef>,
+    ) -> Result<Self, BlobError> {
+        let claim = Claim::take(blobs, &name, expected)?;
+        if let Some(blob) = expected {
+            claim.reserve(blob.size_bytes)?;
+        }
+        Self::open(blobs, claim, expected, false)
     }
 
-    /// Begins or goes on with a named blob, if need be only at the byte `first`.
-    pub(super) fn of_named(
+    /// Begins or goes on with a blob that was announced, at the byte `first`.
+    pub(super) fn going_on(
         blobs: &Blobs,
+        name: String,
         blob: BlobRef,
-        first: Option<u64>,
+        first: u64,
     ) -> Result<Self, BlobError> {
-        let claim = Claim::take(blobs, blob.id)?;
-        let mut held_bytes = blobs.arrived_bytes(blob.id)?;
+        let claim = Claim::take(blobs, &name, Some(blob))?;
+        let mut held_bytes = blobs.staged_bytes(&name)?;
         let is_longer = held_bytes > blob.size_bytes;
         if is_longer {
-            // Somebody announced it longer; the name decides, so begin anew.
+            // Its sender announced it longer before; the name decides, so begin anew.
             held_bytes = 0;
         }
-        if let Some(first) = first.filter(|&first| first != held_bytes) {
+        if first != held_bytes {
             return Err(BlobError::Offset { first, held_bytes });
         }
         claim.reserve(blob.size_bytes - held_bytes)?;
-        let name = format!("{}.part", blob.id);
         if is_longer {
             let path = blobs.staging(&name);
             fs::remove_file(&path)
                 .map_err(|error| BlobError::Folder(LogError::io(&path)(error)))?;
         }
-        Self::open(blobs, name, Some((blob, claim)))
+        Self::open(blobs, claim, Some(blob), true)
     }
 
     fn open(
         blobs: &Blobs,
-        name: String,
-        named: Option<(BlobRef, Claim)>,
+        claim: Claim,
+        expected: Option<BlobRef>,
+        goes_on: bool,
     ) -> Result<Self, BlobError> {
+        let name = claim.name.clone();
         let path = blobs.staging(&name);
-        let opened = open(&path, named.is_some());
-        let (file, hasher, size_bytes) =
+        let opened = open(&path, goes_on);
+        let (file, size_bytes) =
             opened.map_err(|error| BlobError::Folder(LogError::io(&path)(error)))?;
-        let (expected, claim) = named.unzip();
         Ok(Self {
             blobs: blobs.clone(),
             name,
             path,
             expected,
+            goes_on,
             claim,
             file,
-            hasher,
+            hasher: (size_bytes == 0).then(blake3::Hasher::new),
             size_bytes,
             synced_bytes: size_bytes,
             syncing: None,
@@ -124,10 +141,12 @@ impl Arrival {
         self.file
             .write_all(bytes)
             .map_err(|error| self.failed(error))?;
-        self.hasher.update(bytes);
+        if let Some(hasher) = &mut self.hasher {
+            hasher.update(bytes);
+        }
         self.size_bytes = size_bytes;
-        if let (Some(claim), Some(blob)) = (&self.claim, self.expected) {
-            claim.set(blob.size_bytes - size_bytes);
+        if let Some(blob) = self.expected {
+            self.claim.set(blob.size_bytes - size_bytes);
         }
         if size_bytes - self.synced_bytes >= SYNC_EVERY_BYTES {
             self.sync_behind().map_err(|error| self.failed(error))?;
@@ -142,25 +161,27 @@ impl Arrival {
     /// It is not the blob that was announced, or the disk fails. What arrived is
     /// then deleted if its bytes are wrong, and kept if only some are missing.
     pub fn finish(mut self) -> Result<BlobRef, BlobError> {
+        if let Some(expected) = self.expected
+            && self.size_bytes < expected.size_bytes
+        {
+            return Err(BlobError::Length {
+                id: expected.id,
+                announced_bytes: expected.size_bytes,
+                found_bytes: self.size_bytes,
+            });
+        }
         let blob = BlobRef {
-            id: BlobId(*self.hasher.finalize().as_bytes()),
+            id: self.hash()?,
             size_bytes: self.size_bytes,
         };
-        if let Some(expected) = self.expected {
-            if blob.size_bytes < expected.size_bytes {
-                return Err(BlobError::Length {
-                    id: expected.id,
-                    announced_bytes: expected.size_bytes,
-                    found_bytes: blob.size_bytes,
-                });
-            }
-            if blob.id != expected.id {
-                let _ = fs::remove_file(&self.path);
-                return Err(BlobError::Mismatch {
-                    expected: expected.id,
-                    found: blob.id,
-                });
-            }
+        if let Some(expected) = self.expected
+            && blob.id != expected.id
+        {
+            let _ = fs::remove_file(&self.path);
+            return Err(BlobError::Mismatch {
+                expected: expected.id,
+                found: blob.id,
+            });
         }
         if let Some(syncing) = self.syncing.take() {
             // Its error comes again from the sync below, or from nowhere.
@@ -195,7 +216,7 @@ impl Arrival {
                 source,
             })?;
             if part.is_empty() {
-                let found = BlobId(*self.hasher.finalize().as_bytes());
+                let found = self.hash()?;
                 return match only {
                     Some(expected) if expected != found => {
                         Err(BlobError::Mismatch { expected, found })
@@ -205,6 +226,15 @@ impl Arrival {
             }
             self.write(&part)?;
         }
+    }
+
+    /// The hash of all that arrived.
+    fn hash(&self) -> Result<BlobId, BlobError> {
+        let hashed = match &self.hasher {
+            Some(hasher) => hasher.clone(),
+            None => hash_file(&self.path).map_err(|error| self.failed(error))?,
+        };
+        Ok(BlobId(*hashed.finalize().as_bytes()))
     }
 
     /// Looks whether the disk still has room: others write there too.
@@ -248,38 +278,41 @@ impl Arrival {
 
 impl Drop for Arrival {
     fn drop(&mut self) {
-        if self.expected.is_none() && !self.is_done {
+        if !self.goes_on && !self.is_done {
             let _ = fs::remove_file(&self.path);
         }
     }
 }
 
-/// A named blob that is arriving, until this is dropped, with the room that it needs.
+/// A staged file that is arriving, until this is dropped, with the room that is kept for it.
 #[derive(Debug)]
 struct Claim {
     blobs: Blobs,
-    id: BlobId,
+    name: String,
 }
 
 impl Claim {
-    fn take(blobs: &Blobs, id: BlobId) -> Result<Self, BlobError> {
-        match blobs.arriving().entry(id) {
-            Entry::Occupied(_) => Err(BlobError::Arriving(id)),
+    fn take(blobs: &Blobs, name: &str, expected: Option<BlobRef>) -> Result<Self, BlobError> {
+        match blobs.arriving().entry(name.to_owned()) {
+            Entry::Occupied(_) => Err(match expected {
+                Some(blob) => BlobError::Arriving(blob.id),
+                None => unreachable!("what has no name yet has a number of its own"),
+            }),
             Entry::Vacant(place) => {
                 place.insert(0);
                 Ok(Self {
                     blobs: blobs.clone(),
-                    id,
+                    name: name.to_owned(),
                 })
             }
         }
     }
 
-    /// Keeps room for so many bytes, if there is that much beside what others need.
+    /// Keeps room, if there is room for so many bytes beside what is kept for others.
     fn reserve(&self, needed_bytes: u64) -> Result<(), BlobError> {
         // Two at once see each other: the lock is held from the sum to the entry.
         let mut arriving = self.blobs.arriving();
-        let others = arriving.iter().filter(|(id, _)| **id != self.id);
+        let others = arriving.iter().filter(|(name, _)| **name != self.name);
         let others_bytes = others.fold(0u64, |sum, (_, bytes)| sum.saturating_add(*bytes));
         let free_bytes = self.blobs.free_bytes()?;
         let taken_bytes = others_bytes.saturating_add(ROOM_KEPT_BYTES);
@@ -290,45 +323,47 @@ impl Claim {
                 others_bytes,
             });
         }
-        arriving.insert(self.id, needed_bytes);
+        arriving.insert(self.name.clone(), needed_bytes.min(RESERVED_BYTES));
         Ok(())
     }
 
     /// Says how many bytes are still to come.
     fn set(&self, needed_bytes: u64) {
-        self.blobs.arriving().insert(self.id, needed_bytes);
+        let kept = needed_bytes.min(RESERVED_BYTES);
+        self.blobs.arriving().insert(self.name.clone(), kept);
     }
 }
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        self.blobs.arriving().remove(&self.id);
+        self.blobs.arriving().remove(&self.name);
     }
 }
 
-/// Opens a staged file for appending; what is in it already is hashed.
-fn open(path: &Path, goes_on: bool) -> io::Result<(File, blake3::Hasher, u64)> {
-    let mut hasher = blake3::Hasher::new();
-    let mut size_bytes = 0;
+/// Opens a staged file for appending, and says how much is in it.
+fn open(path: &Path, goes_on: bool) -> io::Result<(File, u64)> {
     let mut options = OpenOptions::new();
     if goes_on {
-        options.read(true).append(true).create(true);
+        options.append(true).create(true);
     } else {
         options.write(true).create(true).truncate(true);
     }
-    let mut file = options.open(path)?;
-    if goes_on {
-        let mut part = vec![0; PART_BYTES];
-        loop {
-            let read = file.read(&mut part)?;
-            if read == 0 {
-                break;
-            }
-            hasher.update(&part[..read]);
-            size_bytes += read as u64;
+    let file = options.open(path)?;
+    let size_bytes = file.metadata()?.len();
+    Ok((file, size_bytes))
+}
+
+fn hash_file(path: &Path) -> io::Result<blake3::Hasher> {
+    let mut hasher = blake3::Hasher::new();
+    let mut file = File::open(path)?;
+    let mut part = vec![0; PART_BYTES];
+    loop {
+        let read = file.read(&mut part)?;
+        if read == 0 {
+            return Ok(hasher);
         }
+        hasher.update(&part[..read]);
     }
-    Ok((file, hasher, size_bytes))
 }
 
 /// Deletes what is in staging and cannot go on, of the files whose names are chosen.

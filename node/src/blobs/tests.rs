@@ -37,6 +37,13 @@ fn id_of(bytes: &[u8]) -> BlobId {
     BlobId(*blake3::hash(bytes).as_bytes())
 }
 
+fn reference(bytes: &[u8]) -> BlobRef {
+    BlobRef {
+        id: id_of(bytes),
+        size_bytes: bytes.len() as u64,
+    }
+}
+
 /// Gives its bytes a few at a time.
 struct Slow(Cursor<Vec<u8>>);
 
@@ -236,22 +243,29 @@ fn one_process_has_a_blob_folder_at_a_time() {
     assert!(Blobs::open(dir.path()).is_ok());
 }
 
+/// The token of the sender of this number.
+fn token(sender: u8) -> UploadToken {
+    UploadToken([sender; 32])
+}
+
 #[test]
 fn an_arrival_that_broke_off_goes_on_where_it_was() {
     let (dir, blobs) = open();
     let bytes = bytes(3 * PART_BYTES / 2);
-    let blob = BlobRef {
-        id: id_of(&bytes),
-        size_bytes: bytes.len() as u64,
-    };
-    let mut arrival = blobs.arrive(blob).expect("it begins");
-    assert!(matches!(blobs.arrive(blob), Err(BlobError::Arriving(id)) if id == blob.id));
+    let blob = reference(&bytes);
+    let mut arrival = blobs.arrive_at(blob, &token(1), 0).expect("it begins");
+    assert!(
+        matches!(blobs.arrive_at(blob, &token(1), 0), Err(BlobError::Arriving(id)) if id == blob.id)
+    );
     arrival.write(&bytes[..1_000]).expect("room");
     drop(arrival);
-    assert_eq!(blobs.arrived_bytes(blob.id).expect("readable"), 1_000);
+    assert_eq!(
+        blobs.arrived_bytes(blob.id, &token(1)).expect("readable"),
+        1_000
+    );
     drop(blobs);
     let blobs = Blobs::open(dir.path()).expect("it opens");
-    let mut arrival = blobs.arrive(blob).expect("it goes on");
+    let mut arrival = blobs.arrive_at(blob, &token(1), 1_000).expect("it goes on");
     assert_eq!(arrival.offset(), 1_000);
     arrival.write(&bytes[1_000..]).expect("room");
     assert_eq!(arrival.finish().expect("whole"), blob);
@@ -260,13 +274,69 @@ fn an_arrival_that_broke_off_goes_on_where_it_was() {
 }
 
 #[test]
+fn an_arrival_that_broke_off_whole_needs_no_byte_more() {
+    let (dir, blobs) = open();
+    let blob = reference(b"all of it");
+    let mut arrival = blobs.arrive_at(blob, &token(1), 0).expect("it begins");
+    arrival.write(b"all of it").expect("room");
+    drop(arrival);
+    let arrival = blobs.arrive_at(blob, &token(1), 9).expect("it goes on");
+    assert_eq!(arrival.finish().expect("whole"), blob);
+    assert_eq!(files(&dir, "staging"), [""; 0]);
+}
+
+#[test]
+fn nobody_spoils_or_holds_up_what_another_sends() {
+    let (dir, blobs) = open();
+    let bytes = bytes(10_000);
+    let blob = reference(&bytes);
+    let longer = BlobRef {
+        size_bytes: 20_000,
+        ..blob
+    };
+    let mut first = blobs.arrive_at(blob, &token(1), 0).expect("it begins");
+    first.write(&bytes[..5_000]).expect("room");
+    // Other bytes, more of them, and one that never ends.
+    let mut wrong = blobs.arrive_at(blob, &token(2), 0).expect("it begins");
+    wrong.write(&[0; 10_000]).expect("room");
+    let mut long = blobs.arrive_at(longer, &token(3), 0).expect("it begins");
+    long.write(&[0; 20_000]).expect("room");
+    drop(long);
+    let endless = blobs.arrive(blob).expect("it begins");
+    assert!(matches!(wrong.finish(), Err(BlobError::Mismatch { .. })));
+    assert_eq!(
+        blobs.arrived_bytes(blob.id, &token(1)).expect("readable"),
+        5_000
+    );
+    drop(first);
+    let mut first = blobs.arrive_at(blob, &token(1), 5_000).expect("it goes on");
+    let mut second = blobs.arrive(blob).expect("it begins");
+    for (arrival, rest) in [(&mut first, &bytes[5_000..]), (&mut second, &bytes[..])] {
+        arrival.write(rest).expect("room");
+    }
+    // Who is whole first names it, and who comes after finds the same.
+    assert_eq!(second.finish().expect("whole"), blob);
+    assert_eq!(first.finish().expect("whole"), blob);
+    assert!(read(&blobs, blob.id).expect("whole") == bytes);
+    drop(endless);
+    assert_eq!(files(&dir, "staging").len(), 1, "what token 3 left");
+}
+
+#[test]
+fn an_arrival_without_a_token_leaves_nothing() {
+    let (dir, blobs) = open();
+    let blob = reference(b"announced");
+    let mut arrival = blobs.arrive(blob).expect("it begins");
+    arrival.write(b"anno").expect("room");
+    drop(arrival);
+    assert_eq!(files(&dir, "staging"), [""; 0]);
+}
+
+#[test]
 fn an_arrival_of_other_bytes_than_announced_is_refused() {
     let (dir, blobs) = open();
-    let blob = BlobRef {
-        id: id_of(b"announced"),
-        size_bytes: 9,
-    };
-    let mut arrival = blobs.arrive(blob).expect("it begins");
+    let blob = reference(b"announced");
+    let mut arrival = blobs.arrive_at(blob, &token(1), 0).expect("it begins");
     assert!(matches!(
         arrival.write(b"ten bytes."),
         Err(BlobError::Length {
@@ -279,12 +349,15 @@ fn an_arrival_of_other_bytes_than_announced_is_refused() {
         arrival.finish(),
         Err(BlobError::Length { found_bytes: 5, .. })
     ));
-    let mut arrival = blobs.arrive(blob).expect("it goes on");
+    let mut arrival = blobs.arrive_at(blob, &token(1), 5).expect("it goes on");
     arrival.write(b"byte").expect("room");
     assert!(matches!(arrival.finish(), Err(BlobError::Mismatch { .. })));
     // Wrong bytes cannot become right ones.
-    assert_eq!(blobs.arrived_bytes(blob.id).expect("readable"), 0);
-    let mut arrival = blobs.arrive(blob).expect("it begins anew");
+    assert_eq!(
+        blobs.arrived_bytes(blob.id, &token(1)).expect("readable"),
+        0
+    );
+    let mut arrival = blobs.arrive_at(blob, &token(1), 0).expect("it begins anew");
     arrival.write(b"announced").expect("room");
     assert_eq!(arrival.finish().expect("whole"), blob);
     assert_eq!(files(&dir, "blobs").len(), 1);
@@ -300,66 +373,66 @@ fn the_last_holder_may_let_go_on_a_thread_of_another_runtime() {
 }
 
 #[test]
-fn two_arrivals_share_the_room_that_there_is() {
+fn what_is_announced_has_to_fit_and_keeps_no_more_than_a_window_from_others() {
     let dir = tempfile::tempdir().expect("a folder");
     let blobs = Blobs::open_with(dir.path(), u64::MAX).expect("it opens");
     let room = blobs.free_bytes().expect("known") - ROOM_KEPT_BYTES;
-    let announced = |seed: u8| BlobRef {
+    let announced = |seed: u8, size_bytes| BlobRef {
         id: BlobId([seed; 32]),
-        size_bytes: room / 5 * 3,
+        size_bytes,
     };
-    let first = blobs.arrive(announced(1)).expect("there is room for one");
-    match blobs.arrive(announced(2)) {
-        Err(BlobError::NoRoom { others_bytes, .. }) => {
-            assert_eq!(others_bytes, announced(1).size_bytes);
-        }
+    let large = room / 5 * 3;
+    let all = blobs.arrive_at(announced(9, room * 2), &token(1), 0);
+    assert!(matches!(
+        all,
+        Err(BlobError::NoRoom {
+            others_bytes: 0,
+            ..
+        })
+    ));
+    assert_eq!(files(&dir, "staging"), [""; 0]);
+    // As many as would fill the disk twice keep out nobody who has little to send.
+    let many: Vec<Arrival> = (0..4)
+        .map(|seed| blobs.arrive_at(announced(seed, large), &token(1), 0))
+        .map(|arrival| arrival.expect("each fits"))
+        .collect();
+    match blobs.arrive(announced(8, room)) {
+        Err(BlobError::NoRoom { others_bytes, .. }) => assert_eq!(others_bytes, 4 * (64 << 20)),
         other => panic!("{other:?}"),
     }
-    assert!(
-        !dir.path()
-            .join(format!("staging/{}.part", announced(2).id))
-            .exists()
-    );
-    drop(first);
-    blobs.arrive(announced(2)).expect("the room is given back");
+    blobs.arrive(announced(7, 1 << 20)).expect("there is room");
+    drop(many);
+    blobs.arrive(announced(6, large)).expect("there is room");
 }
 
 #[test]
-fn an_arrival_that_would_begin_elsewhere_is_refused_before_what_is_held_is_read() {
+fn to_go_on_reads_nothing_of_what_is_held() {
     let (dir, blobs) = open();
     let blob = BlobRef {
         id: BlobId([1; 32]),
         size_bytes: 1 << 20,
     };
-    let path = dir.path().join(format!("staging/{}.part", blob.id));
-    // It has a length, and cannot be read.
-    fs::create_dir(&path).expect("a folder");
-    let held = blobs.arrived_bytes(blob.id).expect("readable");
-    match blobs.arrive_at(blob, held + 1) {
-        Err(BlobError::Offset { first, held_bytes }) => {
-            assert_eq!((first, held_bytes), (held + 1, held));
-        }
-        other => panic!("{other:?}"),
-    }
-    assert!(matches!(
-        blobs.arrive_at(blob, held),
-        Err(BlobError::Folder(_))
-    ));
-    fs::remove_dir(&path).expect("a folder");
-    let mut arrival = blobs.arrive_at(blob, 0).expect("it begins");
+    let mut arrival = blobs.arrive_at(blob, &token(1), 0).expect("it begins");
     arrival.write(&[7; 10]).expect("room");
+    assert!(arrival.hasher.is_some());
     drop(arrival);
     assert!(matches!(
-        blobs.arrive_at(blob, 0),
+        blobs.arrive_at(blob, &token(1), 0),
         Err(BlobError::Offset { held_bytes: 10, .. })
     ));
-    assert_eq!(blobs.arrive_at(blob, 10).expect("it goes on").offset(), 10);
-    // Somebody announced it longer than it is.
+    let arrival = blobs.arrive_at(blob, &token(1), 10).expect("it goes on");
+    assert_eq!(arrival.offset(), 10);
+    assert!(arrival.hasher.is_none(), "it is hashed at its end, once");
+    drop(arrival);
+    // Its sender announced it longer than it is.
     let shorter = BlobRef {
         size_bytes: 9,
         ..blob
     };
-    assert_eq!(blobs.arrive_at(shorter, 0).expect("anew").offset(), 0);
+    let arrival = blobs.arrive_at(shorter, &token(1), 0).expect("anew");
+    assert_eq!(arrival.offset(), 0);
+    drop(arrival);
+    assert_eq!(files(&dir, "staging").len(), 1);
 }
 
 #[test]
@@ -370,13 +443,16 @@ fn what_broke_off_long_ago_is_cleared_and_what_is_arriving_stays() {
         size_bytes: 100,
     };
     let begin = |seed| {
-        let mut arrival = blobs.arrive(announced(seed)).expect("it begins");
+        let mut arrival = blobs
+            .arrive_at(announced(seed), &token(1), 0)
+            .expect("it begins");
         arrival.write(b"some").expect("room");
         arrival
     };
     let path = |seed| {
         dir.path()
-            .join(format!("staging/{}.part", announced(seed).id))
+            .join("staging")
+            .join(part_name(announced(seed).id, &token(1)))
     };
     let age = |seed| {
         let file = File::options()

@@ -9,7 +9,7 @@ use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use protocol::api::Problem;
+use protocol::api::{Problem, UPLOAD_TOKEN_HEADER, UploadToken};
 use protocol::id::BlobId;
 use protocol::record::BlobRef;
 use tokio::sync::mpsc;
@@ -53,7 +53,7 @@ fn wrong(error: BlobError) -> Wrong {
         BlobError::Offset { .. } => (
             StatusCode::CONFLICT,
             "upload_offset",
-            "ask GET /v1/uploads/{id} for the offset and go on from there",
+            "ask GET /v1/uploads/{id} with the same Upload-Token for the offset, and go on from there",
         ),
         BlobError::NoRoom { .. } => (
             StatusCode::INSUFFICIENT_STORAGE,
@@ -306,11 +306,31 @@ pub(super) struct Offset {
     offset: u64,
 }
 
-pub(super) async fn upload(State(app): App, Path(text): Path<String>) -> Answered<Json<Offset>> {
+/// Whose upload it is: without a token nobody's, which cannot go on.
+fn token(headers: &HeaderMap) -> Answered<Option<UploadToken>> {
+    let Some(text) = headers.get(UPLOAD_TOKEN_HEADER) else {
+        return Ok(None);
+    };
+    let token = text.to_str().ok().and_then(|text| text.parse().ok());
+    let next = "send 32 random bytes as 43 characters of base64url, or no such header";
+    match token {
+        Some(token) => Ok(Some(token)),
+        None => Err(bad("upload_token", "the Upload-Token makes no sense", next)),
+    }
+}
+
+pub(super) async fn upload(
+    State(app): App,
+    Path(text): Path<String>,
+    headers: HeaderMap,
+) -> Answered<Json<Offset>> {
     let blob: BlobId = id(&text)?;
+    let Some(token) = token(&headers)? else {
+        return Ok(Json(Offset { offset: 0 }));
+    };
     let blobs = app.node.blobs().clone();
     let offset = app
-        .blocking(move || blobs.arrived_bytes(blob).map_err(wrong))
+        .blocking(move || blobs.arrived_bytes(blob, &token).map_err(wrong))
         .await?;
     Ok(Json(Offset { offset }))
 }
@@ -365,6 +385,16 @@ pub(super) async fn put(
 ) -> Answered<Response> {
     let id: BlobId = id(&text)?;
     let announced = announced(&headers, &body)?;
+    let token = token(&headers)?;
+    let is_whole = announced.end == announced.size;
+    if token.is_none() && !(announced.first == 0 && is_whole) {
+        let next = "send the same Upload-Token with every part and with GET /v1/uploads/{id}, or send the whole";
+        return Err(bad(
+            "upload_token",
+            "a part of a blob needs an Upload-Token",
+            next,
+        ));
+    }
     let blob = BlobRef {
         id,
         size_bytes: announced.size,
@@ -374,7 +404,10 @@ pub(super) async fn put(
         if let Some(size_bytes) = blobs.size_bytes(id).map_err(wrong)? {
             return Ok(Err(BlobRef { id, size_bytes }));
         }
-        let arrival = blobs.arrive_at(blob, announced.first);
+        let arrival = match &token {
+            Some(token) => blobs.arrive_at(blob, token, announced.first),
+            None => blobs.arrive(blob),
+        };
         arrival.map(|new| Ok(Box::new(new))).map_err(wrong)
     });
     let arrival = match begun.await? {
@@ -382,7 +415,6 @@ pub(super) async fn put(
         Err(held) => return Ok((StatusCode::OK, Json(held)).into_response()),
     };
     let arrival = receive(&app, body, arrival).await?;
-    let is_whole = announced.end == announced.size;
     if !is_whole {
         let offset = arrival.offset();
         return Ok((StatusCode::ACCEPTED, Json(Offset { offset })).into_response());

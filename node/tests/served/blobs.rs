@@ -2,7 +2,8 @@
 
 use std::io::{Cursor, ErrorKind, Read, Write};
 
-use client::{ClientError, blob_ref_of};
+use client::{Client, ClientError, Options, UploadSecret, blob_ref_of};
+use protocol::api::UploadToken;
 use protocol::record::BlobRef;
 
 use crate::support::{BLOCKING_THREADS, Choices, Served, read_all};
@@ -46,32 +47,108 @@ fn an_upload_that_broke_off_goes_on_where_it_was() {
     let bytes = bytes(5 << 20);
     let blob = reference(&bytes);
     let half = bytes.len() / 2;
-    let mut stream = served.connect();
-    let head = format!(
-        "PUT /v1/blobs/{} HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n",
-        blob.id,
-        bytes.len()
-    );
-    stream.write_all(head.as_bytes()).unwrap();
-    stream.write_all(&bytes[..half]).unwrap();
-    drop(stream);
-    let path = served
-        .dir
-        .path()
-        .join(format!("blobs/staging/{}.part", blob.id));
-    let held = || std::fs::metadata(&path).map_or(0, |metadata| metadata.len());
-    while held() < half as u64 {
+    // A process whose source ends early, and a later one with the same secret.
+    let client = || {
+        let options = Options {
+            upload_secret: Some(UploadSecret([5; 32])),
+            ..Options::default()
+        };
+        Client::with_options(served.client.url(), options).unwrap()
+    };
+    let broken = client().upload(&mut Cursor::new(&bytes[..half]), blob, |_, _| {});
+    assert_eq!(broken.unwrap_err().code(), "io");
+    let first_of = |client: &Client| {
+        let mut first = None;
+        let mut source = Cursor::new(&bytes);
+        let done = client.upload(&mut source, blob, |done, _| {
+            first.get_or_insert(done);
+        });
+        (done.map(|()| first.unwrap()), first)
+    };
+    // What came is written behind the break.
+    while staged_bytes(&served) < half as u64 {
         std::thread::yield_now();
     }
-    let mut first = None;
+    let (done, first) = first_of(&client());
+    assert_eq!((done.unwrap(), first), (half as u64, Some(half as u64)));
+    assert!(download(&served, blob).unwrap() == bytes);
+}
+
+/// The bytes of all that is staged.
+fn staged_bytes(served: &Served) -> u64 {
+    let staging = served.dir.path().join("blobs/staging");
+    let files = std::fs::read_dir(staging).unwrap();
+    files
+        .map(|file| file.unwrap().metadata().map_or(0, |file| file.len()))
+        .sum()
+}
+
+#[test]
+fn who_knows_a_blobs_name_cannot_keep_others_from_sending_it() {
+    let served = Served::new();
+    let bytes = bytes(100_000);
+    let blob = reference(&bytes);
+    let len = bytes.len();
+    let put = |size: usize, token: &str, range: &str, body: &[u8]| {
+        let mut request = format!(
+            "PUT /v1/blobs/{} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {size}\r\n{token}{range}\r\n",
+            blob.id
+        )
+        .into_bytes();
+        request.extend(body);
+        request
+    };
+    let token = format!("upload-token: {}\r\n", UploadToken([9; 32]));
+    // More bytes than it has, to go on later.
+    let range = format!("content-range: bytes 0-{len}/{}\r\n", len + 2);
+    let answer = served.raw(&put(len + 1, &token, &range, &vec![0; len + 1]));
+    assert!(answer.starts_with("HTTP/1.1 202"), "{answer}");
+    // A part that nobody could go on with.
+    let answer = served.raw(&put(len + 1, "", &range, &vec![0; len + 1]));
+    assert!(
+        answer.starts_with("HTTP/1.1 400") && answer.contains("upload_token"),
+        "{answer}"
+    );
+    let answer = served.raw(&put(len, "upload-token: x\r\n", "", &bytes));
+    assert!(
+        answer.starts_with("HTTP/1.1 400") && answer.contains("upload_token"),
+        "{answer}"
+    );
+    // Two that never end.
+    let mut silent = Vec::new();
+    for token in [&token[..], ""] {
+        let mut stream = served.connect();
+        stream
+            .write_all(&put(len, token, "", &bytes[..len / 2]))
+            .unwrap();
+        silent.push(stream);
+    }
+    upload(&served, &bytes);
+    assert!(download(&served, blob).unwrap() == bytes);
+}
+
+#[test]
+fn an_upload_that_broke_off_whole_is_ended_without_a_byte() {
+    let served = Served::new();
+    let bytes = bytes(70_000);
+    let blob = reference(&bytes);
+    let secret = UploadSecret([6; 32]);
+    let blobs = served.node.blobs();
+    let token = secret.token(served.client.url(), blob.id);
+    let mut arrival = blobs.arrive_at(blob, &token, 0).unwrap();
+    arrival.write(&bytes).unwrap();
+    drop(arrival);
+    let options = Options {
+        upload_secret: Some(secret),
+        ..Options::default()
+    };
+    let client = Client::with_options(served.client.url(), options).unwrap();
+    let mut told = Vec::new();
     let mut source = Cursor::new(&bytes);
-    served
-        .client
-        .upload(&mut source, blob, |done, _| {
-            first.get_or_insert(done);
-        })
+    client
+        .upload(&mut source, blob, |done, _| told.push(done))
         .unwrap();
-    assert!(first.unwrap() >= half as u64, "it began anew");
+    assert!(told.iter().all(|done| *done == 70_000), "{told:?}");
     assert!(download(&served, blob).unwrap() == bytes);
 }
 
@@ -112,7 +189,10 @@ fn a_blob_above_the_limit_or_without_a_length_is_refused() {
     assert!(answer.starts_with("HTTP/1.1 411"), "{answer}");
     let answer = ask("content-length: 1\r\ncontent-range: bytes 5-5/3\r\n\r\nx");
     assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
-    let answer = ask("content-length: 1\r\ncontent-range: bytes 5-5/9\r\n\r\nx");
+    let token = UploadToken([1; 32]);
+    let answer = ask(&format!(
+        "upload-token: {token}\r\ncontent-length: 1\r\ncontent-range: bytes 5-5/9\r\n\r\nx"
+    ));
     assert!(
         answer.starts_with("HTTP/1.1 409") && answer.contains("upload_offset"),
         "{answer}"
@@ -218,8 +298,8 @@ fn uploads_that_send_nothing_leave_room_for_others() {
         (stream, id)
     });
     let silent: Vec<_> = silent.collect();
-    let staged = |id| served.dir.path().join(format!("blobs/staging/{id}.part"));
-    while !silent.iter().all(|(_, id)| staged(id).exists()) {
+    let staged = || std::fs::read_dir(served.dir.path().join("blobs/staging")).unwrap();
+    while staged().count() < silent.len() {
         std::thread::yield_now();
     }
     let bytes = bytes(3 << 20);

@@ -10,11 +10,13 @@ mod market;
 mod problem;
 mod record;
 mod statement;
+mod upload;
 
 pub use market::*;
 pub use problem::*;
 pub use record::*;
 pub use statement::*;
+pub use upload::*;
 
 use serde::{Deserialize, Serialize};
 

@@ -186,6 +186,7 @@ impl Fake {
             retries,
             wait_first: Duration::from_millis(1),
             wait_max: Duration::from_millis(4),
+            upload_secret: None,
         };
         Client::with_options(&self.url, options).unwrap()
     }
