@@ -243,7 +243,7 @@ fn next_text(phase: &Phase, key_is_out: bool) -> &'static str {
         Phase::Reveal => "miners reveal the keys of their models",
         Phase::Score => "evaluators score the models and commit to what they found",
         Phase::ScoreReveal => "evaluators show what they found",
-        Phase::Challenge => "the result stands open; then it is paid out",
+        Phase::Challenge => "what was found stands open; then all is paid or returned",
         Phase::Settled => "nothing: it is paid out",
         Phase::Void(_) => "nothing: it has ended without a ranking",
     }

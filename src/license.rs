@@ -12,13 +12,13 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use client::LicenseFilter;
 use licensing::Grant;
 use protocol::api::LicenseView;
-use protocol::id::NetworkId;
+use protocol::id::{ItemId, NetworkId};
 use protocol::receipt::LicenseStanding;
 
 use crate::account::amount;
 use crate::failure::{Exit, Failure};
 use crate::out;
-use crate::session::{Session, bare_id};
+use crate::session::{Session, ambiguous, bare_id};
 use buy::Wanted;
 use quote::Quoted;
 pub use quote::{shares_text, terms_of};
@@ -286,11 +286,9 @@ fn find(session: &Session, text: &str) -> Result<LicenseView, Failure> {
             "look at 'lode license list' for ids",
         )
         .exit(Exit::NotFound)),
-        _ => Err(Failure::new(
-            "ambiguous",
-            format_args!("'{text:.60}' names {} licences", found.len()),
-            "give the whole id",
-        )
-        .exit(Exit::Usage)),
+        _ => {
+            let ids: Vec<ItemId> = found.iter().map(|license| license.id).collect();
+            Err(ambiguous(text, &ids))
+        }
     }
 }

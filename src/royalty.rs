@@ -48,7 +48,7 @@ Examples:
         /// To whom: an address or the name of a key here.
         to: String,
         /// How many of the asset's 1,000,000 shares; whole.
-        #[arg(value_parser = clap::value_parser!(u32).range(1..=i64::from(SHARES_PER_ASSET)))]
+        #[arg(value_parser = shares)]
         shares: u32,
     },
     /// Derive every unit of an asset's income from the log, and say whether it adds up.
@@ -236,6 +236,21 @@ fn claim_all(session: &Session) -> Result<(), Failure> {
     done
 }
 
+/// A number of shares on the command line.
+fn shares(text: &str) -> Result<u32, String> {
+    let all = SHARES_PER_ASSET;
+    let number = text
+        .parse()
+        .ok()
+        .filter(|shares| (1..=all).contains(shares));
+    number.ok_or_else(|| {
+        format!(
+            "shares are a whole number from 1 to {all}, which is all of them: 10 % is {}",
+            all / 10
+        )
+    })
+}
+
 fn transfer(session: &Session, asset: &str, to: &str, shares: u32) -> Result<(), Failure> {
     let asset = session.asset_id(asset)?;
     let to = session.account(to)?;
@@ -315,6 +330,15 @@ fn moved(from: (Address, u32), to: (Address, u32), shares: u32) -> Vec<Vec<Strin
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn shares_are_whole_and_the_refusal_says_of_how_many() {
+        assert_eq!(shares("1"), Ok(1));
+        assert_eq!(shares("1000000"), Ok(1_000_000));
+        for text in ["0", "1000001", "50%", "0.5", "", "-1"] {
+            assert!(shares(text).unwrap_err().contains("1000000"), "{text}");
+        }
+    }
 
     #[test]
     fn a_dry_run_says_what_both_would_hold() {

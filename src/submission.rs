@@ -20,7 +20,7 @@ use protocol::api::SubmissionView;
 use protocol::id::ItemId;
 
 use crate::failure::{Exit, Failure};
-use crate::session::{Session, bare_id};
+use crate::session::{Session, ambiguous, bare_id};
 
 pub use submit::submit;
 
@@ -149,12 +149,7 @@ fn only(text: &str, found: &[ItemId]) -> Result<ItemId, Failure> {
             let message = format_args!("there is no submission '{text:.60}'");
             Err(Failure::new("unknown_submission", message, next).exit(Exit::NotFound))
         }
-        many => {
-            let ids: Vec<String> = many.iter().take(8).map(ItemId::to_string).collect();
-            let message = format_args!("'{text:.60}' names {} submissions", many.len());
-            let next = format!("give the id of one of them: {}", ids.join(", "));
-            Err(Failure::new("ambiguous", message, next).exit(Exit::Usage))
-        }
+        many => Err(ambiguous(text, many)),
     }
 }
 
@@ -184,6 +179,6 @@ mod tests {
         assert_eq!(only("a", &[]).unwrap_err().code, "unknown_submission");
         let many = only("a", &[one, other]).unwrap_err();
         assert_eq!(many.code, "ambiguous");
-        assert!(many.next_step.contains(&other.to_string()));
+        assert!(many.message.contains(&other.to_string()));
     }
 }

@@ -142,6 +142,13 @@ pub fn run(session: &Session, options: RunOptions, once: bool) -> Result<(), Fai
     if account.evaluator.is_none() {
         talk!("note: this account is no evaluator: 'lode evaluate join STAKE' makes it one");
     }
+    if let Some(until_ms) = account.evaluator.and_then(|it| it.leaves_ms) {
+        talk!(
+            "note: this account has given notice, until {}: it does the work of the seats it has, and gets new ones \
+             only to score what it has checked",
+            out::time(until_ms)
+        );
+    }
     let mut troubles = BTreeMap::new();
     let mut watch = Watch::new(client);
     let mut tidied: Option<Instant> = None;

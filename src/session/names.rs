@@ -60,17 +60,21 @@ fn one_of(what: &str, text: &str, found: &[ItemId]) -> Result<ItemId, Failure> {
             },
         )
         .exit(Exit::NotFound)),
-        many => {
-            let ids: Vec<String> = many.iter().take(NAMED_MAX).map(ItemId::to_string).collect();
-            let more = if many.len() > NAMED_MAX { ", …" } else { "" };
-            let message = format_args!(
-                "'{text:.60}' names {} of them: {}{more}",
-                many.len(),
-                ids.join(", ")
-            );
-            Err(Failure::new("ambiguous", message, "give the whole id").exit(Exit::Usage))
-        }
+        many => Err(ambiguous(text, many)),
     }
+}
+
+/// A text that names several things: which, up to a number.
+pub fn ambiguous(text: &str, found: &[ItemId]) -> Failure {
+    let named = found.iter().take(NAMED_MAX);
+    let ids: Vec<String> = named.map(ItemId::to_string).collect();
+    let more = if found.len() > NAMED_MAX { ", …" } else { "" };
+    let message = format_args!(
+        "'{text:.60}' names {} of them: {}{more}",
+        found.len(),
+        ids.join(", ")
+    );
+    Failure::new("ambiguous", message, "give the id of one of them").exit(Exit::Usage)
 }
 
 impl Session {
