@@ -37,6 +37,11 @@ impl State {
             .map(|(&address, &evaluator)| (address, evaluator))
     }
 
+    /// An evaluator.
+    pub fn evaluator(&self, account: Address) -> Option<Evaluator> {
+        self.tables.evaluators.get(&account).copied()
+    }
+
     /// What the seats of an account have locked.
     pub fn locked(&self, account: Address) -> Amount {
         let first = Purse::Seat(ItemId([0; 32]), Address([0; 32]));

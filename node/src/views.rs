@@ -27,9 +27,8 @@ pub(crate) fn account(state: &State, address: Address, next_nonce: u64) -> Accou
         nonce: account.nonce,
         next_nonce,
         evaluator: state
-            .evaluators()
-            .find(|(one, _)| *one == address)
-            .map(|(_, found)| evaluator(state, address, found)),
+            .evaluator(address)
+            .map(|found| evaluator(state, address, found)),
     }
 }
 
@@ -39,7 +38,10 @@ pub(crate) fn evaluator(state: &State, address: Address, evaluator: Evaluator) -
     EvaluatorView {
         address,
         stake: state.balance(Purse::Stake(address)),
-        locked: state.locked(address),
+        locked: match evaluator.seats {
+            0 => Amount::ZERO,
+            _ => state.locked(address),
+        },
         seats: evaluator.seats,
         leaves_ms: evaluator.leaves_ms,
     }

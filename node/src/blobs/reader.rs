@@ -4,7 +4,10 @@ use std::io::{self, Read};
 
 use protocol::id::BlobId;
 
-use super::{BlobError, Blobs, PART_BYTES};
+use super::{BlobError, Blobs};
+
+/// How much of a blob is fetched at once, and held while it is read: 256 KiB.
+const FETCHED_BYTES: u64 = 256 << 10;
 
 /// Reads a blob and checks it against its name.
 ///
@@ -62,7 +65,7 @@ impl BlobReader {
     }
 
     fn fetch(&mut self) -> io::Result<()> {
-        let end = self.size_bytes.min(self.fetched + PART_BYTES as u64);
+        let end = self.size_bytes.min(self.fetched + FETCHED_BYTES);
         let fetched = self.blobs.part(self.id, self.fetched, end);
         let bytes = fetched.map_err(|error| match error {
             BlobError::Missing(_) => self.damaged("it is gone"),

@@ -21,11 +21,13 @@ use super::body::Incoming;
 use super::{App, Shared};
 use crate::blobs::{Arrival, BlobError, BlobReader, Blobs, PART_BYTES};
 
-/// Pieces on their way between network and disk.
-const PIECES: usize = 2;
-
 /// How many bytes are gathered before the disk gets them: 1 MiB.
 const PIECE_BYTES: usize = 1 << 20;
+
+/// How many bytes go out at once, 128 KiB, and how many such pieces wait for their reader: a connection
+/// whose reader is slow holds little.
+const SENT_BYTES: usize = 128 << 10;
+const SENT_WAITING: usize = 1;
 
 fn wrong(error: BlobError) -> Wrong {
     let (status, code, next) = match &error {
@@ -168,7 +170,7 @@ pub(super) async fn get(
     let reader = app.blocking(move || held.get(blob).map_err(wrong)).await?;
     let size = reader.size_bytes();
     let range = range(&headers, size)?;
-    let (pieces, receiver) = mpsc::channel(PIECES);
+    let (pieces, receiver) = mpsc::channel(SENT_WAITING);
     let source = match range {
         None => Source::Whole(Box::new(Whole::new(reader))),
         Some((first, end)) => Source::Part {
@@ -244,7 +246,8 @@ impl Source {
                 if first >= end {
                     return Ok(None);
                 }
-                let part = blobs.part(*blob, *first, *end);
+                let piece_end = (*end).min(*first + SENT_BYTES as u64);
+                let part = blobs.part(*blob, *first, piece_end);
                 let part = part.map_err(io::Error::other)?;
                 *first += part.len() as u64;
                 Ok((!part.is_empty()).then(|| part.into()))
@@ -287,9 +290,9 @@ impl Whole {
 
     /// A full piece, or what is left.
     fn read(&mut self) -> io::Result<Bytes> {
-        let mut piece = vec![0; PIECE_BYTES];
+        let mut piece = vec![0; SENT_BYTES];
         let mut filled = 0;
-        while filled < PIECE_BYTES {
+        while filled < SENT_BYTES {
             let read = self.reader.read(&mut piece[filled..])?;
             if read == 0 {
                 break;

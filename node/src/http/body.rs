@@ -62,7 +62,8 @@ impl Incoming {
     }
 }
 
-fn is_slow(received_bytes: u64, waited: Duration) -> bool {
+/// Whether so many bytes in the time in which somebody was waited for are too few.
+pub(super) fn is_slow(received_bytes: u64, waited: Duration) -> bool {
     waited > RATE_AFTER && received_bytes / waited.as_secs() < RATE_MIN_BYTES
 }
 

@@ -1,5 +1,7 @@
 //! Accounts, bounties, assets, licences: one thing, a page of them, a history.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::{Path, State};
 use protocol::api::{
@@ -59,6 +61,45 @@ impl Paging {
         }
         Ok(Page { items, next })
     }
+
+    /// The page of a list whose newest entries come first, after the one that is named. Of all entries
+    /// only their places are looked at, and only those of the page are sorted.
+    fn newest<K: Ord>(
+        &self,
+        wanted: impl Iterator<Item = (K, ItemId)>,
+        place_of: impl FnOnce(ItemId) -> Option<K>,
+    ) -> Answered<Page<ItemId>> {
+        let limit = self.limit()?;
+        let after = match &self.after {
+            None => None,
+            Some(text) => {
+                let id = text.parse().map_err(|_| not_an_entry())?;
+                Some((place_of(id).ok_or_else(not_an_entry)?, id))
+            }
+        };
+        let mut rest: Vec<(K, ItemId)> = match after {
+            None => wanted.collect(),
+            Some(after) => wanted.filter(|one| *one < after).collect(),
+        };
+        let has_more = rest.len() > limit;
+        if has_more {
+            rest.select_nth_unstable_by(limit, |one, other| other.cmp(one));
+            rest.truncate(limit);
+        }
+        rest.sort_unstable_by(|one, other| other.cmp(one));
+        let items: Vec<ItemId> = rest.into_iter().map(|(_, id)| id).collect();
+        let last = items.last().filter(|_| has_more);
+        let next = last.map(ItemId::to_string);
+        Ok(Page { items, next })
+    }
+}
+
+/// The same page with what stands for each entry.
+fn shown<T>(page: Page<ItemId>, show: impl Fn(ItemId) -> Option<T>) -> Page<T> {
+    Page {
+        items: page.items.into_iter().filter_map(show).collect(),
+        next: page.next,
+    }
 }
 
 pub(super) fn not_an_entry() -> Wrong {
@@ -71,6 +112,21 @@ async fn read<T>(app: &Shared, ask: impl FnOnce(&market::State) -> T) -> Answere
     let chain = app.node.chain().await;
     let state = chain.state().ok_or_else(|| unavailable(closed(app)))?;
     Ok(ask(state))
+}
+
+/// The same for what looks at many entries: a bounded number at a time, and on no thread that
+/// answers others.
+async fn look<T: Send + 'static>(
+    app: &Arc<Shared>,
+    ask: impl FnOnce(&market::State) -> Answered<T> + Send + 'static,
+) -> Answered<T> {
+    let shared = Arc::clone(app);
+    app.blocking(move || {
+        let chain = shared.node.chain_blocking();
+        let state = chain.state().ok_or_else(|| unavailable(closed(&shared)))?;
+        ask(state)
+    })
+    .await
 }
 
 /// Asks the past for what the state has forgotten.
@@ -99,18 +155,18 @@ pub(super) async fn evaluators(
     State(app): App,
     Asked(paging): Asked<Paging>,
 ) -> Answered<Json<Page<EvaluatorView>>> {
-    let page = read(&app, |state| {
+    let page = look(&app, move |state| {
         let key = |(address, _): &(Address, _)| address.to_string();
         let page = paging.page(state.evaluators(), key, |_| true)?;
         let items = page.items.into_iter();
-        Answered::Ok(Page {
+        Ok(Page {
             items: items
                 .map(|(address, one)| views::evaluator(state, address, one))
                 .collect(),
             next: page.next,
         })
     });
-    Ok(Json(page.await??))
+    Ok(Json(page.await?))
 }
 
 #[derive(Deserialize)]
@@ -131,23 +187,25 @@ pub(super) async fn bounties(
         let next = format!("choose one of {}", Phase::NAMES.join(", "));
         return Err(bad("phase", message, &next));
     }
-    let page = read(&app, |state| {
-        let mut all: Vec<BountySummary> = state
-            .bounties()
-            .filter_map(|(id, bounty)| {
-                let (_, progress) = state.bounty(id)?;
-                Some(views::summary(id, bounty, progress))
-            })
-            .collect();
-        all.sort_by_key(|one| std::cmp::Reverse((one.posted_ms, one.id)));
-        let key = |one: &BountySummary| one.id.to_string();
-        paging.page(all.into_iter(), key, |one| {
+    let page = look(&app, move |state| {
+        let is_wanted = |id: ItemId, sponsor: Address| {
+            let progress = state.bounty(id).map(|(_, progress)| progress);
             let phase = filter.phase.as_deref();
-            phase.is_none_or(|phase| phase == one.phase.name())
-                && filter.sponsor.is_none_or(|sponsor| one.sponsor == sponsor)
-        })
+            let in_phase = |name| progress.is_some_and(|progress| progress.phase.name() == name);
+            phase.is_none_or(in_phase) && filter.sponsor.is_none_or(|one| one == sponsor)
+        };
+        let wanted = state
+            .bounties()
+            .filter(|(id, bounty)| is_wanted(*id, bounty.sponsor))
+            .map(|(id, bounty)| (bounty.posted_ms, id));
+        let place_of = |id| state.bounty(id).map(|(bounty, _)| bounty.posted_ms);
+        let page = paging.newest(wanted, place_of)?;
+        Ok(shown(page, |id| {
+            let (bounty, progress) = state.bounty(id)?;
+            Some(views::summary(id, bounty, progress))
+        }))
     });
-    Ok(Json(page.await??))
+    Ok(Json(page.await?))
 }
 
 pub(super) async fn bounty(
@@ -187,11 +245,8 @@ pub(super) async fn assets(
     Asked(paging): Asked<Paging>,
     Asked(filter): Asked<AssetFilter>,
 ) -> Answered<Json<Page<AssetView>>> {
-    let page = read(&app, |state| {
-        let mut all: Vec<(ItemId, &market::assets::Asset)> = state.assets().collect();
-        all.sort_by_key(|(id, asset)| std::cmp::Reverse((asset.order, *id)));
-        let key = |(id, _): &(ItemId, _)| id.to_string();
-        let page = paging.page(all.into_iter(), key, |(id, asset)| {
+    let page = look(&app, move |state| {
+        let wanted = state.assets().filter(|(id, asset)| {
             let name = filter.name.as_deref();
             filter.kind.is_none_or(|kind| kind == asset.kind)
                 && filter.maker.is_none_or(|maker| maker == asset.maker)
@@ -199,16 +254,14 @@ pub(super) async fn assets(
                 && filter
                     .holder
                     .is_none_or(|holder| state.holding(*id, holder).is_some())
-        })?;
-        let items = page.items.into_iter();
-        Answered::Ok(Page {
-            items: items
-                .map(|(id, asset)| views::asset(state, id, asset))
-                .collect(),
-            next: page.next,
-        })
+        });
+        let wanted = wanted.map(|(id, asset)| (asset.order, id));
+        let page = paging.newest(wanted, |id| state.asset(id).map(|asset| asset.order))?;
+        Ok(shown(page, |id| {
+            state.asset(id).map(|asset| views::asset(state, id, asset))
+        }))
     });
-    Ok(Json(page.await??))
+    Ok(Json(page.await?))
 }
 
 pub(super) async fn asset(State(app): App, Path(text): Path<String>) -> Answered<Json<AssetView>> {
@@ -233,15 +286,19 @@ pub(super) async fn holders(
     Asked(paging): Asked<Paging>,
 ) -> Answered<Json<Page<HolderView>>> {
     let asset: ItemId = id(&text)?;
-    let page = read(&app, |state| {
-        state.asset(asset)?;
-        let all = state
-            .holdings(asset)
-            .map(|(account, holding)| views::holder(state, asset, account, holding.shares));
-        Some(paging.page(all, |one| one.account.to_string(), |_| true))
+    let page = look(&app, move |state| {
+        state.asset(asset).ok_or_else(|| missing("asset", asset))?;
+        let key = |(account, _): &(Address, _)| account.to_string();
+        let page = paging.page(state.holdings(asset), key, |_| true)?;
+        let items = page.items.into_iter();
+        Ok(Page {
+            items: items
+                .map(|(account, holding)| views::holder(state, asset, account, holding.shares))
+                .collect(),
+            next: page.next,
+        })
     });
-    let page = page.await?.ok_or_else(|| missing("asset", asset))?;
-    Ok(Json(page?))
+    Ok(Json(page.await?))
 }
 
 pub(super) async fn holdings(
@@ -250,7 +307,7 @@ pub(super) async fn holdings(
     Asked(paging): Asked<Paging>,
 ) -> Answered<Json<Page<HolderView>>> {
     let account: Address = id(&text)?;
-    let page = read(&app, |state| {
+    let page = look(&app, move |state| {
         let all = state.assets().map(|(asset, _)| {
             let holding = state.holding(asset, account);
             let shares = holding.map(|holding| holding.shares);
@@ -259,14 +316,14 @@ pub(super) async fn holdings(
         let key = |(asset, _): &(ItemId, _)| asset.to_string();
         let page = paging.page(all, key, |(_, shares)| shares.is_some())?;
         let items = page.items.into_iter();
-        Answered::Ok(Page {
+        Ok(Page {
             items: items
                 .map(|(asset, shares)| views::holder(state, asset, account, shares.unwrap_or(0)))
                 .collect(),
             next: page.next,
         })
     });
-    Ok(Json(page.await??))
+    Ok(Json(page.await?))
 }
 
 #[derive(Deserialize)]
@@ -280,19 +337,18 @@ pub(super) async fn licenses(
     Asked(paging): Asked<Paging>,
     Asked(filter): Asked<LicenseFilter>,
 ) -> Answered<Json<Page<LicenseView>>> {
-    let page = read(&app, |state| {
-        let mut all: Vec<LicenseView> = state
-            .licenses()
-            .map(|(id, one)| views::license(state, id, &one))
-            .collect();
-        all.sort_by_key(|one| std::cmp::Reverse((one.height, one.id)));
-        let key = |one: &LicenseView| one.id.to_string();
-        paging.page(all.into_iter(), key, |one| {
+    let page = look(&app, move |state| {
+        let wanted = state.licenses().filter(|(_, one)| {
             filter.asset.is_none_or(|asset| asset == one.asset)
                 && filter.licensee.is_none_or(|who| who == one.licensee)
-        })
+        });
+        let wanted = wanted.map(|(id, one)| (one.height, id));
+        let page = paging.newest(wanted, |id| state.license(id).map(|one| one.height))?;
+        Ok(shown(page, |id| {
+            state.license(id).map(|one| views::license(state, id, &one))
+        }))
     });
-    Ok(Json(page.await??))
+    Ok(Json(page.await?))
 }
 
 pub(super) async fn license(
@@ -354,4 +410,45 @@ async fn history(app: &Shared, subject: Subject, paging: &Paging) -> Entries {
         Place { height, place }.to_string()
     });
     Ok(Json(Page { items, next }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_of_any_size_are_the_list_with_the_newest_first() {
+        let all: Vec<(u64, ItemId)> = (0..50u8)
+            .map(|seed| (u64::from(seed.wrapping_mul(37) % 9), ItemId([seed; 32])))
+            .collect();
+        let mut sorted = all.clone();
+        sorted.sort_unstable_by(|one, other| other.cmp(one));
+        let sorted: Vec<ItemId> = sorted.into_iter().map(|(_, id)| id).collect();
+        let place_of = |id: ItemId| all.iter().find(|one| one.1 == id).map(|one| one.0);
+        for limit in [1, 7, 25, 49, 50, 51, 1_000] {
+            let (mut got, mut after) = (Vec::new(), None);
+            loop {
+                let paging = Paging {
+                    after,
+                    limit: Some(limit),
+                };
+                let page = paging.newest(all.iter().copied(), place_of);
+                let page = page.unwrap_or_else(|_| panic!("a page"));
+                assert!(page.items.len() <= limit);
+                got.extend(page.items);
+                after = page.next;
+                if after.is_none() {
+                    break;
+                }
+            }
+            assert_eq!(got, sorted, "{limit}");
+        }
+        for after in ["nonsense".to_owned(), ItemId([99; 32]).to_string()] {
+            let paging = Paging {
+                after: Some(after),
+                limit: None,
+            };
+            assert!(paging.newest(all.iter().copied(), place_of).is_err());
+        }
+    }
 }

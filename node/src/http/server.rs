@@ -1,8 +1,8 @@
 //! Listening: connections, their limits, and stopping.
 //!
-//! Bounded: open connections in all and for each address; requests a second for
+//! Bounded: open connections in all and for each address (of IPv6 each network); requests a second for
 //! each address; the time a request's head may take; the time a reader may take none of
-//! its answer. Who comes above a limit is told so, where it still listens, and may come again.
+//! its answer, or little. Who comes above a limit is told so, where it still listens, and may come again.
 //!
 //! Stopping: no new connections; what is being answered is answered, within
 //! ten seconds; event streams end.
@@ -28,11 +28,12 @@ use protocol::api::Problem;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::Sleep;
+use tokio::time::{Instant, Sleep};
 use tower::ServiceExt;
 
 use super::BODY_PATIENCE;
 use super::answer::Wrong;
+use super::body::is_slow;
 
 /// How long the head of a request may take, and a connection may be idle.
 const HEAD_PATIENCE: Duration = Duration::from_secs(30);
@@ -160,7 +161,7 @@ fn connect(
     routes: &Router,
     graceful: &GracefulShutdown,
 ) {
-    let address = peer.ip().to_canonical();
+    let address = one_network(peer.ip());
     let Some(entered) = gate.enter(address) else {
         tokio::spawn(turn_away(stream));
         return;
@@ -179,11 +180,7 @@ fn connect(
             routes.oneshot(request.map(Body::new)).await
         }
     });
-    let stream = Patient {
-        stream,
-        patience: BODY_PATIENCE,
-        stalled: None,
-    };
+    let stream = Patient::new(stream, BODY_PATIENCE);
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_PATIENCE)
@@ -197,30 +194,68 @@ fn connect(
     });
 }
 
+/// The address that limits go by: of IPv6 the network, since whoever has one has all of its addresses.
+fn one_network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => {
+            let network = u128::from(address) & !u128::from(u64::MAX);
+            IpAddr::V6(network.into())
+        }
+        address => address,
+    }
+}
+
 /// A connection that ends once its peer has taken nothing for a while of what it is to
-/// get: else an answer that nobody reads would be held for ever.
+/// get, or too little for as long as it was waited for: else an answer that nobody reads
+/// would be held for ever.
 struct Patient<S> {
     stream: S,
     patience: Duration,
-    /// While the peer takes nothing: until when it may.
-    stalled: Option<Pin<Box<Sleep>>>,
+    /// While the peer takes nothing: since when, and until when it may.
+    stalled: Option<(Instant, Pin<Box<Sleep>>)>,
+    /// How long the peer was waited for, and what it took, since that was looked at.
+    waited: Duration,
+    taken_bytes: u64,
 }
 
 impl<S> Patient<S> {
+    fn new(stream: S, patience: Duration) -> Self {
+        Self {
+            stream,
+            patience,
+            stalled: None,
+            waited: Duration::ZERO,
+            taken_bytes: 0,
+        }
+    }
+
     /// What a write came to, or that the peer has kept it waiting for too long.
     fn judge<T>(
         &mut self,
         context: &mut Context<'_>,
         written: Poll<io::Result<T>>,
+        bytes_of: impl FnOnce(&T) -> usize,
     ) -> Poll<io::Result<T>> {
+        if let Poll::Ready(Ok(done)) = &written {
+            self.taken_bytes += bytes_of(done) as u64;
+        }
         if written.is_ready() {
-            self.stalled = None;
+            if let Some((since, _)) = self.stalled.take() {
+                self.waited += since.elapsed();
+            }
+            if self.waited <= self.patience {
+                return written;
+            }
+            if is_slow(self.taken_bytes, self.waited) {
+                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            }
+            (self.waited, self.taken_bytes) = (Duration::ZERO, 0);
             return written;
         }
         let patience = self.patience;
-        let stalled = self
+        let (_, stalled) = self
             .stalled
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
+            .get_or_insert_with(|| (Instant::now(), Box::pin(tokio::time::sleep(patience))));
         stalled
             .as_mut()
             .poll(context)
@@ -245,7 +280,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.judge(context, written)
+        self.judge(context, written, |bytes| *bytes)
     }
 
     fn poll_write_vectored(
@@ -254,7 +289,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write_vectored(context, parts);
-        self.judge(context, written)
+        self.judge(context, written, |bytes| *bytes)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -301,11 +336,7 @@ mod tests {
     use super::*;
 
     fn patient(stream: tokio::io::DuplexStream, patience: Duration) -> Patient<impl AsyncWrite> {
-        Patient {
-            stream,
-            patience,
-            stalled: None,
-        }
+        Patient::new(stream, patience)
     }
 
     #[tokio::test]
@@ -315,6 +346,57 @@ mod tests {
         let written = stream.write_all(&[0; 1_000]).await;
         assert_eq!(written.unwrap_err().kind(), io::ErrorKind::TimedOut);
         drop(peer);
+    }
+
+    #[tokio::test]
+    async fn a_connection_whose_peer_took_too_little_while_it_was_waited_for_ends() {
+        let waited = Duration::from_secs(21);
+        let enough = 21 << 14;
+        for (waited, taken_bytes, is_cut) in [
+            (waited, enough - 11, true),
+            (waited, enough - 10, false),
+            (Duration::from_secs(20), 0, false),
+        ] {
+            let (stream, _peer) = tokio::io::duplex(100);
+            let mut stream = Patient {
+                waited,
+                taken_bytes,
+                ..Patient::new(stream, Duration::from_secs(20))
+            };
+            let written = stream.write_all(&[7; 10]).await;
+            assert_eq!(written.is_err(), is_cut, "{taken_bytes} in {waited:?}");
+            if taken_bytes > 0 && !is_cut {
+                assert_eq!((stream.waited, stream.taken_bytes), (Duration::ZERO, 0));
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn only_the_time_in_which_a_peer_was_waited_for_counts() {
+        let (stream, mut peer) = tokio::io::duplex(16);
+        let mut stream = Patient::new(stream, Duration::from_secs(20));
+        stream.write_all(&[0; 16]).await.unwrap();
+        assert_eq!(stream.waited, Duration::ZERO);
+        let writing = tokio::spawn(async move {
+            stream.write_all(&[0; 8]).await.unwrap();
+            stream
+        });
+        while !writing.is_finished() {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+            peer.read_buf(&mut Vec::with_capacity(8)).await.unwrap();
+        }
+        let stream = writing.await.unwrap();
+        assert!(stream.waited > Duration::ZERO);
+        assert_eq!(stream.taken_bytes, 24);
+    }
+
+    #[test]
+    fn limits_go_by_the_network_of_an_address() {
+        let of = |text: &str| one_network(text.parse().unwrap()).to_string();
+        assert_eq!(of("192.0.2.7"), "192.0.2.7");
+        assert_eq!(of("::ffff:192.0.2.7"), "192.0.2.7");
+        assert_eq!(of("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
+        assert_eq!(of("::1"), "::");
     }
 
     #[tokio::test]
