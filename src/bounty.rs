@@ -180,9 +180,6 @@ fn cancel(session: &Session, bounty: &str) -> Result<(), Failure> {
         view.summary.title
     );
     let acted = session.act(&Action::CancelBounty { bounty: id }, Some(&warning))?;
-    if acted.id().is_some() {
-        crate::seals::forget(session, view.posting.test_set.ciphertext)?;
-    }
     session.report(&acted, &format!("cancelled {}", view.summary.title))
 }
 

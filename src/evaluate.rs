@@ -17,7 +17,7 @@ mod seat;
 pub use seat::test_text;
 
 use protocol::receipt::Rule;
-use protocol::record::{Action, JoinEvaluators};
+use protocol::record::{Action, JoinEvaluators, RECORD_BYTES_MAX};
 
 use crate::account::amount;
 use crate::boxed::RunOptions;
@@ -155,6 +155,18 @@ fn joined(session: &Session, acted: &Acted) -> Result<String, Failure> {
         (Acted::Done(_), Some(evaluator)) => evaluator.stake.to_lode_string(),
         _ => return Ok("joined".to_owned()),
     };
+    let parameters = session.client()?.status()?.parameters;
+    let largest = parameters
+        .fee_per_byte
+        .checked_mul(RECORD_BYTES_MAX as u128);
+    if largest.is_some_and(|largest| account.balance < largest) {
+        talk!(
+            "note: {} LODE are left for byte fees; a seat's records take up to {} LODE in a large bounty, and a seat \
+             whose account cannot pay for them loses stake",
+            account.balance.to_lode_string(),
+            largest.unwrap_or_default().to_lode_string()
+        );
+    }
     Ok(format!(
         "joined: {at_stake} LODE at stake. Next: lode evaluate run"
     ))

@@ -4,8 +4,8 @@
 //! $LODE_HOME/seals/<ciphertext>.json   Kept, readable for its owner only
 //! ```
 //!
-//! A seal is kept before its record is signed, and stays until the reveal is
-//! final. Its name is the ciphertext's blob id, which record and seal share.
+//! A seal is kept before its record is signed, and stays until its bounty has ended: a node that was set back to
+//! a copy of yesterday may ask for its key again. Its name is the ciphertext's blob id, which record and seal share.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -118,7 +118,7 @@ fn read(path: &Path) -> Result<Option<Kept>, Failure> {
     })
 }
 
-/// Forgets a seal whose key is out.
+/// Forgets a seal whose bounty has ended.
 ///
 /// # Errors
 /// The file cannot be removed.

@@ -26,9 +26,10 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use client::{Client, SendError, Sender};
-use protocol::api::{RecordView, TrialAnswer};
+use protocol::Amount;
+use protocol::api::{RecordView, Status, TrialAnswer};
 use protocol::id::{Address, ItemId};
-use protocol::record::Action;
+use protocol::record::{Action, Envelope, Transaction};
 use wallet::{PassphraseSource, Signer, SignerSpec};
 
 use crate::failure::{Exit, Failure};
@@ -499,6 +500,17 @@ impl Session {
             }
         }
     }
+}
+
+/// The byte fee of a record that is not tried: one to come, or one that a trial did not get to.
+pub fn byte_fee(status: &Status, signer: Address, nonce: u64, action: &Action) -> Option<Amount> {
+    let envelope = Envelope {
+        network: status.network,
+        nonce,
+        valid_until_ms: status.time_ms,
+    };
+    let tx = Transaction::of_draft(signer, &Transaction::draft(&envelope, action)).ok()?;
+    tx.byte_fee(status.parameters.fee_per_byte)
 }
 
 /// What another command of this account has registered while this one waited.

@@ -126,22 +126,25 @@ impl Http {
         request.call().map_err(|error| self.failed(error))
     }
 
-    /// An upload of exactly so many bytes.
+    /// An upload of exactly so many bytes, after which the node works through `whole_bytes`.
     pub(crate) fn put(
         &self,
         ask: &Ask,
         size_bytes: u64,
+        whole_bytes: u64,
         body: &mut dyn Read,
     ) -> Result<Response<Body>, ClientError> {
         let request = self.with(self.transfers.put(self.target(ask)), ask);
         let time = self.transfer_time(size_bytes);
+        let answer_time = self.transfer_time(whole_bytes);
         let request = request
             .header("content-type", "application/octet-stream")
             .header("content-length", size_bytes.to_string())
             .config()
             .timeout_send_body(Some(time))
-            // The node syncs the blob to its disk before it answers.
-            .timeout_recv_response(Some(time))
+            // The node hashes what came before and syncs the blob to its disk before it answers.
+            .timeout_recv_response(Some(answer_time))
+            .timeout_per_read(Some(answer_time))
             .build();
         request
             .send(ureq::SendBody::from_reader(body))

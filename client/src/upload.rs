@@ -169,7 +169,7 @@ impl Client {
             progress,
             failure: None,
         };
-        let response = self.http.put(&ask, left, &mut body);
+        let response = self.http.put(&ask, left, size_bytes, &mut body);
         if let Some(error) = body.failure {
             return Err(ClientError::io("the blob's source", error));
         }

@@ -208,15 +208,12 @@ fn check_holders(holders: &[Holder]) -> Result<(), Rejection> {
     }
 }
 
-/// Puts a new asset into the state. Its weights are its own from now on, also if
-/// somebody claimed them after its order: a model that was committed before its
-/// weights were public comes before every import of them.
+/// Puts a new asset into the state. Its weights are its own from now on, unless they are claimed: a submission
+/// claimed its own when it was ranked, and what was committed before it may have taken that claim since.
 pub(crate) fn insert(state: &mut State, id: ItemId, asset: Asset, holders: &[Holder]) {
     if let Some(digest) = asset.weights_digest {
         let order = asset.order;
-        let there = state.tables.weights.get(&digest);
-        // What was committed before, and ranked since this was, keeps its claim.
-        if there.is_none_or(|claim| order < claim.order) {
+        if state.tables.weights.get(&digest).is_none() {
             let claim = WeightsClaim { asset: id, order };
             state.tables.weights.put(digest, claim);
         }

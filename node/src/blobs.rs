@@ -102,6 +102,9 @@ pub enum BlobError {
     /// The same sender is sending it already.
     #[error("blob {0} is arriving from you already. Wait until that is done, or has broken off")]
     Arriving(BlobId),
+    /// It came from somebody else meanwhile.
+    #[error("blob {0} is held by now")]
+    Held(BlobId),
     /// The disk has no room for it.
     #[error(
         "the blob needs {needed_bytes} bytes, and the disk has {free_bytes} bytes free, of which \
@@ -300,6 +303,26 @@ impl Blobs {
     /// The folder cannot be read.
     pub fn arrived_bytes(&self, id: BlobId, token: &UploadToken) -> Result<u64, BlobError> {
         self.staged_bytes(&part_name(id, token))
+    }
+
+    /// Deletes what is held of what the holder of a token sent, unless it is arriving.
+    ///
+    /// # Errors
+    ///
+    /// The folder cannot be written.
+    pub fn forget_arrived(&self, id: BlobId, token: &UploadToken) -> Result<(), BlobError> {
+        let name = part_name(id, token);
+        let arriving = self.arriving();
+        if arriving.contains_key(&name) {
+            return Ok(());
+        }
+        let path = self.staging(&name);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(BlobError::Folder(LogError::io(&path)(error)))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn staged_bytes(&self, name: &str) -> Result<u64, BlobError> {

@@ -1,14 +1,16 @@
 //! What a bounty costs its sponsor, and the node's word on a trial of it.
 
+use protocol::Amount;
+use protocol::ItemId;
 use protocol::api::Status;
-use protocol::record::{Action, Envelope, PostBounty, Transaction};
-use protocol::{Address, Amount};
+use protocol::record::{Action, PostBounty, RevealTestSet};
+use protocol::seal::SealKey;
 use serde::Serialize;
 
 use super::check::Check;
 use super::plan::{Finding, Weight};
 use crate::failure::{Exit, Failure};
-use crate::session::Session;
+use crate::session::{Session, byte_fee};
 
 /// What posting takes.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -26,6 +28,8 @@ pub struct Cost {
     pub byte_fee: Option<Amount>,
     /// Returns when the bounty is forgotten, if it is known.
     pub deposit: Option<Amount>,
+    /// Burned by the record that reveals the test set's key, if it is known.
+    pub key_fee: Option<Amount>,
     /// What the account has, if it is known.
     pub balance: Option<Amount>,
 }
@@ -61,6 +65,7 @@ impl Check {
             prepaid: None,
             byte_fee: None,
             deposit: None,
+            key_fee: None,
             balance: None,
         };
         let Some(address) = account else {
@@ -82,6 +87,13 @@ impl Check {
                 .or_else(|| byte_fee(status, address, view.next_nonce, &action));
             let factor = u128::from(status.parameters.deposit_factor);
             cost.deposit = cost.byte_fee.and_then(|fee| fee.checked_mul(factor));
+            let reveal = Action::RevealTestSet {
+                bounty: ItemId([0; 32]),
+                body: RevealTestSet {
+                    key: SealKey::from_bytes([0; 32]),
+                },
+            };
+            cost.key_fee = byte_fee(status, address, u64::MAX, &reveal);
             cost.fund = posting.fund.map(|fund| fund.amount);
             cost.prepaid = posting
                 .evaluation_fee
@@ -99,7 +111,14 @@ impl Check {
     fn funds(&mut self, cost: &Cost) {
         let fund = cost.fund.unwrap_or(Amount::ZERO);
         let own = cost.reward.checked_sub(fund).unwrap_or(Amount::ZERO);
-        let needed = [Some(cost.bond), cost.prepaid, cost.byte_fee, cost.deposit]
+        let parts = [
+            Some(cost.bond),
+            cost.prepaid,
+            cost.byte_fee,
+            cost.deposit,
+            cost.key_fee,
+        ];
+        let needed = parts
             .into_iter()
             .flatten()
             .try_fold(own, Amount::checked_add);
@@ -108,7 +127,8 @@ impl Check {
         };
         if balance < needed {
             let message = format!(
-                "reward, bond, prepaid fees, byte fee and deposit make {} LODE, the account has {} LODE",
+                "reward, bond, prepaid fees, byte fee, deposit, and the byte fee of the record that reveals the key make {} \
+                 LODE, the account has {} LODE",
                 needed.to_lode_string(),
                 balance.to_lode_string()
             );
@@ -122,15 +142,4 @@ impl Check {
 /// The sponsor's bond for a reward.
 fn bond_of(reward: Amount, status: &Status) -> Option<Amount> {
     reward.checked_ratio(u128::from(status.parameters.sponsor_bond_ppm), 1_000_000)
-}
-
-/// The byte fee of a record that a trial did not get to.
-fn byte_fee(status: &Status, signer: Address, nonce: u64, action: &Action) -> Option<Amount> {
-    let envelope = Envelope {
-        network: status.network,
-        nonce,
-        valid_until_ms: status.time_ms,
-    };
-    let tx = Transaction::of_draft(signer, &Transaction::draft(&envelope, action)).ok()?;
-    tx.byte_fee(status.parameters.fee_per_byte)
 }

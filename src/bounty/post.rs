@@ -115,9 +115,26 @@ pub fn run(session: &Session, file: &Path, knowing: &Knowing) -> Result<(), Fail
     let folder = plan
         .test_set
         .ok_or_else(|| Failure::bug("a checked bounty has a test set"))?;
-    let (pending, key) = seal(session, owner, &folder)?;
-    posting.test_set.ciphertext = pending.ciphertext;
-    let view = send(session, &*signer, posting, &pending, &key, knowing.again)?;
+    let mut post = || {
+        let (pending, key) = seal(session, owner, &folder)?;
+        posting.test_set.ciphertext = pending.ciphertext;
+        let posting = posting.clone();
+        match send(session, &*signer, posting, &pending, &key, knowing.again) {
+            Err(failure) if failure.code == "test_set_used" => {
+                // What comes next is sealed under a fresh key.
+                forget(session, &pending)?;
+                Err(failure)
+            }
+            sent => sent.map(|view| (view, pending)),
+        }
+    };
+    let (view, pending) = match post() {
+        Err(failure) if failure.code == "test_set_used" => {
+            talk!("note: somebody has posted this ciphertext: the test set is sealed anew");
+            post()?
+        }
+        posted => posted?,
+    };
     test_sets::note(session, pending.archive, view.id)?;
     forget(session, &pending)?;
     report(session, &view)

@@ -23,7 +23,7 @@ use super::{has_ended, next_text, phase_text};
 use crate::failure::{Exit, Failure};
 use crate::out;
 use crate::seals;
-use crate::session::{Acted, Session};
+use crate::session::Session;
 use crate::watch::{is_foreign, patiently};
 
 /// How long the bounty is not asked about if nothing happens: the stream says when something does.
@@ -37,15 +37,12 @@ const AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// # Errors
 /// The bounty is open, its key is not kept here, or a rule refuses.
 pub fn reveal(session: &Session, bounty: &str) -> Result<(), Failure> {
-    let id = session.bounty_id(bounty)?;
+    let id = session.own_bounty_id(bounty)?;
     let view = session.client()?.bounty(id)?;
     check_time(&view)?;
     let key = kept_key(session, &view)?;
     let action = action(id, key);
     let acted = session.act(&action, Some("Reveal the key of the test set to everyone."))?;
-    if matches!(acted, Acted::Done(_)) {
-        seals::forget(session, view.posting.test_set.ciphertext)?;
-    }
     session.report(&acted, "the key of the test set is out")
 }
 
@@ -115,7 +112,7 @@ pub fn watch(session: &Session, bounty: &str, reveals: bool, all: bool) -> Resul
         let next = "for the reveal alone there is 'lode bounty reveal ID --dry-run'";
         return Err(Failure::new("usage", "watching has no dry run", next).exit(Exit::Usage));
     }
-    let id = patiently(|| session.bounty_id(bounty))?;
+    let id = patiently(|| session.own_bounty_id(bounty))?;
     let client = patiently(|| session.client())?;
     let view = patiently(|| Ok(client.bounty(id)?))?;
     let needs_key = reveals && view.test_key.is_none() && !has_ended(&view.summary.phase);
@@ -126,6 +123,7 @@ pub fn watch(session: &Session, bounty: &str, reveals: bool, all: bool) -> Resul
             Some(Revealer {
                 signer,
                 key,
+                is_out: false,
                 said: String::new(),
             })
         }
@@ -160,7 +158,7 @@ pub fn watch(session: &Session, bounty: &str, reveals: bool, all: bool) -> Resul
             Ok(false) => {}
             // The bond is at stake: until the key is out, only the end of the bounty ends this.
             Err(failure) => match &mut revealer {
-                Some(revealer) if !failure.code.starts_with("unknown_") => {
+                Some(revealer) if !revealer.is_out && !failure.code.starts_with("unknown_") => {
                     revealer.say(&failure);
                     follower.events = None;
                     std::thread::sleep(AGAIN_AFTER);
@@ -183,6 +181,10 @@ fn turn(
     if let Some(view) = view {
         if has_ended(&view.summary.phase) {
             let kept_back = revealer.take();
+            if kept_back.is_some() {
+                // Nothing hangs on it any more. That the file stays is no harm.
+                let _ = seals::forget(session, view.posting.test_set.ciphertext);
+            }
             follower.drain(session)?;
             end(session, view)?;
             return match (view.summary.phase, kept_back) {
@@ -190,14 +192,12 @@ fn turn(
                 _ => Ok(true),
             };
         }
-        if view.test_key.is_some() {
-            *revealer = None;
-        }
-        if view.summary.phase == Phase::TestKey
-            && let Some(ready) = revealer
-            && ready.reveal(session, view.summary.id)?
-        {
-            *revealer = None;
+        if let Some(revealer) = revealer {
+            // Not for good: a node that was set back to a copy of yesterday asks for it again.
+            revealer.is_out = view.test_key.is_some();
+            if view.summary.phase == Phase::TestKey && !revealer.is_out {
+                revealer.is_out = revealer.reveal(session, view.summary.id)?;
+            }
         }
     }
     follower.wait(session)?;
@@ -249,6 +249,7 @@ fn end(session: &Session, view: &BountyView) -> Result<(), Failure> {
 struct Revealer {
     signer: Rc<dyn Signer>,
     key: SealKey,
+    is_out: bool,
     /// What kept it from revealing, as it was last said.
     said: String,
 }
@@ -270,10 +271,6 @@ impl Revealer {
         match sent {
             Ok(_) => {
                 talk!("note: the key of the test set was revealed");
-                // It is out: that its file stays is no harm.
-                if let Err(failure) = seals::forget(session, view.posting.test_set.ciphertext) {
-                    talk!("note: {failure}");
-                }
                 Ok(true)
             }
             Err(failure) if failure.code == "already_revealed" => Ok(true),

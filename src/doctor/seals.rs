@@ -60,7 +60,7 @@ pub fn seals(report: &mut Report, session: &Session, client: Option<&Client>) {
                 report.note("seals", format!("{found}, which {end}"), &next);
             }
             None => {
-                let next = "keep this file until the seal is revealed: nobody else has the key";
+                let next = "keep this file until the bounty has ended: nobody else has the key before it is out";
                 report.note("seals", found, next);
             }
         }

@@ -1,9 +1,8 @@
 //! `lode license buy`: one record that names terms, months and the most to pay.
 
-use client::{LicenseFilter, Settlement};
+use client::LicenseFilter;
 use licensing::Grant;
 use protocol::api::RecordView;
-use protocol::receipt::Event;
 use protocol::record::{Action, BuyLicense};
 use protocol::{Amount, ItemId};
 
@@ -69,7 +68,7 @@ pub fn buy(session: &Session, wanted: &Wanted) -> Result<(), Failure> {
         again,
         ..
     } = wanted;
-    if let Some(view) = settled(session, asset, grant)? {
+    if let Some(view) = settled(session, wanted)? {
         let acted = Acted::Done(view);
         return told(session, &acted, "an earlier purchase is final: licence");
     }
@@ -130,23 +129,13 @@ fn told(session: &Session, acted: &Acted, what: &str) -> Result<(), Failure> {
 
 /// What became of an earlier command's record, if that was this very purchase: whoever
 /// runs the command again, because the answer did not arrive, does not want two.
-fn settled(
-    session: &Session,
-    asset: ItemId,
-    grant: Grant,
-) -> Result<Option<Box<RecordView>>, Failure> {
-    if session.global.dry_run {
-        return Ok(None);
-    }
-    let Some(Settlement::Final(view)) = session.settle_outbox(session.address()?)? else {
-        return Ok(None);
+fn settled(session: &Session, wanted: &Wanted) -> Result<Option<Box<RecordView>>, Failure> {
+    let is_it = |action: &Action| {
+        matches!(action, Action::BuyLicense { asset, body }
+            if *asset == wanted.asset && body.grant == wanted.grant && body.months == wanted.months)
     };
-    let mut events = view.receipt.iter().flat_map(|receipt| &receipt.events);
-    let is_it = events.any(|event| {
-        matches!(event, Event::LicenseIssued { asset: sold, grant: granted, .. }
-            if *sold == asset && *granted == grant)
-    });
-    Ok(is_it.then_some(view))
+    let taken = session.take_settled(session.address()?, is_it)?;
+    Ok(taken.map(|(_, view)| view))
 }
 
 /// A second licence gives nothing that the first did not, unless that has ended.

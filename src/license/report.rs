@@ -20,10 +20,12 @@ pub fn run(
     revenue: Amount,
     period: Option<u32>,
 ) -> Result<(), Failure> {
-    if let Some((Action::DeclareRevenue { license: of, body }, view)) =
-        session.settled_action(session.address()?)?
-        && of == license.id
-        && period.is_none_or(|period| period == body.period)
+    let is_it = |action: &Action| {
+        matches!(action, Action::DeclareRevenue { license: of, body }
+            if *of == license.id && period.is_none_or(|period| period == body.period))
+    };
+    if let Some((Action::DeclareRevenue { body, .. }, view)) =
+        session.take_settled(session.address()?, is_it)?
     {
         // It was broken off and is run again: 'the next month' is another one now.
         let month = body.period;

@@ -84,20 +84,37 @@ impl Session {
     /// # Errors
     /// There is none, or more than one.
     pub fn bounty_id(&self, text: &str) -> Result<ItemId, Failure> {
+        self.bounty_id_of(text, None)
+    }
+
+    /// The same of this account's own bounties; of all, if it has none of that name. Anybody may post another
+    /// of the same title.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn own_bounty_id(&self, text: &str) -> Result<ItemId, Failure> {
+        self.bounty_id_of(text, self.address().ok())
+    }
+
+    fn bounty_id_of(&self, text: &str, me: Option<Address>) -> Result<ItemId, Failure> {
         let text = bare_id(text);
         if let Ok(id) = text.parse() {
             return Ok(id);
         }
         let bounties = self.client()?.bounties(None);
-        let mut found = Vec::new();
+        let (mut found, mut own) = (Vec::new(), Vec::new());
         for bounty in bounties {
             let bounty = bounty?;
             if bounty.title.as_str() == text || is_beginning(text, bounty.id) {
                 let has_ended = matches!(bounty.phase, Phase::Settled | Phase::Void(_));
                 found.push((bounty.id, has_ended));
+                if Some(bounty.sponsor) == me {
+                    own.push((bounty.id, has_ended));
+                }
             }
         }
-        one_of("bounty", text, &likeliest(&found))
+        let meant = if own.is_empty() { found } else { own };
+        one_of("bounty", text, &likeliest(&meant))
     }
 
     /// The asset that a text names: its id, the beginning of it, or its name.

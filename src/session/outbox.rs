@@ -3,11 +3,11 @@
 
 use std::fs;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use client::UploadSecret;
 use protocol::Digest;
-use protocol::ans104::SignedItem;
+use protocol::ans104::{SignedItem, VerifiedItem};
 
 use crate::failure::Failure;
 
@@ -28,7 +28,7 @@ pub(super) fn turn(outbox: &Path) -> Result<fs::File, Failure> {
     Ok(lock)
 }
 
-pub(super) fn read_outbox(path: &Path) -> Result<Option<protocol::ans104::VerifiedItem>, Failure> {
+pub(super) fn read_outbox(path: &Path) -> Result<Option<VerifiedItem>, Failure> {
     let bytes = match fs::metadata(path) {
         Ok(metadata) if metadata.len() <= OUTBOX_BYTES_MAX => {
             fs::read(path).map_err(|error| Failure::io(path, &error))?
@@ -40,6 +40,58 @@ pub(super) fn read_outbox(path: &Path) -> Result<Option<protocol::ans104::Verifi
     // A torn file was never sent: it is written whole and synced before that.
     let item = SignedItem::from_vec(bytes).and_then(SignedItem::verify);
     Ok(item.ok())
+}
+
+/// A record that is on the log, and whose command was not told.
+pub(super) struct Settled {
+    /// When it came there.
+    pub(super) time_ms: u64,
+    pub(super) item: VerifiedItem,
+    pub(super) path: PathBuf,
+}
+
+/// The ending of their files: `<account>@<network>.<time>.<id>.settled`.
+const SETTLED: &str = "settled";
+
+/// How many of them are kept.
+const SETTLED_MAX: usize = 64;
+
+/// Keeps a record that was settled.
+pub(super) fn keep_settled(
+    outbox: &Path,
+    time_ms: u64,
+    item: &VerifiedItem,
+) -> Result<(), Failure> {
+    let name = format!("{time_ms:020}.{}.{SETTLED}", item.id());
+    keep(&outbox.with_extension(name), item.bytes())?;
+    let all = settled(outbox)?;
+    for old in all.iter().take(all.len().saturating_sub(SETTLED_MAX)) {
+        forget(&old.path)?;
+    }
+    Ok(())
+}
+
+/// The records of this outbox that were settled, the oldest first.
+pub(super) fn settled(outbox: &Path) -> Result<Vec<Settled>, Failure> {
+    let dir = outbox.parent().unwrap_or(Path::new("."));
+    let stem = outbox.file_stem().unwrap_or_default().to_string_lossy();
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir).map_err(|error| Failure::io(dir, &error))? {
+        let path = entry.map_err(|error| Failure::io(dir, &error))?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let rest = name.strip_prefix(&*stem);
+        let rest = rest.and_then(|rest| rest.strip_prefix('.')?.strip_suffix(SETTLED));
+        let time_ms = rest.and_then(|rest| rest.split_once('.')?.0.parse().ok());
+        if let (Some(time_ms), Some(item)) = (time_ms, read_outbox(&path)?) {
+            found.push(Settled {
+                time_ms,
+                item,
+                path,
+            });
+        }
+    }
+    found.sort_by(|one, other| one.path.cmp(&other.path));
+    Ok(found)
 }
 
 /// What makes uploads that broke off this home's, so that a later command goes on with them; none

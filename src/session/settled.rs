@@ -1,7 +1,8 @@
 //! What an earlier command left open: whether it is on the log by now, and whether it was this very thing.
 //!
 //! Settling a record posts its bytes again, which a dry run does not do. docs/decisions/020 says why the same
-//! action is not sent twice.
+//! action is not sent twice. Whoever comes first settles it, a daemon of the same account perhaps: what was settled is
+//! kept until the command that it was of has been told.
 
 use std::path::Path;
 
@@ -12,12 +13,15 @@ use protocol::id::{Address, ItemId};
 use protocol::record::{Action, Transaction};
 
 use super::Session;
-use super::outbox::{forget, keep, read_outbox, turn};
+use super::outbox::{forget, keep, keep_settled, read_outbox, settled, turn};
 use crate::failure::{Exit, Failure};
 use crate::out;
 
 /// Whoever runs a command again within this time, because it was broken off, wants what it did once.
 const SAME_COMMAND_MS: u64 = 3_600_000;
+
+/// What was settled is kept for so long for the command that it was of, if that is run again.
+const REMEMBERED_MS: u64 = 24 * 3_600_000;
 
 impl Session {
     /// Settles a record whose outcome an earlier command did not learn. With `--dry-run`
@@ -39,25 +43,23 @@ impl Session {
         Ok(self.settle(&outbox, address)?.map(|(_, settled)| settled))
     }
 
-    /// The same, and what the record asked for, if it is on the log now and no rule rejected it.
+    /// What an earlier command asked for that was broken off, if it is such a thing, on the log now and not
+    /// rejected. It is given to one command only.
     ///
     /// # Errors
-    /// As [`Session::settle_outbox`].
-    pub fn settled_action(
+    /// As [`Session::settle_outbox`]; it is on the log for longer than whoever runs a command again waits.
+    pub fn take_settled(
         &self,
         address: Address,
+        is_it: impl Fn(&Action) -> bool,
     ) -> Result<Option<(Action, Box<RecordView>)>, Failure> {
         if self.global.dry_run {
             return self.settle_outbox(address).map(|_| None);
         }
         let outbox = self.outbox(address)?;
         let _turn = turn(&outbox)?;
-        Ok(match self.settle(&outbox, address)? {
-            Some((item, Settlement::Final(view))) if view.problem.is_none() => {
-                Transaction::read(&item).ok().map(|tx| (tx.action, view))
-            }
-            _ => None,
-        })
+        self.settle(&outbox, address)?;
+        self.take(&outbox, is_it)
     }
 
     /// The record of an earlier command that was broken off, and what became of it. The outbox is empty then.
@@ -79,47 +81,85 @@ impl Session {
             }
             Err(error) => return Err(error.into()),
         };
+        if let Settlement::Final(view) = &settled
+            && view.problem.is_none()
+        {
+            // Whose command it was may not be the one that settles it.
+            keep_settled(outbox, view.time_ms.unwrap_or_default(), &item)?;
+        }
         forget(outbox)?;
         Ok(Some((item, settled)))
     }
 
-    /// Settles what an earlier command left open. If that asked for this very action and no rule rejected
-    /// it, whoever runs the command again because no answer came does not want it twice.
+    /// Settles what an earlier command left open. If that, or what another process settled for it, asked for this
+    /// very action and no rule rejected it, whoever runs the command again because no answer came does not want
+    /// it twice.
     pub(super) fn done_before(
         &self,
         outbox: &Path,
         address: Address,
         action: &Action,
     ) -> Result<Option<Box<RecordView>>, Failure> {
-        let Some((item, Settlement::Final(view))) = self.settle(outbox, address)? else {
-            return Ok(None);
-        };
-        let is_this = Transaction::read(&item).is_ok_and(|tx| tx.action == *action);
-        if view.problem.is_some() || !is_this {
+        let settled = self.settle(outbox, address)?;
+        if let Some((_, view)) = self.take(outbox, |done| done == action)? {
+            talk!(
+                "note: an earlier command has sent this already; it is on the log now, and nothing was sent again"
+            );
+            return Ok(Some(view));
+        }
+        if let Some((_, Settlement::Final(view))) = settled {
             talk!(
                 "note: an earlier command's record was still open and is on the log now: {}",
                 view.id
             );
+        }
+        Ok(None)
+    }
+
+    /// The last thing of this kind that was settled and that no command was told of.
+    fn take(
+        &self,
+        outbox: &Path,
+        is_it: impl Fn(&Action) -> bool,
+    ) -> Result<Option<(Action, Box<RecordView>)>, Failure> {
+        let all = settled(outbox)?;
+        if all.is_empty() {
             return Ok(None);
         }
-        let now_ms = self.client()?.status()?.clock_ms;
-        if view
-            .time_ms
-            .is_none_or(|time_ms| time_ms.saturating_add(SAME_COMMAND_MS) < now_ms)
-        {
-            let when = view.time_ms.map(out::time).unwrap_or_default();
-            let message = format_args!(
-                "an earlier command has sent this very thing, and it is on the log since {when}, as {}: nothing was \
-                 sent again",
-                view.id
-            );
-            let next = "run it once more if you want it twice";
-            return Err(Failure::new("sent_before", message, next).exit(Exit::Rejected));
+        let client = self.client()?;
+        let now_ms = client.status()?.clock_ms;
+        for done in all.into_iter().rev() {
+            if done.time_ms.saturating_add(REMEMBERED_MS) < now_ms {
+                forget(&done.path)?;
+                continue;
+            }
+            let action = Transaction::read(&done.item).map(|tx| tx.action);
+            let Some(action) = action.ok().filter(|action| is_it(action)) else {
+                continue;
+            };
+            let view = match client.record(done.item.id()) {
+                Ok(view) => view,
+                // A node that was set back has it no more.
+                Err(error) if error.is_not_found() => {
+                    forget(&done.path)?;
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            };
+            forget(&done.path)?;
+            if done.time_ms.saturating_add(SAME_COMMAND_MS) < now_ms {
+                let when = out::time(done.time_ms);
+                let message = format_args!(
+                    "an earlier command has sent this very thing, and it is on the log since {when}, as {}: nothing \
+                     was sent again",
+                    view.id
+                );
+                let next = "run it once more if you want it twice";
+                return Err(Failure::new("sent_before", message, next).exit(Exit::Rejected));
+            }
+            return Ok(Some((action, Box::new(view))));
         }
-        talk!(
-            "note: an earlier command has sent this already; it is on the log now, and nothing was sent again"
-        );
-        Ok(Some(view))
+        Ok(None)
     }
 
     /// Puts a record that is final back where the next command looks: whoever could not see what

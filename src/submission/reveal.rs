@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::failure::{Exit, Failure};
 use crate::out;
 use crate::seals::{self, Kept, Of};
-use crate::session::{Acted, Session};
+use crate::session::Session;
 use crate::watch::{Away, Watch, patiently};
 
 /// Whatever the stream says, the node is looked at so often.
@@ -28,7 +28,6 @@ pub fn reveal(session: &Session, id: ItemId) -> Result<(), Failure> {
     let submission = client.submission(id)?;
     let kept = seals::find(session, submission.sealed.ciphertext)?;
     if submission.key.is_some() {
-        seals::forget(session, submission.sealed.ciphertext)?;
         return match session.json() {
             true => out::json("submission.reveal", &submission),
             false => out::line("its key is out already"),
@@ -48,9 +47,6 @@ pub fn reveal(session: &Session, id: ItemId) -> Result<(), Failure> {
     // Before the node sees the key, were it only to try.
     check_time(&bounty)?;
     let acted = session.act(&action(&submission, &kept), None)?;
-    if matches!(acted, Acted::Done(_)) {
-        seals::forget(session, submission.sealed.ciphertext)?;
-    }
     session.report(&acted, &format!("revealed {id}"))
 }
 
@@ -93,6 +89,8 @@ enum Next {
     Wait,
     /// Now.
     Reveal(ItemId),
+    /// Nothing now, and nothing later if the node keeps what it says.
+    Done,
     /// Nothing hangs on it any more.
     Forget(&'static str),
     /// It is too late, and the bond is lost.
@@ -112,12 +110,14 @@ fn next(bounty: &BountyView, kept: &Kept) -> Next {
 fn decide(phase: &Phase, submission: Option<(ItemId, bool)>) -> Next {
     match (phase, submission) {
         (Phase::Open, None) => Next::Wait,
-        (_, None) => Next::Forget("it was never committed"),
-        (_, Some((_, true))) => Next::Forget("its key is out"),
-        (Phase::Open | Phase::TestKey | Phase::TestCheck, Some(_)) => Next::Wait,
-        (Phase::Reveal, Some((id, _))) => Next::Reveal(id),
+        (Phase::Settled | Phase::Void(_), None) => Next::Forget("it was never committed"),
+        (_, None) => Next::Done,
+        (Phase::Settled, Some((_, true))) => Next::Forget("its key is out, and the bounty settled"),
         // Void before the reveal: the model stays its miner's, and the key nobody's business.
         (Phase::Void(_), Some(_)) => Next::Forget("the bounty is void"),
+        (_, Some((_, true))) => Next::Done,
+        (Phase::Open | Phase::TestKey | Phase::TestCheck, Some(_)) => Next::Wait,
+        (Phase::Reveal, Some((id, _))) => Next::Reveal(id),
         (_, Some((id, _))) => Next::Missed(id),
     }
 }
@@ -139,27 +139,23 @@ pub fn watch(session: &Session, bounties: &[String]) -> Result<(), Failure> {
     let network = patiently(|| Ok(client.status()?))?.network;
     let me = session.address()?;
     let mut said_damaged = BTreeSet::new();
-    let (seals, unread) = waiting(
-        session,
-        me,
-        network,
-        &only,
-        &BTreeSet::new(),
-        &mut said_damaged,
-    )?;
-    if seals.is_empty() {
-        return end(session, 0, unread);
+    let mut over = BTreeSet::new();
+    let first = waiting(session, me, network, &only, &over, &mut said_damaged)?;
+    if first.seals.is_empty() {
+        check_others(session, me, &first)?;
+        return end(session, 0, first.unread);
     }
     let signer = session.signer()?;
     let mut watch = Watch::new(client);
-    let mut missed = BTreeSet::new();
+    let mut missed = 0;
     let mut said = BTreeMap::new();
     let mut away = Away::default();
     loop {
         // New ones may have been submitted since.
-        let (seals, unread) = waiting(session, me, network, &only, &missed, &mut said_damaged)?;
+        let Waiting { seals, unread, .. } =
+            waiting(session, me, network, &only, &over, &mut said_damaged)?;
         if seals.is_empty() {
-            return end(session, missed.len(), unread);
+            return end(session, missed, unread);
         }
         let mut wait = POLL;
         let mut views: BTreeMap<ItemId, BountyView> = BTreeMap::new();
@@ -181,7 +177,10 @@ pub fn watch(session: &Session, bounties: &[String]) -> Result<(), Failure> {
                                 json!({ "event": "revealed", "submission": id, "record": record });
                             say(session, &format!("revealed {id}"), fields)?;
                         }
-                        seals::forget(session, kept.sealed.ciphertext)?;
+                        over.insert(kept.sealed.ciphertext.id);
+                    }
+                    Next::Done => {
+                        over.insert(kept.sealed.ciphertext.id);
                     }
                     Next::Forget(why) => {
                         seals::forget(session, kept.sealed.ciphertext).map(|()| {
@@ -191,7 +190,8 @@ pub fn watch(session: &Session, bounties: &[String]) -> Result<(), Failure> {
                         })?
                     }
                     Next::Missed(id) => {
-                        missed.insert(kept.sealed.ciphertext.id);
+                        over.insert(kept.sealed.ciphertext.id);
+                        missed += 1;
                         let text =
                             format!("{id} was not revealed in time: it is out, its bond is lost");
                         say(
@@ -245,22 +245,34 @@ fn send_once(
     }
 }
 
-/// The seals of this account's submissions that are still to be revealed, by bounty, and how many files could
-/// not be read. Each of these is said once and keeps no other seal back.
+/// What is kept of seals of submissions.
+#[derive(Default)]
+struct Waiting {
+    /// Of this account, by bounty.
+    seals: Vec<(ItemId, Kept)>,
+    /// Files that could not be read. Each of these is said once and keeps no other seal back.
+    unread: usize,
+    /// Whose the others are.
+    others: BTreeSet<Address>,
+    /// Whether some are of this account on another network.
+    elsewhere: bool,
+}
+
+/// The seals that are kept here, without those that are over.
 fn waiting(
     session: &Session,
     me: Address,
     network: protocol::NetworkId,
     only: &BTreeSet<ItemId>,
-    missed: &BTreeSet<protocol::BlobId>,
+    over: &BTreeSet<protocol::BlobId>,
     damaged: &mut BTreeSet<String>,
-) -> Result<(Vec<(ItemId, Kept)>, usize), Failure> {
-    let (mut found, mut unread) = (Vec::new(), 0);
+) -> Result<Waiting, Failure> {
+    let mut found = Waiting::default();
     for kept in seals::all(session)? {
         let kept = match kept {
             Ok(kept) => kept,
             Err(failure) => {
-                unread += 1;
+                found.unread += 1;
                 if damaged.insert(failure.message.clone()) {
                     failure.print(session.json());
                 }
@@ -270,13 +282,44 @@ fn waiting(
         let Of::Submission { bounty } = kept.of else {
             continue;
         };
-        let is_ours = kept.owner == me && kept.network == network;
-        let is_asked = only.is_empty() || only.contains(&bounty);
-        if is_ours && is_asked && !missed.contains(&kept.sealed.ciphertext.id) {
-            found.push((bounty, kept));
+        if !only.is_empty() && !only.contains(&bounty) {
+            continue;
+        }
+        match (kept.owner == me, kept.network == network) {
+            (true, true) if !over.contains(&kept.sealed.ciphertext.id) => {
+                found.seals.push((bounty, kept));
+            }
+            (true, true) => {}
+            (true, false) => found.elsewhere = true,
+            (false, _) => {
+                found.others.insert(kept.owner);
+            }
         }
     }
-    Ok((found, unread))
+    Ok(found)
+}
+
+/// Where seals are kept and none is this account's here, somebody waits for the wrong thing.
+fn check_others(session: &Session, me: Address, found: &Waiting) -> Result<(), Failure> {
+    let (message, next) = if !found.others.is_empty() {
+        let names: Vec<String> = found.others.iter().map(Address::to_string).collect();
+        (
+            format!(
+                "no seal here is of {me} (the key '{}'): those that are kept are of {}",
+                session.key_name(),
+                names.join(", ")
+            ),
+            "name the key that submitted with --key",
+        )
+    } else if found.elsewhere {
+        (
+            format!("the seals of {me} that are kept here are of another network"),
+            "name a node of that network with --node",
+        )
+    } else {
+        return Ok(());
+    };
+    Err(Failure::new("other_seals", message, next).exit(Exit::Key))
 }
 
 fn say(session: &Session, text: &str, fields: serde_json::Value) -> Result<(), Failure> {
@@ -336,21 +379,19 @@ mod tests {
         for (phase, submission, expected) in [
             (Phase::Open, None, Next::Wait),
             (Phase::Open, hidden, Next::Wait),
-            (Phase::TestKey, None, Next::Forget("it was never committed")),
+            (Phase::TestKey, None, Next::Done),
+            (Phase::Settled, None, Next::Forget("it was never committed")),
             (Phase::TestKey, hidden, Next::Wait),
             (Phase::TestCheck, hidden, Next::Wait),
             (Phase::Reveal, hidden, Next::Reveal(id)),
-            (
-                Phase::Reveal,
-                Some((id, true)),
-                Next::Forget("its key is out"),
-            ),
+            (Phase::Reveal, Some((id, true)), Next::Done),
+            (Phase::Challenge, Some((id, true)), Next::Done),
             (Phase::Score, hidden, Next::Missed(id)),
             (Phase::Settled, hidden, Next::Missed(id)),
             (
                 Phase::Settled,
                 Some((id, true)),
-                Next::Forget("its key is out"),
+                Next::Forget("its key is out, and the bounty settled"),
             ),
             (
                 Phase::Void(VoidReason::KeyWithheld),

@@ -15,9 +15,9 @@ use std::path::{Path, PathBuf};
 use client::{Client, blob_ref_of};
 use protocol::Amount;
 use protocol::ans104::Tag;
-use protocol::api::{BountyView, SubmissionView};
+use protocol::api::{BountyView, Status, SubmissionView};
 use protocol::id::{Address, BlobId, ItemId, NetworkId};
-use protocol::record::{Action, BlobRef, CommitSubmission, SealedFolder};
+use protocol::record::{Action, BlobRef, CommitSubmission, RevealSubmission, SealedFolder};
 use protocol::seal::{NONCE_LEN, SealKey, SealScope, encrypt, seal_digest};
 use protocol::text::Name;
 use serde::{Deserialize, Serialize};
@@ -31,7 +31,7 @@ use crate::folder;
 use crate::out;
 use crate::sealing::Store;
 use crate::seals::{self, Kept, Of};
-use crate::session::{Session, entropy, keep, lock};
+use crate::session::{Session, byte_fee, entropy, keep, lock};
 
 const NOTE_BYTES_MAX: usize = 64 * 1024;
 
@@ -111,9 +111,11 @@ pub fn submit(args: &SubmitArgs, session: &Session) -> Result<(), Failure> {
     if session.global.dry_run {
         return session.report(&crate::session::Acted::Tried(Box::new(trial)), "");
     }
-    let factor = u128::from(client.status()?.parameters.deposit_factor);
+    let status = client.status()?;
+    let factor = u128::from(status.parameters.deposit_factor);
     let deposit = trial.byte_fee.checked_mul(factor);
     say_cost(session, &bounty, trial.byte_fee, deposit);
+    check_can_reveal(session, &status, &bounty, me, trial.byte_fee)?;
     session.confirm("Commit this model to the bounty: fee and bond are paid now.")?;
     let signer = session.signer()?;
     seals::save(session, &kept)?;
@@ -131,6 +133,46 @@ pub fn submit(args: &SubmitArgs, session: &Session) -> Result<(), Failure> {
         session.home().join("seals").display()
     );
     Ok(())
+}
+
+/// Whoever commits has to have the byte fee of the key's record later: without it the bond is lost.
+fn check_can_reveal(
+    session: &Session,
+    status: &Status,
+    bounty: &BountyView,
+    me: Address,
+    fee: Amount,
+) -> Result<(), Failure> {
+    let reveal = Action::RevealSubmission {
+        bounty: bounty.summary.id,
+        body: RevealSubmission {
+            submission: ItemId([0; 32]),
+            key: SealKey::from_bytes([0; 32]),
+        },
+    };
+    let is_prepaid = bounty.summary.submissions < bounty.posting.prepaid;
+    let parts = [
+        Some(fee),
+        fee.checked_mul(u128::from(status.parameters.deposit_factor)),
+        Some(bounty.miner_bond),
+        (!is_prepaid).then_some(bounty.posting.evaluation_fee),
+        byte_fee(status, me, u64::MAX, &reveal),
+    ];
+    let needed = parts
+        .into_iter()
+        .flatten()
+        .try_fold(Amount::ZERO, Amount::checked_add);
+    let balance = session.client()?.account(me)?.balance;
+    if needed.is_some_and(|needed| needed <= balance) {
+        return Ok(());
+    }
+    let message = format_args!(
+        "all this and the record that reveals the key later take {} LODE, the account has {}",
+        needed.unwrap_or(Amount::MAX).to_lode_string(),
+        balance.to_lode_string()
+    );
+    let next = "receive some more first: who cannot pay for the reveal loses the bond";
+    Err(Failure::new("insufficient_funds", message, next).exit(Exit::Rejected))
 }
 
 /// The folder's canonical archive in a temporary file, and its name and size.

@@ -95,6 +95,77 @@ fn a_key_is_shown_to_nobody_before_its_phase_and_an_unreadable_seal_is_not_nothi
     assert!(stderr(&ended).contains("seals_unread"));
 }
 
+#[test]
+fn what_a_daemon_of_the_account_settles_is_not_paid_twice_by_running_it_again() {
+    let world = World::begin();
+    let _node = world.node("node");
+    let client = world.client();
+    let lumen = world.addresses["lumen"].to_string();
+    let balance = || client.account(world.addresses["lumen"]).unwrap().balance;
+    let send = || world.json("backer", &["account", "send", &lumen, "5"]);
+    let first: ItemId = send()["id"].as_str().unwrap().parse().unwrap();
+    let open = leave_open(&world, "backer", first);
+    let paid = balance();
+    // The daemon comes before whoever runs the command again.
+    let mut daemon = world.command("backer", &["evaluate", "run", "--once"]);
+    let daemon = daemon.output().unwrap();
+    assert!(daemon.status.success(), "{}", stderr(&daemon));
+    assert!(!open.exists(), "it was settled");
+    assert_eq!(send()["id"], first.to_string());
+    assert_eq!(balance(), paid);
+    // Told once; the next one is another.
+    assert_ne!(send()["id"], first.to_string());
+    assert!(balance() > paid);
+
+    // What was settled the day before yesterday is nobody's any more.
+    leave_open(&world, "backer", first);
+    let mut daemon = world.command("backer", &["evaluate", "run", "--once"]);
+    assert!(daemon.output().unwrap().status.success());
+    let clock_ms = client.status().unwrap().clock_ms;
+    client.set_clock(clock_ms + 2 * 24 * 3_600_000).unwrap();
+    let before = balance();
+    assert_ne!(send()["id"], first.to_string());
+    assert!(balance() > before);
+    let outbox = fs::read_dir(open.parent().unwrap()).unwrap();
+    let settled = outbox.filter(|file| {
+        let path = file.as_ref().unwrap().path();
+        path.extension().is_some_and(|end| end == "settled")
+    });
+    assert_eq!(settled.count(), 0);
+}
+
+#[test]
+fn a_sponsors_own_bounty_is_meant_though_another_has_its_title() {
+    let world = World::begin();
+    let _node = world.node("node");
+    post(&world);
+    let file = world.path("sponsor").join("Digits.toml");
+    world.json("backer", &["bounty", "post", text(&file), "--even-so"]);
+    for (who, code) in [
+        ("sponsor", "bounty_open"),
+        ("backer", "bounty_open"),
+        ("mina", "ambiguous"),
+    ] {
+        let mut reveal = world.command(who, &["bounty", "reveal", "Digits", "--yes"]);
+        let reveal = stderr(&reveal.output().unwrap());
+        assert!(reveal.contains(code), "{who}: {reveal}");
+    }
+}
+
+#[test]
+fn seals_of_another_key_are_not_nothing_to_reveal() {
+    let world = World::begin();
+    let _node = world.node("node");
+    post(&world);
+    let new = ["key", "new", "second", "--low-work-factor", "--hide-words"];
+    world.json("mina", &new);
+    let watch = ["submission", "reveal", "--watch", "--key", "second"];
+    let ended = world.command("mina", &watch).output().unwrap();
+    assert_eq!(ended.status.code(), Some(3), "{}", stderr(&ended));
+    assert!(stderr(&ended).contains("other_seals"));
+    assert!(stderr(&ended).contains(&world.addresses["mina"].to_string()));
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn talk_that_nobody_can_hear_is_no_reason_to_end() {

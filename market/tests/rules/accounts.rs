@@ -216,6 +216,8 @@ fn a_genesis_must_make_sense() {
         }
     }
     assert_eq!(with(|p| p.sponsor_bond_ppm = 1_000_000), None);
+    let least = |p: &mut Parameters| p.block_bytes_max = protocol::record::RECORD_BYTES_MAX as u32;
+    assert_eq!(with(least), None);
 
     let altered = |change: fn(&mut protocol::record::Genesis)| {
         let mut genesis = World::new().genesis;

@@ -2,7 +2,7 @@
 //! work ends is a rule, since every header has the root of what was done so far.
 
 use market::bounty::Step;
-use protocol::receipt::{Cause, Event, Phase, Purse, Receipt, VoidReason};
+use protocol::receipt::{Cause, Event, Phase, Purse, Receipt, Standing, VoidReason};
 use protocol::record::*;
 use protocol::report::TestOutcome;
 use protocol::{Address, ItemId};
@@ -308,4 +308,52 @@ fn returning_the_seats_of_a_check_takes_from_the_block() {
     assert_eq!(world.phase(bounty), Phase::Score);
     // 4, the panel's 5 seats, an eighth of 15 evaluators, 5 seats that are drawn; what remains are 3,898.
     assert_eq!(closed(&receipts), 650);
+}
+
+/// A settlement takes two blocks; in between another bounty ranks the same weights, committed earlier. That claim stays
+/// when the later one's asset is made: what was committed between the two is a copy.
+#[test]
+fn an_earlier_claim_stays_when_a_later_ones_asset_is_made() {
+    let mut parameters = parameters();
+    parameters.late_ms = 1_000_000;
+    parameters.phase_max_ms = 1_000_000;
+    parameters.retention_ms = 1_000_000;
+    let mut world = World::pool(parameters, 3, &[]);
+    for number in 1..=3 {
+        world.must(&format!("eve-{number}"), join(100_000));
+    }
+    let first = world.post(|p| p.schedule.challenge_ms = 100_000);
+    let between = world.post(|p| {
+        p.schedule.open_ms = 50_000;
+        p.schedule.challenge_ms = 200_000;
+    });
+    let earliest = world.commit("miner-1", first, "first");
+    let copy = world.commit("miner-2", between, "between");
+    world.bring_to_reveal(first);
+    world.bring_to_challenge(first, &[scored(600, "w")]);
+    world.bring_to_reveal(between);
+    world.bring_to_challenge(between, &[scored(600, "w")]);
+    let long = world.post(|_| ());
+    let labels = labels(170);
+    let last = *world
+        .commit_many("miner-3", long, &labels)
+        .last()
+        .expect("many");
+    world.bring_to_reveal(long);
+    let mut outcomes = vec![invalid(); 169];
+    outcomes.push(scored(700, "w"));
+    world.bring_to_challenge(long, &outcomes);
+
+    let end = world.until(first);
+    assert!(world.until(long) < end && end < world.until(between));
+    world.block(end, &[]);
+    assert!(world.state.asset(last).is_none(), "it was not reached");
+    while !(world.waits(first) && world.waits(long)) {
+        world.block(world.now() + 1, &[]);
+    }
+    assert_eq!(world.phase(first), Phase::Settled);
+    world.skip(between);
+    assert_eq!(world.standing(earliest), Some(Standing::Won));
+    assert_eq!(world.standing(last), Some(Standing::Won));
+    assert_eq!(world.standing(copy), Some(Standing::Copied(earliest)));
 }

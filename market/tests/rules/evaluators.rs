@@ -115,8 +115,11 @@ fn who_has_nothing_left_can_leave() {
         world.state.balance(Purse::Stake(address("eve-1"))),
         units(0)
     );
+    let evaluator = world.state.evaluator(address("eve-1"));
+    assert!(evaluator.is_some_and(|it| it.seats == 0));
     leaves(&mut world, "eve-1", "ok");
     assert_eq!(world.state.evaluators().count(), 0);
+    assert_eq!(world.state.evaluator(address("eve-1")), None);
     assert_eq!(world.deposits("eve-1"), 0);
 }
 
@@ -357,6 +360,19 @@ fn a_batch_names_every_revealed_submission_once_and_in_order() {
             expected,
         );
     }
+}
+
+/// A batch names as many parts as the words make, no more: one that names another, and shows what it has in the first,
+/// is none.
+#[test]
+fn a_batch_of_more_parts_than_its_words_make_is_refused() {
+    let (mut world, bounty) = scoring(1);
+    let mut body = world.batch("eve-1", bounty, &[invalid()]);
+    body.parts.push(digest("another part"));
+    world.must("eve-1", world.commitment("eve-1", bounty, &body));
+    world.skip(bounty);
+    let action = Action::RevealAttestations { bounty, body };
+    world.row("eve-1", action, "batch_incomplete");
 }
 
 /// The same world once more, from its log.

@@ -137,7 +137,11 @@ impl Arrival {
         if size_bytes > limit_bytes {
             return Err(BlobError::TooLong { limit_bytes });
         }
-        self.check_room(bytes.len() as u64)?;
+        if let Err(error) = self.check_room(bytes.len() as u64) {
+            // What has no room cannot go on: others can, with the room that this had.
+            self.goes_on = false;
+            return Err(error);
+        }
         self.file
             .write_all(bytes)
             .map_err(|error| self.failed(error))?;
@@ -149,7 +153,19 @@ impl Arrival {
             self.claim.set(blob.size_bytes - size_bytes);
         }
         if size_bytes - self.synced_bytes >= SYNC_EVERY_BYTES {
+            self.stop_if_held()?;
             self.sync_behind().map_err(|error| self.failed(error))?;
+        }
+        Ok(())
+    }
+
+    /// Many may send the same blob at once: who is whole first spares the others the rest.
+    fn stop_if_held(&mut self) -> Result<(), BlobError> {
+        if let Some(blob) = self.expected
+            && self.blobs.holds(blob.id)?
+        {
+            self.goes_on = false;
+            return Err(BlobError::Held(blob.id));
         }
         Ok(())
     }

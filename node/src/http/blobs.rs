@@ -52,6 +52,11 @@ fn wrong(error: BlobError) -> Wrong {
             "blob_arriving",
             "wait a moment, then ask whether it is held",
         ),
+        BlobError::Held(_) => (
+            StatusCode::CONFLICT,
+            "blob_held",
+            "nothing is left to do; HEAD shows it",
+        ),
         BlobError::Offset { .. } => (
             StatusCode::CONFLICT,
             "upload_offset",
@@ -405,6 +410,9 @@ pub(super) async fn put(
     let blobs = app.node.blobs().clone();
     let begun = app.blocking(move || {
         if let Some(size_bytes) = blobs.size_bytes(id).map_err(wrong)? {
+            if let Some(token) = &token {
+                blobs.forget_arrived(id, token).map_err(wrong)?;
+            }
             return Ok(Err(BlobRef { id, size_bytes }));
         }
         let arrival = match &token {

@@ -92,7 +92,7 @@ fn broken(error: axum::Error) -> Wrong {
     let problem = Problem::new(
         "body",
         format_args!("the body broke off: {error}"),
-        "send it again; an upload goes on where it broke off",
+        "send it again; an upload with a token goes on where it broke off",
     );
     Wrong::new(StatusCode::BAD_REQUEST, problem.retry_after_ms(RETRY_MS))
 }
@@ -107,7 +107,7 @@ fn slow() -> Wrong {
                 "no more of the body came for {} seconds, or it comes too slowly",
                 BODY_PATIENCE.as_secs()
             ),
-            "send it again over a better connection; an upload goes on where it broke off",
+            "send it again over a better connection; an upload with a token goes on where it broke off",
         )
         .retry_after_ms(RETRY_MS),
     )

@@ -16,7 +16,7 @@ use serde::Deserialize;
 
 use super::answer::{Answered, Asked, Wrong, bad, id, missing, unavailable};
 use super::records::{closed, past};
-use super::{App, Shared};
+use super::{App, Shared, blocking};
 use crate::derived::DerivedError;
 use crate::history::{History, Place};
 use crate::views;
@@ -121,7 +121,7 @@ async fn look<T: Send + 'static>(
     ask: impl FnOnce(&market::State) -> Answered<T> + Send + 'static,
 ) -> Answered<T> {
     let shared = Arc::clone(app);
-    app.blocking(move || {
+    blocking(&app.looks, move || {
         let chain = shared.node.chain_blocking();
         let state = chain.state().ok_or_else(|| unavailable(closed(&shared)))?;
         ask(state)

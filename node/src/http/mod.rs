@@ -55,6 +55,9 @@ const LOG_READERS_MAX: usize = 16;
 /// waits for a peer under it.
 const HEAVY_MAX: usize = 16;
 
+/// Lists at once that look at many entries of the state, beside that: what reads files keeps nobody from them.
+const LOOKS_MAX: usize = 4;
+
 /// What a development network gives away.
 #[derive(Debug)]
 pub struct Faucet {
@@ -75,7 +78,8 @@ pub(crate) struct Shared {
     is_dev: bool,
     event_readers: Arc<Semaphore>,
     log_readers: Arc<Semaphore>,
-    heavy: Semaphore,
+    heavy: Arc<Semaphore>,
+    looks: Arc<Semaphore>,
 }
 
 type App = axum::extract::State<Arc<Shared>>;
@@ -90,7 +94,8 @@ pub fn router(node: Node, faucet: Option<Faucet>, is_dev: bool) -> Router {
         is_dev,
         event_readers: Arc::new(Semaphore::new(EVENT_READERS_MAX)),
         log_readers: Arc::new(Semaphore::new(LOG_READERS_MAX)),
-        heavy: Semaphore::new(HEAVY_MAX),
+        heavy: Arc::new(Semaphore::new(HEAVY_MAX)),
+        looks: Arc::new(Semaphore::new(LOOKS_MAX)),
     };
     Router::new()
         .route("/", get(chain::front))
@@ -155,10 +160,58 @@ impl Shared {
         &self,
         work: impl FnOnce() -> Answered<T> + Send + 'static,
     ) -> Answered<T> {
-        let _permit = self.heavy.acquire().await;
-        match tokio::task::spawn_blocking(work).await {
-            Ok(done) => done,
-            Err(error) => Err(answer::bug(error)),
-        }
+        blocking(&self.heavy, work).await
+    }
+}
+
+/// Runs work that blocks, under one of so many permits, which the work keeps to its end: who asked for it may be
+/// gone before.
+async fn blocking<T: Send + 'static>(
+    permits: &Arc<Semaphore>,
+    work: impl FnOnce() -> Answered<T> + Send + 'static,
+) -> Answered<T> {
+    let permit = Arc::clone(permits).acquire_owned().await;
+    let permit = permit.map_err(answer::bug)?;
+    let work = move || {
+        let done = work();
+        drop(permit);
+        done
+    };
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) => Err(answer::bug(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn work_whose_asker_has_gone_keeps_its_permit_until_it_is_done() {
+        let permits = Arc::new(Semaphore::new(1));
+        let (begun, has_begun) = std::sync::mpsc::channel();
+        let (end, may_end) = std::sync::mpsc::channel::<()>();
+        let work = {
+            let permits = Arc::clone(&permits);
+            async move {
+                blocking(&permits, move || {
+                    begun.send(()).expect("somebody waits");
+                    let _ = may_end.recv();
+                    Ok(())
+                })
+                .await
+            }
+        };
+        let asker = tokio::spawn(work);
+        tokio::task::spawn_blocking(move || has_begun.recv())
+            .await
+            .unwrap()
+            .unwrap();
+        asker.abort();
+        assert!(asker.await.unwrap_err().is_cancelled());
+        assert_eq!(permits.available_permits(), 0);
+        drop(end);
+        drop(permits.acquire().await.unwrap());
     }
 }

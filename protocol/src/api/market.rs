@@ -93,7 +93,7 @@ pub struct BountyView {
     pub submissions: Vec<SubmissionView>,
     /// The backers, in the order of their stakes.
     pub backings: Vec<BackingView>,
-    /// What each seat locks.
+    /// What each seat of a panel locks; one of the round of all locks what it can forfeit of it.
     pub seat_stake: Amount,
     /// The panel at work, or the last one.
     pub panel: PanelView,
