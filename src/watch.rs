@@ -117,8 +117,11 @@ impl<'a> Watch<'a> {
             }
             let Some(events) = &self.events else {
                 let opened = self.client.events(EventFilter::Blocks, EventsFrom::Now);
-                if opened.is_err() {
-                    std::thread::sleep(PAUSE.min(left));
+                match &opened {
+                    Ok(_) => {}
+                    // A node with as many readers as it takes is not asked more often for it.
+                    Err(error) if error.code() == "event_readers" => std::thread::sleep(left),
+                    Err(_) => std::thread::sleep(PAUSE.min(left)),
                 }
                 self.events = opened.ok();
                 return;

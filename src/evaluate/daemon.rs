@@ -267,7 +267,22 @@ fn turn(
         {
             continue;
         }
-        let view = worker.client.bounty(id)?;
+        let view = match worker.client.bounty(id) {
+            Ok(view) => view,
+            // One that is too large for the time it has keeps no other waiting.
+            Err(error) if error.code() == "node_timed_out" => {
+                let failure = Failure::from(error);
+                let said = format!("{id}: {}", failure.message);
+                if troubles.get(&id).is_none_or(|trouble| trouble.said != said) {
+                    failure.print(worker.session.json());
+                }
+                let until = now() + POLL;
+                let tries = 0;
+                troubles.insert(id, Trouble { tries, until, said });
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
         if duty::seat_of(&view, worker.me).is_some() {
             unpaid.bounties.insert(id);
         }

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use protocol::api::{BountyView, SubmissionView};
-use protocol::id::{Address, ItemId};
+use client::{Client, PhaseFilter};
+use protocol::api::{BountySummary, BountyView, SubmissionView};
+use protocol::id::{Address, BlobId, ItemId};
 use protocol::receipt::Phase;
 use protocol::record::{Action, RevealSubmission};
 use serde_json::json;
@@ -97,14 +98,66 @@ enum Next {
     Missed(ItemId),
 }
 
-fn next(bounty: &BountyView, kept: &Kept) -> Next {
-    let mut submissions = bounty.submissions.iter();
-    let found = submissions
-        .find(|one| one.miner == kept.owner && one.sealed.ciphertext == kept.sealed.ciphertext);
-    decide(
-        &bounty.summary.phase,
-        found.map(|one| (one.id, one.key.is_some())),
-    )
+/// The phases in which a seal is still waited for.
+const RUNNING: [PhaseFilter; 4] = [
+    PhaseFilter::Reveal,
+    PhaseFilter::Open,
+    PhaseFilter::TestKey,
+    PhaseFilter::TestCheck,
+];
+
+/// What is known of the seals that are waited for. A bounty with all its submissions is large, and all its miners
+/// watch it: it is asked for once to learn which submission is whose, and once more when it runs no longer.
+#[derive(Default)]
+struct Known {
+    submissions: BTreeMap<BlobId, ItemId>,
+    running: BTreeMap<ItemId, BountySummary>,
+}
+
+impl Known {
+    /// Looks at which bounties run.
+    fn look(&mut self, client: &Client) -> Result<(), Failure> {
+        let mut running = BTreeMap::new();
+        for phase in RUNNING {
+            for summary in client.bounties(Some(phase)) {
+                let summary = summary?;
+                // One that moved on meanwhile is in the list before.
+                running.entry(summary.id).or_insert(summary);
+            }
+        }
+        self.running = running;
+        Ok(())
+    }
+
+    /// What is to be done with a seal, and its bounty in short.
+    fn next(
+        &mut self,
+        client: &Client,
+        bounty: ItemId,
+        kept: &Kept,
+    ) -> Result<(Next, BountySummary), Failure> {
+        let ciphertext = kept.sealed.ciphertext;
+        if let (Some(summary), Some(&id)) = (
+            self.running.get(&bounty),
+            self.submissions.get(&ciphertext.id),
+        ) {
+            // A key is out in this phase and after it only.
+            let is_out = match summary.phase {
+                Phase::Reveal => client.submission(id)?.key.is_some(),
+                _ => false,
+            };
+            return Ok((decide(&summary.phase, Some((id, is_out))), summary.clone()));
+        }
+        let view = client.bounty(bounty)?;
+        let mut submissions = view.submissions.iter();
+        let found =
+            submissions.find(|one| one.miner == kept.owner && one.sealed.ciphertext == ciphertext);
+        if let Some(found) = found {
+            self.submissions.insert(ciphertext.id, found.id);
+        }
+        let found = found.map(|one| (one.id, one.key.is_some()));
+        Ok((decide(&view.summary.phase, found), view.summary))
+    }
 }
 
 fn decide(phase: &Phase, submission: Option<(ItemId, bool)>) -> Next {
@@ -149,6 +202,7 @@ pub fn watch(session: &Session, bounties: &[String]) -> Result<(), Failure> {
     let mut watch = Watch::new(client);
     let mut missed = 0;
     let mut said = BTreeMap::new();
+    let mut known = Known::default();
     let mut away = Away::default();
     loop {
         // New ones may have been submitted since.
@@ -158,17 +212,14 @@ pub fn watch(session: &Session, bounties: &[String]) -> Result<(), Failure> {
             return end(session, missed, unread);
         }
         let mut wait = POLL;
-        let mut views: BTreeMap<ItemId, BountyView> = BTreeMap::new();
+        let mut looked = known.look(client);
         for (bounty, kept) in &seals {
             let done = (|| {
+                std::mem::replace(&mut looked, Ok(()))?;
                 session.settle_outbox(me)?;
-                if !views.contains_key(bounty) {
-                    views.insert(*bounty, client.bounty(*bounty)?);
-                }
-                let view = &views[bounty];
-                let step = next(view, kept);
+                let (step, summary) = known.next(client, *bounty, kept)?;
                 match step {
-                    Next::Wait => say_waiting(session, view, &mut said),
+                    Next::Wait => say_waiting(session, &summary, &mut said),
                     Next::Reveal(id) => {
                         let submission = client.submission(id)?;
                         let action = action(&submission, kept);
@@ -185,7 +236,7 @@ pub fn watch(session: &Session, bounties: &[String]) -> Result<(), Failure> {
                     Next::Forget(why) => {
                         seals::forget(session, kept.sealed.ciphertext).map(|()| {
                             if !session.json() {
-                                talk!("a seal for '{}' is done with: {why}", view.summary.title);
+                                talk!("a seal for '{}' is done with: {why}", summary.title);
                             }
                         })?
                     }
@@ -264,7 +315,7 @@ fn waiting(
     me: Address,
     network: protocol::NetworkId,
     only: &BTreeSet<ItemId>,
-    over: &BTreeSet<protocol::BlobId>,
+    over: &BTreeSet<BlobId>,
     damaged: &mut BTreeSet<String>,
 ) -> Result<Waiting, Failure> {
     let mut found = Waiting::default();
@@ -331,8 +382,7 @@ fn say(session: &Session, text: &str, fields: serde_json::Value) -> Result<(), F
 }
 
 /// Says once for each phase what is waited for.
-fn say_waiting(session: &Session, view: &BountyView, said: &mut BTreeMap<ItemId, String>) {
-    let summary = &view.summary;
+fn say_waiting(session: &Session, summary: &BountySummary, said: &mut BTreeMap<ItemId, String>) {
     let phase = summary.phase.name();
     let text = format!(
         "waiting for '{}' to reach the phase 'reveal': it is in '{phase}' until {}",

@@ -689,3 +689,16 @@ fn a_batch_of_more_than_five_hundred_is_revealed_part_by_part() {
     let verdicts = events.filter(|event| matches!(event, Event::Verdict { agreeing: 1, .. }));
     assert_eq!(verdicts.count(), 501);
 }
+
+/// Who gave a batch of nothing but `unavailable` and was silent in the round after has failed: nobody is left who has
+/// looked, and the bounty ends void.
+#[test]
+fn who_spoke_once_and_failed_later_leaves_nobody_who_has_spoken() {
+    let (mut world, bounty) = scoring(1, &["a"]);
+    world.round(bounty, |_, _| Some(Outcome::Unavailable));
+    assert_eq!(world.phase(bounty), Phase::Score);
+    while world.phase(bounty) == Phase::Score {
+        world.round(bounty, |_, _| None);
+    }
+    assert_eq!(world.phase(bounty), Phase::Void(VoidReason::NoQuorum));
+}
