@@ -323,6 +323,39 @@ fn nobody_spoils_or_holds_up_what_another_sends() {
 }
 
 #[test]
+fn who_sends_what_is_held_by_now_is_told_and_leaves_nothing() {
+    let (dir, blobs) = open();
+    let bytes = bytes(40 << 20);
+    let blob = reference(&bytes);
+    let mut slow = blobs.arrive_at(blob, &token(1), 0).expect("it begins");
+    slow.write(&bytes[..100]).expect("room");
+    blobs.put(&bytes[..]).expect("another is whole first");
+    let told = bytes[100..].chunks(PART_BYTES).find_map(|part| {
+        let written = slow.write(part);
+        written.err()
+    });
+    assert!(matches!(told, Some(BlobError::Held(id)) if id == blob.id));
+    assert!(
+        slow.offset() < blob.size_bytes,
+        "it was told before its end"
+    );
+    drop(slow);
+    assert_eq!(files(&dir, "staging"), [""; 0]);
+    // What broke off before goes when its sender comes again.
+    let other = BlobRef {
+        id: id_of(b"other"),
+        size_bytes: 5,
+    };
+    let mut broken = blobs.arrive_at(other, &token(1), 0).expect("it begins");
+    broken.write(b"oth").expect("room");
+    blobs.forget_arrived(other.id, &token(1)).expect("asked");
+    assert_eq!(files(&dir, "staging").len(), 1, "it is arriving");
+    drop(broken);
+    blobs.forget_arrived(other.id, &token(1)).expect("asked");
+    assert_eq!(files(&dir, "staging"), [""; 0]);
+}
+
+#[test]
 fn an_arrival_without_a_token_leaves_nothing() {
     let (dir, blobs) = open();
     let blob = reference(b"announced");
