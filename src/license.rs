@@ -21,6 +21,7 @@ use crate::out;
 use crate::session::{Session, ambiguous, bare_id};
 use buy::Wanted;
 use quote::Quoted;
+pub use quote::takes_no_child;
 pub use quote::{shares_text, terms_of};
 
 /// What `lode license` can do.
@@ -283,7 +284,7 @@ fn find(session: &Session, text: &str) -> Result<LicenseView, Failure> {
         [] => Err(Failure::new(
             "unknown_license",
             format_args!("there is no licence '{text:.60}'"),
-            "look at 'lode license list' for ids",
+            "look at 'lode license list' for ids; 6 characters of one are enough",
         )
         .exit(Exit::NotFound)),
         _ => {

@@ -53,7 +53,7 @@ fn tell_wait(wait: std::time::Duration) {
     let before = WAITED_MS.fetch_add(wait_ms, Ordering::Relaxed);
     if before < 1_000 && before + wait_ms >= 1_000 {
         talk!(
-            "note: the node does not take it now; trying again for a while (Ctrl-C ends this, and nothing \
+            "note: no answer from the node yet; trying again for a while (Ctrl-C ends this, and nothing \
              is paid twice)"
         );
     }

@@ -13,7 +13,7 @@ use protocol::benchmark::{
     ARITHMETIC_VERSION, Benchmark, BenchmarkError, Metric, ModelLimits, Task,
 };
 use protocol::id::{BlobId, Digest};
-use protocol::record::{BlobRef, NamedParent, PostBounty, SealedFolder};
+use protocol::record::{AssetKind, BlobRef, NamedParent, PostBounty, SealedFolder};
 use protocol::report::TestOutcome;
 use protocol::seal::ciphertext_len;
 use protocol::{Amount, Score};
@@ -24,6 +24,7 @@ use super::plan::{Finding, Plan, Weight, load};
 use super::values::{TaskKind, duration_text};
 use crate::failure::{Exit, Failure};
 use crate::folder;
+use crate::license::takes_no_child;
 use crate::out;
 use crate::session::Session;
 
@@ -155,6 +156,22 @@ pub fn check(session: &Session, file: &Path, even_so: bool) -> Result<Checked, F
             });
         }
     };
+    if plan.self_funding_ppm.is_some_and(|ppm| ppm > 0)
+        && let Some(terms) = &plan.terms
+        && takes_no_child(terms, AssetKind::Model)
+    {
+        let message = "the model sets a part of its income aside, and under these terms no bounty can spend it: they \
+                       ask for a payment where something is made from the model, and a bounty that names such a \
+                       parent is refused for now";
+        let next = "set nothing aside, or choose terms whose 'Derivation' is allowed, for credit, or for a share of revenue";
+        check.put(
+            Weight::Note,
+            "fund_not_spendable",
+            "money.self_funding",
+            message,
+            next,
+        );
+    }
     let status = client.status()?;
     check.schedule(&plan, &status);
     check.money(&plan, &status);

@@ -15,7 +15,7 @@ use protocol::receipt::{Move, Phase, Purse, Rule};
 use protocol::report::Outcome;
 use serde_json::json;
 
-use super::desk::{KEPT_AFTER_END_MS, room, tidy};
+use super::desk::{Desk, KEPT_AFTER_END_MS, room, rooms, tidy};
 use super::duty;
 use super::seat::{Step, Worker, test_text};
 use crate::boxed::RunOptions;
@@ -115,8 +115,12 @@ fn say_idle(session: &Session, view: &BountyView) -> Result<(), Failure> {
             &json!({ "bounty": view.summary.id, "owed": null, "phase": phase }),
         );
     }
+    let word = match view.summary.phase {
+        Phase::Settled | Phase::Void(_) => "since",
+        _ => "until",
+    };
     out::line(&format!(
-        "nothing is owed now: the phase is {phase} until {until}"
+        "nothing is owed now: the phase is {phase} {word} {until}"
     ))
 }
 
@@ -153,7 +157,7 @@ pub fn run(session: &Session, options: RunOptions, once: bool) -> Result<(), Fai
     let mut watch = Watch::new(client);
     let mut tidied: Option<Instant> = None;
     let mut away = Away::default();
-    let mut unpaid = Unpaid::default();
+    let mut unpaid = Unpaid::of(&worker);
     loop {
         let is_due = tidied.is_none_or(|at| now().duration_since(at) > Duration::from_secs(3_600));
         if is_due {
@@ -197,17 +201,34 @@ pub fn run(session: &Session, options: RunOptions, once: bool) -> Result<(), Fai
     }
 }
 
-/// Bounties with a seat of this account that this process saw at work and not yet at their end.
-#[derive(Default)]
+/// Bounties with a seat of this account whose end was not told yet.
 struct Unpaid {
     bounties: BTreeSet<ItemId>,
 }
 
 impl Unpaid {
+    /// Those that an earlier process worked on.
+    fn of(worker: &Worker<'_>) -> Self {
+        let home = worker.session.home();
+        let bounties = rooms(home, worker.me).into_iter();
+        let untold = bounties.filter(|id| !Desk::new(home, worker.me, *id).was_told());
+        Self {
+            bounties: untold.collect(),
+        }
+    }
+
     /// Says of each that has ended what it brought.
     fn say_paid(&mut self, worker: &Worker<'_>) -> Result<(), Failure> {
         for id in self.bounties.clone() {
-            let view = worker.client.bounty(id)?;
+            let view = match worker.client.bounty(id) {
+                Ok(view) => view,
+                // Another network's, or forgotten.
+                Err(error) if error.is_not_found() => {
+                    self.bounties.remove(&id);
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            };
             if !matches!(view.summary.phase, Phase::Settled | Phase::Void(_)) {
                 continue;
             }
@@ -216,18 +237,27 @@ impl Unpaid {
                 moves.extend(entry?.receipt.moves);
             }
             self.bounties.remove(&id);
-            let earned = earned(worker.me, &moves);
+            let (earned, lost) = (earned(worker.me, &moves), lost(worker.me, &moves));
             if worker.session.json() {
-                let fields = json!({ "event": "ended", "bounty": id, "earned": earned });
+                let fields =
+                    json!({ "event": "ended", "bounty": id, "earned": earned, "forfeited": lost });
                 out::json_line("evaluate.event", fields)?;
             } else {
-                let lode = earned.to_lode_string();
+                let forfeited = match lost.is_zero() {
+                    true => String::new(),
+                    false => format!(
+                        ", {} LODE of the seat's stake FORFEITED for what it did not say or reveal in time",
+                        lost.to_lode_string()
+                    ),
+                };
                 out::line(&format!(
-                    "{}: ended ({}); {lode} LODE earned",
+                    "{}: ended ({}); {} LODE earned{forfeited}",
                     view.summary.title,
-                    view.summary.phase.name()
+                    view.summary.phase.name(),
+                    earned.to_lode_string()
                 ))?;
             }
+            Desk::new(worker.session.home(), worker.me, id).note_told();
         }
         Ok(())
     }
@@ -239,6 +269,18 @@ fn earned(me: Address, moves: &[Move]) -> Amount {
         .iter()
         .filter(|step| step.rule == Rule::EvaluationPay && step.to == Purse::Account(me));
     pays.fold(Amount::ZERO, |sum, step| {
+        sum.checked_add(step.amount).unwrap_or(sum)
+    })
+}
+
+/// What the seats of an account have forfeited.
+fn lost(me: Address, moves: &[Move]) -> Amount {
+    let is_lost = |step: &&Move| {
+        let is_forfeit = matches!(step.rule, Rule::ForfeitHeld | Rule::ForfeitBurned);
+        is_forfeit && matches!(step.from, Purse::Seat(_, who) if who == me)
+    };
+    let lost = moves.iter().filter(is_lost);
+    lost.fold(Amount::ZERO, |sum, step| {
         sum.checked_add(step.amount).unwrap_or(sum)
     })
 }
@@ -439,6 +481,20 @@ mod tests {
             step(Purse::Account(me), Rule::EvaluationPay),
         ];
         assert_eq!(earned(me, &moves), Amount::from_base_units(10));
+        let seat = |who, rule, to| Move {
+            from: Purse::Seat(ItemId([4; 32]), who),
+            to,
+            amount: Amount::from_base_units(3),
+            rule,
+        };
+        let harm = Purse::Harm(ItemId([4; 32]));
+        let moves = [
+            seat(me, Rule::ForfeitHeld, harm),
+            seat(me, Rule::ForfeitBurned, Purse::Burned),
+            seat(me, Rule::SeatReturn, Purse::Stake(me)),
+            seat(Address([3; 32]), Rule::ForfeitHeld, harm),
+        ];
+        assert_eq!(lost(me, &moves), Amount::from_base_units(6));
     }
 
     #[test]

@@ -8,6 +8,7 @@
 //!   reports/<submission>/   report.json, leaves.bin (crate `evaluator`): what was found
 //!   leaves.bin              all leaves of the batch, end to end: the blob that it names
 //!   batch.json              salt and batch: what is committed to
+//!   told                    it was said what the bounty brought
 //! ```
 //!
 //! Order: reports, then leaves, then the batch, then the commitment is signed and
@@ -105,6 +106,16 @@ impl Desk {
 
     fn leaves_path(&self) -> PathBuf {
         self.dir.join("leaves.bin")
+    }
+
+    /// Whether it was said what the bounty brought at its end.
+    pub fn was_told(&self) -> bool {
+        self.dir.join("told").exists()
+    }
+
+    /// Notes that it was said; what cannot be noted is said again.
+    pub fn note_told(&self) {
+        let _ = fs::write(self.dir.join("told"), "");
     }
 
     fn batch_path(&self) -> PathBuf {
@@ -210,22 +221,24 @@ impl Desk {
     }
 }
 
+/// The bounties with work on the disk.
+pub fn rooms(home: &Path, account: Address) -> Vec<ItemId> {
+    let entries = fs::read_dir(room(home, account));
+    let entries = entries.into_iter().flatten().flatten();
+    let mut found: Vec<ItemId> = entries
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .collect();
+    found.sort();
+    found
+}
+
 /// Removes the work on bounties for which `is_over` holds; what cannot be removed stays.
 pub fn tidy(home: &Path, account: Address, is_over: impl Fn(ItemId) -> bool) -> Vec<ItemId> {
-    let Ok(entries) = fs::read_dir(room(home, account)) else {
-        return Vec::new();
-    };
-    let mut removed = Vec::new();
-    for entry in entries.flatten() {
-        let name = entry.file_name();
-        let Some(bounty) = name.to_str().and_then(|name| name.parse().ok()) else {
-            continue;
-        };
-        if is_over(bounty) && fs::remove_dir_all(entry.path()).is_ok() {
-            removed.push(bounty);
-        }
-    }
-    removed.sort();
+    let mut removed = rooms(home, account);
+    removed.retain(|bounty| {
+        let dir = room(home, account).join(bounty.to_string());
+        is_over(*bounty) && fs::remove_dir_all(dir).is_ok()
+    });
     removed
 }
 

@@ -149,7 +149,7 @@ fn check_not_owned(session: &Session, asset: ItemId, grant: Grant) -> Result<(),
         if license.grant == grant && !is_over(&license) {
             let message = format_args!("this key has that licence already: {}", license.id);
             let next = "look at it with 'lode license show', or add --again to pay for another";
-            return Err(Failure::new("licensed_already", message, next).exit(Exit::Usage));
+            return Err(Failure::new("licensed_already", message, next).exit(Exit::Rejected));
         }
     }
     Ok(())

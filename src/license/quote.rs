@@ -3,12 +3,12 @@
 //! Terms are read from their tags and held against their id here, so that what
 //! is shown is what would be bought, whatever a node says of it.
 
-use licensing::{Grant, Percent, Terms};
+use licensing::{Grant, Percent, Terms, check_derivation};
 use protocol::Amount;
 use protocol::ans104::Tag;
 use protocol::api::{AssetView, HolderView};
 use protocol::id::{Address, ItemId};
-use protocol::record::SHARES_PER_ASSET;
+use protocol::record::{AssetKind, SHARES_PER_ASSET};
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -46,6 +46,9 @@ struct OfferJson {
     revenue_share: Option<Percent>,
     reason: Option<String>,
     next_step: Option<String>,
+    /// What the ledger does not do with it yet; left out if it does all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limit: Option<&'static str>,
     ancestors: Vec<AncestorJson>,
     /// What the asset sets aside; left out if it sets nothing aside.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -78,6 +81,12 @@ struct QuoteJson<'a> {
     terms: &'a [(String, String)],
     sentences: Vec<String>,
     offers: Vec<OfferJson>,
+}
+
+/// Whether the ledger takes no asset made from one under these terms, because they ask for a payment for it.
+pub fn takes_no_child(terms: &Terms, kind: AssetKind) -> bool {
+    let refusal = check_derivation(terms, kind, terms, AssetKind::Model);
+    refusal.is_err_and(|refusal| refusal.code().ends_with("_not_yet"))
 }
 
 impl Quoted {
@@ -135,6 +144,21 @@ impl Quoted {
         (fund, income.checked_sub(fund).unwrap_or(Amount::ZERO))
     }
 
+    /// What is made under a grant that is paid for is its buyer's to use, but the ledger takes no asset of it yet.
+    fn limit(&self, grant: Grant) -> Option<&'static str> {
+        let makes = match grant {
+            Grant::Derivation => true,
+            Grant::DataModelTraining => self.view.kind == AssetKind::DataSet,
+            _ => false,
+        };
+        if !makes {
+            return None;
+        }
+        takes_no_child(&self.terms, self.view.kind).then_some(
+            "what you make of it is yours to use under the licence; it cannot be registered here as made from it for now",
+        )
+    }
+
     fn offer(&self, grant: Grant) -> Result<OfferJson, Failure> {
         let quote = match self.terms.quote(grant) {
             Ok(quote) => quote,
@@ -146,6 +170,7 @@ impl Quoted {
                     revenue_share: None,
                     reason: Some(refusal.to_string()),
                     next_step: Some(refusal.next_step().to_owned()),
+                    limit: None,
                     ancestors: Vec::new(),
                     fund: None,
                     holders_together: None,
@@ -174,6 +199,7 @@ impl Quoted {
             revenue_share: quote.price.share(),
             reason: None,
             next_step: None,
+            limit: self.limit(grant),
             ancestors: ancestors.collect(),
             fund: Some(fund).filter(|fund| !fund.is_zero()),
             holders_together: Some(rest),
@@ -255,8 +281,10 @@ impl Quoted {
                      you declare its revenue and pay what {share} of it is above that"
                 ),
             };
-            let why = match (offer.reason, offer.next_step) {
-                (Some(reason), Some(next)) => format!("{reason}: {next}"),
+            let why = match (offer.reason, offer.next_step, offer.limit) {
+                (Some(reason), Some(next), _) => format!("{reason}: {next}"),
+                (_, _, Some(limit)) if how.is_empty() => limit.to_owned(),
+                (_, _, Some(limit)) => format!("{how}; {limit}"),
                 _ => how,
             };
             rows.push(vec![grant.name().to_owned(), price, why]);

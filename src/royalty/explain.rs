@@ -303,8 +303,12 @@ fn claim(entry: &HistoryEntry, asset: ItemId) -> Option<What> {
 }
 
 fn income(entry: &HistoryEntry, of: ItemId) -> Option<What> {
-    let paid = |step: &&Move| matches!(step.rule, Rule::LicenseIncome | Rule::StackIncome);
-    let paid = entry.receipt.moves.iter().filter(paid);
+    // All that was paid ends with a holder's pool or what an asset sets aside of its part.
+    let is_part = |step: &Move| match step.to {
+        Purse::Fund(_) => step.rule == Rule::SelfFunding,
+        _ => matches!(step.rule, Rule::LicenseIncome | Rule::StackIncome),
+    };
+    let paid = entry.receipt.moves.iter().filter(|step| is_part(step));
     let paid = paid.map(|step| step.amount);
     let paid = paid.reduce(|sum, part| sum.checked_add(part).unwrap_or(Amount::MAX));
     let mut events = entry.receipt.events.iter();
@@ -332,16 +336,21 @@ fn income(entry: &HistoryEntry, of: ItemId) -> Option<What> {
     })?;
     let price = paid.unwrap_or_default();
     let mut amount = Amount::ZERO;
-    let mut others = Vec::new();
+    let mut others: Vec<(ItemId, Amount)> = Vec::new();
     let mut set_aside = None;
-    for step in &entry.receipt.moves {
-        let is_income = matches!(step.rule, Rule::LicenseIncome | Rule::StackIncome);
+    for step in entry.receipt.moves.iter().filter(|step| is_part(step)) {
         match step.to {
-            Purse::Income(asset) if is_income && asset == of => {
+            Purse::Income(asset) if asset == of => {
                 amount = amount.checked_add(step.amount)?;
             }
-            Purse::Income(asset) if is_income => others.push((asset, step.amount)),
             Purse::Fund(asset) if asset == of => set_aside = Some(step.amount),
+            // What others set aside is theirs as well.
+            Purse::Income(asset) | Purse::Fund(asset) => {
+                match others.iter_mut().find(|(known, _)| *known == asset) {
+                    Some((_, part)) => *part = part.checked_add(step.amount)?,
+                    None => others.push((asset, step.amount)),
+                }
+            }
             _ => {}
         }
     }
@@ -355,4 +364,70 @@ fn income(entry: &HistoryEntry, of: ItemId) -> Option<What> {
         amount,
         account_earned: None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use licensing::Grant;
+    use protocol::Digest;
+    use protocol::receipt::Receipt;
+
+    /// Ten for a model: 1 to its parent, which sets 0.2 of that aside, and of the 9 that are left 2 aside.
+    #[test]
+    fn a_price_is_all_that_was_paid_whoever_sets_a_part_of_it_aside() {
+        let [model, parent, license] = [1, 2, 3].map(|seed| ItemId([seed; 32]));
+        let buyer = Address([4; 32]);
+        let lode = |tenths: u128| Amount::from_base_units(tenths);
+        let paid = |to, tenths, rule| Move {
+            from: Purse::Account(buyer),
+            to,
+            amount: lode(tenths),
+            rule,
+        };
+        let entry = HistoryEntry {
+            height: 1,
+            place: 0,
+            time_ms: 1,
+            signer: Some(buyer),
+            record_type: Some("buy-license".to_owned()),
+            receipt: Receipt {
+                cause: Cause::Record(license),
+                rejected: None,
+                moves: vec![
+                    paid(Purse::Burned, 3, Rule::ByteFee),
+                    paid(Purse::Fund(parent), 2, Rule::SelfFunding),
+                    paid(Purse::Income(parent), 8, Rule::StackIncome),
+                    paid(Purse::Fund(model), 20, Rule::SelfFunding),
+                    paid(Purse::Income(model), 70, Rule::LicenseIncome),
+                ],
+                events: vec![Event::LicenseIssued {
+                    license,
+                    asset: model,
+                    licensee: buyer,
+                    grant: Grant::CommercialUse,
+                    terms: Digest([5; 32]),
+                    price: lode(100),
+                }],
+            },
+        };
+        for (of, own, aside, other) in [
+            (model, 70, 20, (parent, lode(10))),
+            (parent, 8, 2, (model, lode(90))),
+        ] {
+            let Some(What::Income {
+                price,
+                others,
+                set_aside,
+                amount,
+                ..
+            }) = income(&entry, of)
+            else {
+                panic!("an income");
+            };
+            assert_eq!(price, lode(100));
+            assert_eq!((amount, set_aside), (lode(own), Some(lode(aside))));
+            assert_eq!(others, [other]);
+        }
+    }
 }

@@ -55,8 +55,11 @@ fn one_of(what: &str, text: &str, found: &[ItemId]) -> Result<ItemId, Failure> {
             format!("unknown_{what}"),
             format_args!("there is no {what} '{text:.60}'"),
             match what {
-                "asset" => "look at 'lode dataset list' and 'lode model list' for ids".to_owned(),
-                what => format!("look at 'lode {what} list' for ids"),
+                "asset" => {
+                    "look at 'lode dataset list' and 'lode model list' for ids; 6 characters of one are enough"
+                        .to_owned()
+                }
+                what => format!("look at 'lode {what} list' for ids; 6 characters of one are enough"),
             },
         )
         .exit(Exit::NotFound)),

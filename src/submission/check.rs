@@ -48,6 +48,8 @@ pub struct Scored {
 /// # Errors
 /// What an evaluator would call invalid, with code and place; or data that cannot be read.
 pub fn check(dir: &Path, benchmark: &Benchmark, data: Option<&Path>) -> Result<Checked, Failure> {
+    // What is not there is a slip of who typed it, and no verdict on anything.
+    std::fs::metadata(dir).map_err(|error| Failure::io(dir, &error))?;
     // First, because it looks at sizes before it reads.
     let model = load_model(dir, benchmark).map_err(|error| match error {
         Verdict::Fault(fault) => invalid(&fault),

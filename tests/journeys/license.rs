@@ -183,7 +183,7 @@ fn a_licence_is_bought_certified_and_explained() {
     let record = market.json(&with(&["--yes"]));
     let license = record["id"].as_str().expect("an id");
     let again = market.fails(&with(&["--yes"]));
-    assert_eq!(again, (2, "licensed_already".to_owned()));
+    assert_eq!(again, (5, "licensed_already".to_owned()));
     assert!(
         market
             .ok(&["license", "show", license])
@@ -255,7 +255,7 @@ fn months_are_bought_in_advance_and_released_one_by_one() {
     let bought = market.json(&[&buy[..], &["--months", "3"]].concat());
     let license = bought["id"].as_str().expect("an id");
     let again = [&buy[..], &["--months", "1"]].concat();
-    assert_eq!(market.fails(&again), (2, "licensed_already".to_owned()));
+    assert_eq!(market.fails(&again), (5, "licensed_already".to_owned()));
 
     let of = |asset: &str| market.json(&["royalty", "explain", asset]);
     let shown = || market.json(&["license", "show", license]);

@@ -1,5 +1,6 @@
 //! Accounts, bounties, assets, licences: one thing, a page of them, a history.
 
+use std::str::FromStr;
 use std::sync::Arc;
 
 use axum::Json;
@@ -39,26 +40,22 @@ impl Paging {
         }
     }
 
-    /// The page of those entries that are wanted, after the one whose key's text is
-    /// `after`. That one is looked for among all: it may not be wanted any more.
-    fn page<T>(
+    /// The page of a list in the order of its keys, after the key that is named, whether that is still
+    /// one of the list or not.
+    fn page<K: Ord + Copy + FromStr + ToString, T>(
         &self,
-        all: impl Iterator<Item = T>,
-        key: impl Fn(&T) -> String,
-        is_wanted: impl Fn(&T) -> bool,
-    ) -> Answered<Page<T>> {
-        let mut begun = self.after.is_none();
-        let mut rest = all.filter(|one| {
-            let is_after = begun;
-            begun = begun || self.after.as_ref() == Some(&key(one));
-            is_after && is_wanted(one)
-        });
-        let items: Vec<T> = rest.by_ref().take(self.limit()?).collect();
-        let next = rest.next().and(items.last()).map(&key);
-        drop(rest);
-        if !begun {
-            return Err(not_an_entry());
-        }
+        all: impl Iterator<Item = (K, T)>,
+    ) -> Answered<Page<(K, T)>> {
+        let after = match &self.after {
+            None => None,
+            Some(text) => Some(text.parse::<K>().map_err(|_| not_an_entry())?),
+        };
+        let mut rest = all.filter(|(key, _)| after.is_none_or(|after| *key > after));
+        let items: Vec<(K, T)> = rest.by_ref().take(self.limit()?).collect();
+        let next = rest
+            .next()
+            .and(items.last())
+            .map(|(key, _)| key.to_string());
         Ok(Page { items, next })
     }
 
@@ -156,8 +153,7 @@ pub(super) async fn evaluators(
     Asked(paging): Asked<Paging>,
 ) -> Answered<Json<Page<EvaluatorView>>> {
     let page = look(&app, move |state| {
-        let key = |(address, _): &(Address, _)| address.to_string();
-        let page = paging.page(state.evaluators(), key, |_| true)?;
+        let page = paging.page(state.evaluators())?;
         let items = page.items.into_iter();
         Ok(Page {
             items: items
@@ -288,8 +284,7 @@ pub(super) async fn holders(
     let asset: ItemId = id(&text)?;
     let page = look(&app, move |state| {
         state.asset(asset).ok_or_else(|| missing("asset", asset))?;
-        let key = |(account, _): &(Address, _)| account.to_string();
-        let page = paging.page(state.holdings(asset), key, |_| true)?;
+        let page = paging.page(state.holdings(asset))?;
         let items = page.items.into_iter();
         Ok(Page {
             items: items
@@ -308,17 +303,15 @@ pub(super) async fn holdings(
 ) -> Answered<Json<Page<HolderView>>> {
     let account: Address = id(&text)?;
     let page = look(&app, move |state| {
-        let all = state.assets().map(|(asset, _)| {
-            let holding = state.holding(asset, account);
-            let shares = holding.map(|holding| holding.shares);
-            (asset, shares)
+        let all = state.assets().filter_map(|(asset, _)| {
+            let holding = state.holding(asset, account)?;
+            Some((asset, holding.shares))
         });
-        let key = |(asset, _): &(ItemId, _)| asset.to_string();
-        let page = paging.page(all, key, |(_, shares)| shares.is_some())?;
+        let page = paging.page(all)?;
         let items = page.items.into_iter();
         Ok(Page {
             items: items
-                .map(|(asset, shares)| views::holder(state, asset, account, shares.unwrap_or(0)))
+                .map(|(asset, shares)| views::holder(state, asset, account, shares))
                 .collect(),
             next: page.next,
         })
