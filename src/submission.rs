@@ -41,7 +41,8 @@ pub struct SubmitArgs {
     /// What people will call the model [default: the folder's name].
     #[arg(long)]
     pub name: Option<String>,
-    /// A parent of the bounty's optional ones that this model was made from; may be given many times.
+    /// An asset that this model was made from, besides those that the bounty requires: what one takes that the bounty
+    /// does not name is paid from your shares. May be given many times.
     #[arg(long, value_name = "ID")]
     pub parent: Vec<String>,
     /// Submit although a model with these weights is on the log: it will be out as a copy.

@@ -21,6 +21,8 @@ pub const RATE_MIN_BYTES: u64 = 16 << 10;
 
 /// What the connections of transfers read and write at once.
 pub(crate) const TRANSFER_BUFFER_BYTES: usize = 512 << 10;
+/// A node that works through a blob before it answers does so at this rate at least, a second.
+const DISK_RATE_MIN_BYTES: u64 = 16 << 20;
 const USER_AGENT: &str = concat!("lode-client/", env!("CARGO_PKG_VERSION"));
 const URL_CHARS_MAX: usize = 2_048;
 
@@ -136,7 +138,8 @@ impl Http {
     ) -> Result<Response<Body>, ClientError> {
         let request = self.with(self.transfers.put(self.target(ask)), ask);
         let time = self.transfer_time(size_bytes);
-        let answer_time = self.transfer_time(whole_bytes);
+        let answer_time =
+            self.options.timeout + Duration::from_secs(whole_bytes / DISK_RATE_MIN_BYTES);
         let request = request
             .header("content-type", "application/octet-stream")
             .header("content-length", size_bytes.to_string())

@@ -35,9 +35,11 @@ impl UploadSecret {
         getrandom::fill(&mut bytes).ok().map(|()| Self(bytes))
     }
 
-    /// The token of an upload: one for each blob, whatever address the node goes by.
-    pub fn token(&self, blob: BlobId) -> UploadToken {
-        UploadToken(*blake3::keyed_hash(&self.0, blob.as_bytes()).as_bytes())
+    /// The token of an upload: one for each blob and node's address, so that no node learns the token of another.
+    pub fn token(&self, url: &str, blob: BlobId) -> UploadToken {
+        let mut hasher = blake3::Hasher::new_keyed(&self.0);
+        hasher.update(blob.as_bytes()).update(url.as_bytes());
+        UploadToken(*hasher.finalize().as_bytes())
     }
 }
 
@@ -131,7 +133,7 @@ impl Client {
     fn of_upload(&self, path: String, blob: BlobRef) -> Ask {
         let ask = Ask::new(path);
         match &self.http.options.upload_secret {
-            Some(secret) => ask.header(UPLOAD_TOKEN_HEADER, secret.token(blob.id)),
+            Some(secret) => ask.header(UPLOAD_TOKEN_HEADER, secret.token(self.url(), blob.id)),
             None => ask,
         }
     }

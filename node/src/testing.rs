@@ -13,7 +13,8 @@ use protocol::record::{
 use protocol::text::Name;
 use protocol::{Amount, NetworkId};
 
-use crate::chain::{BlockResult, Chain, Recovery};
+use crate::chain::{BlockResult, Chain, ChainError, Recovery};
+use crate::log::LogError;
 use crate::sequencer::{Proposer, SignError};
 
 /// When the networks begin.
@@ -139,7 +140,16 @@ pub(crate) fn told(dir: &Path, height: u64) -> Chain {
 }
 
 pub(crate) fn reopen(dir: &Path) -> (Chain, Recovery) {
-    Chain::open(dir, signer()).expect("it opens")
+    // A process that another test starts has this one's files, and so its locks, for a moment.
+    for _ in 0..1_000 {
+        match Chain::open(dir, signer()) {
+            Err(ChainError::Log(LogError::Locked(_))) => {
+                std::thread::sleep(std::time::Duration::from_millis(5));
+            }
+            opened => return opened.expect("it opens"),
+        }
+    }
+    panic!("the folder stays locked")
 }
 
 /// The root after block `height` of a story that nothing disturbed.

@@ -158,11 +158,11 @@ pub fn check(session: &Session, file: &Path, even_so: bool) -> Result<Checked, F
     };
     if plan.self_funding_ppm.is_some_and(|ppm| ppm > 0)
         && let Some(terms) = &plan.terms
-        && takes_no_child(terms, AssetKind::Model)
+        && takes_no_child(terms, AssetKind::Model, AssetKind::Model)
     {
         let message = "the model sets a part of its income aside, and under these terms no bounty can spend it: they \
-                       ask for a payment where something is made from the model, and a bounty that names such a \
-                       parent is refused for now";
+                       do not allow that something is made from the model, or ask for a payment for it, and a \
+                       bounty that names such a parent is refused";
         let next = "set nothing aside, or choose terms whose 'Derivation' is allowed, for credit, or for a share of revenue";
         check.put(
             Weight::Note,

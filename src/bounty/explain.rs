@@ -342,7 +342,7 @@ fn net(person: &Person) -> String {
         Some(more) => format!("+{}", more.to_lode_string()),
         None => {
             let less = out.checked_sub(person.got).unwrap_or(Amount::ZERO);
-            format!("−{}", less.to_lode_string())
+            format!("-{}", less.to_lode_string())
         }
     }
 }
@@ -546,7 +546,7 @@ mod tests {
         );
         // What was paid in all and what was got make the net: 15 − (120 + 1).
         assert_eq!(all_out(&people[0]), units(121));
-        assert_eq!(people[0].net, format!("−{}", units(106).to_lode_string()));
+        assert_eq!(people[0].net, format!("-{}", units(106).to_lode_string()));
         assert_eq!(people[0].deposits, units(6));
         assert_eq!(people[1].net, format!("+{}", units(100).to_lode_string()));
         assert_eq!([people[0].shares, people[1].shares], [0, 600_000]);

@@ -97,7 +97,7 @@ pub fn once(session: &Session, options: RunOptions, bounty: &str) -> Result<(), 
     }
     let mut worker = worker(session, options)?;
     loop {
-        session.settle_outbox(me)?;
+        session.settle_for_others(me)?;
         view = client.bounty(id)?;
         match worker.step(&view)? {
             Step::Nothing => return Ok(()),
@@ -227,6 +227,7 @@ impl Unpaid {
                     self.bounties.remove(&id);
                     continue;
                 }
+                Err(error) if error.code() == "node_timed_out" => continue,
                 Err(error) => return Err(error.into()),
             };
             if !matches!(view.summary.phase, Phase::Settled | Phase::Void(_)) {
@@ -291,7 +292,7 @@ fn turn(
     troubles: &mut BTreeMap<ItemId, Trouble>,
     unpaid: &mut Unpaid,
 ) -> Result<bool, Failure> {
-    worker.session.settle_outbox(worker.me)?;
+    worker.session.settle_for_others(worker.me)?;
     let mut ids = Vec::new();
     for phase in PHASES {
         let some = worker.client.bounties(Some(phase));

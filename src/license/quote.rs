@@ -83,10 +83,9 @@ struct QuoteJson<'a> {
     offers: Vec<OfferJson>,
 }
 
-/// Whether the ledger takes no asset made from one under these terms, because they ask for a payment for it.
-pub fn takes_no_child(terms: &Terms, kind: AssetKind) -> bool {
-    let refusal = check_derivation(terms, kind, terms, AssetKind::Model);
-    refusal.is_err_and(|refusal| refusal.code().ends_with("_not_yet"))
+/// Whether the ledger takes no asset of this kind made from one under these terms and under the same.
+pub fn takes_no_child(terms: &Terms, kind: AssetKind, child: AssetKind) -> bool {
+    check_derivation(terms, kind, terms, child).is_err()
 }
 
 impl Quoted {
@@ -154,7 +153,11 @@ impl Quoted {
         if !makes {
             return None;
         }
-        takes_no_child(&self.terms, self.view.kind).then_some(
+        let child = match (grant, self.view.kind) {
+            (Grant::Derivation, AssetKind::DataSet) => AssetKind::DataSet,
+            _ => AssetKind::Model,
+        };
+        takes_no_child(&self.terms, self.view.kind, child).then_some(
             "what you make of it is yours to use under the licence; it cannot be registered here as made from it for now",
         )
     }

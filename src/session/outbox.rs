@@ -42,9 +42,9 @@ pub(super) fn read_outbox(path: &Path) -> Result<Option<VerifiedItem>, Failure> 
     Ok(item.ok())
 }
 
-/// A record that is on the log, and whose command was not told.
+/// A record that a daemon settled, and whose command was not told.
 pub(super) struct Settled {
-    /// When it came there.
+    /// When, by the node's clock.
     pub(super) time_ms: u64,
     pub(super) item: VerifiedItem,
     pub(super) path: PathBuf,

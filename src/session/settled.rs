@@ -1,14 +1,14 @@
 //! What an earlier command left open: whether it is on the log by now, and whether it was this very thing.
 //!
 //! Settling a record posts its bytes again, which a dry run does not do. docs/decisions/020 says why the same
-//! action is not sent twice. Whoever comes first settles it, a daemon of the same account perhaps: what was settled is
-//! kept until the command that it was of has been told.
+//! action is not sent twice. Whoever comes first settles it. What a daemon of the same account settles is
+//! kept, so that the command that it was of is told if it is run again.
 
 use std::path::Path;
 
 use client::{Sender, Settlement};
 use protocol::ans104::VerifiedItem;
-use protocol::api::RecordView;
+use protocol::api::{RecordStatus, RecordView};
 use protocol::id::{Address, ItemId};
 use protocol::record::{Action, Transaction};
 
@@ -20,8 +20,40 @@ use crate::out;
 /// Whoever runs a command again within this time, because it was broken off, wants what it did once.
 const SAME_COMMAND_MS: u64 = 3_600_000;
 
-/// What was settled is kept for so long for the command that it was of, if that is run again.
+/// What a daemon settled is kept for so long for the command that it was of, if that is run again.
 const REMEMBERED_MS: u64 = 24 * 3_600_000;
+
+/// Whether an action that is done twice costs what is done: others are found by what they made, or cost their bytes.
+const fn costs_twice(action: &Action) -> bool {
+    matches!(
+        action,
+        Action::Transfer { .. }
+            | Action::JoinEvaluators { .. }
+            | Action::BuyLicense { .. }
+            | Action::TransferShares { .. }
+            | Action::DeclareRevenue { .. }
+            | Action::BackBounty { .. }
+    )
+}
+
+/// A record that an earlier command left open, and what became of it.
+struct Left {
+    item: VerifiedItem,
+    settled: Settlement,
+}
+
+impl Left {
+    /// What it asked for, if it is on the log and no rule rejected it.
+    fn done(self) -> Option<(Action, Box<RecordView>)> {
+        match self.settled {
+            Settlement::Final(view) if view.problem.is_none() => {
+                let tx = Transaction::read(&self.item).ok()?;
+                Some((tx.action, view))
+            }
+            _ => None,
+        }
+    }
+}
 
 impl Session {
     /// Settles a record whose outcome an earlier command did not learn. With `--dry-run`
@@ -40,7 +72,25 @@ impl Session {
             }
             return Ok(None);
         }
-        Ok(self.settle(&outbox, address)?.map(|(_, settled)| settled))
+        Ok(self.settle(&outbox, address)?.map(|left| left.settled))
+    }
+
+    /// The same for a daemon: what it settles is another command's, which may be run again. So it is kept for that.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn settle_for_others(&self, address: Address) -> Result<(), Failure> {
+        let outbox = self.outbox(address)?;
+        let _turn = turn(&outbox)?;
+        let Some(item) = read_outbox(&outbox)? else {
+            return Ok(());
+        };
+        if Transaction::read(&item).is_ok_and(|tx| costs_twice(&tx.action)) {
+            // First, so that no kill in between loses it; what is not on the log is no answer to anybody.
+            let now_ms = self.client()?.status()?.clock_ms;
+            keep_settled(&outbox, now_ms, &item)?;
+        }
+        self.settle(&outbox, address).map(|_| ())
     }
 
     /// What an earlier command asked for that was broken off, if it is such a thing, on the log now and not
@@ -58,16 +108,11 @@ impl Session {
         }
         let outbox = self.outbox(address)?;
         let _turn = turn(&outbox)?;
-        self.settle(&outbox, address)?;
-        self.take(&outbox, is_it)
+        self.done(&outbox, address, is_it)
     }
 
     /// The record of an earlier command that was broken off, and what became of it. The outbox is empty then.
-    fn settle(
-        &self,
-        outbox: &Path,
-        address: Address,
-    ) -> Result<Option<(VerifiedItem, Settlement)>, Failure> {
+    fn settle(&self, outbox: &Path, address: Address) -> Result<Option<Left>, Failure> {
         let Some(item) = read_outbox(outbox)? else {
             return Ok(None);
         };
@@ -81,17 +126,11 @@ impl Session {
             }
             Err(error) => return Err(error.into()),
         };
-        if let Settlement::Final(view) = &settled
-            && view.problem.is_none()
-        {
-            // Whose command it was may not be the one that settles it.
-            keep_settled(outbox, view.time_ms.unwrap_or_default(), &item)?;
-        }
         forget(outbox)?;
-        Ok(Some((item, settled)))
+        Ok(Some(Left { item, settled }))
     }
 
-    /// Settles what an earlier command left open. If that, or what another process settled for it, asked for this
+    /// Settles what an earlier command left open. If that, or what a daemon settled for it, asked for this
     /// very action and no rule rejected it, whoever runs the command again because no answer came does not want
     /// it twice.
     pub(super) fn done_before(
@@ -100,23 +139,54 @@ impl Session {
         address: Address,
         action: &Action,
     ) -> Result<Option<Box<RecordView>>, Failure> {
-        let settled = self.settle(outbox, address)?;
-        if let Some((_, view)) = self.take(outbox, |done| done == action)? {
+        let done = self.done(outbox, address, |done| done == action)?;
+        if done.is_some() {
             talk!(
                 "note: an earlier command has sent this already; it is on the log now, and nothing was sent again"
             );
-            return Ok(Some(view));
         }
-        if let Some((_, Settlement::Final(view))) = settled {
-            talk!(
-                "note: an earlier command's record was still open and is on the log now: {}",
-                view.id
-            );
-        }
-        Ok(None)
+        Ok(done.map(|(_, view)| view))
     }
 
-    /// The last thing of this kind that was settled and that no command was told of.
+    /// The thing of this kind that was left open and is on the log now, or that a daemon settled.
+    fn done(
+        &self,
+        outbox: &Path,
+        address: Address,
+        is_it: impl Fn(&Action) -> bool,
+    ) -> Result<Option<(Action, Box<RecordView>)>, Failure> {
+        let left = self.settle(outbox, address)?;
+        let found = match left.and_then(Left::done) {
+            Some((action, view)) if is_it(&action) => Some((action, view)),
+            left => {
+                if let Some((_, view)) = left {
+                    talk!(
+                        "note: an earlier command's record was still open and is on the log now: {}",
+                        view.id
+                    );
+                }
+                self.take(outbox, is_it)?
+            }
+        };
+        let Some((action, view)) = found else {
+            return Ok(None);
+        };
+        let now_ms = self.client()?.status()?.clock_ms;
+        let is_long_ago = |time_ms: u64| time_ms.saturating_add(SAME_COMMAND_MS) < now_ms;
+        if view.time_ms.is_none_or(is_long_ago) {
+            let when = view.time_ms.map(out::time).unwrap_or_default();
+            let message = format_args!(
+                "an earlier command has sent this very thing, and it is on the log since {when}, as {}: nothing was \
+                 sent again",
+                view.id
+            );
+            let next = "run it once more if you want it twice";
+            return Err(Failure::new("sent_before", message, next).exit(Exit::Rejected));
+        }
+        Ok(Some((action, view)))
+    }
+
+    /// The last thing of this kind that a daemon settled and that no command was told of.
     fn take(
         &self,
         outbox: &Path,
@@ -128,36 +198,31 @@ impl Session {
         }
         let client = self.client()?;
         let now_ms = client.status()?.clock_ms;
-        for done in all.into_iter().rev() {
-            if done.time_ms.saturating_add(REMEMBERED_MS) < now_ms {
-                forget(&done.path)?;
+        for kept in all.into_iter().rev() {
+            if kept.time_ms.saturating_add(REMEMBERED_MS) < now_ms {
+                forget(&kept.path)?;
                 continue;
             }
-            let action = Transaction::read(&done.item).map(|tx| tx.action);
+            let action = Transaction::read(&kept.item).map(|tx| tx.action);
             let Some(action) = action.ok().filter(|action| is_it(action)) else {
                 continue;
             };
-            let view = match client.record(done.item.id()) {
+            let view = match client.record(kept.item.id()) {
                 Ok(view) => view,
-                // A node that was set back has it no more.
+                // It died after all, or the node was set back.
                 Err(error) if error.is_not_found() => {
-                    forget(&done.path)?;
+                    forget(&kept.path)?;
                     continue;
                 }
                 Err(error) => return Err(error.into()),
             };
-            forget(&done.path)?;
-            if done.time_ms.saturating_add(SAME_COMMAND_MS) < now_ms {
-                let when = out::time(done.time_ms);
-                let message = format_args!(
-                    "an earlier command has sent this very thing, and it is on the log since {when}, as {}: nothing \
-                     was sent again",
-                    view.id
-                );
-                let next = "run it once more if you want it twice";
-                return Err(Failure::new("sent_before", message, next).exit(Exit::Rejected));
+            if view.status != RecordStatus::Final {
+                continue;
             }
-            return Ok(Some((action, Box::new(view))));
+            forget(&kept.path)?;
+            if view.problem.is_none() {
+                return Ok(Some((action, Box::new(view))));
+            }
         }
         Ok(None)
     }

@@ -195,7 +195,9 @@ pub fn watch(session: &Session, bounties: &[String]) -> Result<(), Failure> {
     let mut over = BTreeSet::new();
     let first = waiting(session, me, network, &only, &over, &mut said_damaged)?;
     if first.seals.is_empty() {
-        check_others(session, me, &first)?;
+        let mut known = Known::default();
+        patiently(|| known.look(client))?;
+        check_others(session, me, &first, &known)?;
         return end(session, 0, first.unread);
     }
     let signer = session.signer()?;
@@ -216,7 +218,7 @@ pub fn watch(session: &Session, bounties: &[String]) -> Result<(), Failure> {
         for (bounty, kept) in &seals {
             let done = (|| {
                 std::mem::replace(&mut looked, Ok(()))?;
-                session.settle_outbox(me)?;
+                session.settle_for_others(me)?;
                 let (step, summary) = known.next(client, *bounty, kept)?;
                 match step {
                     Next::Wait => say_waiting(session, &summary, &mut said),
@@ -243,6 +245,9 @@ pub fn watch(session: &Session, bounties: &[String]) -> Result<(), Failure> {
                     Next::Missed(id) => {
                         over.insert(kept.sealed.ciphertext.id);
                         missed += 1;
+                        if crate::bounty::has_ended(&summary.phase) {
+                            seals::forget(session, kept.sealed.ciphertext)?;
+                        }
                         let text =
                             format!("{id} was not revealed in time: it is out, its bond is lost");
                         say(
@@ -256,7 +261,8 @@ pub fn watch(session: &Session, bounties: &[String]) -> Result<(), Failure> {
             })();
             if let Err(failure) = done {
                 wait = Duration::from_secs(1);
-                if away.takes(&failure) {
+                // One that takes too long keeps no other waiting.
+                if failure.code != "node_timed_out" && away.takes(&failure) {
                     break;
                 }
                 let text = failure.to_string();
@@ -303,8 +309,8 @@ struct Waiting {
     seals: Vec<(ItemId, Kept)>,
     /// Files that could not be read. Each of these is said once and keeps no other seal back.
     unread: usize,
-    /// Whose the others are.
-    others: BTreeSet<Address>,
+    /// Of other accounts on this network, by bounty.
+    others: Vec<(ItemId, Address)>,
     /// Whether some are of this account on another network.
     elsewhere: bool,
 }
@@ -342,21 +348,28 @@ fn waiting(
             }
             (true, true) => {}
             (true, false) => found.elsewhere = true,
-            (false, _) => {
-                found.others.insert(kept.owner);
-            }
+            (false, true) => found.others.push((bounty, kept.owner)),
+            (false, false) => {}
         }
     }
     Ok(found)
 }
 
 /// Where seals are kept and none is this account's here, somebody waits for the wrong thing.
-fn check_others(session: &Session, me: Address, found: &Waiting) -> Result<(), Failure> {
-    let (message, next) = if !found.others.is_empty() {
-        let names: Vec<String> = found.others.iter().map(Address::to_string).collect();
+fn check_others(
+    session: &Session,
+    me: Address,
+    found: &Waiting,
+    known: &Known,
+) -> Result<(), Failure> {
+    let others = found.others.iter();
+    let running = others.filter(|(bounty, _)| known.running.contains_key(bounty));
+    let owners: BTreeSet<Address> = running.map(|(_, owner)| *owner).collect();
+    let (message, next) = if !owners.is_empty() {
+        let names: Vec<String> = owners.iter().map(Address::to_string).collect();
         (
             format!(
-                "no seal here is of {me} (the key '{}'): those that are kept are of {}",
+                "no seal that waits here is of {me} (the key '{}'): those that wait are of {}",
                 session.key_name(),
                 names.join(", ")
             ),

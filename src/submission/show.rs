@@ -209,7 +209,7 @@ fn net<'a>(account: Address, moves: impl Iterator<Item = &'a Move>) -> String {
         Some(more) => format!("+{}", more.to_lode_string()),
         None => {
             let less = paid.checked_sub(got).unwrap_or(Amount::ZERO);
-            format!("−{}", less.to_lode_string())
+            format!("-{}", less.to_lode_string())
         }
     }
 }
@@ -257,7 +257,7 @@ mod tests {
         let bond = Purse::MinerBond(ItemId([2; 32]));
         let paid = step(Purse::Account(me), bond, lode(50));
         let back = step(bond, Purse::Account(me), lode(30));
-        assert_eq!(net(me, [&paid, &back].into_iter()), "−20");
+        assert_eq!(net(me, [&paid, &back].into_iter()), "-20");
         assert_eq!(net(me, [&back].into_iter()), "+30");
         assert_eq!(net(me, [&paid, &back, &back].into_iter()), "+10");
     }

@@ -116,6 +116,12 @@ fn what_a_daemon_of_the_account_settles_is_not_paid_twice_by_running_it_again() 
     // Told once; the next one is another.
     assert_ne!(send()["id"], first.to_string());
     assert!(balance() > paid);
+    // What a person's command settles and names is told too.
+    leave_open(&world, "backer", first);
+    world.json("backer", &["account", "send", &lumen, "6"]);
+    let before = balance();
+    assert_ne!(send()["id"], first.to_string());
+    assert!(balance() > before);
 
     // What was settled the day before yesterday is nobody's any more.
     leave_open(&world, "backer", first);
@@ -132,6 +138,14 @@ fn what_a_daemon_of_the_account_settles_is_not_paid_twice_by_running_it_again() 
         path.extension().is_some_and(|end| end == "settled")
     });
     assert_eq!(settled.count(), 0);
+
+    // What its own command left open is asked about however old it is.
+    leave_open(&world, "backer", first);
+    let before = balance();
+    let mut late = world.command("backer", &["account", "send", &lumen, "5", "--yes"]);
+    let late = late.output().unwrap();
+    assert!(stderr(&late).contains("sent_before"), "{}", stderr(&late));
+    assert_eq!(balance(), before);
 }
 
 #[test]

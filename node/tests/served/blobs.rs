@@ -134,7 +134,7 @@ fn an_upload_that_broke_off_whole_is_ended_without_a_byte() {
     let blob = reference(&bytes);
     let secret = UploadSecret([6; 32]);
     let blobs = served.node.blobs();
-    let token = secret.token(blob.id);
+    let token = secret.token(served.client.url(), blob.id);
     let mut arrival = blobs.arrive_at(blob, &token, 0).unwrap();
     arrival.write(&bytes).unwrap();
     drop(arrival);
