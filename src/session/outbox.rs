@@ -6,8 +6,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use client::UploadSecret;
-use protocol::Digest;
 use protocol::ans104::{SignedItem, VerifiedItem};
+use protocol::{Digest, ItemId};
 
 use crate::failure::Failure;
 
@@ -56,12 +56,18 @@ const SETTLED: &str = "settled";
 /// How many of them are kept.
 const SETTLED_MAX: usize = 64;
 
-/// Keeps a record that was settled.
+/// Keeps a record that is settled now, unless it is kept already.
 pub(super) fn keep_settled(
     outbox: &Path,
     time_ms: u64,
     item: &VerifiedItem,
 ) -> Result<(), Failure> {
+    if settled(outbox)?
+        .iter()
+        .any(|kept| kept.item.id() == item.id())
+    {
+        return Ok(());
+    }
     let name = format!("{time_ms:020}.{}.{SETTLED}", item.id());
     keep(&outbox.with_extension(name), item.bytes())?;
     let all = settled(outbox)?;
@@ -69,6 +75,15 @@ pub(super) fn keep_settled(
         forget(&old.path)?;
     }
     Ok(())
+}
+
+/// Forgets a record that was kept: somebody has been told of it.
+pub(super) fn forget_settled(outbox: &Path, id: ItemId) -> Result<(), Failure> {
+    let mut all = settled(outbox)?.into_iter();
+    all.try_for_each(|kept| match kept.item.id() == id {
+        true => forget(&kept.path),
+        false => Ok(()),
+    })
 }
 
 /// The records of this outbox that were settled, the oldest first.

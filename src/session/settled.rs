@@ -13,7 +13,7 @@ use protocol::id::{Address, ItemId};
 use protocol::record::{Action, Transaction};
 
 use super::Session;
-use super::outbox::{forget, keep, keep_settled, read_outbox, settled, turn};
+use super::outbox::{forget, forget_settled, keep, keep_settled, read_outbox, settled, turn};
 use crate::failure::{Exit, Failure};
 use crate::out;
 
@@ -72,7 +72,7 @@ impl Session {
             }
             return Ok(None);
         }
-        Ok(self.settle(&outbox, address)?.map(|left| left.settled))
+        Ok(self.settle_here(&outbox, address)?.map(|left| left.settled))
     }
 
     /// The same for a daemon: what it settles is another command's, which may be run again. So it is kept for that.
@@ -130,6 +130,16 @@ impl Session {
         Ok(Some(Left { item, settled }))
     }
 
+    /// The same for a command that says what came of it.
+    fn settle_here(&self, outbox: &Path, address: Address) -> Result<Option<Left>, Failure> {
+        let left = self.settle(outbox, address)?;
+        if let Some(left) = &left {
+            // A daemon that was killed may have kept it too.
+            forget_settled(outbox, left.item.id())?;
+        }
+        Ok(left)
+    }
+
     /// Settles what an earlier command left open. If that, or what a daemon settled for it, asked for this
     /// very action and no rule rejected it, whoever runs the command again because no answer came does not want
     /// it twice.
@@ -155,7 +165,7 @@ impl Session {
         address: Address,
         is_it: impl Fn(&Action) -> bool,
     ) -> Result<Option<(Action, Box<RecordView>)>, Failure> {
-        let left = self.settle(outbox, address)?;
+        let left = self.settle_here(outbox, address)?;
         let found = match left.and_then(Left::done) {
             Some((action, view)) if is_it(&action) => Some((action, view)),
             left => {
