@@ -19,7 +19,7 @@ mod names;
 mod outbox;
 mod settled;
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::fs;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -106,6 +106,8 @@ pub struct Session {
     home: PathBuf,
     client: OnceCell<Client>,
     signer: OnceCell<Rc<dyn Signer>>,
+    /// Whether nobody reads what it says: it works for hours, beside the commands of the same account.
+    is_daemon: Cell<bool>,
 }
 
 /// What acting came to.
@@ -152,7 +154,13 @@ impl Session {
             home,
             client: OnceCell::new(),
             signer: OnceCell::new(),
+            is_daemon: Cell::new(false),
         })
+    }
+
+    /// From here on this works as a daemon: what it settles of other commands is kept for them.
+    pub fn become_daemon(&self) {
+        self.is_daemon.set(true);
     }
 
     /// The folder of keys, seals and the outbox.
@@ -462,13 +470,17 @@ impl Session {
         let (Err(failure), Acted::Done(view)) = (&shown, acted) else {
             return shown;
         };
-        self.leave_open(view.id);
+        let is_left = self.leave_open(view.id);
         let message = format_args!(
             "it is done, as record {}, and could not be shown: {}",
             view.id, failure.message
         );
-        let next =
-            "the same command again shows it and sends nothing; so does 'lode account explain'";
+        let next = match is_left {
+            true => {
+                "the same command again shows it and sends nothing; so does 'lode account explain'"
+            }
+            false => "do not run it again: it is done. 'lode account explain' shows it",
+        };
         Err(Failure::new("not_shown", message, next))
     }
 

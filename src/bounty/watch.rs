@@ -112,6 +112,9 @@ pub fn watch(session: &Session, bounty: &str, reveals: bool, all: bool) -> Resul
         let next = "for the reveal alone there is 'lode bounty reveal ID --dry-run'";
         return Err(Failure::new("usage", "watching has no dry run", next).exit(Exit::Usage));
     }
+    if reveals {
+        session.become_daemon();
+    }
     let id = patiently(|| session.own_bounty_id(bounty))?;
     let client = patiently(|| session.client())?;
     let view = patiently(|| Ok(client.bounty(id)?))?;

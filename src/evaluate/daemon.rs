@@ -95,9 +95,10 @@ pub fn once(session: &Session, options: RunOptions, bounty: &str) -> Result<(), 
         let text = "dry run: nothing was computed or sent. Owed now";
         return out::line(&format!("{text}: {}", owed.text()));
     }
+    session.become_daemon();
     let mut worker = worker(session, options)?;
     loop {
-        session.settle_for_others(me)?;
+        session.settle_outbox(me)?;
         view = client.bounty(id)?;
         match worker.step(&view)? {
             Step::Nothing => return Ok(()),
@@ -133,6 +134,7 @@ pub fn run(session: &Session, options: RunOptions, once: bool) -> Result<(), Fai
         let next = "for one bounty there is 'lode evaluate once BOUNTY --dry-run'";
         return Err(Failure::new("usage", "a daemon has no dry run", next).exit(Exit::Usage));
     }
+    session.become_daemon();
     if !once {
         patiently(|| session.client())?;
     }
@@ -158,6 +160,7 @@ pub fn run(session: &Session, options: RunOptions, once: bool) -> Result<(), Fai
     let mut tidied: Option<Instant> = None;
     let mut away = Away::default();
     let mut unpaid = Unpaid::of(&worker);
+    let mut said: Option<String> = None;
     loop {
         let is_due = tidied.is_none_or(|at| now().duration_since(at) > Duration::from_secs(3_600));
         if is_due {
@@ -186,12 +189,16 @@ pub fn run(session: &Session, options: RunOptions, once: bool) -> Result<(), Fai
             }
             Err(failure) if once => return Err(failure),
             Err(failure) => {
-                if !away.takes(&failure) {
+                let is_news = said.as_ref() != Some(&failure.message);
+                if !away.takes(&failure) && is_news {
                     failure.print(session.json());
+                    said = Some(failure.message);
                 }
-                Duration::from_secs(2)
+                watch.wait(Duration::from_secs(2));
+                continue;
             }
         };
+        said = None;
         let next = troubles
             .values()
             .map(|trouble: &Trouble| trouble.until)
@@ -292,7 +299,7 @@ fn turn(
     troubles: &mut BTreeMap<ItemId, Trouble>,
     unpaid: &mut Unpaid,
 ) -> Result<bool, Failure> {
-    worker.session.settle_for_others(worker.me)?;
+    worker.session.settle_outbox(worker.me)?;
     let mut ids = Vec::new();
     for phase in PHASES {
         let some = worker.client.bounties(Some(phase));
@@ -343,7 +350,9 @@ fn turn(
                 busy = true;
             }
             // The node is away from all of them alike.
-            Err(failure) if is_away(&failure) => return Err(failure),
+            Err(failure) if is_away(&failure) && failure.code != "node_timed_out" => {
+                return Err(failure);
+            }
             Err(failure) => note(worker.session, &view, &failure, troubles),
         }
     }

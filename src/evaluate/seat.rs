@@ -109,7 +109,8 @@ impl Worker<'_> {
     }
 
     fn attest_test_set(&self, bounty: &BountyView, desk: &Desk) -> Result<Step, Failure> {
-        let outcome = match self.test_outcome(bounty, desk, self.until()?) {
+        let until = self.until();
+        let outcome = match until.and_then(|until| self.test_outcome(bounty, desk, until)) {
             Ok(outcome) => outcome,
             Err(_) if self.time(bounty)?.is_urgent => TestOutcome::Unavailable,
             Err(failure) => return Err(failure),
@@ -260,8 +261,14 @@ impl Worker<'_> {
             PhaseFilter::ScoreReveal,
         ] {
             for bounty in self.client.bounties(Some(phase)) {
-                let bounty = self.client.bounty(bounty?.id)?;
-                by_ms = by_ms.min(duty::wants_by_ms(&bounty, self.me).unwrap_or(u64::MAX));
+                let summary = bounty?;
+                let wants_ms = match self.client.bounty(summary.id) {
+                    Ok(bounty) => duty::wants_by_ms(&bounty, self.me),
+                    // It may want something: then by its end.
+                    Err(error) if error.code() == "node_timed_out" => Some(summary.until_ms),
+                    Err(error) => return Err(error.into()),
+                };
+                by_ms = by_ms.min(wants_ms.unwrap_or(u64::MAX));
             }
         }
         let now_ms = self.client.status()?.clock_ms;

@@ -56,8 +56,8 @@ impl Left {
 }
 
 impl Session {
-    /// Settles a record whose outcome an earlier command did not learn. With `--dry-run`
-    /// it stays where it is: settling it posts it.
+    /// Settles a record whose outcome an earlier command did not learn, and says so if it is on the log. With
+    /// `--dry-run` it stays where it is: settling it posts it.
     ///
     /// # Errors
     /// Its outcome is still open.
@@ -72,25 +72,25 @@ impl Session {
             }
             return Ok(None);
         }
-        Ok(self.settle_here(&outbox, address)?.map(|left| left.settled))
+        let left = self.settle(&outbox, address)?;
+        if let Some(Left {
+            settled: Settlement::Final(view),
+            ..
+        }) = &left
+        {
+            self.say_settled(view);
+        }
+        Ok(left.map(|left| left.settled))
     }
 
-    /// The same for a daemon: what it settles is another command's, which may be run again. So it is kept for that.
-    ///
-    /// # Errors
-    /// As there.
-    pub fn settle_for_others(&self, address: Address) -> Result<(), Failure> {
-        let outbox = self.outbox(address)?;
-        let _turn = turn(&outbox)?;
-        let Some(item) = read_outbox(&outbox)? else {
-            return Ok(());
-        };
-        if Transaction::read(&item).is_ok_and(|tx| costs_twice(&tx.action)) {
-            // First, so that no kill in between loses it; what is not on the log is no answer to anybody.
-            let now_ms = self.client()?.status()?.clock_ms;
-            keep_settled(&outbox, now_ms, &item)?;
+    /// Says to whoever is there what an earlier command's record came to.
+    fn say_settled(&self, view: &RecordView) {
+        if !self.is_daemon.get() {
+            talk!(
+                "note: an earlier command's record was still open and is on the log now: {}",
+                view.id
+            );
         }
-        self.settle(&outbox, address).map(|_| ())
     }
 
     /// What an earlier command asked for that was broken off, if it is such a thing, on the log now and not
@@ -112,10 +112,21 @@ impl Session {
     }
 
     /// The record of an earlier command that was broken off, and what became of it. The outbox is empty then.
+    ///
+    /// A person's command says what it was. A daemon has nobody to say it to: what it settles is kept, for whoever
+    /// runs that command again.
     fn settle(&self, outbox: &Path, address: Address) -> Result<Option<Left>, Failure> {
         let Some(item) = read_outbox(outbox)? else {
             return Ok(None);
         };
+        if !self.is_daemon.get() {
+            // A daemon that was killed may have kept it.
+            forget_settled(outbox, item.id())?;
+        } else if Transaction::read(&item).is_ok_and(|tx| costs_twice(&tx.action)) {
+            // First, so that no kill in between loses it; what is not on the log is no answer to anybody.
+            let now_ms = self.client()?.status()?.clock_ms;
+            keep_settled(outbox, now_ms, &item)?;
+        }
         let mut sender = Sender::new(self.client()?, address).resume(item.clone());
         let settled = match sender.settle() {
             Ok(settled) => settled.unwrap_or(Settlement::Dead),
@@ -128,16 +139,6 @@ impl Session {
         };
         forget(outbox)?;
         Ok(Some(Left { item, settled }))
-    }
-
-    /// The same for a command that says what came of it.
-    fn settle_here(&self, outbox: &Path, address: Address) -> Result<Option<Left>, Failure> {
-        let left = self.settle(outbox, address)?;
-        if let Some(left) = &left {
-            // A daemon that was killed may have kept it too.
-            forget_settled(outbox, left.item.id())?;
-        }
-        Ok(left)
     }
 
     /// Settles what an earlier command left open. If that, or what a daemon settled for it, asked for this
@@ -165,23 +166,24 @@ impl Session {
         address: Address,
         is_it: impl Fn(&Action) -> bool,
     ) -> Result<Option<(Action, Box<RecordView>)>, Failure> {
-        let left = self.settle_here(outbox, address)?;
+        if read_outbox(outbox)?.is_none() && settled(outbox)?.is_empty() {
+            return Ok(None);
+        }
+        // Asked first: once it is settled nothing may fail that would keep it from being told.
+        let now_ms = self.client()?.status()?.clock_ms;
+        let left = self.settle(outbox, address)?;
         let found = match left.and_then(Left::done) {
             Some((action, view)) if is_it(&action) => Some((action, view)),
             left => {
                 if let Some((_, view)) = left {
-                    talk!(
-                        "note: an earlier command's record was still open and is on the log now: {}",
-                        view.id
-                    );
+                    self.say_settled(&view);
                 }
-                self.take(outbox, is_it)?
+                self.take(outbox, now_ms, is_it)?
             }
         };
         let Some((action, view)) = found else {
             return Ok(None);
         };
-        let now_ms = self.client()?.status()?.clock_ms;
         let is_long_ago = |time_ms: u64| time_ms.saturating_add(SAME_COMMAND_MS) < now_ms;
         if view.time_ms.is_none_or(is_long_ago) {
             let when = view.time_ms.map(out::time).unwrap_or_default();
@@ -200,15 +202,11 @@ impl Session {
     fn take(
         &self,
         outbox: &Path,
+        now_ms: u64,
         is_it: impl Fn(&Action) -> bool,
     ) -> Result<Option<(Action, Box<RecordView>)>, Failure> {
-        let all = settled(outbox)?;
-        if all.is_empty() {
-            return Ok(None);
-        }
         let client = self.client()?;
-        let now_ms = client.status()?.clock_ms;
-        for kept in all.into_iter().rev() {
+        for kept in settled(outbox)?.into_iter().rev() {
             if kept.time_ms.saturating_add(REMEMBERED_MS) < now_ms {
                 forget(&kept.path)?;
                 continue;
@@ -238,19 +236,19 @@ impl Session {
     }
 
     /// Puts a record that is final back where the next command looks: whoever could not see what
-    /// came of it runs the same command again.
-    pub(super) fn leave_open(&self, id: ItemId) {
+    /// came of it runs the same command again. Whether it is there.
+    pub(super) fn leave_open(&self, id: ItemId) -> bool {
         let left = (|| {
             let address = self.address()?;
             let item = self.client()?.record_item(id)?;
             let outbox = self.outbox(address)?;
             let _turn = turn(&outbox)?;
-            if item.address() == address && read_outbox(&outbox)?.is_none() {
+            let is_free = item.address() == address && read_outbox(&outbox)?.is_none();
+            if is_free {
                 keep(&outbox, item.bytes())?;
             }
-            Ok::<_, Failure>(())
+            Ok::<_, Failure>(is_free)
         })();
-        // What is said is that it is done; that holds without it too.
-        let _ = left;
+        left.unwrap_or(false)
     }
 }

@@ -184,6 +184,7 @@ pub fn watch(session: &Session, bounties: &[String]) -> Result<(), Failure> {
         let next = "for one submission there is 'lode submission reveal ID --dry-run'";
         return Err(Failure::new("usage", "watching has no dry run", next).exit(Exit::Usage));
     }
+    session.become_daemon();
     let client = patiently(|| session.client())?;
     let mut only = BTreeSet::new();
     for text in bounties {
@@ -203,22 +204,39 @@ pub fn watch(session: &Session, bounties: &[String]) -> Result<(), Failure> {
     let signer = session.signer()?;
     let mut watch = Watch::new(client);
     let mut missed = 0;
+    let mut held: BTreeMap<BlobId, (ItemId, Kept)> = BTreeMap::new();
     let mut said = BTreeMap::new();
     let mut known = Known::default();
     let mut away = Away::default();
     loop {
-        // New ones may have been submitted since.
-        let Waiting { seals, unread, .. } =
-            waiting(session, me, network, &only, &over, &mut said_damaged)?;
-        if seals.is_empty() {
+        // New ones may have been submitted since. What was seen is held: a folder that is away for a while, or
+        // a file that cannot be read once, does not end this.
+        let found = waiting(session, me, network, &only, &over, &mut said_damaged);
+        let unread = found.as_ref().map_or(0, |found| found.unread);
+        match found {
+            Ok(found) => {
+                let found = found.seals.into_iter();
+                held.extend(
+                    found.map(|(bounty, kept)| (kept.sealed.ciphertext.id, (bounty, kept))),
+                );
+            }
+            Err(failure) => {
+                if said_damaged.insert(failure.message.clone()) {
+                    failure.print(session.json());
+                }
+            }
+        }
+        held.retain(|ciphertext, _| !over.contains(ciphertext));
+        if held.is_empty() {
             return end(session, missed, unread);
         }
+        let seals: Vec<(ItemId, Kept)> = held.values().cloned().collect();
         let mut wait = POLL;
         let mut looked = known.look(client);
         for (bounty, kept) in &seals {
             let done = (|| {
                 std::mem::replace(&mut looked, Ok(()))?;
-                session.settle_for_others(me)?;
+                session.settle_outbox(me)?;
                 let (step, summary) = known.next(client, *bounty, kept)?;
                 match step {
                     Next::Wait => say_waiting(session, &summary, &mut said),
@@ -236,6 +254,7 @@ pub fn watch(session: &Session, bounties: &[String]) -> Result<(), Failure> {
                         over.insert(kept.sealed.ciphertext.id);
                     }
                     Next::Forget(why) => {
+                        over.insert(kept.sealed.ciphertext.id);
                         seals::forget(session, kept.sealed.ciphertext).map(|()| {
                             if !session.json() {
                                 talk!("a seal for '{}' is done with: {why}", summary.title);

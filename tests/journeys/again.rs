@@ -123,6 +123,13 @@ fn what_a_daemon_of_the_account_settles_is_not_paid_twice_by_running_it_again() 
     assert_ne!(send()["id"], first.to_string());
     assert!(balance() > before);
 
+    // One that settles it on the way to something else says so.
+    leave_open(&world, "backer", first);
+    let mut claim = world.command("backer", &["royalty", "claim", "--all", "--yes"]);
+    let claim = stderr(&claim.output().unwrap());
+    let said = format!("still open and is on the log now: {first}");
+    assert!(claim.contains(&said), "{claim}");
+
     // What was settled the day before yesterday is nobody's any more.
     leave_open(&world, "backer", first);
     let mut daemon = world.command("backer", &["evaluate", "run", "--once"]);
