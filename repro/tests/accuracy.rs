@@ -57,6 +57,11 @@ fn every_path_gives_the_same_bits() {
         std::f32::consts::FRAC_PI_4,
         0.921_875,
         1.0,
+        // Where GELU's pieces meet: 0.921875 and 4, times the root of 2.
+        1.303_728,
+        5.656_854_5,
+        // Where 1 + x is 1.
+        5.960_464_5e-8,
         std::f32::consts::SQRT_2,
         std::f32::consts::FRAC_PI_2,
         4.0,
@@ -64,6 +69,9 @@ fn every_path_gives_the_same_bits() {
         17.0,
         87.336_55,
         88.722_84,
+        // Where exp is held to infinity and to zero.
+        89.0,
+        104.0,
         103.972_08,
         71_476.0,
         16_777_216.0,

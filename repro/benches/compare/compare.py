@@ -36,6 +36,7 @@ WORKS = {
     **{shape: ("shapes", BLAS, {peer: 1.0 for peer in BLAS}) for shape in SHAPES},
     "read 32x64": ("encoder", ["torch", "onnx"], {"torch": 1.3, "onnx": 1.1}),
     "train 16x64": ("encoder", ["torch"], {"torch": 1.3}),
+    "train 32x64": ("encoder", ["torch"], {"torch": 1.3}),
     "cnn train": ("cnn", ["torch"], {"torch": 1.2}),
     "cnn infer": ("cnn", ["torch"], {"torch": 1.2}),
     "digits": ("digits", ["torch"], {"torch": 6.0}),
