@@ -1,10 +1,9 @@
 //! What a bounty costs its sponsor, and the node's word on a trial of it.
 
-use protocol::Amount;
-use protocol::ItemId;
 use protocol::api::Status;
 use protocol::record::{Action, PostBounty, RevealTestSet};
 use protocol::seal::SealKey;
+use protocol::{Amount, ItemId};
 use serde::Serialize;
 
 use super::check::Check;

@@ -371,15 +371,8 @@ fn open(path: &Path, goes_on: bool) -> io::Result<(File, u64)> {
 
 fn hash_file(path: &Path) -> io::Result<blake3::Hasher> {
     let mut hasher = blake3::Hasher::new();
-    let mut file = File::open(path)?;
-    let mut part = vec![0; PART_BYTES];
-    loop {
-        let read = file.read(&mut part)?;
-        if read == 0 {
-            return Ok(hasher);
-        }
-        hasher.update(&part[..read]);
-    }
+    hasher.update_reader(File::open(path)?)?;
+    Ok(hasher)
 }
 
 /// Deletes what is in staging and cannot go on, of the files whose names are chosen.
