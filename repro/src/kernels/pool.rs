@@ -27,28 +27,7 @@ pub const AWAKE: Duration = Duration::from_micros(200);
 ///
 /// With the panic of a task, after all threads have left the job.
 pub fn run(threads: usize, tasks: usize, task: impl Fn(usize) + Sync) {
-    let helpers = threads.min(tasks).saturating_sub(1);
-    let alone = || (0..tasks).for_each(&task);
-    if helpers == 0 || INSIDE.get() {
-        return alone();
-    }
-    let Ok(mut crew) = POOL.crew.try_lock() else {
-        return alone();
-    };
-    POOL.enlarge(&mut crew, helpers);
-    let job = Job {
-        task: &task,
-        tasks,
-        next: AtomicUsize::new(0),
-        panic: Mutex::new(None),
-    };
-    POOL.hand_out(&job, helpers);
-    job.work();
-    POOL.close();
-    drop(crew);
-    if let Some(panic) = lock(&job.panic).take() {
-        resume_unwind(panic);
-    }
+    POOL.run(threads, tasks, &task);
 }
 
 /// What the tasks of one operation are.
@@ -120,17 +99,47 @@ struct Pool {
     is_short: AtomicBool,
 }
 
-static POOL: Pool = Pool {
-    crew: Mutex::new(0),
-    gate: AtomicU64::new(0),
-    job: AtomicUsize::new(0),
-    sleeping: AtomicUsize::new(0),
-    bed: Mutex::new(()),
-    call: Condvar::new(),
-    is_short: AtomicBool::new(false),
-};
+static POOL: Pool = Pool::new();
 
 impl Pool {
+    const fn new() -> Self {
+        Pool {
+            crew: Mutex::new(0),
+            gate: AtomicU64::new(0),
+            job: AtomicUsize::new(0),
+            sleeping: AtomicUsize::new(0),
+            bed: Mutex::new(()),
+            call: Condvar::new(),
+            is_short: AtomicBool::new(false),
+        }
+    }
+
+    /// As [`run`], with the workers of this pool.
+    fn run(&'static self, threads: usize, tasks: usize, task: &(dyn Fn(usize) + Sync)) {
+        let helpers = threads.min(tasks).saturating_sub(1);
+        let alone = || (0..tasks).for_each(task);
+        if helpers == 0 || INSIDE.get() {
+            return alone();
+        }
+        let Ok(mut crew) = self.crew.try_lock() else {
+            return alone();
+        };
+        self.enlarge(&mut crew, helpers);
+        let job = Job {
+            task,
+            tasks,
+            next: AtomicUsize::new(0),
+            panic: Mutex::new(None),
+        };
+        self.hand_out(&job, helpers);
+        job.work();
+        self.close();
+        drop(crew);
+        if let Some(panic) = lock(&job.panic).take() {
+            resume_unwind(panic);
+        }
+    }
+
     fn enlarge(&'static self, crew: &mut MutexGuard<usize>, helpers: usize) {
         while **crew < helpers && !self.is_short.load(Ordering::Relaxed) {
             let worker = std::thread::Builder::new()
@@ -167,12 +176,16 @@ impl Pool {
         }
     }
 
-    /// Joins the open job, if there is one that still takes helpers and was not seen before.
+    /// Joins the open job, if there is one that still takes helpers and was not seen before. One that is full has been
+    /// seen too: whoever leaves it leaves no task behind.
     fn join(&self, seen: &mut u64) -> bool {
         let mut gate = self.gate.load(Ordering::Acquire);
         loop {
-            let is_full = gate & JOINED >= (gate & ALLOWED) >> ALLOWED_SHIFT;
-            if gate & OPEN == 0 || gate / NUMBER == *seen || is_full {
+            if gate & OPEN == 0 || gate / NUMBER == *seen {
+                return false;
+            }
+            if gate & JOINED >= (gate & ALLOWED) >> ALLOWED_SHIFT {
+                *seen = gate / NUMBER;
                 return false;
             }
             let entered = self.gate.compare_exchange_weak(
@@ -296,19 +309,46 @@ mod tests {
         assert_eq!(total.into_inner(), 16);
     }
 
-    #[test]
-    fn a_worker_that_slept_is_called() {
-        let met = AtomicUsize::new(0);
-        run(2, 2, |_| {});
-        std::thread::sleep(AWAKE * 20);
-        // Each task waits for the other: done only if two threads do them.
-        run(2, 2, |_| {
-            met.fetch_add(1, Ordering::SeqCst);
-            while met.load(Ordering::SeqCst) < 2 {
+    /// Does two tasks that each wait until the other has begun: whether two threads did them, within a minute. On a
+    /// pool of the test's own: on the shared one another test may have the workers, and then the caller does all alone.
+    #[allow(clippy::disallowed_methods)]
+    fn do_two_meet(pool: &'static Pool) -> bool {
+        let begun = AtomicUsize::new(0);
+        let since = Instant::now();
+        pool.run(2, 2, &|_| {
+            begun.fetch_add(1, Ordering::SeqCst);
+            while begun.load(Ordering::SeqCst) < 2 && since.elapsed() < Duration::from_secs(60) {
                 std::thread::yield_now();
             }
         });
-        assert_eq!(met.into_inner(), 2);
+        since.elapsed() < Duration::from_secs(60)
+    }
+
+    #[test]
+    fn a_worker_is_called_whether_it_slept_or_not() {
+        static OURS: Pool = Pool::new();
+        for pause in [0, 1, 20, 0, 1, 20] {
+            assert!(do_two_meet(&OURS), "after {pause} times AWAKE");
+            std::thread::sleep(AWAKE * pause);
+        }
+    }
+
+    #[test]
+    fn workers_that_a_job_has_no_place_for_sleep_while_it_runs() {
+        static OURS: Pool = Pool::new();
+        OURS.run(4, 4, &|_| {});
+        std::thread::sleep(AWAKE * 20);
+        OURS.run(2, 2, &|index| {
+            if index == 0 {
+                for _ in 0..1_000 {
+                    if OURS.sleeping.load(Ordering::SeqCst) >= 2 {
+                        return;
+                    }
+                    std::thread::sleep(AWAKE * 20);
+                }
+                panic!("they look out for work that they may not have");
+            }
+        });
     }
 
     #[test]
