@@ -9,6 +9,8 @@ use models::Model;
 use ndarray::{ArrayView2, Axis, s};
 use protocol::id::Digest;
 use protocol::report::Leaf;
+use repro::linear::linear_relu;
+use repro::weights::Kept;
 use repro::{Repro, ReproDevice};
 
 use crate::fault::Fault;
@@ -24,6 +26,8 @@ pub struct ModelRunner {
     inputs: usize,
     classes: usize,
     batch_size_max: usize,
+    /// The weights as products read them: packed by the first batch, used by all.
+    packed: Kept,
     weights_digest: Digest,
 }
 
@@ -39,6 +43,7 @@ impl ModelRunner {
             inputs: loaded.config.input_size(),
             classes: loaded.config.num_labels(),
             batch_size_max: (BATCH_NUMBERS_MAX / loaded.config.widest()).max(1),
+            packed: Kept::new(),
             weights_digest: loaded.weights_digest,
         }
     }
@@ -79,7 +84,13 @@ impl ModelRunner {
         let values: Vec<f32> = rows.iter().copied().collect();
         let data = TensorData::new(values, [rows.nrows(), self.inputs]);
         let input = Tensor::<Repro, 2>::from_data(data, &ReproDevice);
-        let output = self.model.forward(input).into_data();
+        let output = self.packed.during(|| {
+            self.model.forward_with(input, |_, layer, x| {
+                let bias = layer.bias.as_ref().map(|bias| bias.val());
+                linear_relu(x, layer.weight.val(), bias)
+            })
+        });
+        let output = output.into_data();
         output.into_vec().expect("logits are 32-bit floats")
     }
 
@@ -100,17 +111,14 @@ impl ModelRunner {
         let mut leaves = Vec::with_capacity(rows.nrows());
         let mut index = first;
         let batch_size = batch_size.clamp(1, self.batch_size_max);
-        // The same weights multiply every batch.
-        repro::weights::kept(|| {
-            for batch in rows.axis_chunks_iter(Axis(0), batch_size) {
-                for logits in self.logits(batch).chunks_exact(self.classes) {
-                    check_finite(index, logits)?;
-                    leaves.push(Leaf::new(index, logits));
-                    index += 1;
-                }
+        for batch in rows.axis_chunks_iter(Axis(0), batch_size) {
+            for logits in self.logits(batch).chunks_exact(self.classes) {
+                check_finite(index, logits)?;
+                leaves.push(Leaf::new(index, logits));
+                index += 1;
             }
-            Ok(leaves)
-        })
+        }
+        Ok(leaves)
     }
 
     /// The leaf of one row of a table.

@@ -1,6 +1,7 @@
 //! Any of the architectures: the one that a `config.json` names in its `model_type`.
 
 use burn::module::Module;
+use burn::nn::Linear;
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 use serde::Deserialize;
@@ -8,7 +9,7 @@ use serde::Deserialize;
 use crate::cnn::{self, Cnn, CnnConfig};
 use crate::config::{self, Architecture, MlpConfig, TensorSpec};
 use crate::error::{ModelError, excerpt};
-use crate::mlp::Mlp;
+use crate::mlp::{Mlp, hidden};
 use crate::weights::Weights;
 
 /// The shapes of a model of any architecture.
@@ -156,11 +157,10 @@ impl<B: Backend> Model<B> {
     /// - input: `[batch, input_size]`
     /// - output: `[batch, num_labels]`
     pub fn forward(&self, input: Tensor<B, 2>) -> Tensor<B, 2> {
-        self.forward_with(input, |_, hidden| hidden)
+        self.forward_with(input, |_, layer, x| hidden(layer, x))
     }
 
-    /// The logits, with something done to the output of every hidden linear layer after its ReLU, as
-    /// [`Mlp::forward_with`].
+    /// The logits, with hidden linear layers computed by `hidden`, as [`Mlp::forward_with`].
     ///
     /// # Shapes
     ///
@@ -168,11 +168,11 @@ impl<B: Backend> Model<B> {
     pub fn forward_with(
         &self,
         input: Tensor<B, 2>,
-        hook: impl FnMut(usize, Tensor<B, 2>) -> Tensor<B, 2>,
+        hidden: impl FnMut(usize, &Linear<B>, Tensor<B, 2>) -> Tensor<B, 2>,
     ) -> Tensor<B, 2> {
         match self {
-            Self::Mlp(model) => model.forward_with(input, hook),
-            Self::Cnn(model) => model.forward_with(input, hook),
+            Self::Mlp(model) => model.forward_with(input, hidden),
+            Self::Cnn(model) => model.forward_with(input, hidden),
         }
     }
 

@@ -13,6 +13,7 @@
 use std::collections::BTreeMap;
 
 use burn::module::{Module, Param};
+use burn::nn::Linear;
 use burn::tensor::activation::relu;
 use burn::tensor::backend::Backend;
 use burn::tensor::module::{conv2d, max_pool2d};
@@ -378,8 +379,7 @@ impl<B: Backend> Conv<B> {
 }
 
 impl<B: Backend> Cnn<B> {
-    /// The logits, with something done to the output of every hidden linear layer after its ReLU, as
-    /// [`Mlp::forward_with`].
+    /// The logits, with hidden linear layers computed by `hidden`, as [`Mlp::forward_with`].
     ///
     /// # Shapes
     ///
@@ -388,14 +388,14 @@ impl<B: Backend> Cnn<B> {
     pub fn forward_with(
         &self,
         input: Tensor<B, 2>,
-        hook: impl FnMut(usize, Tensor<B, 2>) -> Tensor<B, 2>,
+        hidden: impl FnMut(usize, &Linear<B>, Tensor<B, 2>) -> Tensor<B, 2>,
     ) -> Tensor<B, 2> {
         let batch = input.dims()[0];
         let mut x = input.reshape([batch, self.input[0], self.input[1], self.input[2]]);
         for layer in &self.conv {
             x = layer.forward(x);
         }
-        self.head.forward_with(x.flatten(1, 3), hook)
+        self.head.forward_with(x.flatten(1, 3), hidden)
     }
 
     /// The tensors in the layout of `model.safetensors`.
@@ -576,7 +576,7 @@ mod tests {
         // Channel 0, x − (below right): (8 −6 −6 −6), (−6 −6 −6 −6), after ReLU and pooling (8, 0).
         // Channel 1, half of (right + below) + 1: (5 3 7 8), (7 11 9 13), pooled (11, 13).
         let logits: Vec<f32> = model
-            .forward_with(x, |_, x| x)
+            .forward_with(x, |_, layer, x| hidden(layer, x))
             .into_data()
             .into_vec()
             .unwrap();
@@ -591,7 +591,10 @@ mod tests {
         let (config, weights) = small();
         let model: Cnn<B> = config.init(&weights, &Default::default()).unwrap();
         let x = Tensor::from_data([[1.0f32; 15]], &Default::default());
-        let grads = model.forward_with(x, |_, x| x).sum().backward();
+        let grads = model
+            .forward_with(x, |_, layer, x| hidden(layer, x))
+            .sum()
+            .backward();
         assert!(model.conv[0].weight.grad(&grads).is_some());
         assert!(model.conv[0].bias.grad(&grads).is_some());
         assert!(model.head.layers[0].weight.grad(&grads).is_some());

@@ -28,5 +28,5 @@ pub use architecture::{Model, ModelConfig};
 pub use cnn::{Cnn, CnnConfig, ConvLayer};
 pub use config::{Architecture, Limits, MlpConfig, TensorSpec};
 pub use error::ModelError;
-pub use mlp::Mlp;
+pub use mlp::{Mlp, hidden};
 pub use weights::{Tensor, Weights};

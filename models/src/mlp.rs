@@ -67,32 +67,30 @@ impl<B: Backend> Mlp<B> {
     /// - input: `[batch, input_size]`
     /// - output: `[batch, num_labels]`
     pub fn forward(&self, input: Tensor<B, 2>) -> Tensor<B, 2> {
-        self.forward_with(input, |_, hidden| hidden)
+        self.forward_with(input, |_, layer, x| hidden(layer, x))
     }
 
-    /// The logits, with something done to the output of every hidden layer
-    /// after its ReLU: dropout, in training. `hook` is given the index of the
-    /// hidden layer and its output.
+    /// The logits, with hidden layers computed by `hidden`: [`hidden`] as it is, as one operation where a backend has
+    /// one, or followed by dropout in training. It is given the index of the hidden layer, the layer and its input.
     ///
     /// # Shapes
     ///
     /// - input: `[batch, input_size]`
-    /// - hook: `[batch, hidden_sizes[i]]` to the same
+    /// - hidden: `[batch, in]` to `[batch, hidden_sizes[i]]`
     /// - output: `[batch, num_labels]`
     pub fn forward_with(
         &self,
         input: Tensor<B, 2>,
-        mut hook: impl FnMut(usize, Tensor<B, 2>) -> Tensor<B, 2>,
+        mut hidden: impl FnMut(usize, &Linear<B>, Tensor<B, 2>) -> Tensor<B, 2>,
     ) -> Tensor<B, 2> {
-        let last = self.layers.len() - 1;
+        let Some((last, before)) = self.layers.split_last() else {
+            return input;
+        };
         let mut x = input;
-        for (index, layer) in self.layers.iter().enumerate() {
-            x = layer.forward(x);
-            if index < last {
-                x = hook(index, relu(x));
-            }
+        for (index, layer) in before.iter().enumerate() {
+            x = hidden(index, layer, x);
         }
-        x
+        last.forward(x)
     }
 
     /// The weights in the layout of `model.safetensors`.
@@ -124,6 +122,16 @@ impl<B: Backend> Mlp<B> {
         }
         tensors
     }
+}
+
+/// A hidden layer: its linear map, then ReLU.
+///
+/// # Shapes
+///
+/// - input: `[batch, in]`
+/// - output: `[batch, out]`
+pub fn hidden<B: Backend>(layer: &Linear<B>, input: Tensor<B, 2>) -> Tensor<B, 2> {
+    relu(layer.forward(input))
 }
 
 /// The row-major values of a tensor.

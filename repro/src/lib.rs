@@ -11,9 +11,10 @@
 //! | [`kernels`] | the definition: operations over slices, which know no burn type |
 //! | `backend` | burn's traits, thin over the kernels; only what cannot round goes to burn-flex |
 //! | [`random`] | the scope that gives a job its random numbers |
+//! | [`linear`] | a linear map and its activation as one operation |
 //! | [`loss`] | cross-entropy as one operation |
 //! | [`optim`] | AdamW, whose bias correction burn leaves to the platform; SGD |
-//! | [`weights`] | the scope in which weights are packed once and kept |
+//! | [`weights`] | weights packed once and kept: for a model that is loaded, or a job |
 //! | [`f64fn`] | `exp` and `ln` in binary64, for metrics |
 //!
 //! Which instructions and how many threads: [`kernels::paths`]. Neither changes a bit.
@@ -25,6 +26,7 @@
 mod backend;
 pub mod f64fn;
 pub mod kernels;
+pub mod linear;
 pub mod loss;
 pub mod optim;
 pub mod random;

@@ -1,75 +1,121 @@
 //! Weights that are packed once: for evaluation, where the same ones multiply every batch.
 //!
 //! A product copies its right factor into the order in which it is read. With few rows that copy costs as much as a
-//! quarter of the product, and a model's weights are the same in every call. Inside [`kept`], each weight of a `linear`
-//! is packed when it first multiplies, and kept until the scope ends.
+//! quarter of the product, and a model's weights are the same in every call; a convolution copies its weights likewise.
+//! Inside a scope, each weight of a linear map or a convolution is packed when it is first used. [`Kept`] belongs to a
+//! model that is loaded and has a scope for each use of it; [`kept`] is one scope, for a job.
 //!
 //! It costs the memory of the weights once more, and it is for weights that stay: a scope around training would pack
 //! every version of every weight.
 
-use crate::backend::matrix;
 use crate::kernels::paths::Path;
-use crate::kernels::product::Packed;
 use burn_flex::FlexTensor;
+use std::any::Any;
 use std::cell::RefCell;
-use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-/// Runs `job`, on this thread, with weights packed once. Scopes nest; the outermost one keeps.
-pub fn kept<R>(job: impl FnOnce() -> R) -> R {
-    struct End(bool);
-    impl Drop for End {
-        fn drop(&mut self) {
-            if self.0 {
-                KEPT.set(None);
+/// The packed weights of one model, from their first use until this is dropped. Clones share them.
+#[derive(Clone, Default)]
+pub struct Kept {
+    weights: Arc<Mutex<Vec<Weight>>>,
+}
+
+impl Kept {
+    /// None yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Runs `job`, on this thread, with the weights it uses packed here. In a scope inside another one the inner one
+    /// keeps.
+    pub fn during<R>(&self, job: impl FnOnce() -> R) -> R {
+        struct End(Option<Kept>);
+        impl Drop for End {
+            fn drop(&mut self) {
+                KEPT.set(self.0.take());
             }
         }
+        let _end = End(KEPT.replace(Some(self.clone())));
+        job()
     }
-    let begins = KEPT.with_borrow_mut(|kept| {
-        let begins = kept.is_none();
-        kept.get_or_insert_default();
-        begins
-    });
-    let _end = End(begins);
-    job()
+}
+
+impl std::fmt::Debug for Kept {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Kept").finish_non_exhaustive()
+    }
+}
+
+/// Runs `job`, on this thread, with weights packed once; inside another scope, by that one.
+pub fn kept<R>(job: impl FnOnce() -> R) -> R {
+    if KEPT.with_borrow(Option::is_some) {
+        return job();
+    }
+    Kept::new().during(job)
+}
+
+/// What a weight is packed for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Use {
+    /// To be the right factor of a product.
+    Product,
+    /// A convolution's output, in so many groups.
+    Convolution(usize),
+    /// A transposed convolution's output, in so many groups.
+    Transposed(usize),
 }
 
 /// A weight and its packed form. The tensor is held, so its storage is neither freed nor written while this lives: an
 /// equal address is the same numbers.
 struct Weight {
     tensor: FlexTensor,
-    packed: Rc<Packed>,
+    path: Path,
+    used: Use,
+    packed: Arc<dyn Any + Send + Sync>,
 }
 
 thread_local! {
-    static KEPT: RefCell<Option<Vec<Weight>>> = const { RefCell::new(None) };
+    static KEPT: RefCell<Option<Kept>> = const { RefCell::new(None) };
 }
 
-/// The weight packed for this path, inside a scope.
-pub(crate) fn find(tensor: &FlexTensor, path: Path) -> Option<Rc<Packed>> {
-    KEPT.with_borrow_mut(|kept| {
-        let kept = kept.as_mut()?;
-        let found = kept.iter().find(|weight| {
-            weight.packed.path() == path
-                && std::ptr::eq(weight.tensor.bytes(), tensor.bytes())
-                && weight.tensor.layout() == tensor.layout()
-        });
-        if let Some(weight) = found {
-            return Some(Rc::clone(&weight.packed));
+/// The weight packed for this path and use, inside a scope; `pack` does it the first time, and gives for one use always
+/// one type.
+pub(crate) fn find<P: Any + Send + Sync>(
+    tensor: &FlexTensor,
+    path: Path,
+    used: Use,
+    pack: impl FnOnce() -> P,
+) -> Option<Arc<P>> {
+    let kept = KEPT.with_borrow(Clone::clone)?;
+    let mut weights = kept.weights.lock().unwrap_or_else(PoisonError::into_inner);
+    let found = weights.iter().find(|weight| {
+        weight.path == path
+            && weight.used == used
+            && std::ptr::eq(weight.tensor.bytes(), tensor.bytes())
+            && weight.tensor.layout() == tensor.layout()
+    });
+    let packed = match found {
+        Some(weight) => Arc::clone(&weight.packed),
+        None => {
+            let packed: Arc<dyn Any + Send + Sync> = Arc::new(pack());
+            weights.push(Weight {
+                tensor: tensor.clone(),
+                path,
+                used,
+                packed: Arc::clone(&packed),
+            });
+            packed
         }
-        let packed = Rc::new(Packed::new(path, matrix(tensor)));
-        kept.push(Weight {
-            tensor: tensor.clone(),
-            packed: Rc::clone(&packed),
-        });
-        Some(packed)
-    })
+    };
+    Some(packed.downcast().expect("one type a use"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{Repro, ReproDevice};
-    use burn::tensor::module::linear;
+    use burn::tensor::module::{conv_transpose2d, conv2d, linear};
+    use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
     use burn::tensor::{Tensor, TensorData};
 
     fn tensor(rows: usize, columns: usize, shift: f32) -> Tensor<Repro, 2> {
@@ -84,7 +130,12 @@ mod tests {
     }
 
     fn count() -> usize {
-        KEPT.with_borrow(|kept| kept.as_ref().map_or(0, Vec::len))
+        KEPT.with_borrow(|kept| {
+            let weights = kept
+                .as_ref()
+                .map(|kept| kept.weights.lock().expect("whole"));
+            weights.map_or(0, |weights| weights.len())
+        })
     }
 
     #[test]
@@ -100,6 +151,58 @@ mod tests {
             assert_eq!(count(), 2);
         });
         assert_eq!(count(), 0);
+    }
+
+    #[test]
+    fn what_is_kept_for_a_model_is_packed_once_whichever_threads_use_it() {
+        let (x, w) = (tensor(5, 33, 4.0), tensor(33, 70, 5.0));
+        let plain = bits(linear(x.clone(), w.clone(), None));
+        let model = Kept::new();
+        let run = || {
+            let now = model.during(|| kept(|| bits(linear(x.clone(), w.clone(), None))));
+            assert_eq!(now, plain);
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(run);
+            }
+        });
+        run();
+        assert_eq!(model.during(count), 1);
+        assert_eq!(count(), 0);
+        // A scope inside another one keeps for itself.
+        let other = Kept::new();
+        model.during(|| other.during(run));
+        assert_eq!((model.during(count), other.during(count)), (1, 0));
+    }
+
+    #[test]
+    fn a_convolution_keeps_its_weights_for_each_use() {
+        let draw = |shape: [usize; 4]| {
+            let rows = shape[0] * shape[1];
+            tensor(rows, shape[2] * shape[3], 2.5).reshape(shape)
+        };
+        let (x, w) = (draw([2, 6, 9, 8]), draw([6, 6, 3, 2]));
+        let grouped = w.clone().slice([0..6, 0..3]);
+        let all = || {
+            let plain = ConvOptions::new([1, 2], [1, 0], [1, 1], 1);
+            let two = ConvOptions::new([2, 1], [0, 1], [1, 2], 2);
+            let back = ConvTransposeOptions::new([2, 2], [1, 0], [1, 0], [1, 1], 1);
+            let apart = ConvTransposeOptions::new([2, 2], [1, 0], [1, 0], [1, 1], 2);
+            [
+                conv2d(x.clone(), w.clone(), None, plain),
+                conv2d(x.clone(), grouped.clone(), None, two),
+                conv_transpose2d(x.clone(), w.clone(), None, back),
+                conv_transpose2d(x.clone(), w.clone(), None, apart),
+            ]
+            .map(|out| bits(out.flatten(1, 3)))
+        };
+        let expected = all();
+        let model = Kept::new();
+        for _ in 0..2 {
+            assert_eq!(model.during(all), expected);
+            assert_eq!(model.during(count), 4);
+        }
     }
 
     #[test]

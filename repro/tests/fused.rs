@@ -4,12 +4,13 @@ mod support;
 
 use burn::backend::Autodiff;
 use burn::nn::loss::CrossEntropyLossConfig;
-use burn::tensor::activation::{log_softmax, softmax};
-use burn::tensor::module::attention;
+use burn::tensor::activation::{gelu, log_softmax, relu, softmax};
+use burn::tensor::module::{attention, linear};
 use burn::tensor::ops::AttentionModuleOptions;
 use burn::tensor::{Bool, Int, Tensor, TensorData};
 use proptest::prelude::*;
 use repro::kernels::random::Draw;
+use repro::linear::{linear_gelu, linear_relu};
 use repro::loss::{cross_entropy, soft_cross_entropy};
 use repro::{Repro, ReproDevice, paths};
 use support::{bits, every_setting, numbers};
@@ -147,6 +148,78 @@ proptest! {
         );
         prop_assert_eq!(read(tracked.inner()), composed);
     }
+
+    #[test]
+    fn grouped_heads_are_repeated_ones(
+        batch in 1usize..3, groups in 1usize..4, each in 1usize..4, lengths in [1usize..30, 1usize..30], width in 1usize..12,
+        kind in 0u32..4, seed in 0u64..1000, is_causal in any::<bool>(),
+    ) {
+        let ([n, m], heads) = (lengths, groups * each);
+        let query = || tensor(numbers(seed, batch * heads * n * width), [batch, heads, n, width]);
+        let key = || tensor(numbers(seed + 1, batch * groups * m * width), [batch, m, groups, width]).swap_dims(1, 2);
+        let value = || tensor(wild(seed + 2, batch * groups * m * width, kind), [batch, groups, m, width]);
+        let bias = || tensor(numbers(seed + 3, heads * n * m), [1, heads, n, m]);
+        let options = AttentionModuleOptions { is_causal, ..Default::default() };
+        let repeated = |x: T<4>| {
+            x.reshape([batch, groups, 1, m, width]).expand([batch, groups, each, m, width]).reshape([batch, heads, m, width])
+        };
+        let composed = burn::tensor::module::attention_fallback(
+            query(), repeated(key()), repeated(value()), None, Some(bias()), options,
+        );
+        let composed = read(composed);
+        for settings in every_setting() {
+            let grouped = paths::with(settings, || read(attention(query(), key(), value(), None, Some(bias()), options)));
+            prop_assert_eq!(&grouped, &composed);
+        }
+    }
+
+    #[test]
+    fn a_linear_map_and_its_activation_are_the_two(
+        lead in [1usize..4, 1usize..30], widths in [1usize..50, 1usize..80], kind in 0u32..6, seed in 0u64..1000,
+        has_bias in any::<bool>(), is_kept in any::<bool>(), layout in 0u32..3,
+    ) {
+        let ([batch, rows], [k, n]) = (lead, widths);
+        let x = || match layout {
+            0 => tensor(wild(seed, batch * rows * k, kind), [batch, rows, k]),
+            // Some columns of a wider tensor, and rows that do not adjoin.
+            1 => tensor(wild(seed, batch * rows * (k + 3), kind), [batch, rows, k + 3]).narrow(2, 2, k),
+            _ => tensor(wild(seed, batch * rows * k, kind), [rows, batch, k]).swap_dims(0, 1),
+        };
+        let weight = || tensor(numbers(seed + 1, k * n), [k, n]);
+        let bias = || has_bias.then(|| tensor(wild(seed + 2, n, kind % 2), [n]));
+        let contiguous = T::<3>::from_data(x().into_data(), &ReproDevice);
+        let plain = linear(contiguous, weight(), bias());
+        let (relu, gelu) = (read(relu(plain.clone())), read(gelu(plain.clone())));
+        let plain = read(plain);
+        for settings in every_setting() {
+            let fused = || {
+                let all = || (
+                    read(linear(x(), weight(), bias())),
+                    read(linear_relu(x(), weight(), bias())),
+                    read(linear_gelu(x(), weight(), bias())),
+                );
+                if is_kept { repro::weights::kept(all) } else { all() }
+            };
+            let fused = paths::with(settings, fused);
+            prop_assert_eq!(fused, (plain.clone(), relu.clone(), gelu.clone()));
+        }
+        let tracked = [linear_relu::<Autodiff<Repro>, 3>, linear_gelu].map(|operation| {
+            read(operation(A::from_inner(x()), A::from_inner(weight()), bias().map(A::from_inner)).inner())
+        });
+        prop_assert_eq!(tracked, [relu, gelu]);
+        let row = || x().slice([0..1, 0..1]).reshape([k]);
+        prop_assert_eq!(
+            read(linear_relu(row(), weight(), bias())),
+            read(burn::tensor::activation::relu(linear(row(), weight(), bias())))
+        );
+    }
+}
+
+#[test]
+#[should_panic(expected = "which divides that of the queries")]
+fn heads_that_do_not_divide_are_refused() {
+    let x = |heads| tensor(numbers(1, heads * 6), [1, heads, 3, 2]);
+    attention(x(4), x(3), x(3), None, None, Default::default());
 }
 
 #[test]

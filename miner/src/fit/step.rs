@@ -2,7 +2,7 @@
 
 use burn::optim::GradientsParams;
 use burn::tensor::{Tensor, TensorData};
-use models::{Architecture, Model, ModelError, TensorSpec, Weights};
+use models::{Architecture, Model, ModelError, TensorSpec, Weights, hidden};
 use repro::ReproDevice;
 use repro::kernels::elementary::{Function, apply};
 use repro::kernels::random::{Distribution, Draw};
@@ -62,7 +62,9 @@ pub(super) fn advance(
     rate: f64,
 ) -> (f32, Model<Training>) {
     let x = rows.inputs(batch, Some(step));
-    let outputs = model.forward_with(x, |layer, hidden| dropout(recipe, step, layer, hidden));
+    let outputs = model.forward_with(x, |index, layer, x| {
+        dropout(recipe, step, index, hidden(layer, x))
+    });
     let loss = rows.losses(outputs, batch, true).mean();
     let value = loss.clone().inner().into_scalar();
     let grads = GradientsParams::from_grads(loss.backward(), &model);

@@ -31,6 +31,7 @@ use burn_backend::{
 };
 use burn_flex::{Flex, FlexDevice, FlexQTensor, FlexTensor, Layout};
 use burn_std::BoolStore;
+pub(crate) use module::linear_finished;
 use storage::Storage;
 
 /// The reproducible backend.
@@ -154,15 +155,34 @@ pub(crate) fn matrix(tensor: &FlexTensor) -> Matrix<'_> {
     }
 }
 
-/// The tensor with all axes but the last flattened into one.
+/// The tensor with all axes but the last flattened into one; where its rows are equally far from each other, as in some
+/// columns of a larger tensor or in one that is turned around, without a copy.
 fn flattened(tensor: FlexTensor) -> FlexTensor {
-    let shape = tensor.layout().shape();
+    let layout = tensor.layout();
+    let (shape, strides) = (layout.shape(), layout.strides());
     if shape.num_dims() == 2 {
         return tensor;
     }
-    let columns = shape[shape.num_dims() - 1];
-    let rows = elements(&shape[..shape.num_dims() - 1]);
-    tensor.reshape(Shape::new([rows, columns]))
+    let last = shape.num_dims() - 1;
+    let rows = elements(&shape[..last]);
+    let flat = Shape::new([rows, shape[last]]);
+    // Axes of one element go anywhere; each other must be as far as the next one is long.
+    let mut axes = (0..last).filter(|&axis| shape[axis] != 1);
+    let Some(mut outer) = axes.next() else {
+        return tensor.reshape(flat);
+    };
+    for inner in axes {
+        if strides[outer] != strides[inner] * shape[inner] as isize {
+            return tensor.reshape(flat);
+        }
+        outer = inner;
+    }
+    let layout = Layout::new(
+        flat,
+        vec![strides[outer], strides[last]],
+        layout.start_offset(),
+    );
+    tensor.with_layout(layout)
 }
 
 /// A new float tensor.

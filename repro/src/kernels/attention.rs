@@ -68,9 +68,9 @@ impl<'a, T> Plane<'a, T> {
 pub struct Attention<'a> {
     /// Queries.
     pub query: View<'a>,
-    /// Keys.
+    /// Keys, of as many heads or of a divisor of them.
     pub key: View<'a>,
-    /// Values.
+    /// Values, of as many heads as the keys.
     pub value: View<'a>,
     /// What is not to be looked at: where not zero.
     pub mask: Option<Plane<'a, u8>>,
@@ -97,8 +97,11 @@ impl Attention<'_> {
             "repro: attention of queries {q:?}, keys {k:?}, values {v:?}"
         );
         assert!(
-            q[..2] == k[..2] && q[..2] == v[..2],
-            "repro: attention of queries {q:?}, keys {k:?}, values {v:?}: one batch, one number of heads"
+            q[0] == k[0]
+                && k[..2] == v[..2]
+                && (q[1] == k[1] || k[1] > 0 && q[1].is_multiple_of(k[1])),
+            "repro: attention of queries {q:?}, keys {k:?}, values {v:?}: one batch, and keys and values of one number of \
+             heads, which divides that of the queries"
         );
         [q[0], q[1], q[2], k[2]]
     }
@@ -106,8 +109,10 @@ impl Attention<'_> {
 
 /// The attention of each head.
 ///
-/// **Shapes.** Queries `[batch, heads, n, d]`, keys `[batch, heads, m, d]`, values `[batch, heads, m, v]`, mask and bias broadcast to
-/// `[batch, heads, n, m]`; output `[batch, n, heads, v]`, since what follows puts the heads side by side. **Order.** As in the module's head.
+/// **Shapes.** Queries `[batch, heads, n, d]`, keys `[batch, groups, m, d]`, values `[batch, groups, m, v]`, mask and bias broadcast to
+/// `[batch, heads, n, m]`; output `[batch, n, heads, v]`, since what follows puts the heads side by side. `groups` divides `heads`: so
+/// many heads in turn look at one head of the keys and values (grouped heads; with one group, multi-query attention). **Order.** As in
+/// the module's head.
 ///
 /// # Panics
 ///
@@ -182,11 +187,12 @@ unsafe fn some_rows(
     let (heads, queries) = (a.query.shape[1], a.query.shape[2]);
     let (keys, values) = (a.key.shape[2], a.value.shape[3]);
     let (batch, head_at) = (index / heads, index % heads);
+    let group = head_at / (heads / a.key.shape[1]);
     let (first, rows) = (rows.start, rows.len());
     let mut scores = Numbers::unset(elements(&[rows, keys]));
     let query = head(&a.query, batch, head_at, (first, rows));
-    let key = head(&a.key, batch, head_at, (0, keys)).transposed();
-    let value = head(&a.value, batch, head_at, (0, keys));
+    let key = head(&a.key, batch, group, (0, keys)).transposed();
+    let value = head(&a.value, batch, group, (0, keys));
     Task::new(query, Right::Matrix(key), Finish::Plain, &mut scores).run_alone(settings.path);
     settings.path.run(Weigh {
         a,

@@ -5,9 +5,10 @@
 //! here each has its own ([`crate::kernels::convolution`]), the one in which the gradient is defined.
 
 use crate::backend::{float_tensor, view};
-use crate::kernels::convolution::{self, Convolution, Options};
+use crate::kernels::convolution::{self, Convolution, Options, Packed, Weights};
 use crate::kernels::memory::Numbers;
 use crate::kernels::paths::Settings;
+use crate::weights::{self, Use};
 use burn_backend::Shape;
 use burn_backend::ops::{ConvOptions, ConvTransposeOptions};
 use burn_flex::FlexTensor;
@@ -23,13 +24,17 @@ pub(super) fn forward<const N: usize>(
 ) -> FlexTensor {
     let shape = Convolution::new(lengths(&x), lengths(&weight), of(&options));
     let bias = bias.as_ref().map(|bias| view(bias).packed());
-    let out = convolution::forward(
-        Settings::current(),
-        shape,
-        &view(&x).packed(),
-        &view(&weight).packed(),
-        bias.as_deref(),
+    let settings = Settings::current();
+    let kept = weights::find(
+        &weight,
+        settings.path,
+        Use::Convolution(options.groups),
+        || convolution::pack(settings.path, shape, &view(&weight).packed()),
     );
+    let x = view(&x).packed();
+    let out = with_weights(&weight, kept.as_deref(), |weight| {
+        convolution::forward(settings, shape, &x, weight, bias.as_deref())
+    });
     tensor::<N>(out, shape.output_shape())
 }
 
@@ -45,7 +50,7 @@ pub(super) fn x_backward<const N: usize>(
     let out = convolution::input_gradient(
         Settings::current(),
         shape,
-        &view(&weight).packed(),
+        Weights::Plain(&view(&weight).packed()),
         &view(&grad).packed(),
         None,
     );
@@ -87,13 +92,17 @@ pub(super) fn transposed<const N: usize>(
 ) -> FlexTensor {
     let shape = matching(lengths(&x), lengths(&weight), &options);
     let bias = bias.as_ref().map(|bias| view(bias).packed());
-    let out = convolution::input_gradient(
-        Settings::current(),
-        shape,
-        &view(&weight).packed(),
-        &view(&x).packed(),
-        bias.as_deref(),
+    let settings = Settings::current();
+    let kept = weights::find(
+        &weight,
+        settings.path,
+        Use::Transposed(options.groups),
+        || convolution::pack_transposed(settings.path, shape, &view(&weight).packed()),
     );
+    let x = view(&x).packed();
+    let out = with_weights(&weight, kept.as_deref(), |weight| {
+        convolution::input_gradient(settings, shape, weight, &x, bias.as_deref())
+    });
     tensor::<N>(out, shape.input_shape())
 }
 
@@ -120,7 +129,7 @@ pub(super) fn transposed_x_backward<const N: usize>(
         Settings::current(),
         shape,
         &view(&grad).packed(),
-        &view(&weight).packed(),
+        Weights::Plain(&view(&weight).packed()),
         None,
     );
     tensor::<N>(out, x)
@@ -141,6 +150,18 @@ pub(super) fn transposed_weight_backward<const N: usize>(
         &view(&x).packed(),
     );
     tensor::<N>(out, lengths(&weight))
+}
+
+/// Runs it with the weights that are kept, else with those of the tensor.
+fn with_weights<R>(
+    weight: &FlexTensor,
+    kept: Option<&Packed>,
+    run: impl FnOnce(Weights) -> R,
+) -> R {
+    match kept {
+        Some(packed) => run(Weights::Packed(packed)),
+        None => run(Weights::Plain(&view(weight).packed())),
+    }
 }
 
 /// The convolution of which a transposed one is the input's gradient.

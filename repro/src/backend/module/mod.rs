@@ -10,9 +10,10 @@ use super::{Repro, flattened, float_tensor, matrix, refuse, transform, view};
 use crate::kernels::attention::{Attention, Plane, attention};
 use crate::kernels::norm::LayerNorm;
 use crate::kernels::paths::Settings;
-use crate::kernels::product::{Finish, finished, product, with_packed};
+use crate::kernels::product::{Finish, Packed, finished, product, with_packed};
 use crate::kernels::sum::sum_along;
 use crate::kernels::view::Axis;
+use crate::weights::{self, Use};
 use burn_backend::Shape;
 use burn_backend::ops::{
     AttentionModuleOptions, ConvOptions, ConvTransposeOptions, DeformConv2dBackward,
@@ -22,21 +23,31 @@ use burn_backend::ops::{
 use burn_flex::FlexTensor;
 use pooling::Windows;
 
+/// `x · weight`, and something done to each element after its chain. Inside a scope of [`weights`] the weight is packed once.
+pub(crate) fn linear_finished(x: FlexTensor, weight: &FlexTensor, finish: Finish) -> FlexTensor {
+    let shape = with_last(x.layout().shape(), weight.layout().shape()[1]);
+    let rows = flattened(x);
+    let settings = Settings::current();
+    let kept = weights::find(weight, settings.path, Use::Product, || {
+        Packed::new(settings.path, matrix(weight))
+    });
+    let out = match &kept {
+        Some(packed) => with_packed(settings, matrix(&rows), packed, finish),
+        None => finished(settings, matrix(&rows), matrix(weight), finish),
+    };
+    float_tensor(out, shape)
+}
+
 impl ModuleOps<Repro> for Repro {
     /// `x · weight + bias`. **Shapes.** `[.., k]`, `[k, n]`, `[n]` to `[.., n]`. **Order.** One chain an element over
     /// `k`, whatever the rank of `x`; the bias is added after the chain.
     fn linear(x: FlexTensor, weight: FlexTensor, bias: Option<FlexTensor>) -> FlexTensor {
-        let shape = with_last(x.layout().shape(), weight.layout().shape()[1]);
-        let rows = flattened(x);
         let bias = bias.as_ref().map(|bias| view(bias).packed());
-        let finish = bias.as_deref().map_or(Finish::Plain, Finish::Bias);
-        let settings = Settings::current();
-        let kept = crate::weights::find(&weight, settings.path);
-        let out = match &kept {
-            Some(packed) => with_packed(settings, matrix(&rows), packed, finish),
-            None => finished(settings, matrix(&rows), matrix(&weight), finish),
-        };
-        float_tensor(out, shape)
+        linear_finished(
+            x,
+            &weight,
+            bias.as_deref().map_or(Finish::Plain, Finish::Bias),
+        )
     }
 
     /// The input's gradient, `grad · weightᵀ`. **Order.** One chain an element over the output features.
@@ -427,7 +438,8 @@ impl ModuleOps<Repro> for Repro {
     }
 
     /// Attention, fused with the bits of burn's composition, which is what autodiff computes. **Shapes.** `[batch, heads, n, d]`,
-    /// `[batch, heads, m, d]`, `[batch, heads, m, v]` to `[batch, heads, n, v]`. **Order.** [`attention`].
+    /// `[batch, groups, m, d]`, `[batch, groups, m, v]` to `[batch, heads, n, v]`; `groups` divides `heads`, and each head of the keys
+    /// and values serves `heads / groups` of the queries in turn, as if it were repeated. **Order.** [`attention`].
     fn attention(
         query: FlexTensor,
         key: FlexTensor,

@@ -27,7 +27,7 @@ pub(super) struct Chains<'a> {
     source: &'a [f32],
     /// Numbers of a group of one element's channels in the source.
     source_group: usize,
-    weights: Packed,
+    weights: &'a Packed,
     /// One a channel of the output, or none.
     bias: Option<&'a [f32]>,
     /// Elements of a plane of the output.
@@ -40,9 +40,15 @@ pub(super) struct Chains<'a> {
 // SAFETY: tasks write the channels of the elements they are given, and no two are given the same.
 unsafe impl Sync for Chains<'_> {}
 
-/// Weights in the order in which tiles read them.
-struct Packed {
+/// A convolution's weights in the order in which tiles read them, for its output or for its input's gradient. They belong to
+/// the path they were packed for, because paths read tiles of other heights.
+#[derive(Debug)]
+pub struct Packed {
     data: Vec<f32>,
+    path: Path,
+    groups: usize,
+    /// Numbers of a chain.
+    taps: usize,
     /// Channels of a group, and the tiles into which they are cut: what each covers, its height, and where it begins.
     channels: usize,
     tiles: Vec<(Range<usize>, usize)>,
@@ -50,7 +56,7 @@ struct Packed {
 }
 
 impl Packed {
-    fn new(
+    pub(super) fn new(
         path: Path,
         weight: &[f32],
         strides: Strides,
@@ -76,6 +82,9 @@ impl Packed {
         }
         Self {
             data,
+            path,
+            groups,
+            taps,
             channels,
             tiles,
             starts,
@@ -85,17 +94,25 @@ impl Packed {
 
 impl<'a> Chains<'a> {
     /// The chains of `channels` output channels a group over the field's taps of `source`.
-    #[allow(clippy::too_many_arguments)]
+    ///
+    /// # Panics
+    ///
+    /// If the weights were packed for another path or shape.
     pub fn new(
         path: Path,
         field: Field,
         [batch, groups, channels]: [usize; 3],
         source: &'a [f32],
-        weight: &[f32],
-        strides: Strides,
+        weights: &'a Packed,
         bias: Option<&'a [f32]>,
         out: &'a mut [f32],
     ) -> Self {
+        let shape = (path, groups, channels, field.taps.len());
+        assert_eq!(
+            (weights.path, weights.groups, weights.channels, weights.taps),
+            shape,
+            "repro: the weights of a convolution were packed for another one"
+        );
         let (_, lanes) = path.run(Lengths);
         let planes = batch * groups * channels;
         let plane = out.len() / planes.max(1);
@@ -111,7 +128,6 @@ impl<'a> Chains<'a> {
                 "repro: the bias of a convolution has a number a channel"
             );
         }
-        let weights = Packed::new(path, weight, strides, groups, channels, field.taps.len());
         Self {
             path,
             groups,

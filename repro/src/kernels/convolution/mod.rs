@@ -43,16 +43,26 @@ mod tile;
 mod turn;
 mod weight;
 
+pub use chains::Packed;
 pub(super) use shape::windows;
 pub use shape::{Convolution, Options};
 
 use super::memory::Numbers;
-use super::paths::Settings;
+use super::paths::{Path, Settings};
 use super::pool;
 use super::sum::{BLOCK, sum};
 use chains::{Chains, Strides};
 use field::Field;
 use shape::assert_length;
+
+/// A convolution's weights: as they are, or packed before, for those that are used again and again.
+#[derive(Clone, Copy, Debug)]
+pub enum Weights<'a> {
+    /// Row-major.
+    Plain(&'a [f32]),
+    /// Packed for this use.
+    Packed(&'a Packed),
+}
 
 /// The convolution. All slices are row-major.
 ///
@@ -61,37 +71,20 @@ use shape::assert_length;
 ///
 /// # Panics
 ///
-/// If a slice has another length than the shapes say.
+/// If a slice has another length than the shapes say, or weights were not [packed for this](pack).
 pub fn forward(
     settings: Settings,
     shape: Convolution,
     x: &[f32],
-    weight: &[f32],
+    weight: Weights,
     bias: Option<&[f32]>,
 ) -> Numbers {
     shape.assert_input(x.len());
-    shape.assert_weight(weight.len());
-    let mut out = Numbers::unset(shape.batch * shape.output.len());
     let field = Field::of_input(&shape, images_max(settings, &shape));
     let lengths = [shape.batch, shape.options.groups, shape.outputs()];
-    let strides = Strides {
-        group: shape.outputs() * shape.taps(),
-        channel: shape.taps(),
-        outer: shape.window(),
-        window: shape.window(),
-    };
-    Chains::new(
-        settings.path,
-        field,
-        lengths,
-        x,
-        weight,
-        strides,
-        bias,
-        &mut out,
-    )
-    .run(settings);
-    out
+    let len = shape.batch * shape.output.len();
+    let pack = |path, weight: &[f32]| pack(path, shape, weight);
+    chains(settings, field, lengths, x, weight, pack, bias, len)
 }
 
 /// The gradient of the input; with a bias, the transposed convolution.
@@ -101,27 +94,79 @@ pub fn forward(
 ///
 /// # Panics
 ///
-/// If a slice has another length than the shapes say.
+/// If a slice has another length than the shapes say, or weights were not [packed for this](pack_transposed).
 pub fn input_gradient(
     settings: Settings,
     shape: Convolution,
-    weight: &[f32],
+    weight: Weights,
     grad: &[f32],
     bias: Option<&[f32]>,
 ) -> Numbers {
-    shape.assert_weight(weight.len());
     shape.assert_output(grad.len());
-    let mut out = Numbers::unset(shape.batch * shape.input.len());
     let field = Field::of_output(&shape, images_max(settings, &shape));
     let lengths = [shape.batch, shape.options.groups, shape.inputs()];
+    let len = shape.batch * shape.input.len();
+    let pack = |path, weight: &[f32]| pack_transposed(path, shape, weight);
+    chains(settings, field, lengths, grad, weight, pack, bias, len)
+}
+
+/// Packs the weights of [`forward`]. They fit every convolution with a weight of this shape and as many groups.
+///
+/// # Panics
+///
+/// If the slice has another length than the shape says.
+pub fn pack(path: Path, shape: Convolution, weight: &[f32]) -> Packed {
+    shape.assert_weight(weight.len());
+    let strides = Strides {
+        group: shape.outputs() * shape.taps(),
+        channel: shape.taps(),
+        outer: shape.window(),
+        window: shape.window(),
+    };
+    let groups = shape.options.groups;
+    Packed::new(path, weight, strides, groups, shape.outputs(), shape.taps())
+}
+
+/// Packs the weights of [`input_gradient`]. They fit every convolution with a weight of this shape and as many groups.
+///
+/// # Panics
+///
+/// If the slice has another length than the shape says.
+pub fn pack_transposed(path: Path, shape: Convolution, weight: &[f32]) -> Packed {
+    shape.assert_weight(weight.len());
     let strides = Strides {
         group: shape.outputs() * shape.taps(),
         channel: shape.window(),
         outer: shape.taps(),
         window: shape.window(),
     };
+    let (groups, taps) = (shape.options.groups, shape.outputs() * shape.window());
+    Packed::new(path, weight, strides, groups, shape.inputs(), taps)
+}
+
+/// The chains over a field, with weights that are packed now if they were not.
+#[allow(clippy::too_many_arguments)]
+fn chains(
+    settings: Settings,
+    field: Field,
+    lengths: [usize; 3],
+    source: &[f32],
+    weight: Weights,
+    pack: impl FnOnce(Path, &[f32]) -> Packed,
+    bias: Option<&[f32]>,
+    len: usize,
+) -> Numbers {
     let path = settings.path;
-    Chains::new(path, field, lengths, grad, weight, strides, bias, &mut out).run(settings);
+    let now;
+    let weights = match weight {
+        Weights::Packed(packed) => packed,
+        Weights::Plain(weight) => {
+            now = pack(path, weight);
+            &now
+        }
+    };
+    let mut out = Numbers::unset(len);
+    Chains::new(path, field, lengths, source, weights, bias, &mut out).run(settings);
     out
 }
 
