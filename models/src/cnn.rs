@@ -424,6 +424,7 @@ mod tests {
 
     use super::*;
     use crate::architecture::ModelConfig;
+    use crate::hidden;
 
     const GOOD: &str = r#"{"model_type":"cnn","input_channels":1,"input_height":28,"input_width":28,"conv_layers":[{"channels":32,"kernel":3,"padding":1,"pool":2},{"channels":64,"kernel":3,"padding":1,"pool":2}],"hidden_sizes":[128],"num_labels":10,"hidden_act":"relu"}"#;
 

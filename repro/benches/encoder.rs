@@ -20,6 +20,7 @@ use burn::tensor::backend::Backend;
 use burn::tensor::{Int, Tensor, TensorData};
 use drawing::drawn;
 use model::{Encoder, Reader, WORDS};
+use repro::linear::linear_gelu;
 use repro::optim::AdamW;
 use repro::{Repro, ReproDevice, random, weights};
 use std::hint::black_box;
@@ -48,7 +49,10 @@ fn read(request: &timing::Request, batch: usize, len: usize) {
     let tokens = tokens::<Repro>(0, batch, len);
     weights::kept(|| {
         request.measure(&work, "sentences/s", batch as f64, 0.5, || {
-            black_box(reader.forward(tokens.clone()));
+            black_box(reader.forward(tokens.clone(), |layer, x| {
+                let bias = layer.bias.as_ref().map(|bias| bias.val());
+                linear_gelu(x, layer.weight.val(), bias)
+            }));
         });
     });
 }

@@ -1,17 +1,26 @@
-//! Elementary functions, softmax and elementwise work against std and the `libm` crate, interleaved in one run, one thread.
+//! Elementary functions and softmax against std and the `libm` crate, in turn within one run, and the speed of elementwise work.
 //!
-//! `cargo bench -p repro --bench functions` (a name as argument: only what contains it; `--threads 2`).
+//! `cargo bench -p repro --bench functions` (`-- --threads 2 --runs 5 --only "function exp" --json`). With several threads
+//! both sides work on parts of the same numbers, handed out by the same pool. JSON has the path in use alone, and the
+//! functions alone.
 
 #![allow(clippy::disallowed_methods)] // A bench reads the clock, and the platform's functions are the peers.
+
+#[path = "support/timing.rs"]
+mod timing;
 
 use burn::tensor::activation::softmax;
 use burn::tensor::module::linear;
 use burn::tensor::{Tensor, TensorData};
 use repro::kernels::elementary::{Function, apply};
-use repro::kernels::paths::{self, Path, Settings};
+use repro::kernels::paths::{Path, Settings};
+use repro::kernels::pool;
+use repro::kernels::softmax::{Soft, softmax as soften};
+use repro::kernels::view::Axis;
 use repro::{Repro, ReproDevice};
 use std::hint::black_box;
-use std::time::Instant;
+use std::sync::Mutex;
+use timing::Request;
 
 type T<const D: usize> = Tensor<Repro, D>;
 
@@ -24,22 +33,6 @@ fn numbers(len: usize, scale: f32) -> Vec<f32> {
 fn tensor<const D: usize>(shape: [usize; D]) -> T<D> {
     let data = numbers(shape.iter().product(), 1.0);
     Tensor::from_data(TensorData::new(data, shape), &ReproDevice)
-}
-
-/// Nanoseconds of a call, the best of some tries: a disturbed try tells of the disturbance.
-fn nanoseconds(f: &mut dyn FnMut()) -> f64 {
-    let mut best = f64::INFINITY;
-    f();
-    for _ in 0..12 {
-        let start = Instant::now();
-        let mut calls = 0;
-        while start.elapsed().as_secs_f64() < 0.004 {
-            f();
-            calls += 1;
-        }
-        best = best.min(start.elapsed().as_secs_f64() * 1e9 / f64::from(calls));
-    }
-    best
 }
 
 /// The peer of a function: std's, or libm's where std has none.
@@ -72,14 +65,85 @@ fn peer(function: Function) -> (&'static str, fn(f32) -> f32) {
     }
 }
 
-fn functions(wanted: &dyn Fn(&str) -> bool) {
-    const LEN: usize = 4096;
+/// Numbers of a work, and those of a part: as many as the nearest cache holds twice.
+const LEN: usize = 1 << 16;
+const PART: usize = 1 << 12;
+
+/// What a contender does with some numbers.
+type Job<'a> = &'a (dyn Fn(&mut [f32]) + Sync);
+
+/// Each contender's nanoseconds a number: the median of some runs, in each of which all take their turns.
+fn in_turn(request: &Request, input: &[f32], contenders: &[Job]) -> Vec<f64> {
+    let mut out = input.to_vec();
+    let mut once = |job: Job| {
+        let parts: Vec<_> = out.chunks_mut(PART).map(Mutex::new).collect();
+        pool::run(request.threads, parts.len(), |index| {
+            let mut part = parts[index].lock().expect("no contender panics");
+            part.copy_from_slice(&input[index * PART..][..PART]);
+            job(&mut part);
+        });
+        black_box(&parts);
+    };
+    let mut times = vec![Vec::new(); contenders.len()];
+    for _ in 0..request.runs.max(1) {
+        for (job, times) in contenders.iter().zip(&mut times) {
+            times.extend(timing::times(1, 0.02, || once(job)));
+        }
+    }
+    let median = |mut times: Vec<f64>| {
+        times.sort_by(f64::total_cmp);
+        times[times.len() / 2] * 1e9 / LEN as f64
+    };
+    times.into_iter().map(median).collect()
+}
+
+/// Takes the time of a function on the paths there are, of a peer before them, and tells it.
+fn compare(
+    request: &Request,
+    name: &str,
+    peer_name: &str,
+    input: &[f32],
+    peer: Job,
+    ours: impl Fn(Path, &mut [f32]) + Sync,
+) {
+    let work = format!("function {name}");
+    if !request.wants(&work) {
+        return;
+    }
+    let paths = if request.is_json {
+        vec![Settings::current().path]
+    } else {
+        Path::available()
+    };
+    let jobs: Vec<_> = paths
+        .iter()
+        .map(|&path| {
+            let ours = &ours;
+            move |part: &mut [f32]| ours(path, part)
+        })
+        .collect();
+    let mut contenders: Vec<Job> = vec![peer];
+    contenders.extend(jobs.iter().map(|job| job as Job));
+    let times = in_turn(request, input, &contenders);
+    let (theirs, ours) = (times[0], &times[1..]);
+    if request.is_json {
+        let theirs = format!(
+            ", \"peer\": \"{peer_name}\", \"peer_rate\": {}",
+            1.0 / theirs
+        );
+        return request.tell_json(&work, "numbers/ns", 1.0 / ours[0], &theirs);
+    }
+    print!("{name:<12} {peer_name:<4} {theirs:>7.3} ns");
+    for (path, ours) in paths.iter().zip(ours) {
+        print!("  {} {ours:>7.3} ({:>5.2}x)", path.name(), theirs / ours);
+    }
+    println!();
+}
+
+fn functions(request: &Request) {
     let from = numbers(LEN, 4.0);
     for function in Function::ALL {
         let name = format!("{function:?}").to_lowercase();
-        if !wanted(&name) {
-            continue;
-        }
         let (peer_name, peer) = peer(function);
         let input: Vec<f32> = match function {
             Function::Log | Function::Log1p => from.iter().map(|x| x.abs()).collect(),
@@ -89,30 +153,19 @@ fn functions(wanted: &dyn Fn(&str) -> bool) {
             }
             _ => from.clone(),
         };
-        let mut out = input.clone();
-        let theirs = nanoseconds(&mut || {
-            out.copy_from_slice(&input);
-            for x in &mut out {
-                *x = peer(*x);
-            }
-            black_box(&out);
+        let peer = |part: &mut [f32]| part.iter_mut().for_each(|x| *x = peer(*x));
+        compare(request, &name, peer_name, &input, &peer, |path, part| {
+            apply(path, function, part);
         });
-        print!("{name:<12} {peer_name:<4} {:>7.3} ns", theirs / LEN as f64);
-        for path in Path::available() {
-            let ours = nanoseconds(&mut || {
-                out.copy_from_slice(&input);
-                apply(path, function, &mut out);
-                black_box(&out);
-            });
-            let name = path.name();
-            print!(
-                "  {name} {:>7.3} ({:>5.1}x)",
-                ours / LEN as f64,
-                theirs / ours
-            );
-        }
-        println!();
     }
+    const ROW: usize = 64;
+    let input = numbers(LEN, 1.0);
+    let peer = |part: &mut [f32]| softmax_of_std(part, ROW);
+    compare(request, "softmax", "std", &input, &peer, |path, part| {
+        let settings = Settings::current().with_path(path).with_threads(1);
+        let axis = Axis::of(&[PART / ROW, ROW], 1);
+        soften(settings, part, axis, Soft::Max);
+    });
 }
 
 /// A softmax as one would write it with std.
@@ -128,10 +181,11 @@ fn softmax_of_std(rows: &mut [f32], len: usize) {
     }
 }
 
-fn tensors(wanted: &dyn Fn(&str) -> bool) {
+fn tensors(request: &Request) {
     let line = |name: &str, count: usize, f: &mut dyn FnMut()| {
-        if wanted(name) {
-            let ns = nanoseconds(f);
+        if request.wants(name) {
+            let times = timing::times(request.runs, 0.02, f);
+            let ns = times[times.len() / 2] * 1e9;
             println!(
                 "{name:<34} {ns:>12.0} ns {:>8.3} ns an element",
                 ns / count as f64
@@ -139,10 +193,6 @@ fn tensors(wanted: &dyn Fn(&str) -> bool) {
         }
     };
     let rows = tensor([1024, 64]);
-    let mut data = numbers(1024 * 64, 1.0);
-    line("softmax 1024x64, std", 1 << 16, &mut || {
-        softmax_of_std(black_box(&mut data), 64)
-    });
     line("softmax 1024x64", 1 << 16, &mut || {
         drop(black_box(softmax(rows.clone(), 1)))
     });
@@ -218,19 +268,15 @@ fn tensors(wanted: &dyn Fn(&str) -> bool) {
 }
 
 fn main() {
-    let arguments: Vec<String> = std::env::args()
-        .skip(1)
-        .filter(|a| a != "--bench")
-        .collect();
-    let threads = arguments.iter().skip_while(|a| *a != "--threads").nth(1);
-    let threads = threads.map_or(1, |t| t.parse().expect("a number"));
-    let name = arguments.first().filter(|a| !a.starts_with("--")).cloned();
-    let wanted = |text: &str| {
-        name.as_ref()
-            .is_none_or(|name| text.contains(name.as_str()))
-    };
-    let settings = Settings::current().with_threads(threads);
-    println!("path {}, {threads} threads", settings.path.name());
-    functions(&wanted);
-    paths::with(settings, || tensors(&wanted));
+    let request = Request::read(5);
+    request.run(|| {
+        if !request.is_json {
+            let path = Settings::current().path.name();
+            println!("path {path}, {} threads", request.threads);
+        }
+        functions(&request);
+        if !request.is_json {
+            tensors(&request);
+        }
+    });
 }

@@ -1,6 +1,7 @@
 //! Products against the peers a Rust user has, interleaved in one run, with the processor's measured peak.
 //!
-//! `cargo bench -p repro --bench product`, then what you like of `-- --threads 2 --rounds 9 --peers none`.
+//! `cargo bench -p repro --bench product`, then what you like of `-- --threads 2 --rounds 9 --peers none --only 32x384x1536`.
+//! "turned" is ours with a right factor that lies transposed, as the keys of an attention do.
 
 #![allow(clippy::disallowed_methods)] // A bench reads the clock.
 
@@ -79,8 +80,8 @@ fn main() {
         (64, 64, 32),
     ];
     println!(
-        "{:>18} {:>9} {:>9} {:>9} {:>9}",
-        "shape", "ours", "packed", "gemm", "matrixm."
+        "{:>18} {:>9} {:>9} {:>9} {:>9} {:>9}",
+        "shape", "ours", "packed", "turned", "gemm", "matrixm."
     );
     let only = after("--only").map(|text| {
         let lengths: Vec<usize> = text
@@ -107,6 +108,10 @@ fn main() {
         let mut packed = || {
             black_box(with_packed(settings, am, &packed, Finish::Plain));
         };
+        let turned_b = Matrix::row_major(&b, n, k).transposed();
+        let mut turned = || {
+            black_box(product(settings, am, turned_b));
+        };
         let mut peer = || {
             crates::gemm([m, k, n], &a, &b, &mut c, threads);
             black_box(&c);
@@ -115,10 +120,16 @@ fn main() {
             crates::matrixmultiply([m, k, n], &a, &b, &mut d);
             black_box(&d);
         };
-        let mut all: [&mut dyn FnMut(); 4] = [&mut ours, &mut packed, &mut peer, &mut other];
-        let mut times = [const { Vec::new() }; 4];
+        let mut all: [&mut dyn FnMut(); 5] = [
+            &mut ours,
+            &mut packed,
+            &mut turned,
+            &mut peer,
+            &mut other,
+        ];
+        let mut times = [const { Vec::new() }; 5];
         for _ in 0..rounds {
-            let count = if has_peers { 4 } else { 2 };
+            let count = if has_peers { 5 } else { 3 };
             for (f, times) in all.iter_mut().zip(&mut times).take(count) {
                 times.push(seconds(f));
             }

@@ -30,6 +30,7 @@ PACKAGES = ["torch", "transformers", "onnxruntime", "onnx", "onnxscript", "numpy
 BLAS = ["openblas", "torch"]
 SHAPES = [f"packed {rows}x{inner}x{columns}" for rows in (64, 128, 512)
           for inner, columns in ((384, 1536), (1536, 384), (384, 384))]
+FUNCTIONS = {"exp": "std", "tanh": "std", "erf": "libm", "log": "std", "gelu": "libm", "softmax": "std"}
 # Work: the bench that does it, its peers, the least ratio to the better of them (None: told, not promised).
 WORKS = {
     **{f"product {n}": ("shapes", BLAS, {peer: 1.0 for peer in BLAS}) for n in (512, 1024, 2048)},
@@ -40,10 +41,12 @@ WORKS = {
     "cnn train": ("cnn", ["torch"], {"torch": 1.2}),
     "cnn infer": ("cnn", ["torch"], {"torch": 1.2}),
     "digits": ("digits", ["torch"], {"torch": 6.0}),
+    # The platform's functions, which the bench calls itself, in turn with ours.
+    **{f"function {name}": ("functions", [peer], {peer: 3.0}) for name, peer in FUNCTIONS.items()},
 }
 UNITS = {"product": "GFLOP/s", "packed": "GFLOP/s", "read": "sentences/s", "train": "steps/s", "cnn": "images/s",
-         "digits": "epochs/s"}
-NAMES = {"torch": "PyTorch", "onnx": "ONNX Runtime", "openblas": "OpenBLAS", "flex": "burn-flex",
+         "digits": "epochs/s", "function": "numbers/ns"}
+NAMES = {"std": "std", "libm": "libm", "torch": "PyTorch", "onnx": "ONNX Runtime", "openblas": "OpenBLAS", "flex": "burn-flex",
          "ndarray": "burn-ndarray", "gemm": "gemm", "matrixmultiply": "matrixmultiply"}
 # What a Rust user would pick, in benches/peers: beside what they can do too, with no ratio promised.
 RUST = ["flex", "ndarray", "gemm", "matrixmultiply"]
@@ -52,7 +55,6 @@ RUST_WORKS = {
     **{f"packed {shape}": ["gemm", "matrixmultiply"] for shape in ("64x384x1536", "128x1536x384", "512x384x384")},
     "read 32x64": ["flex", "ndarray"],
 }
-FUNCTIONS = ["exp", "tanh", "erf", "log", "gelu", "softmax"]
 
 
 def environment():
@@ -118,11 +120,21 @@ class Peer:
         self.process.wait()
 
 
-def ours(program, work, threads):
-    """The rate of a work of ours."""
+def lines_of(program, work, threads):
     command = [program, "--json", "--threads", str(threads), "--only", work]
     out = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-    lines = [json.loads(line) for line in out.splitlines()]
+    return [json.loads(line) for line in out.splitlines()]
+
+
+def both(program, work, threads):
+    """The rate of a function of ours, and that of its peer in the same run."""
+    line = next(line for line in lines_of(program, work, threads) if line["work"] == work)
+    return line["rate"], line["peer_rate"]
+
+
+def ours(program, work, threads):
+    """The rate of a work of ours."""
+    lines = lines_of(program, work, threads)
     if work.startswith("cnn"):
         return lines[0][work.split()[1] + "_images_per_s"]
     return next(line["rate"] for line in lines if line["work"] == work)
@@ -137,25 +149,9 @@ def peak(options, program, threads):
     return all_threads
 
 
-def functions(program):
-    """How many times as fast as std's or libm's each function is, on one thread: that bench interleaves by itself."""
-    out = subprocess.run([program], check=True, stdout=subprocess.PIPE, text=True).stdout
-    ratios, nanoseconds = {}, {}
-    for line in out.splitlines():
-        found = re.match(r"(\w+) +(std|libm) .*?\( *([0-9.]+)x\)", line)
-        if found:
-            ratios[found[1]] = float(found[3])
-        found = re.match(r"softmax 1024x64(, std)? +([0-9.]+) ns", line)
-        if found:
-            nanoseconds[bool(found[1])] = float(found[2])
-    if len(nanoseconds) == 2:
-        ratios["softmax"] = nanoseconds[True] / nanoseconds[False]
-    return {name: ratio for name, ratio in ratios.items() if name in FUNCTIONS}
-
-
 def stored():
     if not os.path.exists(RESULTS):
-        return {"rates": {}, "functions": {}, "peak": {}}
+        return {"rates": {}, "peak": {}}
     with open(RESULTS) as file:
         return json.load(file)
 
@@ -169,13 +165,12 @@ def store(results):
 def measure(options, works):
     results = stored()
     results["machine"] = machine(options.python)
-    benches = {WORKS[work][0] for work in works} | {"shapes"} | ({"functions"} if wants(options, "functions") else set())
-    benches = sorted(benches & available())
+    benches = sorted(({WORKS[work][0] for work in works} | {"shapes"}) & available())
     programs = built(benches) if options.built else build(benches, works)
     for threads in options.threads:
         measured = peak(options, programs["shapes"], threads)
         results["peak"].setdefault(str(threads), measured)
-        libraries = sorted({peer for work in works for peer in peers_of(work)})
+        libraries = sorted({peer for work in works for peer in peers_of(work)} - set(FUNCTIONS.values()))
         peers = {library: Peer(options, library, threads) for library in libraries}
         for work in works:
             bench, names = WORKS[work][0], peers_of(work)
@@ -186,6 +181,11 @@ def measure(options, works):
             for _ in range(options.rounds):
                 if work == "product 1024":  # Its share of the peak is told: of the peak of the same minute.
                     peaks.append(ours(programs["shapes"], "peak", threads))
+                if bench == "functions":
+                    ours_and_theirs = both(programs[bench], work, threads)
+                    for name, rate in zip(rates, ours_and_theirs, strict=True):
+                        rates[name].append(rate)
+                    continue
                 for name in rates:
                     time.sleep(0.3)  # Threads that spun for the one before are asleep.
                     rate = ours(programs[bench], work, threads) if name == "ours" else peers[name].rate(work)
@@ -199,9 +199,6 @@ def measure(options, works):
             print(f"{work}, {threads} threads: {told}", file=sys.stderr)
         for peer in peers.values():
             peer.end()
-    if "functions" in programs:
-        results["functions"] = functions(programs["functions"])
-    store(results)
 
 
 def available():
@@ -258,11 +255,6 @@ def table(results):
             yield f"| {work}, {unit} | {threads} | {number(rates['ours'])} | {told} | {each} | {goal} | {reached} |"
         if work not in results["rates"]:
             yield f"| {work} | | not measured | | | | |"
-    for name in FUNCTIONS:
-        if name in results["functions"]:
-            ratio = results["functions"][name]
-            reached = "yes" if ratio >= 3 else "**no**"
-            yield f"| {name}, against std or libm | 1 | | | {ratio:.1f} | 3 | {reached} |"
     for n in (512, 1024, 2048):
         rates = results["rates"].get(f"product {n}", {})
         if "1" in rates and "2" in rates:

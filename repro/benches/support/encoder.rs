@@ -133,10 +133,15 @@ impl<B: Backend> Reader<B> {
         Self { encoder, joined }
     }
 
-    /// The numbers of every token, and the pooled ones of each text, as BERT gives them.
+    /// The numbers of every token, and the pooled ones of each text, as BERT gives them. `widen` is a linear map and GELU,
+    /// which some backends have as one operation.
     ///
     /// **Shapes.** `[batch, len]` to `[batch, len, WIDTH]` and `[batch, WIDTH]`.
-    pub fn forward(&self, tokens: Tensor<B, 2, Int>) -> (Tensor<B, 3>, Tensor<B, 2>) {
+    pub fn forward(
+        &self,
+        tokens: Tensor<B, 2, Int>,
+        widen: impl Fn(&Linear<B>, Tensor<B, 3>) -> Tensor<B, 3>,
+    ) -> (Tensor<B, 3>, Tensor<B, 2>) {
         let [batch, len] = tokens.dims();
         let mut x = self.encoder.embed(tokens);
         for (layer, joined) in self.encoder.layers.iter().zip(&self.joined) {
@@ -150,7 +155,7 @@ impl<B: Backend> Reader<B> {
             drop(all);
             let attended = layer.output.forward(together(mixed));
             x = layer.attention_norm.forward(attended + x);
-            let inner = gelu(layer.widen.forward(x.clone()));
+            let inner = widen(&layer.widen, x.clone());
             x = layer.norm.forward(layer.narrow.forward(inner) + x);
         }
         let first = x.clone().slice([0..batch, 0..1]).reshape([batch, WIDTH]);

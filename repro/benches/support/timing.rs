@@ -4,7 +4,7 @@ use repro::paths::{Settings, with};
 use std::time::Instant;
 
 /// The words of the command line: `--threads 2`, `--runs 5`, `--only NAME`, `--json`.
-#[allow(dead_code)] // Some benches tell no bare figure.
+#[allow(dead_code)] // Each bench uses some of it.
 pub struct Request {
     /// Threads, the calling one included.
     pub threads: usize,
@@ -15,6 +15,7 @@ pub struct Request {
     only: Option<String>,
 }
 
+#[allow(dead_code)]
 impl Request {
     /// Reads the command line; cargo's own `--bench` is passed over.
     pub fn read(runs: usize) -> Self {
@@ -68,7 +69,8 @@ impl Request {
         }
     }
 
-    fn tell_json(&self, work: &str, unit: &str, rate: f64, rest: &str) {
+    /// Tells a figure and what belongs to it, each with a comma before it, as JSON.
+    pub fn tell_json(&self, work: &str, unit: &str, rate: f64, rest: &str) {
         let (threads, path) = (self.threads, Settings::current().path.name());
         println!(
             "{{\"work\": \"{work}\", \"unit\": \"{unit}\", \"threads\": {threads}, \"path\": \"{path}\", \

@@ -12,6 +12,7 @@ mod drawing;
 #[path = "../../support/encoder.rs"]
 mod model;
 
+use burn::tensor::activation::gelu;
 use burn::tensor::backend::Backend;
 use burn::tensor::{Distribution, Int, Tensor};
 use drawing::drawn;
@@ -93,7 +94,7 @@ fn rate<B: Backend>(work: &str) -> f64 {
             let tokens = Tensor::<B, 2, Int>::random([batch, len], law, &device);
             batch as f64
                 / seconds(5, 0.5, || {
-                    black_box(reader.forward(tokens.clone()));
+                    black_box(reader.forward(tokens.clone(), |layer, x| gelu(layer.forward(x))));
                 })
         }
         _ => panic!("no work {work}"),
