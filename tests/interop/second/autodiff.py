@@ -121,18 +121,19 @@ class Tensor:
         return Tensor(np.flip(self.v, axes), (self, lambda g: np.flip(g, axes)))
 
     def expand(self, shape):
-        return Tensor(np.broadcast_to(self.v, shape), (self, lambda g: g))
+        longer = (1,) * (len(shape) - len(self.shape)) + self.shape
+        return Tensor(np.broadcast_to(self.v, shape), (self, lambda g: reduced(g, longer).reshape(self.shape)))
 
     def repeat_dim(self, axis, times):
         assert self.shape[axis] == 1, "else its gradient is not defined"
         return Tensor(np.concatenate([self.v] * times, axis), (self, lambda g: g))
 
     def slice(self, ranges):
-        part = places(ranges)
+        part = places(self.shape, ranges)
         return Tensor(self.v[part], (self, lambda g: assigned(np.zeros_like(self.v), part, g)))
 
     def slice_assign(self, ranges, y):
-        part = places(ranges)
+        part = places(self.shape, ranges)
         return Tensor(
             assigned(self.v, part, y.v), (self, lambda g: assigned(g, part, ZERO)), (y, lambda g: g[part])
         )
@@ -211,11 +212,20 @@ class Tensor:
     def max(self):
         return self.reshape(-1).max_dim(0)
 
-    def max_abs(self):
-        return self.reshape(-1).abs().max_dim(0)
+    def min(self):
+        return self.reshape(-1).min_dim(0)
 
-    def sort(self, axis):
-        return self.gather(axis, r.argsort(self.v, axis, False))
+    def max_abs(self):
+        return self.reshape(-1).max_abs_dim(0)
+
+    def max_abs_dim(self, axis):
+        return self.abs().max_dim(axis)
+
+    def sort(self, axis, descending=False):
+        return self.gather(axis, r.argsort(self.v, axis, descending))
+
+    def sort_descending(self, axis):
+        return self.sort(axis, True)
 
     def matmul(self, y):
         return Tensor(
@@ -237,8 +247,16 @@ def reverse_cumsum(g, axis):
     return np.flip(r.cumsum(np.flip(g, axis), axis), axis)
 
 
-def places(ranges):
-    return tuple(np.s_[a:b] for a, b in ranges)
+def sliced(n, start, end, step=1):
+    """The places of a slice of an axis of n, in their order."""
+    start, end = (max(n + a, 0) if a < 0 else min(a, n) for a in (start, n if end is None else end))
+    return range(start, end, step) if step > 0 else range(end - 1, start - 1, step)
+
+
+def places(shape, ranges):
+    """Those of a slice of each axis; the axes that are not named are taken whole."""
+    ranges = [*ranges, *[(0, None)] * (len(shape) - len(ranges))]
+    return np.ix_(*(sliced(n, *a) for n, a in zip(shape, ranges)))
 
 
 def assigned(x, part, y):

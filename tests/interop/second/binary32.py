@@ -62,6 +62,14 @@ def sign(x):
     return np.where(np.isnan(x), x, np.where(x > 0, F32(1), np.where(x < 0, F32(-1), F32(0))))
 
 
+def whole(x, kind):
+    """The whole numbers of a type: toward zero, its ends for what is beyond them, 0 for a NaN."""
+    ends = np.iinfo(kind)
+    numbers = (0 if np.isnan(v) else v for v in x.ravel().tolist())
+    numbers = [ends.min if v < ends.min else ends.max if v > ends.max else int(v) for v in numbers]
+    return np.array(numbers, kind).reshape(x.shape)
+
+
 def clamp_min(x, m):
     return np.where(x < F32(m), F32(m), x)
 

@@ -13,7 +13,8 @@ import pooling
 import products
 import random_numbers
 import reductions as r
-from autodiff import LAYERS, Tensor
+from autodiff import LAYERS, Tensor, assigned
+from autodiff import places as parts
 from binary32 import F32, f32, hexadecimal
 from random_numbers import Draw
 
@@ -57,6 +58,8 @@ INPUTS = {
     "normal": normal,
     "positive": lambda seed, shape: np.abs(normal(seed, shape)),
     "rounded": lambda seed, shape: np.rint(normal(seed, shape) * F32(3)),
+    "quartered": lambda seed, shape: normal(seed, shape) * F32(0.25),
+    "patterns": lambda patterns, shape: np.array(patterns, np.uint32).view(F32).reshape(shape),
     "mask": lambda seed, shape: normal(seed, shape) < 0,
     "whole": whole,
     "hard": hard,
@@ -80,6 +83,10 @@ INPUTS = {
     "ConvTransposeOptions": products.transpose_options,
     "UnfoldOptions": lambda *options: products.ConvOptions(*options, 1),
     "Tensor": Tensor,
+    "Slice": lambda *slice: slice,
+    "BOOL": None,
+    "IntDType": SimpleNamespace(I32=np.int32, U8=np.uint8),
+    "f64": SimpleNamespace(NAN=np.nan),
 }
 
 
@@ -127,6 +134,15 @@ def top(x, axis, k):
     return np.take(r.argsort(x, axis, True), range(k), axis)
 
 
+COMPARISONS = {
+    "equal": np.equal,
+    "not_equal": np.not_equal,
+    "greater": np.greater,
+    "greater_equal": np.greater_equal,
+    "lower": np.less,
+    "lower_equal": np.less_equal,
+}
+
 CALLS = {
     "float_zeros": lambda shape, *_: np.zeros(shape, F32),
     "float_empty": lambda shape, *_: np.zeros(shape, F32),
@@ -158,6 +174,30 @@ CALLS = {
     "float_select": lambda x, axis, words: np.take(x, words, axis),
     "float_repeat_dim": lambda x, axis, times: np.concatenate([x] * times, axis),
     "float_cat": np.concatenate,
+    "float_into_int": lambda x, kind: binary32.whole(x, kind or np.int64),
+    "float_slice": lambda x, slices: x[parts(x.shape, slices)],
+    "float_slice_assign": lambda x, slices, y: assigned(x, parts(x.shape, slices), y),
+    "float_permute": np.transpose,
+    "float_swap_dims": np.swapaxes,
+    "float_transpose": lambda x: x.swapaxes(-1, -2),
+    "float_flip": np.flip,
+    "float_expand": np.broadcast_to,
+    "float_unfold": lambda *arguments: Tensor.unfold(Tensor(arguments[0]), *arguments[1:]).v,
+    "float_gather_nd": r.gather_nd,
+    **{
+        f"float_{name}{suffix}": call
+        for name, function in COMPARISONS.items()
+        for suffix, call in (
+            ("", lambda x, y, _, f=function: f(x, y)),
+            ("_elem", lambda x, a, _, f=function: f(x, F32(a))),
+        )
+    },
+    "float_is_nan": lambda x, _: x != x,
+    "float_is_inf": lambda x, _: np.abs(x) == np.inf,
+    "float_any": lambda x, _: np.any(x != 0).reshape(1),
+    "float_all": lambda x, _: np.all(x != 0).reshape(1),
+    "float_any_dim": lambda x, axis, _: np.any(x != 0, axis, keepdims=True),
+    "float_all_dim": lambda x, axis, _: np.all(x != 0, axis, keepdims=True),
     "float_matmul": products.matmul,
     "float_sum": r.total,
     "float_prod": lambda x: r.prod_dim(x.ravel(), 0),
@@ -208,8 +248,9 @@ ACTIVATIONS = SimpleNamespace(  # burn's `activation` module
 )
 DIFFERENTIATED = {
     "act": ACTIVATIONS,
-    "batch_norm": lambda x: composed.batch_norm(x)[0],
-    **named(composed, "cross_entropy_with_logits layer_norm rms_norm attention rotary dropout swiglu unfold4d"),
+    "batch_norm": lambda *arguments: composed.batch_norm(*arguments)[0],
+    **named(composed, "cross_entropy cross_entropy_with_logits layer_norm rms_norm attention rotary dropout unfold4d"),
+    **named(composed, "swiglu swiglu_with multi_head_attention_with multi_head_attention_of"),
     **LAYERS,
 }
 
@@ -217,7 +258,7 @@ REWRITES = [
     (r"BatchNormConfig.*forward", "batch_norm"),
     (r", IndexingUpdateOp::Add", ""),
     (r"&ReproDevice|FloatDType::F32|IntDType::I64|None", "None"),
-    (r"Shape::new|Some|vec!|&(?=\[)|::<\d>", ""),
+    (r"Shape::new|Some|vec!|&(?=\[)|::<\d(?:, _)?>", ""),
     (r"::(new|default)\b", ""),
     (r"::", "."),
     (r"\btrue\b", "True"),

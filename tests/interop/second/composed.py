@@ -89,29 +89,32 @@ def rms_norm(x, gamma, epsilon=1e-5):
     return x / rms * gamma.reshape((1,) * axis + gamma.shape)
 
 
-def channels(x):
-    """A number a channel, for every element of its plane."""
-    return x.reshape((1, x.shape[0], 1, 1))
+def channels(x, rank):
+    """A number a channel, for every element of its plane in a tensor of that rank."""
+    return x.reshape((1, x.shape[0]) + (1,) * (rank - 2))
 
 
 def channel_mean(x):
-    return x.swap_dims(0, 1).reshape((x.shape[1], -1)).mean_dim(1).reshape((1, -1, 1, 1))
+    mean = x.swap_dims(0, 1).reshape((x.shape[1], -1)).mean_dim(1)
+    return mean.reshape((1, -1) + (1,) * (len(x.shape) - 2))
 
 
 def normalised(x, mean, variance, gamma, beta):
-    return (x - mean) / (variance + 1e-5).sqrt() * channels(gamma) + channels(beta)
+    rank = len(x.shape)
+    return (x - mean) / (variance + 1e-5).sqrt() * channels(gamma, rank) + channels(beta, rank)
 
 
 def batch_norm_inference(x, mean_and_gamma, variance):
     zeros = Tensor(np.zeros_like(variance.v))
-    return normalised(x, channels(mean_and_gamma), channels(variance), mean_and_gamma, zeros)
+    return normalised(x, channels(mean_and_gamma, 4), channels(variance, 4), mean_and_gamma, zeros)
 
 
-def batch_norm(x):
+def batch_norm(x, gamma=None, beta=None):
     """As the module is made: gamma 1, beta 0. `x - mean` is made twice."""
     mean = channel_mean(x)
     variance = channel_mean((x - mean).square())
-    gamma, beta = Tensor(np.ones(x.shape[1], F32)), Tensor(np.zeros(x.shape[1], F32))
+    gamma = gamma or Tensor(np.ones(x.shape[1], F32))
+    beta = beta or Tensor(np.zeros(x.shape[1], F32))
     return normalised(x, mean, variance, gamma, beta), mean, variance
 
 
@@ -189,22 +192,38 @@ class Weights:
 
 def swiglu(x, d_out=6):
     weights = Weights()
-    inner, outer = (weights.linear(x.shape[-1], d_out, False) for _ in range(2))
+    return swiglu_with(x, *(weights.linear(x.shape[-1], d_out, False) for _ in range(2)))
+
+
+def swiglu_with(x, inner, outer):
     return silu(linear(x, *inner)) * linear(x, *outer)
 
 
-def multi_head_attention(x, padding, heads=3):
-    batch, words, d = x.shape
+def multi_head_attention(x, padding):
     weights = Weights()
-    query, key, value, output = (weights.linear(d, d) for _ in range(4))
+    return multi_head_attention_with(x, padding, [weights.linear(x.shape[2], x.shape[2]) for _ in range(4)])
 
-    def split(layer):
-        return linear(x, *layer).reshape((batch, words, heads, d // heads)).swap_dims(1, 2)
 
-    scores = split(query).matmul(split(key).transpose()) / np.sqrt(F32(d // heads))
+def multi_head_attention_with(x, padding, maps):
+    return heads([x, x, x], padding, None, maps)
+
+
+def multi_head_attention_of(three, padding, mask, maps):
+    return heads(three, padding, mask, maps, dropout)
+
+
+def heads(three, padding, mask, maps, dropped=lambda scores: scores, count=3):
+    """Attention of query, key and value with the maps of these and of the output."""
+    query, key, value = (
+        linear(x, *layer).reshape((*x.shape[:2], count, x.shape[2] // count)).swap_dims(1, 2)
+        for x, layer in zip(three, maps)
+    )
+    scores = dropped(query.matmul(key.transpose()) / np.sqrt(F32(query.shape[3])))
     scores = scores.mask_fill(padding[:, None, None], -1e4)
-    context = softmax(scores, 3).matmul(split(value)).swap_dims(1, 2).reshape(x.shape)
-    return linear(context, *output)
+    if mask is not None:
+        scores = scores.mask_fill(mask[:, None], -1e4)
+    context = softmax(scores, 3).matmul(value).swap_dims(1, 2).reshape(three[0].shape)
+    return linear(context, *maps[3])
 
 
 def power64(base, n):

@@ -91,6 +91,11 @@ def best(x, axis, smallest=False):
     return np.expand_dims(place, axis)
 
 
+def gather_nd(x, places):
+    """The parts of x at the leading places that the last axis of `places` names."""
+    return x[tuple(np.moveaxis(places, -1, 0))]
+
+
 def gather(axis, x, places):
     return np.take_along_axis(x, places, axis)
 

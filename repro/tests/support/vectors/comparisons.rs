@@ -6,6 +6,13 @@ use burn_backend::IntDType;
 use burn_backend::ops::{FloatTensorOps, IntTensorOps};
 
 pub fn push(out: &mut Vec<Vector>) {
+    extremes_and_orders(out);
+    pairs(out);
+    with_a_scalar(out);
+    kinds(out);
+}
+
+fn extremes_and_orders(out: &mut Vec<Vector>) {
     vectors! { out;
         float_argmax(rounded(14, [3, 4, 5]), 1, IntDType::I64);
         float_argmax(hard_rows(), 1, IntDType::I64);
@@ -38,5 +45,71 @@ pub fn push(out: &mut Vec<Vector>) {
         int_argsort(whole(14, [40, 3], 9), 0, true);
         int_topk(whole(14, [3, 40], 9), 1, 7);
         int_argtopk(whole(14, [3, 40], 9), 1, 7);
+    }
+}
+
+/// Each of the numbers that hurt with each.
+fn pairs(out: &mut Vec<Vector>) {
+    vectors! { out;
+        float_equal(reshaped(hard(), [85, 1]), reshaped(hard(), [1, 85]), BOOL);
+        float_equal(rounded(14, [13, 17]), swapped(rounded(15, [17, 13]), 0, 1), BOOL);
+        float_not_equal(reshaped(hard(), [85, 1]), reshaped(hard(), [1, 85]), BOOL);
+        float_not_equal(rounded(14, [13, 17]), swapped(rounded(15, [17, 13]), 0, 1), BOOL);
+        float_greater(reshaped(hard(), [85, 1]), reshaped(hard(), [1, 85]), BOOL);
+        float_greater(rounded(14, [13, 17]), swapped(rounded(15, [17, 13]), 0, 1), BOOL);
+        float_greater_equal(reshaped(hard(), [85, 1]), reshaped(hard(), [1, 85]), BOOL);
+        float_greater_equal(rounded(14, [13, 17]), swapped(rounded(15, [17, 13]), 0, 1), BOOL);
+        float_lower(reshaped(hard(), [85, 1]), reshaped(hard(), [1, 85]), BOOL);
+        float_lower(rounded(14, [13, 17]), swapped(rounded(15, [17, 13]), 0, 1), BOOL);
+        float_lower_equal(reshaped(hard(), [85, 1]), reshaped(hard(), [1, 85]), BOOL);
+        float_lower_equal(rounded(14, [13, 17]), swapped(rounded(15, [17, 13]), 0, 1), BOOL);
+    }
+}
+
+/// The scalar is rounded to binary32 first: 0.1 to a number that is there, 1e39 to an infinity, 1e-46 to zero.
+fn with_a_scalar(out: &mut Vec<Vector>) {
+    vectors! { out;
+        float_equal_elem(hard(), scalar(0.0), BOOL);
+        float_equal_elem(hard(), scalar(0.1), BOOL);
+        float_equal_elem(hard(), scalar(1e39), BOOL);
+        float_equal_elem(hard(), scalar(f64::NAN), BOOL);
+        float_not_equal_elem(hard(), scalar(0.0), BOOL);
+        float_not_equal_elem(hard(), scalar(0.1), BOOL);
+        float_not_equal_elem(hard(), scalar(f64::NAN), BOOL);
+        float_greater_elem(hard(), scalar(0.0), BOOL);
+        float_greater_elem(hard(), scalar(0.1), BOOL);
+        float_greater_elem(hard(), scalar(1e-46), BOOL);
+        float_greater_elem(hard(), scalar(f64::NAN), BOOL);
+        float_greater_equal_elem(hard(), scalar(0.0), BOOL);
+        float_greater_equal_elem(hard(), scalar(0.1), BOOL);
+        float_greater_equal_elem(hard(), scalar(f64::NAN), BOOL);
+        float_lower_elem(hard(), scalar(0.0), BOOL);
+        float_lower_elem(hard(), scalar(0.1), BOOL);
+        float_lower_elem(hard(), scalar(1e39), BOOL);
+        float_lower_elem(hard(), scalar(f64::NAN), BOOL);
+        float_lower_equal_elem(hard(), scalar(0.0), BOOL);
+        float_lower_equal_elem(hard(), scalar(0.1), BOOL);
+        float_lower_equal_elem(hard(), scalar(f64::NAN), BOOL);
+    }
+}
+
+/// What a number is; and of many, whether one is not zero, or all.
+fn kinds(out: &mut Vec<Vector>) {
+    vectors! { out;
+        float_is_nan(hard(), BOOL);
+        float_is_nan(recip(rounded(14, [3, 40])), BOOL);
+        float_is_inf(hard(), BOOL);
+        float_is_inf(recip(rounded(14, [3, 40])), BOOL);
+        float_any(hard(), BOOL);
+        float_any(cut(hard(), [[0, 2]]), BOOL);
+        float_any(cut(hard(), [[84, 85]]), BOOL);
+        float_any_dim(rounded(14, [3, 4, 5]), 1, BOOL);
+        float_any_dim(swapped(rounded(14, [40, 3]), 0, 1), 0, BOOL);
+        float_any_dim(reshaped(cut(hard(), [[0, 84]]), [42, 2]), 1, BOOL);
+        float_all(hard(), BOOL);
+        float_all(cut(hard(), [[2, 85]]), BOOL);
+        float_all_dim(rounded(14, [3, 4, 5]), 1, BOOL);
+        float_all_dim(swapped(rounded(14, [40, 3]), 0, 1), 0, BOOL);
+        float_all_dim(reshaped(cut(hard(), [[1, 85]]), [42, 2]), 1, BOOL);
     }
 }

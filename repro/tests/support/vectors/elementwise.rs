@@ -3,7 +3,7 @@
 use super::Vector;
 use super::inputs::*;
 use burn_backend::ops::{BoolTensorOps, FloatTensorOps, IntTensorOps};
-use burn_backend::{FloatDType, Shape};
+use burn_backend::{FloatDType, IntDType, Shape, Slice};
 use repro::ReproDevice;
 
 pub fn push(out: &mut Vec<Vector>) {
@@ -14,6 +14,8 @@ pub fn push(out: &mut Vec<Vector>) {
     rare(out);
     powers_and_bounds(out);
     masks(out);
+    into_whole_numbers(out);
+    moves(out);
 }
 
 fn made(out: &mut Vec<Vector>) {
@@ -173,5 +175,54 @@ fn powers_and_bounds(out: &mut Vec<Vector>) {
         float_clamp(hard(), scalar(0.75), scalar(-0.5));
         float_clamp_min(hard(), scalar(-0.5));
         float_clamp_max(hard(), scalar(0.75));
+    }
+}
+
+/// Toward zero; beyond the ends of the type its ends, and 0 for a NaN.
+fn into_whole_numbers(out: &mut Vec<Vector>) {
+    vectors! { out;
+        float_into_int(hard(), IntDType::I64);
+        float_into_int(hard(), IntDType::I32);
+        float_into_int(hard(), IntDType::U8);
+        float_into_int(normal(1, [1009]), IntDType::I64);
+        float_into_int(swapped(rounded(1, [5, 7]), 0, 1), IntDType::I64);
+        float_into_int(patterns(&[0x3f7fffff, 0xbf7fffff, 0xbfffffff, 0x4b7fffff, 0x4b800001, 0x5effffff, 0x5f000000, 0x5f000001, 0xdeffffff, 0xdf000000, 0xdf000001], [11]), IntDType::I64);
+        float_into_int(patterns(&[0x3f7fffff, 0xbf7fffff, 0xbfffffff, 0x4b7fffff, 0x4b800001, 0x4effffff, 0x4f000000, 0x4f000001, 0xceffffff, 0xcf000000, 0xcf000001], [11]), IntDType::I32);
+        float_into_int(patterns(&[0x3f7fffff, 0xbf7fffff, 0xbfffffff, 0x437effff, 0x437f0000, 0x437fffff, 0x43800000, 0xbf800000, 0x5f800000], [9]), IntDType::U8);
+    }
+}
+
+/// Numbers that only change their places, however they lie.
+fn moves(out: &mut Vec<Vector>) {
+    vectors! { out;
+        float_slice(normal(5, [7, 11]), &[Slice::new(1, Some(6), 1), Slice::new(2, Some(9), 1)]);
+        float_slice(normal(5, [7, 11]), &[Slice::new(1, Some(6), 2), Slice::new(0, None, 3)]);
+        float_slice(normal(5, [7, 11]), &[Slice::new(0, None, -1), Slice::new(1, Some(10), -4)]);
+        float_slice(normal(5, [7, 11]), &[Slice::new(-5, Some(-1), 2)]);
+        float_slice(normal(5, [7, 11]), &[Slice::new(3, Some(3), 1), Slice::new(2, Some(9), 2)]);
+        float_slice(hard(), &[Slice::new(0, None, -2)]);
+        float_slice(swapped(flipped(normal(5, [3, 4, 5]), [1]), 0, 2), &[Slice::new(1, Some(5), 3), Slice::new(0, None, -2), Slice::new(-2, None, 1)]);
+        float_slice_assign(normal(5, [7, 11]), &[Slice::new(1, Some(6), 1), Slice::new(2, Some(9), 1)], normal(6, [5, 7]));
+        float_slice_assign(normal(5, [7, 11]), &[Slice::new(1, Some(6), 2), Slice::new(0, None, 3)], normal(6, [3, 4]));
+        float_slice_assign(normal(5, [7, 11]), &[Slice::new(0, None, -2), Slice::new(1, Some(10), -4)], swapped(normal(6, [3, 4]), 0, 1));
+        float_slice_assign(swapped(normal(5, [11, 7]), 0, 1), &[Slice::new(-5, Some(-1), 1)], normal(6, [4, 11]));
+        float_slice_assign(hard(), &[Slice::new(2, Some(82), -1)], cut(hard(), [[2, 82]]));
+        float_slice_assign(normal(5, [3, 4, 5]), &[Slice::new(0, None, 1), Slice::new(1, Some(4), 2), Slice::new(0, None, -1)], broadcast(normal(6, [1, 1, 1]), [3, 2, 5]));
+        float_permute(normal(5, [3, 4, 5]), &[2, 0, 1]);
+        float_permute(flipped(normal(5, [2, 3, 4, 5]), [0, 3]), &[1, 3, 0, 2]);
+        float_swap_dims(normal(5, [3, 4, 5]), 0, 2);
+        float_swap_dims(flipped(normal(5, [3, 4, 5]), [0]), 1, 0);
+        float_transpose(normal(5, [2, 3, 4]));
+        float_flip(normal(5, [3, 4, 5]), &[0, 2]);
+        float_flip(hard(), &[0]);
+        float_flip(swapped(cut(normal(5, [9, 11]), [[2, 9], [1, 8]]), 0, 1), &[1]);
+        float_expand(normal(5, [3, 1, 5]), Shape::new([3, 4, 5]));
+        float_expand(normal(5, [3, 1]), Shape::new([2, 3, 4]));
+        float_expand(cut(hard(), [[84, 85]]), Shape::new([3]));
+        float_unfold(normal(5, [3, 11]), 1, 4, 3);
+        float_unfold(normal(5, [11, 3]), 0, 3, 1);
+        float_unfold(swapped(normal(5, [4, 3, 11]), 0, 2), 0, 5, 4);
+        float_gather_nd(normal(5, [4, 5, 6]), whole(6, [3, 7, 2], 4));
+        float_gather_nd(swapped(normal(5, [5, 4]), 0, 1), whole(6, [9, 2], 4));
     }
 }

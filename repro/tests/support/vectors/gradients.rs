@@ -3,8 +3,10 @@
 use super::Vector;
 use super::inputs::*;
 use burn::module::Param;
+use burn::nn::attention::{MhaInput, MultiHeadAttention, MultiHeadAttentionConfig};
+use burn::nn::loss::CrossEntropyLossConfig;
 use burn::nn::{
-    BatchNormConfig, DropoutConfig, LayerNormConfig, RmsNormConfig, RotaryEncodingConfig,
+    BatchNormConfig, DropoutConfig, LayerNormConfig, Linear, RmsNormConfig, RotaryEncodingConfig,
     SwiGluConfig,
 };
 use burn::tensor::activation as act;
@@ -14,9 +16,14 @@ use burn::tensor::module::{
     conv_transpose2d, conv1d, conv2d, embedding, linear, max_pool1d, max_pool2d, unfold4d,
 };
 use burn::tensor::ops::{AttentionModuleOptions, ConvOptions, ConvTransposeOptions, UnfoldOptions};
-use burn::tensor::{Bool, IndexingUpdateOp, Int, Tensor};
+use burn::tensor::{Bool, IndexingUpdateOp, Int, Slice, Tensor};
 use burn_flex::FlexTensor;
-use repro::{ReproDevice, random};
+use repro::{Repro, ReproDevice, random};
+
+type Differentiated = burn::backend::Autodiff<Repro>;
+
+/// A linear map's weight, and its bias if it has one.
+type Map = (A<2>, Option<A<1>>);
 
 pub fn push(out: &mut Vec<Vector>) {
     functions(out);
@@ -29,6 +36,8 @@ pub fn push(out: &mut Vec<Vector>) {
     scans_and_moves(out);
     several_uses(out);
     rare_layers(out);
+    weights(out);
+    further_moves_and_extremes(out);
 }
 
 /// The module's layer norm with these weights.
@@ -46,6 +55,21 @@ fn rms_norm(x: A<3>, gamma: A<1>) -> A<3> {
     norm.forward(x)
 }
 
+/// A training step of the module's batch norm with these weights.
+fn batch_norm<const D: usize>(x: A<D>, gamma: A<1>, beta: A<1>) -> A<D> {
+    let mut norm = BatchNormConfig::new(gamma.dims()[0]).init(&ReproDevice);
+    norm.gamma = Param::from_tensor(gamma);
+    norm.beta = Param::from_tensor(beta);
+    norm.forward(x)
+}
+
+fn linear_map((weight, bias): Map) -> Linear<Differentiated> {
+    Linear {
+        weight: Param::from_tensor(weight),
+        bias: bias.map(Param::from_tensor),
+    }
+}
+
 fn rotary(x: A<4>) -> A<4> {
     RotaryEncodingConfig::new(9, x.dims()[3])
         .init(&ReproDevice)
@@ -57,6 +81,57 @@ fn swiglu(x: A<2>) -> A<2> {
     random::scope(21, random::INIT, || {
         SwiGluConfig::new(8, 6).init(&ReproDevice).forward(x)
     })
+}
+
+/// The module's SwiGLU with the map under silu, then the other.
+fn swiglu_with(x: A<2>, inner: Map, outer: Map) -> A<2> {
+    let [d_input, d_output] = inner.0.dims();
+    let mut layer = SwiGluConfig::new(d_input, d_output).init(&ReproDevice);
+    layer.linear_inner = linear_map(inner);
+    layer.linear_outer = linear_map(outer);
+    layer.forward(x)
+}
+
+/// The module's attention of three heads with the maps of query, key, value and output.
+fn heads(maps: [Map; 4], dropout: f64) -> MultiHeadAttention<Differentiated> {
+    let d_model = maps[0].0.dims()[0];
+    let config = MultiHeadAttentionConfig::new(d_model, 3).with_dropout(dropout);
+    let mut heads = config.init(&ReproDevice);
+    [heads.query, heads.key, heads.value, heads.output] = maps.map(linear_map);
+    heads
+}
+
+/// Of `x` by itself, nothing dropped.
+fn multi_head_attention_with(
+    x: A<3>,
+    padding: Tensor<Differentiated, 2, Bool>,
+    maps: [Map; 4],
+) -> A<3> {
+    let input = MhaInput::self_attn(x).mask_pad(padding);
+    heads(maps, 0.0).forward(input).context
+}
+
+/// Of three tensors, with both masks and a quarter of the scores dropped: the mask is drawn from (seed 21, stream 1,
+/// step 3).
+fn multi_head_attention_of(
+    [query, key, value]: [A<3>; 3],
+    padding: Tensor<Differentiated, 2, Bool>,
+    mask: Tensor<Differentiated, 3, Bool>,
+    maps: [Map; 4],
+) -> A<3> {
+    let input = MhaInput::new(query, key, value)
+        .mask_pad(padding)
+        .mask_attn(mask);
+    random::scope(21, random::DROPOUT, || {
+        random::set_step(3);
+        heads(maps, 0.25).forward(input).context
+    })
+}
+
+/// The module's cross-entropy of logits and class numbers.
+fn cross_entropy(logits: A<2>, classes: Tensor<Differentiated, 1, Int>) -> A<1> {
+    let loss = CrossEntropyLossConfig::new().init(&ReproDevice);
+    loss.forward(logits, classes)
 }
 
 fn causal() -> AttentionModuleOptions {
@@ -72,12 +147,12 @@ fn dropout(x: A<2>) -> A<2> {
 }
 
 /// Truth values beside the graph.
-fn truths<const D: usize>(x: FlexTensor) -> Tensor<burn::backend::Autodiff<repro::Repro>, D, Bool> {
+fn truths<const D: usize>(x: FlexTensor) -> Tensor<Differentiated, D, Bool> {
     Tensor::from_primitive(x)
 }
 
 /// Whole numbers beside the graph.
-fn words<const D: usize>(x: FlexTensor) -> Tensor<burn::backend::Autodiff<repro::Repro>, D, Int> {
+fn words<const D: usize>(x: FlexTensor) -> Tensor<Differentiated, D, Int> {
     Tensor::from_primitive(x)
 }
 
@@ -267,5 +342,34 @@ fn rare_layers(out: &mut Vec<Vector>) {
         unfold4d_padded(x: 4 = normal(46, [2, 3, 9, 11])) = unfold4d(x, [3, 2], UnfoldOptions::new([2, 3], [1, 0], [1, 2]));
         attention_options(q: 4 = normal(46, [2, 3, 5, 8]), k: 4 = normal(47, [2, 3, 7, 8]), v: 4 = normal(48, [2, 3, 7, 6]), b: 4 = normal(49, [1, 3, 5, 7])) = attention(q, k, v, Some(truths(mask(63, [2, 1, 1, 7]))), Some(b), options(None, Some(2.0), true));
         rotary_of_zeros(x: 4 = rounded(46, [2, 3, 5, 8])) = rotary(x).sign();
+    }
+}
+
+/// Gradients of the weights of what is made of several layers, and of losses and slopes that networks learn by.
+fn weights(out: &mut Vec<Vector>) {
+    gradients! { out;
+        batch_norm_weights(x: 4 = normal(46, [4, 3, 5, 7]), g: 1 = normal(47, [3]), b: 1 = normal(48, [3])) = batch_norm(x, g, b);
+        batch_norm_of_rows(x: 2 = normal(46, [37, 5]), g: 1 = normal(47, [5]), b: 1 = normal(48, [5])) = batch_norm(x, g, b);
+        swiglu_weights(x: 2 = normal(46, [5, 8]), v: 2 = quartered(47, [8, 6]), w: 2 = quartered(48, [8, 6])) = swiglu_with(x, (v, None), (w, None));
+        swiglu_biases(x: 2 = normal(46, [5, 8]), v: 2 = quartered(47, [8, 6]), b: 1 = quartered(48, [6]), w: 2 = quartered(49, [8, 6]), c: 1 = quartered(50, [6])) = swiglu_with(x, (v, Some(b)), (w, Some(c)));
+        multi_head_attention(x: 3 = normal(46, [2, 5, 18]), wq: 2 = quartered(47, [18, 18]), bq: 1 = quartered(48, [18]), wk: 2 = quartered(49, [18, 18]), bk: 1 = quartered(50, [18]), wv: 2 = quartered(51, [18, 18]), bv: 1 = quartered(52, [18]), wo: 2 = quartered(53, [18, 18]), bo: 1 = quartered(54, [18])) = multi_head_attention_with(x, truths(mask(63, [2, 5])), [(wq, Some(bq)), (wk, Some(bk)), (wv, Some(bv)), (wo, Some(bo))]);
+        multi_head_attention_of_three(q: 3 = normal(46, [2, 5, 12]), k: 3 = normal(44, [2, 7, 12]), v: 3 = normal(45, [2, 7, 12]), wq: 2 = quartered(47, [12, 12]), bq: 1 = quartered(48, [12]), wk: 2 = quartered(49, [12, 12]), bk: 1 = quartered(50, [12]), wv: 2 = quartered(51, [12, 12]), bv: 1 = quartered(52, [12]), wo: 2 = quartered(53, [12, 12]), bo: 1 = quartered(54, [12])) = multi_head_attention_of([q, k, v], truths(mask(63, [2, 7])), truths(mask(64, [2, 5, 7])), [(wq, Some(bq)), (wk, Some(bk)), (wv, Some(bv)), (wo, Some(bo))]);
+        cross_entropy_of_classes(x: 2 = normal(44, [6, 5])) = cross_entropy(x, words(whole(45, [6], 5)));
+        prelu_of_planes(x: 4 = rounded(44, [2, 3, 4, 5]), a: 1 = normal(45, [3])) = act::prelu(x, a);
+        prelu_of_one_slope(x: 2 = rounded(44, [5, 7]), a: 1 = normal(45, [1])) = act::prelu(x, a);
+    }
+}
+
+fn further_moves_and_extremes(out: &mut Vec<Vector>) {
+    gradients! { out;
+        min(x: 2 = rounded(42, [5, 7])) = x.min();
+        max_abs_dim(x: 2 = rounded(42, [5, 7])) = x.max_abs_dim(1);
+        sort_descending(x: 2 = rounded(42, [3, 11])) = x.sort_descending(1);
+        permute(x: 3 = normal(40, [3, 5, 7])) = x.permute([2, 0, 1]);
+        expand_in_front(x: 2 = normal(40, [5, 1])) = x.expand([3, 5, 2]);
+        unfold(x: 2 = normal(40, [3, 11])) = x.unfold::<3, _>(1, 4, 3);
+        unfold_overlapping(x: 2 = normal(40, [11, 3])) = x.unfold::<3, _>(0, 5, 2);
+        slice_stepped(x: 2 = normal(40, [5, 11])) = x.slice([Slice::new(1, None, 2), Slice::new(0, Some(9), -3)]);
+        slice_assign_stepped(x: 2 = normal(42, [5, 11]), y: 2 = normal(43, [2, 3])) = x.slice_assign([Slice::new(1, None, 2), Slice::new(0, Some(9), -3)], y);
     }
 }

@@ -40,6 +40,17 @@ pub fn positive<const D: usize>(seed: u64, shape: [usize; D]) -> FlexTensor {
     given(data.iter().map(|x| x.abs()).collect(), shape)
 }
 
+/// The same divided by four: what a network's weights are like.
+pub fn quartered<const D: usize>(seed: u64, shape: [usize; D]) -> FlexTensor {
+    let data = numbers(seed, shape.iter().product());
+    given(data.iter().map(|x| x * 0.25).collect(), shape)
+}
+
+/// The numbers of these bit patterns.
+pub fn patterns<const D: usize>(bits: &[u32], shape: [usize; D]) -> FlexTensor {
+    given(bits.iter().copied().map(f32::from_bits).collect(), shape)
+}
+
 /// Numbers that hurt: zeros, subnormals, the largest, infinities, and the edges of the reductions.
 pub fn hard() -> FlexTensor {
     let data = hard_numbers();
