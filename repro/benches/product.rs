@@ -120,13 +120,8 @@ fn main() {
             crates::matrixmultiply([m, k, n], &a, &b, &mut d);
             black_box(&d);
         };
-        let mut all: [&mut dyn FnMut(); 5] = [
-            &mut ours,
-            &mut packed,
-            &mut turned,
-            &mut peer,
-            &mut other,
-        ];
+        let mut all: [&mut dyn FnMut(); 5] =
+            [&mut ours, &mut packed, &mut turned, &mut peer, &mut other];
         let mut times = [const { Vec::new() }; 5];
         for _ in 0..rounds {
             let count = if has_peers { 5 } else { 3 };

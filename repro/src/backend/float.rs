@@ -472,11 +472,11 @@ impl FloatTensorOps<Repro> for Repro {
     }
 
     fn float_equal_elem(lhs: FlexTensor, rhs: Scalar, out_dtype: BoolDType) -> FlexTensor {
-        Flex::float_equal_elem(lhs, rhs, out_dtype)
+        Flex::float_equal_elem(lhs, rounded(rhs), out_dtype)
     }
 
     fn float_not_equal_elem(lhs: FlexTensor, rhs: Scalar, out_dtype: BoolDType) -> FlexTensor {
-        Flex::float_not_equal_elem(lhs, rhs, out_dtype)
+        Flex::float_not_equal_elem(lhs, rounded(rhs), out_dtype)
     }
 
     fn float_greater(lhs: FlexTensor, rhs: FlexTensor, out_dtype: BoolDType) -> FlexTensor {
@@ -484,7 +484,7 @@ impl FloatTensorOps<Repro> for Repro {
     }
 
     fn float_greater_elem(lhs: FlexTensor, rhs: Scalar, out_dtype: BoolDType) -> FlexTensor {
-        Flex::float_greater_elem(lhs, rhs, out_dtype)
+        Flex::float_greater_elem(lhs, rounded(rhs), out_dtype)
     }
 
     fn float_greater_equal(lhs: FlexTensor, rhs: FlexTensor, out_dtype: BoolDType) -> FlexTensor {
@@ -492,7 +492,7 @@ impl FloatTensorOps<Repro> for Repro {
     }
 
     fn float_greater_equal_elem(lhs: FlexTensor, rhs: Scalar, out_dtype: BoolDType) -> FlexTensor {
-        Flex::float_greater_equal_elem(lhs, rhs, out_dtype)
+        Flex::float_greater_equal_elem(lhs, rounded(rhs), out_dtype)
     }
 
     fn float_lower(lhs: FlexTensor, rhs: FlexTensor, out_dtype: BoolDType) -> FlexTensor {
@@ -500,7 +500,7 @@ impl FloatTensorOps<Repro> for Repro {
     }
 
     fn float_lower_elem(lhs: FlexTensor, rhs: Scalar, out_dtype: BoolDType) -> FlexTensor {
-        Flex::float_lower_elem(lhs, rhs, out_dtype)
+        Flex::float_lower_elem(lhs, rounded(rhs), out_dtype)
     }
 
     fn float_lower_equal(lhs: FlexTensor, rhs: FlexTensor, out_dtype: BoolDType) -> FlexTensor {
@@ -508,7 +508,7 @@ impl FloatTensorOps<Repro> for Repro {
     }
 
     fn float_lower_equal_elem(lhs: FlexTensor, rhs: Scalar, out_dtype: BoolDType) -> FlexTensor {
-        Flex::float_lower_equal_elem(lhs, rhs, out_dtype)
+        Flex::float_lower_equal_elem(lhs, rounded(rhs), out_dtype)
     }
 
     fn float_cat(tensors: Vec<FlexTensor>, dim: usize) -> FlexTensor {
@@ -740,4 +740,9 @@ fn sorted(
         float_tensor(values, shape.clone()),
         int_tensor(first, shape, dtype),
     )
+}
+
+/// A scalar as binary32, rounded once: burn-flex would round a large whole number to binary64 before.
+fn rounded(scalar: Scalar) -> Scalar {
+    Scalar::Float(f64::from(scalar.elem::<f32>()))
 }

@@ -73,6 +73,7 @@ INPUTS = {
     "cut": lambda x, ranges: x[tuple(np.s_[a:b] for a, b in ranges)],
     "broadcast": np.broadcast_to,
     "scalar": float,
+    "whole_scalar": lambda n: np.int64(n).astype(F32),
     "words": same,
     "truths": same,
     "fixed": Tensor,
@@ -230,6 +231,8 @@ CALLS = {
         unfold4d cross_entropy layer_norm rms_norm batch_norm_inference batch_norm_training batch_norm_momentum attention rotary
         multi_head_attention adamw adamw_decaying sgd""".split()
     },
+    "linear_relu": lambda *arguments: functions.relu(products.linear(*arguments)),
+    "linear_gelu": lambda *arguments: functions.gelu(products.linear(*arguments)),
     "exp_binary64": wide_values(binary64.exp),
     "ln_binary64": wide_values(binary64.ln),
     "permutation": random_numbers.permutation,

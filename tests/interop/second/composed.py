@@ -140,6 +140,8 @@ class AttentionOptions:
 
 def attention(query, key, value, mask, bias, o):
     scale = 1 / math.sqrt(query.shape[-1]) if o.scale is None else o.scale
+    if key.shape[1] < query.shape[1]:  # Grouped heads, of which no gradient is asked.
+        key, value = (Tensor(np.repeat(x.v, query.shape[1] // x.shape[1], 1)) for x in (key, value))
     scores = query.matmul(key.transpose()) * scale
     if o.softcap is not None:
         scores = (scores / o.softcap).tanh() * o.softcap

@@ -13,6 +13,7 @@
 //! | `steps` | cuts `k` into stretches, between which the accumulators rest in the output |
 //! | `source`, `pack` | find the factors, or copy them into the order in which a tile reads them |
 //! | `walk`, `tile` | some rows by some vectors of the output, held in registers while `k` runs; the first beside a row may copy its left factor |
+//! | `turned` | few rows by a transposed right factor: as the transposed product |
 //! | `finish` | what is done to each element after its chain |
 //!
 //! None of it touches a chain. In particular a row of the output depends on that row of the left factor only.
@@ -26,6 +27,7 @@ mod source;
 mod steps;
 mod task;
 mod tile;
+mod turned;
 mod walk;
 
 pub use finish::Finish;
@@ -65,6 +67,9 @@ pub fn product(settings: Settings, a: Matrix, b: Matrix) -> Numbers {
 ///
 /// If the inner lengths differ, or a bias has another length than `n`.
 pub fn finished(settings: Settings, a: Matrix, b: Matrix, finish: Finish) -> Numbers {
+    if turned::is_better(&a, &b) {
+        return turned::finished(settings, a, b, finish);
+    }
     let mut out = Numbers::unset(elements(&[a.rows, b.columns]));
     into(settings, a, Right::Matrix(b), finish, &mut out);
     out
@@ -124,18 +129,17 @@ pub fn batched(settings: Settings, a: View, b: View) -> (Numbers, Vec<usize>) {
     let (m, k, n) = (a.shape[rank - 2], a.shape[rank - 1], b.shape[rank - 1]);
     let mut shape = lead.clone();
     shape.extend([m, n]);
-    let mut out = Numbers::unset(elements(&shape));
-    if out.is_empty() {
-        return (out, shape);
+    let out_len = elements(&shape);
+    if out_len == 0 {
+        return (Numbers::unset(0), shape);
     }
-    let out_len = out.len();
     let count = out_len / (m * n);
     let pair = |index| (plane(&a, &lead, index), plane(&b, &lead, index));
     if count == 1 {
         let (a, b) = pair(0);
-        into(settings, a, Right::Matrix(b), Finish::Plain, &mut out);
-        return (out, shape);
+        return (product(settings, a, b), shape);
     }
+    let mut out = Numbers::unset(out_len);
     let outs = super::Parts::new(&mut out, m * n);
     let threads = settings.threads_for(out_len.saturating_mul(k));
     pool::run(threads, count, |index| {

@@ -73,6 +73,9 @@ fn with_a_scalar(out: &mut Vec<Vector>) {
         float_equal_elem(hard(), scalar(0.1), BOOL);
         float_equal_elem(hard(), scalar(1e39), BOOL);
         float_equal_elem(hard(), scalar(f64::NAN), BOOL);
+        float_equal_elem(patterns(&[0x5a000000, 0x5a000001], [2]), whole_scalar(9007199791611905), BOOL);
+        float_lower_elem(patterns(&[0x5a000000, 0x5a000001], [2]), whole_scalar(9007199791611905), BOOL);
+        float_sub_scalar(patterns(&[0x5a000000, 0x5a000001], [2]), whole_scalar(9007199791611905));
         float_not_equal_elem(hard(), scalar(0.0), BOOL);
         float_not_equal_elem(hard(), scalar(0.1), BOOL);
         float_not_equal_elem(hard(), scalar(f64::NAN), BOOL);

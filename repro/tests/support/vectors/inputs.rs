@@ -145,6 +145,11 @@ pub fn scalar(x: f64) -> Scalar {
     x.into()
 }
 
+/// A whole number given to an operation: it is rounded to binary32 there, once.
+pub fn whole_scalar(n: i64) -> Scalar {
+    n.into()
+}
+
 /// Options of attention: by scale, soft cap and whether it is causal.
 pub fn options(
     scale: Option<f64>,

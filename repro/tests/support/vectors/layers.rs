@@ -28,6 +28,8 @@ fn attentions(out: &mut Vec<Vector>) {
         attention(normal(60, [2, 3, 5, 8]), normal(61, [2, 3, 7, 8]), normal(62, [2, 3, 7, 6]), Some(mask(63, [2, 3, 5, 7])), None, options(Some(0.3), None, false));
         attention(normal(60, [2, 3, 5, 8]), normal(61, [2, 3, 7, 8]), normal(62, [2, 3, 7, 6]), Some(mask(63, [2, 1, 1, 7])), Some(normal(64, [1, 3, 5, 7])), options(None, Some(2.0), true));
         attention(normal(60, [1, 1, 4, 2]), normal(61, [1, 1, 3, 2]), normal(62, [1, 1, 3, 2]), None, None, options(None, None, true));
+        attention(normal(60, [2, 6, 5, 8]), normal(61, [2, 2, 7, 8]), normal(62, [2, 2, 7, 6]), None, None, options(None, None, true));
+        attention(normal(60, [2, 3, 5, 8]), normal(61, [2, 1, 7, 8]), normal(62, [2, 1, 7, 6]), Some(mask(63, [2, 3, 5, 7])), None, options(None, None, false));
         attention(swapped(normal(60, [2, 5, 3, 8]), 1, 2), swapped(normal(61, [2, 7, 3, 8]), 1, 2), swapped(normal(62, [2, 7, 3, 8]), 1, 2), None, None, options(None, None, false));
     }
 }

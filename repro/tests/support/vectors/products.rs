@@ -3,6 +3,7 @@
 use super::Vector;
 use super::inputs::*;
 use burn_backend::ops::{FloatTensorOps, ModuleOps};
+use repro::linear::LinearActivation;
 
 pub fn push(out: &mut Vec<Vector>) {
     vectors! { out;
@@ -35,6 +36,12 @@ pub fn push(out: &mut Vec<Vector>) {
         linear(normal(5, [3, 33]), normal(7, [33, 5]), None);
         linear(normal(5, [3, 33]), swapped(normal(7, [5, 33]), 0, 1), Some(normal(8, [5])));
         linear(normal(5, [0, 33]), normal(7, [33, 5]), Some(normal(8, [5])));
+        linear_relu(normal(5, [13, 300]), normal(7, [300, 21]), Some(normal(8, [21])));
+        linear_relu(cut(normal(5, [4, 3, 40]), [[1, 3], [0, 3], [5, 38]]), normal(7, [33, 49]), Some(normal(8, [49])));
+        linear_relu(normal(5, [3, 33]), normal(7, [33, 5]), None);
+        linear_gelu(normal(5, [13, 300]), normal(7, [300, 21]), Some(normal(8, [21])));
+        linear_gelu(normal(5, [2, 3, 33]), normal(7, [33, 49]), Some(normal(8, [49])));
+        linear_gelu(normal(5, [3, 33]), normal(7, [33, 5]), None);
         linear_x_backward(normal(7, [33, 5]), normal(9, [3, 4, 5]));
         linear_weight_backward(normal(5, [3, 4, 33]), normal(9, [3, 4, 5]));
         linear_weight_backward(normal(5, [4133, 3]), normal(9, [4133, 5]));
