@@ -26,7 +26,7 @@ pub struct ModelRunner {
     inputs: usize,
     classes: usize,
     batch_size_max: usize,
-    /// The weights as products read them: packed by the first batch, used by all.
+    /// The weights as products read them: packed by the first batch, used by all others.
     packed: Kept,
     weights_digest: Digest,
 }
@@ -84,11 +84,9 @@ impl ModelRunner {
         let values: Vec<f32> = rows.iter().copied().collect();
         let data = TensorData::new(values, [rows.nrows(), self.inputs]);
         let input = Tensor::<Repro, 2>::from_data(data, &ReproDevice);
-        let output = self.packed.during(|| {
-            self.model.forward_with(input, |_, layer, x| {
-                let bias = layer.bias.as_ref().map(|bias| bias.val());
-                linear_relu(x, layer.weight.val(), bias)
-            })
+        let output = self.model.forward_with(input, |_, layer, x| {
+            let bias = layer.bias.as_ref().map(|bias| bias.val());
+            linear_relu(x, layer.weight.val(), bias)
         });
         let output = output.into_data();
         output.into_vec().expect("logits are 32-bit floats")
@@ -112,7 +110,8 @@ impl ModelRunner {
         let mut index = first;
         let batch_size = batch_size.clamp(1, self.batch_size_max);
         for batch in rows.axis_chunks_iter(Axis(0), batch_size) {
-            for logits in self.logits(batch).chunks_exact(self.classes) {
+            let logits = self.packed.during(|| self.logits(batch));
+            for logits in logits.chunks_exact(self.classes) {
                 check_finite(index, logits)?;
                 leaves.push(Leaf::new(index, logits));
                 index += 1;
@@ -121,7 +120,7 @@ impl ModelRunner {
         Ok(leaves)
     }
 
-    /// The leaf of one row of a table.
+    /// The leaf of one row of a table. The weights are read as they lie: to pack them costs more than one row.
     ///
     /// # Errors
     /// As [`ModelRunner::leaves`].

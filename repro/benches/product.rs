@@ -1,7 +1,7 @@
 //! Products against the peers a Rust user has, interleaved in one run, with the processor's measured peak.
 //!
 //! `cargo bench -p repro --bench product`, then what you like of `-- --threads 2 --rounds 9 --peers none --only 32x384x1536`.
-//! "turned" is ours with a right factor that lies transposed, as the keys of an attention do.
+//! "turned" is ours with a right factor that lies transposed, as a weight does in the gradient of a linear map's input.
 
 #![allow(clippy::disallowed_methods)] // A bench reads the clock.
 
@@ -50,6 +50,8 @@ fn main() {
     };
     let (threads, rounds) = (number("--threads", 1), number("--rounds", 5));
     let has_peers = after("--peers").is_none_or(|which| which != "none");
+    // SAFETY: no other thread is there yet.
+    unsafe { std::env::set_var("MATMUL_NUM_THREADS", threads.to_string()) };
     let settings = Settings::current().with_threads(threads);
     println!("path {}, {} threads", settings.path.name(), threads);
     let is_told = !std::env::args().any(|a| a == "--nopeak");

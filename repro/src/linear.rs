@@ -1,7 +1,7 @@
 //! A linear map and its activation as one operation: an element gets its bias and its activation while the tile that
 //! holds it is in the nearest cache, where the two operations one after the other go through memory again.
 //!
-//! The bits are those of the two operations. On [`Repro`], which predicts, it is fused; on [`Autodiff`] over it, which
+//! The bits are those of the two operations. On [`Repro`], which predicts, a map with a bias is fused; on [`Autodiff`] over it, which
 //! must keep what lies between them for the gradient, it is the two. A model that is generic over both asks for
 //! [`LinearActivation`].
 

@@ -170,10 +170,16 @@ mod tests {
         run();
         assert_eq!(model.during(count), 1);
         assert_eq!(count(), 0);
-        // A scope inside another one keeps for itself.
-        let other = Kept::new();
-        model.during(|| other.during(run));
-        assert_eq!((model.during(count), other.during(count)), (1, 0));
+        // A scope inside another one keeps for itself, and the outer one goes on after it.
+        let (outer, inner) = (Kept::new(), Kept::new());
+        let other = tensor(33, 20, 1.0);
+        outer.during(|| {
+            inner.during(|| linear(x.clone(), w.clone(), None));
+            assert_eq!(count(), 0);
+            linear(x.clone(), other, None);
+            assert_eq!(count(), 1);
+        });
+        assert_eq!(inner.during(count), 1);
     }
 
     #[test]

@@ -2,17 +2,20 @@
 
 mod support;
 
-use burn::nn::LayerNormConfig;
+use burn::backend::Autodiff;
+use burn::nn::{LayerNormConfig, RmsNormConfig, RotaryEncodingConfig};
 use burn::tensor::activation::{gelu, log_softmax, softmax};
 use burn::tensor::module::{
-    adaptive_avg_pool2d, attention, avg_pool2d, conv_transpose2d, conv2d, linear, max_pool2d,
+    adaptive_avg_pool2d, attention, avg_pool2d, conv_transpose2d, conv1d, conv2d, embedding,
+    linear, max_pool2d,
 };
 use burn::tensor::ops::{AttentionModuleOptions, ConvOptions, ConvTransposeOptions};
-use burn::tensor::{Int, Tensor, TensorData};
+use burn::tensor::{IndexingUpdateOp, Int, Tensor, TensorData};
 use proptest::prelude::*;
 use repro::kernels::fma::software;
 use repro::kernels::order_free::{Extreme, extreme};
 use repro::kernels::product::{Matrix, batched, product};
+use repro::kernels::random::Draw;
 use repro::kernels::sum::{sum, sum_axis};
 use repro::kernels::view::{Axis, View, row_major_strides};
 use repro::paths::{self, Settings};
@@ -67,6 +70,28 @@ proptest! {
     }
 
     #[test]
+    fn few_rows_by_a_factor_of_any_layout_are_the_chain(
+        m in 1usize..71, k in 90usize..410, n in 90usize..160, far in prop::sample::select(vec![0usize, 1024, 2048, 2500]), seed in 0u64..1000,
+    ) {
+        let (a, b) = (numbers(seed, m * k), numbers(seed + 1, k * n));
+        let left = Matrix::row_major(&a, m, k);
+        let expected = bits(&chains(&a, &b, [m, k, n]));
+        let bt = transposed(&b, k, n);
+        // The same numbers in rows that are further from each other.
+        let stride = far.max(n);
+        let mut wide = vec![f32::NAN; (k - 1) * stride + n];
+        for row in 0..k {
+            wide[row * stride..][..n].copy_from_slice(&b[row * n..][..n]);
+        }
+        let apart = Matrix { data: &wide, row_stride: stride as isize, ..Matrix::row_major(&b, k, n) };
+        for settings in every_setting_of(&[1, 2, 3]) {
+            for right in [Matrix::row_major(&b, k, n), apart, Matrix::row_major(&bt, n, k).transposed()] {
+                prop_assert!(bits(&product(settings, left, right)) == expected, "{:?} of {:?}", settings, [m, k, n]);
+            }
+        }
+    }
+
+    #[test]
     fn a_row_of_a_product_does_not_know_its_batch(m in 1usize..20, k in 1usize..300, n in 1usize..20, seed in 0u64..1000) {
         let (a, b) = (numbers(seed, m * k), numbers(seed + 1, k * n));
         for settings in every_setting() {
@@ -79,18 +104,178 @@ proptest! {
     }
 
     #[test]
-    fn a_stack_of_products_is_each_product(stack in 1usize..4, m in 1usize..9, k in 1usize..9, n in 1usize..20, seed in 0u64..1000) {
-        let (a, b) = (numbers(seed, stack * m * k), numbers(seed + 1, k * n));
-        let (a_shape, b_shape) = ([stack, m, k], [1, k, n]);
+    fn a_stack_of_products_is_each_product(
+        lead in [1usize..4, 1usize..4], m in 1usize..9, k in 1usize..9, n in 1usize..20, repeated in 0usize..4, turned in any::<bool>(), seed in 0u64..1000,
+    ) {
+        // Of either factor one of the leading axes may be repeated.
+        let [x, y] = lead;
+        let (a_lead, b_lead) = match repeated {
+            0 => ([x, y], [1, y]),
+            1 => ([x, 1], [x, y]),
+            2 => ([1, y], [x, 1]),
+            _ => ([x, y], [x, y]),
+        };
+        let a_shape = [a_lead[0], a_lead[1], m, k];
+        let b_shape = [b_lead[0], b_lead[1], k, n];
+        let (a, b) = (numbers(seed, a_shape.iter().product()), numbers(seed + 1, b_shape.iter().product()));
+        let a_strides = row_major_strides(&a_shape);
+        let mut b_strides = row_major_strides(&b_shape);
+        if turned {
+            (b_strides[2], b_strides[3]) = (1, k as isize);
+        }
         let view = |data, shape, strides| View { data, shape, strides, offset: 0 };
-        let (a_strides, b_strides) = (row_major_strides(&a_shape), row_major_strides(&b_shape));
-        let settings = Settings::current();
-        let (all, shape) = batched(settings, view(&a[..], &a_shape[..], &a_strides[..]), view(&b[..], &b_shape[..], &b_strides[..]));
-        prop_assert_eq!(shape, vec![stack, m, n]);
-        let each: Vec<f32> = (0..stack)
-            .flat_map(|i| product(settings, Matrix::row_major(&a[i * m * k..][..m * k], m, k), Matrix::row_major(&b, k, n)).to_vec())
-            .collect();
-        prop_assert_eq!(bits(&all), bits(&each));
+        for settings in every_setting() {
+            let (all, shape) = batched(settings, view(&a[..], &a_shape[..], &a_strides[..]), view(&b[..], &b_shape[..], &b_strides[..]));
+            prop_assert_eq!(shape, vec![x, y, m, n]);
+            for (at, found) in all.chunks_exact(m * n).enumerate() {
+                let place = |lead: [usize; 2]| at / y % lead[0] * lead[1] + at % y % lead[1];
+                let a = &a[place(a_lead) * m * k..][..m * k];
+                let b = &b[place(b_lead) * k * n..][..k * n];
+                let b = if turned { transposed(b, n, k) } else { b.to_vec() };
+                prop_assert_eq!(bits(found), bits(&chains(a, &b, [m, k, n])));
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_are_picked_and_added_by_their_places(
+        rows in 1usize..7, len in 1usize..30, count in 1usize..40, axis in 0usize..2, seed in 0u64..1000,
+    ) {
+        let draw = Draw::new(seed, 97, 0, 0);
+        let shape = if axis == 0 { [len, rows] } else { [rows, len] };
+        let picked = if axis == 0 { [count, rows] } else { [rows, count] };
+        let (x, y) = (numbers(seed, rows * len), numbers(seed + 1, rows * count));
+        let places: Vec<i32> = (0..(rows * count) as u64).map(|i| draw.below(i, len as u64) as i32).collect();
+        let some: Vec<i32> = places[..count].to_vec();
+        // One at a time, in the order of the source.
+        let (mut gathered, mut scattered, mut added) = (vec![0.0f32; rows * count], x.clone(), x.clone());
+        for at in 0..rows * count {
+            let (row, column) = (at / picked[1], at % picked[1]);
+            let of = |place: usize| if axis == 0 { place * shape[1] + column } else { row * shape[1] + place };
+            gathered[at] = x[of(places[at] as usize)];
+            scattered[of(places[at] as usize)] += y[at];
+            added[of(some[if axis == 0 { row } else { column }] as usize)] += y[at];
+        }
+        let ints = |data: Vec<i32>| TensorData::new(data.clone(), [data.len()]);
+        for settings in every_setting() {
+            let (at, flat) = (
+                Tensor::<Repro, 1, Int>::from_data(ints(places.clone()), &ReproDevice).reshape(picked),
+                Tensor::<Repro, 1, Int>::from_data(ints(some.clone()), &ReproDevice),
+            );
+            let (x, y) = (tensor(x.clone(), shape), tensor(y.clone(), picked));
+            let found = paths::with(settings, || [
+                read(x.clone().gather(axis, at.clone())),
+                read(x.clone().scatter(axis, at, y.clone(), IndexingUpdateOp::Add)),
+                read(x.select_assign(axis, flat, y, IndexingUpdateOp::Add)),
+            ]);
+            prop_assert_eq!(found, [bits(&gathered), bits(&scattered), bits(&added)]);
+        }
+    }
+
+    #[test]
+    fn scans_and_orders_along_an_axis_are_those_of_each_row(
+        outer in 1usize..4, len in 1usize..40, inner in 1usize..9, is_rounded in any::<bool>(), seed in 0u64..1000,
+    ) {
+        let mut x = numbers(seed, outer * len * inner);
+        if is_rounded {
+            x.iter_mut().for_each(|x| *x = x.round());
+        }
+        type Along = (&'static str, fn(T<3>, usize) -> T<3>);
+        let operations: [Along; 9] = [
+            ("cumsum", |x, axis| x.cumsum(axis)),
+            ("cumprod", |x, axis| x.cumprod(axis)),
+            ("cummin", |x, axis| x.cummin(axis)),
+            ("cummax", |x, axis| x.cummax(axis)),
+            ("sort", |x, axis| x.sort(axis)),
+            ("argsort", |x, axis| x.argsort_descending(axis).float()),
+            ("argmax", |x, axis| x.argmax(axis).float()),
+            ("argmin", |x, axis| x.argmin(axis).float()),
+            ("softmax", |x, axis| softmax(x, axis)),
+        ];
+        for (name, operation) in operations {
+            let mut expected = Vec::new();
+            for at in 0..outer * inner {
+                let start = at / inner * len * inner + at % inner;
+                let row = (0..len).map(|i| x[start + i * inner]).collect();
+                expected.push(read(operation(tensor(row, [1, len, 1]), 1)));
+            }
+            for settings in every_setting() {
+                let all = paths::with(settings, || operation(tensor(x.clone(), [outer, len, inner]), 1));
+                let each = all.dims()[1];
+                let all = read(all);
+                for (at, expected) in expected.iter().enumerate() {
+                    let start = at / inner * each * inner + at % inner;
+                    let row: Vec<u32> = (0..each).map(|i| all[start + i * inner]).collect();
+                    prop_assert_eq!(&row, expected, "{}", name);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn functions_of_two_broadcast_tensors_are_those_of_each_pair(
+        shape in [1usize..5, 1usize..5, 1usize..40], ones in prop::array::uniform6(any::<bool>()), seed in 0u64..1000,
+    ) {
+        let lengths = |which: usize| {
+            let mut lengths = shape;
+            (0..3).filter(|axis| ones[which * 3 + axis]).for_each(|axis| lengths[axis] = 1);
+            lengths
+        };
+        let (a, b) = (lengths(0), lengths(1));
+        let [x, y] = [(seed, a), (seed + 1, b)].map(|(seed, lengths)| numbers(seed, lengths.iter().product()));
+        let both = [0, 1, 2].map(|axis| a[axis].max(b[axis]));
+        type Two = (&'static str, fn(T<3>, T<3>) -> T<3>);
+        let operations: [Two; 7] = [
+            ("add", |x, y| x + y),
+            ("sub", |x, y| x - y),
+            ("mul", |x, y| x * y),
+            ("div", |x, y| x / y),
+            ("powf", |x, y| x.abs().powf(y)),
+            ("atan2", |x, y| x.atan2(y)),
+            ("remainder", |x, y| x.remainder(y)),
+        ];
+        let place = |at: usize, of: [usize; 3]| {
+            let index = [at / (both[1] * both[2]), at / both[2] % both[1], at % both[2]];
+            (0..3).fold(0, |place, axis| place * of[axis] + index[axis] % of[axis])
+        };
+        for (name, operation) in operations {
+            let expected: Vec<u32> = (0..both.iter().product())
+                .flat_map(|at| read(operation(tensor(vec![x[place(at, a)]], [1; 3]), tensor(vec![y[place(at, b)]], [1; 3]))))
+                .collect();
+            for settings in every_setting() {
+                let all = paths::with(settings, || read(operation(tensor(x.clone(), a), tensor(y.clone(), b))));
+                prop_assert_eq!(&all, &expected, "{} of {:?} and {:?}", name, a, b);
+            }
+        }
+    }
+
+    #[test]
+    fn gradients_of_products_are_products(lead in [1usize..4, 1usize..20], k in 1usize..40, n in 1usize..60, seed in 0u64..1000) {
+        let [batch, rows] = lead;
+        let all = batch * rows;
+        let (x, w, g) = (numbers(seed, all * k), numbers(seed + 1, k * n), numbers(seed + 2, all * n));
+        let expected = [
+            bits(&chains(&g, &transposed(&w, k, n), [all, n, k])),
+            bits(&chains(&transposed(&x, all, k), &g, [k, all, n])),
+            (0..n).map(|at| sum(&(0..all).map(|row| g[row * n + at]).collect::<Vec<f32>>()).to_bits()).collect(),
+        ];
+        for settings in every_setting() {
+            let found = paths::with(settings, || {
+                let tracked = |x: T<3>| Tensor::<Autodiff<Repro>, 3>::from_inner(x).require_grad();
+                let leaf = tracked(tensor(x.clone(), [batch, rows, k]));
+                let weight = Tensor::<Autodiff<Repro>, 2>::from_inner(tensor(w.clone(), [k, n])).require_grad();
+                let bias = Tensor::<Autodiff<Repro>, 1>::from_inner(tensor(vec![0.0; n], [n])).require_grad();
+                let out = linear(leaf.clone(), weight.clone(), Some(bias.clone()));
+                let upstream = Tensor::from_inner(tensor(g.clone(), [batch, rows, n]));
+                let grads = (out * upstream).sum().backward();
+                [
+                    read(leaf.grad(&grads).expect("a gradient")),
+                    read(weight.grad(&grads).expect("a gradient")),
+                    read(bias.grad(&grads).expect("a gradient")),
+                ]
+            });
+            prop_assert_eq!(&found, &expected);
+        }
     }
 
     #[test]
@@ -287,6 +472,32 @@ fn layers() -> Vec<Operation<4>> {
                 ..Default::default()
             };
             read(attention(x.clone(), x.clone(), x, None, None, options))
+        }),
+        ("grouped attention", |x| {
+            let options = AttentionModuleOptions::default();
+            let some = x.clone().narrow(1, 1, 2);
+            read(attention(x, some.clone(), some, None, None, options))
+        }),
+        ("rms_norm", |x| {
+            read(RmsNormConfig::new(10).init(&ReproDevice).forward(x))
+        }),
+        ("rotary", |x| {
+            read(
+                RotaryEncodingConfig::new(6, 10)
+                    .init(&ReproDevice)
+                    .forward(x),
+            )
+        }),
+        ("embedding", |x| {
+            let [batch, ..] = x.dims();
+            let words = (x.abs() * 4.0).int().clamp(0, 12).reshape([batch, 240]);
+            read(embedding(tensor(numbers(5, 13 * 3), [13, 3]), words))
+        }),
+        ("conv1d", |x| {
+            let [batch, ..] = x.dims();
+            let weight = tensor(numbers(3, 5 * 4 * 3), [5, 4, 3]);
+            let options = ConvOptions::new([2], [1], [1], 1);
+            read(conv1d(x.reshape([batch, 4, 60]), weight, None, options))
         }),
         ("conv2d", |x| {
             let weight = tensor(numbers(3, 5 * 4 * 9), [5, 4, 3, 3]);

@@ -100,8 +100,10 @@ class Peer:
             command = [os.path.join(TARGET, "release/peers"), library, str(threads)]
         else:
             command = [options.python, os.path.join(HERE, "peer.py"), library, str(threads), FOLDER]
+        # Variables that make OpenBLAS take older kernels are set on some machines; peers choose for themselves.
+        free = {name: value for name, value in os.environ.items() if not name.startswith("OPENBLAS_")}
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=subprocess.DEVNULL, text=True)
+                                        stderr=subprocess.DEVNULL, text=True, env=free)
         self.answer()
 
     def answer(self):

@@ -26,12 +26,14 @@ trap 'rm -f "$now"' EXIT
 done >"$now"
 
 if [ "${1:-}" = --accept ]; then
+    awk '$2 !~ /^[1-9][0-9]*$/ { print $1 ": was not counted"; bad = 1 } END { exit bad }' "$now"
     cp "$now" "$counts"
     cat "$counts"
     exit
 fi
 awk '
     NR == FNR { stored[$1] = $2; next }
+    $2 !~ /^[1-9][0-9]*$/ { print $1 ": was not counted"; bad = 1; delete stored[$1]; next }
     !($1 in stored) { printf "%s: %d, and no count is stored\n", $1, $2; bad = 1; next }
     {
         change = 100 * ($2 / stored[$1] - 1)

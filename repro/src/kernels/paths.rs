@@ -97,7 +97,7 @@ pub struct Settings {
     pub split_min: usize,
 }
 
-/// Multiply-adds from which a product is worth a second thread (some 200 µs of work).
+/// Multiply-adds from which a product is worth a second thread (some 20 to 100 µs of work).
 pub const SPLIT_MIN: usize = 1 << 22;
 
 impl Settings {

@@ -340,11 +340,12 @@ mod tests {
         std::thread::sleep(AWAKE * 20);
         OURS.run(2, 2, &|index| {
             if index == 0 {
+                // All three were called, and each needs a moment to wake.
                 for _ in 0..1_000 {
+                    std::thread::sleep(AWAKE * 20);
                     if OURS.sleeping.load(Ordering::SeqCst) >= 2 {
                         return;
                     }
-                    std::thread::sleep(AWAKE * 20);
                 }
                 panic!("they look out for work that they may not have");
             }

@@ -253,7 +253,7 @@ DIFFERENTIATED = {
     "act": ACTIVATIONS,
     "batch_norm": lambda *arguments: composed.batch_norm(*arguments)[0],
     **named(composed, "cross_entropy cross_entropy_with_logits layer_norm rms_norm attention rotary dropout unfold4d"),
-    **named(composed, "swiglu swiglu_with multi_head_attention_with multi_head_attention_of"),
+    **named(composed, "swiglu swiglu_with multi_head_attention_with multi_head_attention_of topk attention_grouped"),
     **LAYERS,
 }
 

@@ -158,6 +158,22 @@ def attention(query, key, value, mask, bias, o):
     return (e / e.sum_dim(3).clamp_min(2.0**-126)).matmul(value)
 
 
+def topk(x, k, axis):
+    return x.sort_descending(axis).select(axis, np.arange(k))
+
+
+def attention_grouped(query, key, value, mask, bias, o):
+    """For what differentiates: each head of the keys and values as often as it is looked at."""
+
+    def all_heads(x):
+        batch, groups, words, width = x.shape
+        each = query.shape[1] // groups
+        x = x.reshape((batch, groups, 1, words, width)).expand((batch, groups, each, words, width))
+        return x.reshape((batch, groups * each, words, width))
+
+    return attention(query, all_heads(key), all_heads(value), mask, bias, o)
+
+
 def rotary(x):
     """Pairs of neighbours turned by their position."""
     words, d = x.shape[-2:]

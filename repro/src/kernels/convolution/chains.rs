@@ -40,15 +40,32 @@ pub(super) struct Chains<'a> {
 // SAFETY: tasks write the channels of the elements they are given, and no two are given the same.
 unsafe impl Sync for Chains<'_> {}
 
+/// What packed weights are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Shape {
+    /// Whether for the input's gradient.
+    pub is_transposed: bool,
+    pub groups: usize,
+    /// Channels of a group that the chains give, and that they run over.
+    pub channels: usize,
+    pub inner: usize,
+    pub kernel: [usize; 2],
+}
+
+impl Shape {
+    /// Numbers of a chain.
+    fn taps(&self) -> usize {
+        self.inner * self.kernel[0] * self.kernel[1]
+    }
+}
+
 /// A convolution's weights in the order in which tiles read them, for its output or for its input's gradient. They belong to
 /// the path they were packed for, because paths read tiles of other heights.
 #[derive(Debug)]
 pub struct Packed {
     data: Vec<f32>,
     path: Path,
-    groups: usize,
-    /// Numbers of a chain.
-    taps: usize,
+    shape: Shape,
     /// Channels of a group, and the tiles into which they are cut: what each covers, its height, and where it begins.
     channels: usize,
     tiles: Vec<(Range<usize>, usize)>,
@@ -56,17 +73,13 @@ pub struct Packed {
 }
 
 impl Packed {
-    pub(super) fn new(
-        path: Path,
-        weight: &[f32],
-        strides: Strides,
-        groups: usize,
-        channels: usize,
-        taps: usize,
-    ) -> Self {
+    pub(super) fn new(path: Path, weight: &[f32], strides: Strides, shape: Shape) -> Self {
         let (rows, _) = path.run(Lengths);
+        let (groups, channels, taps) = (shape.groups, shape.channels, shape.taps());
         let tiles = cut(channels, rows);
-        let (mut data, mut starts) = (Vec::new(), Vec::new());
+        let heights: usize = tiles.iter().map(|(_, height)| height).sum();
+        let mut data = Vec::with_capacity(groups * taps * heights);
+        let mut starts = Vec::with_capacity(groups * tiles.len());
         for group in 0..groups {
             for (tile, height) in &tiles {
                 starts.push(data.len());
@@ -83,8 +96,7 @@ impl Packed {
         Self {
             data,
             path,
-            groups,
-            taps,
+            shape,
             channels,
             tiles,
             starts,
@@ -93,7 +105,7 @@ impl Packed {
 }
 
 impl<'a> Chains<'a> {
-    /// The chains of `channels` output channels a group over the field's taps of `source`.
+    /// The chains of a convolution of this shape over the field's taps of `source`.
     ///
     /// # Panics
     ///
@@ -101,18 +113,20 @@ impl<'a> Chains<'a> {
     pub fn new(
         path: Path,
         field: Field,
-        [batch, groups, channels]: [usize; 3],
+        (batch, shape): (usize, Shape),
         source: &'a [f32],
         weights: &'a Packed,
         bias: Option<&'a [f32]>,
         out: &'a mut [f32],
     ) -> Self {
-        let shape = (path, groups, channels, field.taps.len());
-        assert_eq!(
-            (weights.path, weights.groups, weights.channels, weights.taps),
-            shape,
-            "repro: the weights of a convolution were packed for another one"
+        assert!(
+            (weights.path, weights.shape) == (path, shape),
+            "repro: weights that were packed for the convolution {:?} on the path `{}` meet {shape:?} on `{}`",
+            weights.shape,
+            weights.path.name(),
+            path.name()
         );
+        let (groups, channels) = (shape.groups, shape.channels);
         let (_, lanes) = path.run(Lengths);
         let planes = batch * groups * channels;
         let plane = out.len() / planes.max(1);

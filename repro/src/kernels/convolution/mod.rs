@@ -51,7 +51,7 @@ use super::memory::Numbers;
 use super::paths::{Path, Settings};
 use super::pool;
 use super::sum::{BLOCK, sum};
-use chains::{Chains, Strides};
+use chains::{Chains, Shape, Strides};
 use field::Field;
 use shape::assert_length;
 
@@ -81,10 +81,10 @@ pub fn forward(
 ) -> Numbers {
     shape.assert_input(x.len());
     let field = Field::of_input(&shape, images_max(settings, &shape));
-    let lengths = [shape.batch, shape.options.groups, shape.outputs()];
+    let of = (shape.batch, forwards(&shape));
     let len = shape.batch * shape.output.len();
     let pack = |path, weight: &[f32]| pack(path, shape, weight);
-    chains(settings, field, lengths, x, weight, pack, bias, len)
+    chains(settings, field, of, x, weight, pack, bias, len)
 }
 
 /// The gradient of the input; with a bias, the transposed convolution.
@@ -104,10 +104,10 @@ pub fn input_gradient(
 ) -> Numbers {
     shape.assert_output(grad.len());
     let field = Field::of_output(&shape, images_max(settings, &shape));
-    let lengths = [shape.batch, shape.options.groups, shape.inputs()];
+    let of = (shape.batch, backwards(&shape));
     let len = shape.batch * shape.input.len();
     let pack = |path, weight: &[f32]| pack_transposed(path, shape, weight);
-    chains(settings, field, lengths, grad, weight, pack, bias, len)
+    chains(settings, field, of, grad, weight, pack, bias, len)
 }
 
 /// Packs the weights of [`forward`]. They fit every convolution with a weight of this shape and as many groups.
@@ -123,8 +123,7 @@ pub fn pack(path: Path, shape: Convolution, weight: &[f32]) -> Packed {
         outer: shape.window(),
         window: shape.window(),
     };
-    let groups = shape.options.groups;
-    Packed::new(path, weight, strides, groups, shape.outputs(), shape.taps())
+    Packed::new(path, weight, strides, forwards(&shape))
 }
 
 /// Packs the weights of [`input_gradient`]. They fit every convolution with a weight of this shape and as many groups.
@@ -140,8 +139,28 @@ pub fn pack_transposed(path: Path, shape: Convolution, weight: &[f32]) -> Packed
         outer: shape.taps(),
         window: shape.window(),
     };
-    let (groups, taps) = (shape.options.groups, shape.outputs() * shape.window());
-    Packed::new(path, weight, strides, groups, shape.inputs(), taps)
+    Packed::new(path, weight, strides, backwards(&shape))
+}
+
+/// What the chains of [`forward`] are.
+fn forwards(shape: &Convolution) -> Shape {
+    Shape {
+        is_transposed: false,
+        groups: shape.options.groups,
+        channels: shape.outputs(),
+        inner: shape.inputs(),
+        kernel: shape.kernel,
+    }
+}
+
+/// What the chains of [`input_gradient`] are.
+fn backwards(shape: &Convolution) -> Shape {
+    Shape {
+        is_transposed: true,
+        channels: shape.inputs(),
+        inner: shape.outputs(),
+        ..forwards(shape)
+    }
 }
 
 /// The chains over a field, with weights that are packed now if they were not.
@@ -149,7 +168,7 @@ pub fn pack_transposed(path: Path, shape: Convolution, weight: &[f32]) -> Packed
 fn chains(
     settings: Settings,
     field: Field,
-    lengths: [usize; 3],
+    of: (usize, Shape),
     source: &[f32],
     weight: Weights,
     pack: impl FnOnce(Path, &[f32]) -> Packed,
@@ -166,7 +185,7 @@ fn chains(
         }
     };
     let mut out = Numbers::unset(len);
-    Chains::new(path, field, lengths, source, weights, bias, &mut out).run(settings);
+    Chains::new(path, field, of, source, weights, bias, &mut out).run(settings);
     out
 }
 

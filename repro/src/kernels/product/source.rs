@@ -9,7 +9,7 @@ use std::ops::Range;
 
 /// Rows up to which a row-major right factor is read where it lies: packing would cost more than it saves.
 const DIRECT_ROWS: usize = 64;
-/// The same where its rows are so far from each other that each lies on a page of its own.
+/// The same where its rows are two pages and more from each other.
 const DIRECT_ROWS_FAR: usize = 24;
 /// The same where they are a whole number of pages apart: there they compete for the same places of the nearest cache.
 const DIRECT_ROWS_CROWDED: usize = 12;

@@ -231,7 +231,7 @@ pub(super) unsafe fn tile<
                 } else {
                     left.copy = left.copy.add(HEIGHT);
                 }
-                from = from.add(right.row);
+                from = from.wrapping_add(right.row);
             };
         }
         for _ in 0..k / AT_ONCE {

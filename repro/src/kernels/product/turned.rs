@@ -32,6 +32,11 @@ pub(super) fn is_better(a: &Matrix, b: &Matrix) -> bool {
 /// [`super::finished`] by the transposed product.
 pub(super) fn finished(settings: Settings, a: Matrix, b: Matrix, finish: Finish) -> Numbers {
     let (rows, columns) = (a.rows, b.columns);
+    assert_eq!(
+        a.columns, b.rows,
+        "repro: a product of {} columns by {} rows",
+        a.columns, b.rows
+    );
     if let Some(bias) = finish.bias() {
         assert_eq!(
             bias.len(),

@@ -70,6 +70,29 @@ fn linear_map((weight, bias): Map) -> Linear<Differentiated> {
     }
 }
 
+fn topk(x: A<2>, k: usize, dim: usize) -> A<2> {
+    x.topk_with_indices(k, dim).0
+}
+
+/// Attention whose keys and values have fewer heads, made for burn's composition: each head as often as it is looked at.
+fn attention_grouped(
+    query: A<4>,
+    key: A<4>,
+    value: A<4>,
+    mask: Option<Tensor<Differentiated, 4, Bool>>,
+    bias: Option<A<4>>,
+    options: AttentionModuleOptions,
+) -> A<4> {
+    let heads = query.dims()[1];
+    let all = |x: A<4>| {
+        let [batch, groups, words, width] = x.dims();
+        x.reshape([batch, groups, 1, words, width])
+            .expand([batch, groups, heads / groups, words, width])
+            .reshape([batch, heads, words, width])
+    };
+    attention(query, all(key), all(value), mask, bias, options)
+}
+
 fn rotary(x: A<4>) -> A<4> {
     RotaryEncodingConfig::new(9, x.dims()[3])
         .init(&ReproDevice)
@@ -364,6 +387,8 @@ fn further_moves_and_extremes(out: &mut Vec<Vector>) {
     gradients! { out;
         min(x: 2 = rounded(42, [5, 7])) = x.min();
         max_abs_dim(x: 2 = rounded(42, [5, 7])) = x.max_abs_dim(1);
+        topk_with_indices(x: 2 = rounded(42, [3, 11])) = topk(x, 4, 1);
+        attention_grouped(q: 4 = normal(46, [2, 6, 5, 8]), k: 4 = normal(47, [2, 2, 7, 8]), v: 4 = normal(48, [2, 2, 7, 6])) = attention_grouped(q, k, v, None, None, causal());
         sort_descending(x: 2 = rounded(42, [3, 11])) = x.sort_descending(1);
         permute(x: 3 = normal(40, [3, 5, 7])) = x.permute([2, 0, 1]);
         expand_in_front(x: 2 = normal(40, [5, 1])) = x.expand([3, 5, 2]);
