@@ -270,15 +270,20 @@ fn environment_fault() -> Option<&'static str> {
 fn environment_fault() -> Option<&'static str> {
     const ROUNDING: u64 = 3 << 22;
     const FLUSH_TO_ZERO: u64 = 1 << 24;
+    // FIZ, AH and NEP, which newer processors have; elsewhere these bits are zero.
+    const FLUSH_INPUTS: u64 = 1;
+    const OTHER_HANDLING: u64 = 1 << 1 | 1 << 2;
     let control: u64;
     // SAFETY: reads the floating-point control register, which every aarch64 has and user code may read.
     unsafe {
         std::arch::asm!("mrs {}, fpcr", out(reg) control, options(nomem, nostack, preserves_flags));
     }
-    if control & FLUSH_TO_ZERO != 0 {
+    if control & (FLUSH_TO_ZERO | FLUSH_INPUTS) != 0 {
         Some("flush subnormal numbers to zero")
     } else if control & ROUNDING != 0 {
         Some("round otherwise than to nearest even")
+    } else if control & OTHER_HANDLING != 0 {
+        Some("handle numbers in the alternate way")
     } else {
         None
     }

@@ -333,6 +333,34 @@ mod tests {
         }
     }
 
+    /// A new thread inherits what its creator set.
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    #[allow(clippy::disallowed_methods)]
+    fn a_worker_computes_as_ieee_says_whoever_called_it() {
+        static OURS: Pool = Pool::new();
+        let caller = std::thread::spawn(|| {
+            let flushing = 0x1f80u32 | 1 << 15;
+            // SAFETY: loads the control register of this short-lived thread from a live local.
+            unsafe { std::arch::asm!("ldmxcsr [{}]", in(reg) &flushing) };
+            let (begun, is_checked) = (AtomicUsize::new(0), AtomicBool::new(false));
+            let since = Instant::now();
+            OURS.run(2, 2, &|_| {
+                begun.fetch_add(1, Ordering::SeqCst);
+                while begun.load(Ordering::SeqCst) < 2 && since.elapsed() < Duration::from_secs(20)
+                {
+                    std::thread::yield_now();
+                }
+                if std::thread::current().name() == Some("repro-1") {
+                    assert_ieee_environment();
+                    is_checked.store(true, Ordering::SeqCst);
+                }
+            });
+            is_checked.into_inner()
+        });
+        assert!(caller.join().expect("the worker does not flush"));
+    }
+
     #[test]
     fn workers_that_a_job_has_no_place_for_sleep_while_it_runs() {
         static OURS: Pool = Pool::new();
