@@ -1,6 +1,6 @@
 //! Few rows by a right factor that lies transposed, as in the gradient of a linear map's input.
 //!
-//! To read such a factor in tiles is to turn it around, number by number: with few rows that takes longer than the product.
+//! To read such a factor in tiles is to turn it around, number by number: with few rows that takes as long as the product.
 //! The transposed product has it as its left factor, which is read as it lies, and only its result, which is small, is
 //! turned. `fma(b, a, acc)` is `fma(a, b, acc)`: the chains are the same.
 
