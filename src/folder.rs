@@ -161,17 +161,37 @@ pub fn bytes_in(dir: &Path) -> io::Result<u64> {
 /// [`UnpackError`], which keeps the maker's faults and the machine's apart.
 pub fn unpack(source: impl Read, limits: Limits, dir: &Path) -> Result<(), UnpackError> {
     let io = |path: &Path, error: &io::Error| UnpackError::Io(Failure::io(path, error));
-    let mut partial = dir.as_os_str().to_owned();
-    partial.push(".partial");
-    let partial = PathBuf::from(partial);
-    let _ = fs::remove_dir_all(&partial);
-    fs::create_dir_all(&partial).map_err(|error| io(&partial, &error))?;
+    // In one spelling: 'DIR/' is 'DIR'.
+    let dir: &Path = &dir.components().collect::<PathBuf>();
+    if let Some(parent) = dir.parent() {
+        fs::create_dir_all(parent).map_err(|error| io(parent, &error))?;
+    }
+    let partial = new_beside(dir).map_err(|error| io(dir, &error))?;
     let unpacked = unpack_into(source, limits, &partial)
         .and_then(|()| fs::rename(&partial, dir).map_err(|error| io(dir, &error)));
     if unpacked.is_err() {
         let _ = fs::remove_dir_all(&partial);
     }
     unpacked
+}
+
+/// Makes an empty folder beside this one, of a name that nobody has: `DIR.partial`, `DIR.partial-1`, and so on.
+fn new_beside(dir: &Path) -> io::Result<PathBuf> {
+    let mut number = 0;
+    loop {
+        let mut partial = dir.as_os_str().to_owned();
+        partial.push(match number {
+            0 => ".partial".to_owned(),
+            number => format!(".partial-{number}"),
+        });
+        match fs::create_dir(&partial) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && number < 1_000 => {
+                number += 1;
+            }
+            Err(error) => return Err(error),
+            Ok(()) => return Ok(partial.into()),
+        }
+    }
 }
 
 fn unpack_into(source: impl Read, limits: Limits, dir: &Path) -> Result<(), UnpackError> {
@@ -203,6 +223,24 @@ fn unpack_into(source: impl Read, limits: Limits, dir: &Path) -> Result<(), Unpa
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_folder_that_somebody_has_beside_is_left_alone() {
+        let temp = tempfile::tempdir().unwrap();
+        let from = temp.path().join("from");
+        fs::create_dir_all(&from).unwrap();
+        fs::write(from.join("a"), b"one").unwrap();
+        let bytes = pack(&from, Vec::new()).unwrap();
+        let theirs = temp.path().join("to.partial");
+        fs::create_dir_all(&theirs).unwrap();
+        fs::write(theirs.join("work"), b"of a week").unwrap();
+        // Also with the slash that a shell's completion adds.
+        let to = temp.path().join("to/");
+        unpack(&bytes[..], LIMITS, &to).unwrap();
+        assert_eq!(fs::read(to.join("a")).unwrap(), b"one");
+        assert_eq!(fs::read(theirs.join("work")).unwrap(), b"of a week");
+        assert_eq!(fs::read_dir(temp.path()).unwrap().count(), 3);
+    }
 
     #[test]
     fn a_folder_survives_its_archive() {

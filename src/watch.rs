@@ -25,7 +25,7 @@ pub fn now() -> Instant {
 }
 
 /// What a node that is away, or is just starting or stopping, is known by.
-const AWAY: [&str; 13] = [
+const AWAY: [&str; 12] = [
     "node_unreachable",
     "node_disconnected",
     "node_timed_out",
@@ -34,7 +34,6 @@ const AWAY: [&str; 13] = [
     "log_open",
     "too_many_connections",
     "too_many_requests",
-    "event_readers",
     "clock_behind",
     // Of a proxy before it.
     "http_502",
@@ -45,6 +44,11 @@ const AWAY: [&str; 13] = [
 /// What something else says that answers at the node's address for a while: a proxy, a captive portal.
 pub fn is_foreign(code: &str) -> bool {
     code.starts_with("http_") || matches!(code, "not_a_lode_node" | "node_answer")
+}
+
+/// Whether this says something of a node, not of what was asked of it: nothing else may say it.
+pub fn is_nodes(code: &str) -> bool {
+    AWAY.contains(&code) || is_foreign(code)
 }
 
 /// Whether a failure is that of a node that is away.

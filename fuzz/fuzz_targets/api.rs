@@ -5,6 +5,7 @@
 use libfuzzer_sys::fuzz_target;
 use protocol::api::*;
 use protocol::json;
+use protocol::statement::Movement;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -12,7 +13,7 @@ fuzz_target!(|data: &[u8]| {
     let Some((&kind, bytes)) = data.split_first() else {
         return;
     };
-    match kind % 20 {
+    match kind % 27 {
         0 => check::<Version>(bytes),
         1 => check::<Status>(bytes),
         2 => check::<Page<BountySummary>>(bytes),
@@ -32,7 +33,15 @@ fuzz_target!(|data: &[u8]| {
         16 => check::<AssetView>(bytes),
         17 => check::<Page<HolderView>>(bytes),
         18 => check::<LicenseView>(bytes),
-        _ => check::<ErrorAnswer>(bytes),
+        19 => check::<ErrorAnswer>(bytes),
+        20 => check::<StatementView>(bytes),
+        21 => check::<SubmissionView>(bytes),
+        22 => check::<VotesView>(bytes),
+        23 => check::<Page<EvaluatorView>>(bytes),
+        24 => check::<Page<AssetView>>(bytes),
+        25 => check::<Page<LicenseView>>(bytes),
+        // What a reader of pages alone makes of a statement.
+        _ => check::<Page<Movement>>(bytes),
     }
 });
 

@@ -52,6 +52,8 @@ pub struct Model {
     pub parent: ItemId,
     /// Records in this block so far.
     pub records: u64,
+    /// Movements of the blocks before.
+    pub moved_before: usize,
     /// All movements.
     pub money: Money,
     /// Every account's next nonce, where it is not 0.
@@ -92,6 +94,7 @@ impl Model {
             time_ms: record.genesis.time_ms,
             parent: record.id,
             records: 0,
+            moved_before: record.genesis.allocations.len(),
             money: Money {
                 moves: record.genesis.allocations.iter().map(first).collect(),
             },
@@ -127,6 +130,7 @@ impl Model {
         self.times.push(time_ms);
         self.parent = parent;
         self.records = 0;
+        self.moved_before = self.money.moves.len();
         self.distribute();
         self.votes_due();
         self.licenses_due();

@@ -52,6 +52,7 @@ fn done(deed: &str, folder: &Path) -> bool {
             held.len() == 1024
         }
         "fork" => Command::new("/bin/true").status().is_ok(),
+        "signal" => signals_its_parent(),
         "socket" => UdpSocket::bind("127.0.0.1:0").is_ok(),
         "listen" => TcpListener::bind("127.0.0.1:0").is_ok(),
         "connect" => TcpStream::connect("127.0.0.1:1")
@@ -99,6 +100,22 @@ fn done(deed: &str, folder: &Path) -> bool {
         }
         other => panic!("no deed is called {other}"),
     }
+}
+
+/// Whether the kernel would signal another process when something comes to stdin.
+#[cfg(target_os = "linux")]
+fn signals_its_parent() -> bool {
+    // The kernel's numbers; not every C library names them.
+    const F_SETOWN: libc::c_int = 8;
+    const F_SETSIG: libc::c_int = 10;
+    let parent = std::os::unix::process::parent_id() as libc::c_int;
+    // SAFETY: both take a number and touch no memory.
+    unsafe { libc::fcntl(0, F_SETOWN, parent) == 0 || libc::fcntl(0, F_SETSIG, libc::SIGSTOP) == 0 }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn signals_its_parent() -> bool {
+    false
 }
 
 #[cfg(unix)]

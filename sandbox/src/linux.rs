@@ -64,7 +64,7 @@ const CALLS: &[i64] = &[
     libc::SYS_fsync, libc::SYS_fdatasync, libc::SYS_fstat, libc::SYS_newfstatat, libc::SYS_statx,
     libc::SYS_getdents64, libc::SYS_mkdirat, libc::SYS_unlinkat, libc::SYS_renameat,
     libc::SYS_renameat2, libc::SYS_readlinkat, libc::SYS_faccessat, libc::SYS_getcwd,
-    libc::SYS_copy_file_range, libc::SYS_sendfile, libc::SYS_fcntl, libc::SYS_dup,
+    libc::SYS_copy_file_range, libc::SYS_sendfile, libc::SYS_dup,
     // Memory.
     libc::SYS_mmap, libc::SYS_munmap, libc::SYS_mremap, libc::SYS_mprotect, libc::SYS_madvise,
     libc::SYS_brk,
@@ -121,6 +121,18 @@ fn program(arch: TargetArch) -> Result<BpfProgram, seccompiler::BackendError> {
     rules.insert(libc::SYS_tgkill, only(0, SeccompCmpOp::Eq, own)?);
     // Limits may be read. To set one, a third argument points to it.
     rules.insert(libc::SYS_prlimit64, only(2, SeccompCmpOp::Eq, 0)?);
+    // Descriptors may be copied and their flags changed; whom they signal may not.
+    let commands = [
+        libc::F_DUPFD,
+        libc::F_DUPFD_CLOEXEC,
+        libc::F_GETFD,
+        libc::F_SETFD,
+        libc::F_GETFL,
+        libc::F_SETFL,
+    ];
+    let commands = commands.map(|command| only(1, SeccompCmpOp::Eq, command as u64));
+    let commands: Result<Vec<_>, _> = commands.into_iter().collect();
+    rules.insert(libc::SYS_fcntl, commands?.concat());
     // The names of threads.
     let name = libc::PR_SET_NAME as u64;
     rules.insert(libc::SYS_prctl, only(0, SeccompCmpOp::Eq, name)?);

@@ -81,6 +81,11 @@ fn no_program_is_started() {
 }
 
 #[test]
+fn no_other_process_is_signalled_through_a_descriptor() {
+    check("signal", REFUSED);
+}
+
+#[test]
 fn no_socket_is_opened() {
     for deed in ["socket", "listen", "connect"] {
         check(deed, REFUSED);

@@ -29,6 +29,9 @@ use crate::watch::{is_foreign, patiently};
 /// How long the bounty is not asked about if nothing happens: the stream says when something does.
 const LOOK_EVERY: Duration = Duration::from_secs(3);
 
+/// What a node says that streams events to as many as it can.
+const NO_ROOM: &str = "event_readers";
+
 /// How long to wait before a node that does not answer is asked again.
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
 
@@ -144,8 +147,13 @@ pub fn watch(session: &Session, bounty: &str, reveals: bool, all: bool) -> Resul
         events: None,
         is_away: false,
     };
-    // First the stream, then the bounty: nothing between the two is missed.
-    patiently(|| Ok(follower.open()?))?;
+    // First the place in the stream, then the bounty: nothing between the two is missed. The stream itself may
+    // come later: others may have all that a node gives, and no duty waits for it.
+    patiently(|| Ok(follower.begin()?))?;
+    match follower.open() {
+        Err(error) if !passes(&error) => return Err(error.into()),
+        _ => {}
+    }
     let mut view = Some(patiently(|| Ok(client.bounty(id)?))?);
     if let Some(view) = view.as_ref().filter(|_| !session.json())
         && let Err(failure) = head(view, revealer.is_some())
@@ -324,13 +332,18 @@ struct Follower<'a> {
 }
 
 impl Follower<'_> {
-    fn open(&mut self) -> Result<(), ClientError> {
+    /// Makes of "now" a place that holds, whenever the stream is opened.
+    fn begin(&mut self) -> Result<(), ClientError> {
         if self.from == EventsFrom::Now {
-            // A place that holds when the stream has to be opened again.
             let height = self.client.status()?.height;
             let place = u32::MAX;
             self.from = EventsFrom::After(EventId { height, place });
         }
+        Ok(())
+    }
+
+    fn open(&mut self) -> Result<(), ClientError> {
+        self.begin()?;
         let filter = EventFilter::Bounty(self.id);
         self.events = Some(self.client.events(filter, self.from)?);
         Ok(())
@@ -368,8 +381,17 @@ impl Follower<'_> {
     fn drain(&mut self, session: &Session) -> Result<(), Failure> {
         loop {
             let Some(events) = &self.events else {
-                patiently(|| Ok(self.open()?))?;
-                continue;
+                let is_open = patiently(|| match self.open() {
+                    Err(error) if error.code() == NO_ROOM => Ok(false),
+                    opened => Ok(opened.map(|()| true)?),
+                })?;
+                if is_open {
+                    continue;
+                }
+                talk!(
+                    "note: the node streams events to as many as it can; 'lode bounty explain' has the rest"
+                );
+                return Ok(());
             };
             match events.next_within(AGAIN_AFTER) {
                 Ok(Some(event)) => {

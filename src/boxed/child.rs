@@ -18,7 +18,7 @@ use protocol::report::{Outcome, TestOutcome};
 use sandbox::Limits;
 
 use super::orders::{
-    ANSWER_FILE, Answer, MESSAGE_BYTES_MAX, MISSING, MODEL_DIR, Orders, PREDICTIONS_FILE,
+    ANSWER_FILE, Answer, MISSING, MODEL_DIR, ORDERS_BYTES_MAX, Orders, PREDICTIONS_FILE,
     REPORT_DIR, Source, TEST_DIR, Work,
 };
 use super::predictions::Predictions;
@@ -32,9 +32,9 @@ use crate::sealing::{OpenError, open_ciphertext, unpack};
 pub fn child() -> ExitCode {
     let mut bytes = Vec::new();
     let read = io::stdin()
-        .take(MESSAGE_BYTES_MAX as u64 + 1)
+        .take(ORDERS_BYTES_MAX as u64 + 1)
         .read_to_end(&mut bytes);
-    let orders = match read.map(|_| json::from_slice::<Orders>(&bytes, MESSAGE_BYTES_MAX)) {
+    let orders = match read.map(|_| json::from_slice::<Orders>(&bytes, ORDERS_BYTES_MAX)) {
         Ok(Ok(orders)) => orders,
         _ => {
             talk!("stdin holds no orders: this command is run by others of lode alone");

@@ -2,15 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
-use protocol::benchmark::Benchmark;
+use protocol::benchmark::{Benchmark, WIDTH_MAX};
 use protocol::report::TestOutcome;
 use protocol::seal::SealKey;
 use serde::{Deserialize, Serialize};
 
 use crate::failure::{Exit, Failure};
 
-/// The most bytes of orders or of an answer.
-pub const MESSAGE_BYTES_MAX: usize = 1 << 20;
+/// The most bytes of orders.
+pub const ORDERS_BYTES_MAX: usize = 1 << 20;
+
+/// The most bytes of an answer: a leaf has up to [`WIDTH_MAX`] outputs, of ten digits and a comma each.
+pub const ANSWER_BYTES_MAX: usize = (1 << 20) + 11 * WIDTH_MAX as usize;
 
 /// Where the child leaves its answer.
 pub const ANSWER_FILE: &str = "answer.json";

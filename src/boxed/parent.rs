@@ -18,14 +18,14 @@ use sandbox::{Ending, Limits};
 use super::RunOptions;
 use super::limits::Size;
 use super::orders::{
-    ANSWER_FILE, Answer, MESSAGE_BYTES_MAX, MISSING, Orders, PREDICTIONS_FILE, REPORT_DIR, Source,
+    ANSWER_BYTES_MAX, ANSWER_FILE, Answer, MISSING, Orders, PREDICTIONS_FILE, REPORT_DIR, Source,
     TEST_DIR, Work,
 };
 use super::predictions::Predictions;
 use crate::failure::{Exit, Failure};
 use crate::folder::bytes_in;
 use crate::sealing::{Store, check_size, model_bytes_max, test_set_bytes_max};
-use crate::watch::now;
+use crate::watch::{is_nodes, now};
 
 /// The most bytes of a child's message that are repeated.
 const MESSAGE_BYTES_SHOWN: usize = 2_000;
@@ -276,7 +276,10 @@ impl Enclosure {
             seconds: limits.cpu_seconds,
             file_bytes: limits.file_bytes,
             batch_size: options.batch_size,
-            threads: options.threads,
+            // Counted here: inside its limits the child does not see how much of the machine it has.
+            threads: options
+                .threads
+                .or_else(|| evaluator::settings().ok().map(|settings| settings.threads)),
             work,
         };
         self.run(&orders, &limits, &own)?;
@@ -288,6 +291,9 @@ impl Enclosure {
                 next_step,
             } => {
                 let code = Code::lossy(&code);
+                if is_nodes(code.as_str()) {
+                    return Err(no_answer("it speaks as a node does"));
+                }
                 Err(Failure::new(code.as_str(), plain(&message), plain(&next_step)).exit(exit))
             }
             answer => Ok(answer),
@@ -327,12 +333,12 @@ impl Enclosure {
             }
             let mut bytes = Vec::new();
             File::open(&path)?
-                .take(MESSAGE_BYTES_MAX as u64 + 1)
+                .take(ANSWER_BYTES_MAX as u64 + 1)
                 .read_to_end(&mut bytes)?;
             Ok(bytes)
         });
         let bytes = bytes.map_err(|error| no_answer(&error.to_string()))?;
-        json::from_slice(&bytes, MESSAGE_BYTES_MAX).map_err(|error| no_answer(&error.to_string()))
+        json::from_slice(&bytes, ANSWER_BYTES_MAX).map_err(|error| no_answer(&error.to_string()))
     }
 }
 

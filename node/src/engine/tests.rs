@@ -1,11 +1,17 @@
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
-use protocol::record::{Action, Envelope, Genesis, Transaction, Transfer};
+use protocol::Amount;
+use protocol::id::{BlobId, Digest, ItemId};
+use protocol::record::{
+    Action, AssetKind, BlobRef, BuyLicense, Envelope, Genesis, Grant, RegisterAsset, Transaction,
+    Transfer,
+};
+use protocol::text::Name;
 use tempfile::TempDir;
 use tower::ServiceExt;
 
 use super::*;
-use crate::testing::{BEGIN_MS, address, genesis_body, key, lode};
+use crate::testing::{BEGIN_MS, address, genesis_body, key, lode, reopen};
 
 /// How long something that has to come may take.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -19,6 +25,11 @@ struct AtWork {
 
 impl AtWork {
     fn begin(begin_ms: u64, clock: Clock) -> Self {
+        Self::begin_with(begin_ms, clock, |_| ())
+    }
+
+    /// The same, after this was done to the new network.
+    fn begin_with(begin_ms: u64, clock: Clock, before: impl FnOnce(&mut Chain)) -> Self {
         let dir = tempfile::tempdir().expect("a folder");
         let genesis = Genesis {
             time_ms: begin_ms,
@@ -26,6 +37,9 @@ impl AtWork {
         };
         let item = genesis.draft().sign(&key(0)).expect("few tags");
         create(dir.path(), &item).expect("a fresh folder");
+        let mut chain = reopen(dir.path()).0;
+        before(&mut chain);
+        chain.close().expect("it closes");
         let sign = |draft: Draft| -> Result<VerifiedItem, SignError> {
             draft.sign(&key(0)).map_err(Into::into)
         };
@@ -49,11 +63,15 @@ impl AtWork {
     }
 
     fn transfer(&self, nonce: u64) -> Record {
+        self.transfer_until(nonce, self.begin_ms + 3_600_000)
+    }
+
+    fn transfer_until(&self, nonce: u64, valid_until_ms: u64) -> Record {
         let chain = self.node.chain_blocking();
         let envelope = Envelope {
             network: chain.open().expect("it is open").genesis().network,
             nonce,
-            valid_until_ms: self.begin_ms + 3_600_000,
+            valid_until_ms,
         };
         let action = Action::Transfer {
             to: address(5),
@@ -121,6 +139,80 @@ fn once_the_clock_is_right_again_records_are_taken_with_nothing_else_due() {
         std::thread::sleep(pause);
     }
     panic!("records are refused for ever");
+}
+
+/// An asset, and a licence for so many months of it.
+fn sell_months(chain: &mut Chain, months: u32) {
+    let network = chain.genesis().network;
+    let mut send = |nonce: u64, action: &Action| -> ItemId {
+        let time_ms = BEGIN_MS + 1 + nonce;
+        let envelope = Envelope {
+            network,
+            nonce,
+            valid_until_ms: time_ms + 1_000,
+        };
+        let item = Transaction::draft(&envelope, action)
+            .sign(&key(2))
+            .expect("few tags");
+        let id = item.id();
+        let block = chain.produce(time_ms, vec![item]).expect("a block");
+        assert!(
+            block.refused.is_empty() && block.rejected.is_empty(),
+            "{:?}",
+            block.rejected
+        );
+        id
+    };
+    let fee = licensing::Fee::new(Amount::from_base_units(1)).expect("above zero");
+    let terms = licensing::Terms {
+        commercial_use: Some(licensing::CommercialUse::FeeMonthly(fee)),
+        payment_mode: licensing::PaymentMode::GlobalDistribution,
+        ..licensing::Terms::default()
+    };
+    let register = Action::RegisterAsset {
+        terms: terms.to_tags(),
+        body: RegisterAsset {
+            kind: AssetKind::DataSet,
+            name: Name::new("Digits").expect("a name"),
+            archive: BlobRef {
+                id: BlobId([7; 32]),
+                size_bytes: 1,
+            },
+            weights_digest: None,
+            parents: Vec::new(),
+            holders: Vec::new(),
+            self_funding_ppm: 0,
+        },
+    };
+    let asset = send(0, &register);
+    let body = BuyLicense {
+        grant: Grant::CommercialUse,
+        terms: Digest(terms.id().0),
+        price_max: lode(1),
+        months,
+    };
+    send(1, &Action::BuyLicense { asset, body });
+}
+
+/// Whoever keeps the clock at work for many blocks does not keep records out of them.
+#[test]
+fn records_are_taken_while_the_clock_has_work_left() {
+    const MONTHS: u32 = 100;
+    let by_hand = Clock::by_hand(BEGIN_MS + 10);
+    let at_work = AtWork::begin_with(BEGIN_MS, by_hand, |chain| sell_months(chain, MONTHS));
+    // All months are over at once, and begin one a block.
+    let now_ms = BEGIN_MS + 10 * 365 * 86_400_000;
+    let record = at_work.transfer_until(0, now_ms + 3_600_000);
+    at_work.node.clock().set(now_ms).expect("by hand");
+    let taken = at_work.include(record).height;
+    let (_, done) = runtime()
+        .block_on(at_work.node.set_clock(now_ms))
+        .expect("no trouble");
+    assert!(
+        done > u64::from(MONTHS),
+        "the clock had work for {done} blocks"
+    );
+    assert!(taken < done / 2, "taken at {taken} of {done}");
 }
 
 #[test]

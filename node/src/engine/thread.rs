@@ -48,6 +48,7 @@ impl Engine {
         let _ended = Ended(shared);
         let mut is_flushed = true;
         let mut last_records = 0;
+        let mut was_for_clock = false;
         loop {
             let is_stopping = shared.is_stopping();
             if !is_stopping && shared.chain.blocking_read().is_none() {
@@ -56,11 +57,16 @@ impl Engine {
             }
             let due_ms = self.next_deadline_ms();
             let now_ms = shared.clock.now_ms();
-            if due_ms.is_some_and(|due_ms| due_ms <= now_ms) && !is_stopping {
+            // A deadline has a block of its own. Where that was not enough, records have the next: the clock does its
+            // work before them there too, and whoever keeps it busy does not keep them out.
+            let is_due = due_ms.is_some_and(|due_ms| due_ms <= now_ms) && !is_stopping;
+            if is_due && !(was_for_clock && !shared.mempool().is_idle()) {
                 is_flushed = false;
                 self.make_block(now_ms, Of::Nothing);
+                was_for_clock = true;
                 continue;
             }
+            was_for_clock = false;
             let waiting = shared.mempool().waiting();
             if waiting > 0 && waiting < last_records && !is_stopping {
                 std::thread::sleep(GATHER);
