@@ -115,7 +115,7 @@ pub fn wanted() -> Vec<String> {
         "FundReturn",
         "Escrow",
     ];
-    const OTHERS: [&str; 64] = [
+    const OTHERS: [&str; 65] = [
         "phase: Open",
         "phase: TestKey",
         "phase: TestCheck",
@@ -153,6 +153,7 @@ pub fn wanted() -> Vec<String> {
         "panel: score: redrawn",
         "panel: score: all seated",
         "panel: score: counted at once",
+        "check: the finders are paid",
         "panel: check: none could be drawn",
         "panel: the silent are asked again",
         "panel: score: places drawn",

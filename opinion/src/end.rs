@@ -11,7 +11,7 @@ use protocol::{Address, Digest, ItemId, Score};
 use crate::asset::{Asset, Happening};
 use crate::bounty::{Bounty, Submission};
 use crate::model::Model;
-use crate::money::{Units, part, ratio, split, units};
+use crate::money::{Units, ratio, split, units};
 use crate::votes::Votes;
 
 impl Model {
@@ -19,7 +19,7 @@ impl Model {
     pub(crate) fn forfeit_bond(&mut self, id: ItemId, submission: &Submission) {
         let bounty = &self.bounties[&id];
         let sponsor = Purse::Account(bounty.sponsor);
-        let harm = part(&units(bounty.body.reward), self.parameters.sponsor_bond_ppm);
+        let harm = self.sponsors_bond(&bounty.body);
         let bonds: BTreeSet<Purse> = bounty
             .submissions
             .iter()

@@ -43,6 +43,12 @@ fn counted_cost(benchmark: &Benchmark) -> Units {
 }
 
 impl Model {
+    /// What a sponsor puts up beside the reward.
+    pub(crate) fn sponsors_bond(&self, body: &PostBounty) -> Units {
+        let bond = part(&units(body.reward), self.parameters.sponsor_bond_ppm);
+        bond.max(units(body.evaluation_fee) * 2)
+    }
+
     pub(crate) fn post_bounty(
         &mut self,
         tx: &Transaction,
@@ -80,12 +86,12 @@ impl Model {
         }
         let stake = part(&units(body.reward), parameters.seat_stake_ppm);
         let candidates = self.with_free_stake(&stake, |who| who == tx.signer);
-        let seats = self.panel_size(candidates.len()).ok_or("no panel")?;
+        self.panel_size(candidates.len()).ok_or("no panel")?;
         let counted = counted_cost(&body.benchmark) * units(parameters.evaluation_price);
         let billion = Units::from(1_000_000_000);
         let a_seat: Units = (counted + &billion - 1) / billion;
         let fee = units(body.evaluation_fee);
-        let least: Units = a_seat * seats;
+        let least: Units = a_seat * 5;
         if fee < least.max(units(parameters.evaluation_fee_min)) {
             return Err("evaluation fee");
         }
@@ -131,7 +137,7 @@ impl Model {
             let (from, to) = (Purse::Fund(fund.asset), Purse::Reward(tx.id));
             self.money.pay(from, to, &amount, Rule::FundedReward)?;
         }
-        let bond = part(&units(body.reward), self.parameters.sponsor_bond_ppm);
+        let bond = self.sponsors_bond(body);
         let prepaid = fee * body.prepaid;
         let sponsor = Purse::Account(tx.signer);
         for (purse, amount, rule) in [

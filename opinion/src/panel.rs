@@ -11,7 +11,7 @@ use protocol::report::{Outcome, TestOutcome};
 use protocol::{Address, Digest, ItemId};
 
 use crate::model::{Model, Refused};
-use crate::money::{Units, part};
+use crate::money::{Units, part, split, units};
 
 /// How often missing seats are drawn again.
 const REDRAWS_MAX: u8 = 3;
@@ -247,9 +247,29 @@ impl Model {
                 }
                 self.begin_phase(id, Phase::Reveal);
             }
-            Some(false) => self.void(id, VoidReason::BadTestSet),
+            Some(false) => {
+                self.pay_finders(id, &seats, bad);
+                self.void(id, VoidReason::BadTestSet);
+            }
             None => self.void(id, VoidReason::NoQuorum),
         }
+    }
+
+    /// One fee of the sponsor's bond for who found the test set bad.
+    fn pay_finders(&mut self, id: ItemId, seats: &Seats, mut who: Vec<Address>) {
+        who.sort_unstable();
+        let weights = who.iter().map(|who| match seats.all {
+            true => seats.weights.get(who).cloned().unwrap_or_default(),
+            false => Units::from(1),
+        });
+        let fee = units(self.bounties[&id].body.evaluation_fee);
+        let parts = split(&fee, &weights.collect::<Vec<_>>());
+        for (who, part) in who.iter().zip(parts) {
+            let (bond, account) = (Purse::SponsorBond(id), Purse::Account(*who));
+            self.money
+                .must_pay(bond, account, &part, Rule::EvaluationPay);
+        }
+        self.coverage.saw("check: the finders are paid");
     }
 
     /// The end of a round of scoring; the numbers are the page's.

@@ -197,7 +197,13 @@ pub fn check(session: &Session, file: &Path, even_so: bool) -> Result<Checked, F
     if let Some(posting) = &mut posting {
         posting.fund = fund;
     }
-    let cost = check.trial(session, &status, posting.as_ref(), plan.reward)?;
+    let cost = check.trial(
+        session,
+        &status,
+        posting.as_ref(),
+        plan.reward,
+        plan.evaluation_fee,
+    )?;
     Ok(Checked {
         findings: check.findings,
         posting,

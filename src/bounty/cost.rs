@@ -41,6 +41,7 @@ impl Check {
         status: &Status,
         posting: Option<&PostBounty>,
         reward: Option<Amount>,
+        fee: Option<Amount>,
     ) -> Result<Option<Cost>, Failure> {
         let account = match session.address() {
             Ok(address) => Some(address),
@@ -53,7 +54,7 @@ impl Check {
         let Some(reward) = reward else {
             return Ok(None);
         };
-        let Some(bond) = bond_of(reward, status) else {
+        let Some(bond) = bond_of(reward, fee, status) else {
             self.ledger("overflow", "money.reward", "too large", "offer less");
             return Ok(None);
         };
@@ -138,7 +139,9 @@ impl Check {
     }
 }
 
-/// The sponsor's bond for a reward.
-fn bond_of(reward: Amount, status: &Status) -> Option<Amount> {
-    reward.checked_ratio(u128::from(status.parameters.sponsor_bond_ppm), 1_000_000)
+/// The sponsor's bond for a reward and an evaluation fee, if that is known.
+fn bond_of(reward: Amount, fee: Option<Amount>, status: &Status) -> Option<Amount> {
+    let millionths = u128::from(status.parameters.sponsor_bond_ppm);
+    let part = reward.checked_ratio(millionths, 1_000_000)?;
+    Some(part.max(fee.unwrap_or(Amount::ZERO).checked_mul(2)?))
 }

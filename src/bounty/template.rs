@@ -291,7 +291,8 @@ multiply_adds_max = 100_000
 
 [money]
 # What the best model's maker gets from you, in LODE. With it you put up a bond of {bond} % of
-# the reward, which returns to you unless the test set turns out bad or you withhold its key.
+# the reward, or twice the evaluation fee if that is more, which returns to you unless the test set
+# turns out bad or you withhold its key.
 # The reward buys no licence: you hold your part of the royalty shares ([split], below), and buy
 # a licence like anybody.
 reward = "100"

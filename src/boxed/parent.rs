@@ -408,7 +408,7 @@ fn no_answer(what: &str) -> Failure {
 #[cfg(unix)]
 mod tests {
     use super::*;
-    use protocol::benchmark::{ARITHMETIC_VERSION, Metric, ModelLimits, Task};
+    use protocol::benchmark::{ARITHMETIC_VERSION, Metric, ModelLimits, Task, WIDTH_MAX};
     use protocol::{BlobId, Digest};
     use std::os::unix::fs::PermissionsExt as _;
     use std::time::Duration;
@@ -455,7 +455,7 @@ mod tests {
             ("echo '\"report\" 1' > answer.json", "no answer"),
             ("ln -s /dev/zero answer.json", "not a regular file"),
             ("mkdir answer.json", "not a regular file"),
-            ("head -c 2000000 /dev/zero > answer.json", "no answer"),
+            ("head -c 20000000 /dev/zero > answer.json", "no answer"),
             (
                 "head -c 60000000 /dev/zero > much; sleep 30",
                 "wrote more than",
@@ -544,6 +544,29 @@ mod tests {
             .unwrap_err();
         assert_eq!(failure.message, format!("{},{limit}", limit + 1));
         assert!(check_size(&sealed(limit), limit).is_ok());
+    }
+
+    #[test]
+    fn a_leaf_of_as_many_outputs_as_there_may_be_is_an_answer() {
+        let numbers = format!("yes {} | head -n {WIDTH_MAX} | paste -sd, -", u32::MAX);
+        let script = format!(
+            "(printf '{{\"leaf\":{{\"output_bits\":['; {numbers}; printf '],\"examples\":1}}}}') > answer.json"
+        );
+        let Answer::Leaf { output_bits, .. } = told(&script).unwrap() else {
+            panic!("it is a leaf");
+        };
+        assert_eq!(output_bits.len(), WIDTH_MAX as usize);
+    }
+
+    #[test]
+    fn a_child_does_not_speak_for_the_node() {
+        for code in ["node_unreachable", "stopping", "http_502", "node_answer"] {
+            let failed = format!(
+                r#"{{"failed":{{"exit":"later","code":"{code}","message":"a","next_step":"b"}}}}"#
+            );
+            let failure = told(&format!("echo '{failed}' > answer.json")).unwrap_err();
+            assert_eq!(failure.code, "box", "{code}");
+        }
     }
 
     #[test]

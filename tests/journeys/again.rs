@@ -296,6 +296,43 @@ fn a_sponsors_watch_outlives_a_proxy_that_has_lost_the_node() {
     wait_until("the key is out", || view().test_key.is_some());
 }
 
+/// Takes all the streams of events that the node gives.
+fn all_event_streams(url: &str) -> Vec<TcpStream> {
+    let node = url.trim_start_matches("http://");
+    let ask = format!("GET /v1/events HTTP/1.1\r\nHost: {node}\r\n\r\n");
+    let mut taken = Vec::new();
+    loop {
+        let mut stream = TcpStream::connect(node).unwrap();
+        stream.write_all(ask.as_bytes()).unwrap();
+        let mut status = [0; 12];
+        stream.read_exact(&mut status).unwrap();
+        if !status.ends_with(b"200") {
+            assert!(
+                status.ends_with(b"503"),
+                "{}",
+                String::from_utf8_lossy(&status)
+            );
+            return taken;
+        }
+        taken.push(stream);
+    }
+}
+
+#[test]
+fn a_sponsors_watch_reveals_where_others_have_all_streams_of_events() {
+    let world = World::begin();
+    let _node = world.node("node");
+    let client = world.client();
+    let id = post(&world);
+    let taken = all_event_streams(client.url());
+    assert!(!taken.is_empty());
+    let view = || client.bounty(id).unwrap();
+    let _watch = world.spawn("sponsor", &["bounty", "watch", &id.to_string(), "--reveal"]);
+    client.set_clock(view().summary.until_ms + 1).unwrap();
+    wait_until("the key is out", || view().test_key.is_some());
+    drop(taken);
+}
+
 /// A bounty, with the evaluators that its pool needs and one model.
 fn post(world: &World) -> ItemId {
     let client = world.client();

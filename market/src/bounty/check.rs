@@ -3,7 +3,8 @@
 //! Words are counted by kind: whether the test set opens is the question, not in
 //! which chunk it fails.
 
-use protocol::receipt::{Event, Panel, Phase, VoidReason};
+use licensing::split_amount;
+use protocol::receipt::{Event, Panel, Phase, Purse, Rule, VoidReason};
 use protocol::report::TestOutcome;
 use protocol::{Address, ItemId};
 
@@ -81,8 +82,23 @@ pub(super) fn end(state: &mut State, id: ItemId) {
     let reveal_ms = state.posted(id).0.posting.schedule.reveal_ms;
     match found {
         Some(TestOutcome::Ok) => state.enter(id, Phase::Reveal, reveal_ms),
-        Some(TestOutcome::BadSeal { .. }) => void::begin(state, id, VoidReason::BadTestSet),
+        Some(TestOutcome::BadSeal { .. }) => {
+            pay_finders(state, id, &agreed);
+            void::begin(state, id, VoidReason::BadTestSet);
+        }
         Some(TestOutcome::Unavailable) | None => void::begin(state, id, VoidReason::NoQuorum),
+    }
+}
+
+/// Who found the test set bad has worked for nothing by the sponsor's fault: out of the bond they get one evaluation
+/// fee, divided as a submission's is.
+fn pay_finders(state: &mut State, id: ItemId, agreed: &[&Word]) {
+    let fee = state.posted(id).0.posting.evaluation_fee;
+    let weights: Vec<u128> = agreed.iter().map(|word| word.weight).collect();
+    let parts = split_amount(fee, &weights).expect("a quorum weighs something");
+    for (word, part) in agreed.iter().zip(parts) {
+        let (bond, account) = (Purse::SponsorBond(id), Purse::Account(word.account));
+        forfeit::pay(state, bond, account, part, Rule::EvaluationPay);
     }
 }
 

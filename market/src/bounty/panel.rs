@@ -49,14 +49,16 @@ fn at_risk(state: &State, stake: Amount) -> Amount {
     part(stake, most)
 }
 
-/// Evaluators with so much stake free who are not excluded, those with least first.
+/// Evaluators with so much stake free who are not excluded, those with most first: keys that take part in the bounty
+/// have to lock more than others have, to stand before them.
 fn with_free_stake<'a>(
     state: &'a State,
     stake: Amount,
     is_excluded: impl Fn(Address) -> bool + 'a,
 ) -> impl Iterator<Item = Candidate> + 'a {
     let able = state.tables.free_stakes.range((stake, Address([0; 32]))..);
-    able.map(|(&(free, account), ())| (account, free))
+    able.rev()
+        .map(|(&(free, account), ())| (account, free))
         .filter(move |(account, _)| !is_excluded(*account))
 }
 

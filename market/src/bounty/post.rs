@@ -9,6 +9,7 @@ use protocol::{Address, Amount, ItemId};
 use super::submit::miners_bond;
 use super::{BACKERS_MAX, Backing, Bounty, PanelProgress, Progress, Step, clock, panel, void};
 use crate::assets::{check_parents, read_terms, shares_of, stack_of};
+use crate::evaluators::PANEL_SIZES;
 use crate::funds;
 use crate::rejection::Rejection;
 use crate::state::State;
@@ -32,8 +33,9 @@ pub(crate) fn post(
             limit,
         });
     }
-    // What a submission puts up has to be a number, though no account may hold so much.
+    // What sponsor and submissions put up has to be a number, though no account may hold so much.
     miners_bond(state, posting).ok_or(Rejection::Overflow)?;
+    let bond = sponsors_bond(state, posting).ok_or(Rejection::Overflow)?;
     let tags: Vec<Tag> = posting
         .model_terms
         .iter()
@@ -48,7 +50,6 @@ pub(crate) fn post(
     let parent_shares = shares_of(state, &parents, &terms, AssetKind::Model)?;
     stack_of(state, &parent_shares)?;
 
-    let bond = part(posting.reward, state.parameters().sponsor_bond_ppm);
     let id = tx.id;
     let sponsor = Purse::Account(tx.signer);
     funds::put_up(state, tx.signer, id, posting)?;
@@ -60,8 +61,8 @@ pub(crate) fn post(
     state.pay(sponsor, Purse::PrepaidFees(id), prepaid, Rule::PrepaidFees)?;
     state.lock_deposit(tx)?;
     // Looked for last: only who can pay for a bounty makes every node look.
-    let seats = panel::check_pool(state, posting.reward, |account| account == tx.signer)?;
-    let least = evaluation_fee_min(state, posting, seats).ok_or(Rejection::Overflow)?;
+    panel::check_pool(state, posting.reward, |account| account == tx.signer)?;
+    let least = evaluation_fee_min(state, posting).ok_or(Rejection::Overflow)?;
     if posting.evaluation_fee < least {
         return Err(Rejection::EvaluationFee {
             given: posting.evaluation_fee,
@@ -103,20 +104,28 @@ impl State {
     /// The least evaluation fee of a bounty that is posted now, by this sponsor; `None`
     /// if no panel could be drawn for it, or the fee does not fit.
     pub fn evaluation_fee_min(&self, sponsor: Address, posting: &PostBounty) -> Option<Amount> {
-        let seats = panel::check_pool(self, posting.reward, |account| account == sponsor).ok()?;
-        evaluation_fee_min(self, posting, seats)
+        panel::check_pool(self, posting.reward, |account| account == sponsor).ok()?;
+        evaluation_fee_min(self, posting)
     }
 }
 
-/// The price of the counted cost for each seat, and at least the network's least.
-fn evaluation_fee_min(state: &State, posting: &PostBounty, seats: u32) -> Option<Amount> {
+/// The sponsor's bond: a part of the reward, and at least two fees, of which one pays who finds the test set
+/// bad. `None` if it does not fit.
+fn sponsors_bond(state: &State, posting: &PostBounty) -> Option<Amount> {
+    let twice_fee = posting.evaluation_fee.checked_mul(2)?;
+    Some(part(posting.reward, state.parameters().sponsor_bond_ppm).max(twice_fee))
+}
+
+/// The price of the counted cost for each seat of the largest panel, and at least the network's least. How many could
+/// be drawn now is no measure: it can be made small for the moment of the posting.
+fn evaluation_fee_min(state: &State, posting: &PostBounty) -> Option<Amount> {
     let parameters = state.parameters();
     let billion = U256::new(1_000_000_000);
     let cost = U256::from(posting.benchmark.counted_cost())
         * U256::from(parameters.evaluation_price.base_units());
     let each = (cost + billion - U256::ONE) / billion;
     let each = Amount::from_base_units(u128::try_from(each).ok()?);
-    let all = each.checked_mul(u128::from(seats))?;
+    let all = each.checked_mul(u128::from(PANEL_SIZES[0]))?;
     Some(all.max(parameters.evaluation_fee_min))
 }
 

@@ -509,6 +509,16 @@ fn check_parameters(parameters: &Parameters) -> Result<(), GenesisError> {
     if parameters.revenue_minimum.is_zero() {
         return Err(GenesisError::Parameter("revenue_minimum", "above zero"));
     }
+    // RULES' bounds: what nodes keep for records to come is measured by them.
+    if !(1..=24 * 3_600_000).contains(&parameters.validity_max_ms) {
+        return Err(GenesisError::Parameter(
+            "validity_max_ms",
+            "from a millisecond to 24 hours",
+        ));
+    }
+    if parameters.block_bytes_max > 2 * 1024 * 1024 {
+        return Err(GenesisError::Parameter("block_bytes_max", "at most 2 MiB"));
+    }
     // A record that no block has room for would stand before all others for ever.
     if (parameters.block_bytes_max as usize) < RECORD_BYTES_MAX {
         return Err(GenesisError::Parameter(

@@ -2,7 +2,7 @@
 
 use protocol::ItemId;
 use protocol::receipt::{Phase, Purse, VoidReason};
-use protocol::record::Parameters;
+use protocol::record::{Action, Parameters};
 use protocol::report::Outcome;
 
 use crate::world::*;
@@ -163,6 +163,35 @@ fn keys_that_are_silent_do_not_void_a_bounty() {
         world.skip(bounty);
     }
     assert_eq!(world.phase(bounty), Phase::Reveal);
+}
+
+/// Not prevented: in a pool that is just large enough, who leaves once the test key is out leaves the check without a
+/// panel. Nobody loses money, but the labels are out, and that test set can never be posted again.
+#[test]
+fn one_of_a_pool_of_three_who_leaves_once_the_test_key_is_out_spends_the_test_set() {
+    let mut world = pool_with(
+        Parameters {
+            committee_min: 3,
+            ..parameters()
+        },
+        3,
+    );
+    let bounty = world.post(|_| ());
+    world.commit("miner-1", bounty, "a");
+    world.skip(bounty);
+    let key = world.test_key(bounty);
+    world.must("sponsor", key);
+    world.must("eve-1", Action::LeaveEvaluators);
+    while !matches!(world.phase(bounty), Phase::Void(_)) {
+        world.skip(bounty);
+    }
+    assert_eq!(world.phase(bounty), Phase::Void(VoidReason::NoQuorum));
+    assert_eq!(gains(&world, ["sponsor", "miner-1", "eve-1"]), [0, 0, 0]);
+    // It stays after all, for the least there is.
+    world.must("eve-1", join(1));
+    let again = world.state.bounty(bounty).expect("kept").0.posting.test_set;
+    let posted = world.post_action("sponsor", |p| p.test_set = again);
+    world.row("sponsor", posted, "test_set_used");
 }
 
 /// A pool that is just large enough, and in it an evaluator who would have the weights without the verdict: to leave

@@ -164,7 +164,54 @@ fn a_parent_that_asks_for_more_than_the_miner_has_is_refused() {
     assert_eq!(world.gain("miner-1"), 0);
 }
 
-/// Terms never change; a purchase names them and the most that it pays.
+/// Not prevented: a parent that the bounty names, and does not require, is paid from all shares, whether the miner
+/// used it or not.
+#[test]
+fn a_parent_that_a_bounty_offers_is_paid_by_all_whether_it_was_used_or_not() {
+    let sides = |names: bool| {
+        let mut world = pool(3);
+        let parent = world.must("miner-1", model("parent", sharing("40%", 1_000), &[]));
+        let bounty = world.post(|p| {
+            p.model_terms = pairs(&sharing("1%", 100_000_000));
+            p.parents = named(&[], &[parent]);
+        });
+        world.must("backer-1", back(bounty, 1_000));
+        let parents: &[ItemId] = if names { &[parent] } else { &[] };
+        let id = world.commit_child("miner-1", bounty, "a", parents);
+        world.bring_to_reveal(bounty);
+        world.settle(bounty, &[scored(600, "a")]);
+        world.must("buyer", world.buy(id, Grant::CommercialUse));
+        let owed = |asset, who| world.state.owed(asset, address(who));
+        [
+            owed(id, "sponsor"),
+            owed(id, "backer-1"),
+            owed(id, "miner-1"),
+            owed(parent, "miner-1"),
+        ]
+    };
+    const M: u128 = 1_000_000;
+    assert_eq!(sides(false), [30 * M, 10 * M, 60 * M, 0].map(units));
+    assert_eq!(sides(true), [18 * M, 6 * M, 36 * M, 40 * M].map(units));
+}
+
+/// The holders make it dearer; the notice is over at the block of the purchase, and the clock comes before it.
+#[test]
+fn a_buyer_pays_the_price_that_was_read_when_it_rises_in_the_same_block() {
+    let mut world = pool(1);
+    let m = world.must("alice", model("m", priced(1_000), &[]));
+    let read = world.buy(m, Grant::CommercialUse);
+    world.must("alice", vote(m, &priced(900_000)));
+    let rises_ms = world.now() + 40_000;
+    world.block(rises_ms - 1, &[]);
+    let receipts = world.block(rises_ms, &[("buyer", read)]);
+    let sold = receipts.last().expect("of the purchase");
+    assert_eq!(world.show(sold), "terms_changed");
+    assert_eq!(world.gain("buyer"), 0);
+    let terms = &world.state.asset(m).expect("registered").terms;
+    assert_eq!(terms.to_tags(), priced(900_000));
+}
+
+/// A purchase names the terms and the most that it pays.
 #[test]
 fn a_buyer_pays_the_price_that_was_read_or_nothing() {
     let mut world = pool(1);

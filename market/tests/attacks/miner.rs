@@ -98,6 +98,33 @@ fn plaintext_is_shown_when_it_is_too_late_to_hand_it_in() {
     assert_eq!(gains(&world, PARTIES), honest(|_| ()));
 }
 
+/// Not prevented: reveals are seen one by one, so whoever reveals last chooses which of several
+/// models stands before a rival's. An earlier one that is too weak to win, but within the margin below the rival, is enough.
+#[test]
+fn who_reveals_last_chooses_which_of_its_models_stands() {
+    let sides = |holds_back: bool| {
+        let mut world = pool(3);
+        let bounty = world.post(|_| ());
+        let weak = world.commit("miner-2", bounty, "weak");
+        let near = world.commit("miner-2", bounty, "near");
+        let rival = world.commit("miner-1", bounty, "rival");
+        world.bring_to_reveal(bounty);
+        world.reveal(rival);
+        world.reveal(near);
+        let mut outcomes = vec![scored(608, "near"), scored(615, "rival")];
+        if !holds_back {
+            world.reveal(weak);
+            outcomes.insert(0, scored(600, "weak"));
+        }
+        world.skip(bounty);
+        world.settle(bounty, &outcomes);
+        gains(&world, PARTIES)
+    };
+    // The margin is 10: 608 does not stand before 600, and 615 does not before 608.
+    assert_eq!(sides(false), [-10_000, 9_970, -60, 30]);
+    assert_eq!(sides(true), [-9_950, -30, 9_870, 20]);
+}
+
 /// Whose weights are known early: two bounties, the second one open when the
 /// submissions to the first are revealed.
 fn handed_into_another(challenge_ms: u64) -> [i128; 3] {

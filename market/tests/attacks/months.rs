@@ -50,6 +50,21 @@ fn a_price_raised_beside_a_monthly_purchase_is_not_paid() {
     );
 }
 
+/// The same where the holders make the months of one licence dearer, and the notice is over at the block of the purchase.
+#[test]
+fn months_that_become_dearer_in_the_block_of_the_purchase_are_not_bought() {
+    let mut world = pool_with(short_months(), 1);
+    let m = world.must("alice", model("m", monthly(1_000), &[]));
+    let read = world.buy_months(m, Grant::CommercialUse, 12);
+    world.must("alice", vote(m, &monthly(9_000)));
+    let rises_ms = world.now() + 40_000;
+    world.block(rises_ms - 1, &[]);
+    let receipts = world.block(rises_ms, &[("buyer", read)]);
+    let sold = receipts.last().expect("of the purchase");
+    assert_eq!(world.show(sold), "terms_changed");
+    assert_eq!(world.gain("buyer"), 0);
+}
+
 /// Who holds the shares when a month begins has its price: what is in escrow is sold
 /// with the shares, and nobody can take it out before.
 #[test]

@@ -50,18 +50,16 @@ fn who_withholds_the_test_set_loses_the_bond_and_sees_no_weights() {
     assert!(submissions.all(|submission| submission.key.is_none()));
 }
 
-/// A bond follows from the fee. Nobody can pay one near the end of what an amount holds, but no rule may trip over it.
+/// Bonds follow from the fee. Nobody can pay one near the end of what an amount holds, but no rule may trip over it.
 #[test]
 fn a_fee_that_no_account_can_hold_stops_no_block() {
     let mut world = pool(3);
     let beyond = world.post_action("sponsor", |p| p.evaluation_fee = Amount::MAX);
     world.row("sponsor", beyond, "overflow");
     let half = Amount::from_base_units(u128::MAX / 2);
-    let bounty = world.post(|p| p.evaluation_fee = half);
-    let leak = world.test_key(bounty);
-    world.must("sponsor", leak);
-    assert_eq!(world.phase(bounty), Phase::Void(VoidReason::KeyLeaked));
-    assert_eq!(world.gain("sponsor"), -2_000);
+    let dear = world.post_action("sponsor", |p| p.evaluation_fee = half);
+    world.row("sponsor", dear, "insufficient_funds");
+    assert_eq!(world.gain("sponsor"), 0);
 }
 
 #[test]
@@ -96,7 +94,57 @@ fn who_seals_rubbish_is_found_out_before_any_weights_are_shown() {
     world.skip(bounty);
     assert_eq!(world.phase(bounty), Phase::Void(VoidReason::BadTestSet));
     assert_eq!(gains(&world, PARTIES), SPOILT);
-    assert_eq!(gains(&world, ["eve-1", "eve-2", "eve-3"]), [0, 0, 0]);
+    // Who found it is paid a fee out of the bond.
+    assert_eq!(gains(&world, ["eve-1", "eve-2", "eve-3"]), [10, 10, 10]);
+}
+
+/// A reward of next to nothing makes no work for next to nothing.
+#[test]
+fn who_seals_rubbish_behind_a_tiny_reward_pays_those_who_look() {
+    let mut world = pool(3);
+    let bounty = world.post(|p| p.reward = Amount::from_base_units(2));
+    world.commit("miner-1", bounty, "a");
+    world.bring_to_check(bounty);
+    for who in world.checks(bounty) {
+        world.must(&who, found(bounty, bad_test_set()));
+    }
+    world.skip(bounty);
+    assert_eq!(world.phase(bounty), Phase::Void(VoidReason::BadTestSet));
+    assert_eq!(gains(&world, ["sponsor", "miner-1"]), [-60, 15]);
+    assert_eq!(gains(&world, ["eve-1", "eve-2", "eve-3"]), [10, 10, 10]);
+}
+
+/// Not prevented: whether labels mean anything, nobody but the sponsor knows.
+#[test]
+fn a_test_set_that_no_model_meets_shows_the_weights_for_nothing() {
+    let mut world = pool(3);
+    let bounty = world.post(|_| ());
+    let entries = [
+        ("miner-1", "a", scored(100, "a")),
+        ("miner-2", "b", scored(120, "b")),
+    ];
+    let ids = play(&mut world, bounty, &entries);
+    assert_eq!(gains(&world, PARTIES), [0, 0, -30, -30]);
+    // They are their makers' models, under the terms that the sponsor chose.
+    for (id, miner) in ids.into_iter().zip(["miner-1", "miner-2"]) {
+        let held = world.state.holding(id, address(miner));
+        assert_eq!(held.expect("the miner").shares, 1_000_000);
+        assert!(world.state.asset(id).expect("a model").key.is_some());
+    }
+}
+
+/// Not prevented: the bond goes by what the sponsor puts up, not by what backers add.
+#[test]
+fn a_bond_does_not_grow_with_what_backers_add() {
+    let mut world = pool(3);
+    let bounty = world.post(|p| p.reward = Amount::from_base_units(100));
+    world.must("backer-1", back(bounty, 9_900));
+    world.commit("miner-1", bounty, "a");
+    world.skip(bounty);
+    world.skip(bounty);
+    assert_eq!(world.phase(bounty), Phase::Void(VoidReason::KeyWithheld));
+    let gains = gains(&world, ["sponsor", "backer-1", "miner-1"]);
+    assert_eq!(gains, [-60, 0, 30]);
 }
 
 /// Nine submissions of the sponsor's own stand among those who were harmed.

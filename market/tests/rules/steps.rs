@@ -219,11 +219,11 @@ fn prepaid_fees_that_evaluate_nothing_return_to_the_sponsor() {
     assert_eq!(world.gain("sponsor"), 0);
 }
 
-/// The fee is at least k times the price of the counted cost, rounded up for each seat.
+/// The fee is at least five times the price of the counted cost, rounded up for each seat, however few could sit now.
 #[test]
 fn the_evaluation_fee_is_at_least_the_price_of_the_counted_cost() {
     // 1,000 units for 10^9 multiply-adds; 12,000,001 cost 12.000001, so 13, a seat.
-    for (evaluators, least) in [(5, 65), (3, 39), (4, 39), (2, 30), (1, 30)] {
+    for (evaluators, least) in [(5, 65), (3, 65), (4, 65), (2, 65), (1, 65)] {
         for (fee, expected) in [(least - 1, Some("evaluation_fee")), (least, None)] {
             let mut world = World::new();
             world.evaluators(evaluators);
