@@ -479,11 +479,10 @@ fn main() {
         worst.what,
         worst.working
     );
-    println!(
-        "{}",
-        match worst.times.all() <= BLOCK_GOAL && replay <= REPLAY_GOAL {
-            true => "met",
-            false => "MISSED",
-        }
-    );
+    let is_met = worst.times.all() <= BLOCK_GOAL && replay <= REPLAY_GOAL;
+    println!("{}", if is_met { "met" } else { "MISSED" });
+    // On a machine that nobody knows the speed of, the figure is told and nothing hangs on it.
+    if !is_met && std::env::var_os("LODE_GOALS_TOLD").is_none() {
+        std::process::exit(1);
+    }
 }

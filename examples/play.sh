@@ -66,5 +66,10 @@ play() {
     as sponsor bounty explain "$title" >"$work/explain.txt"
     tail -n 3 "$work/explain.txt"
     as miner submission list "$title"
+    as sponsor bounty show "$title" --json >"$work/bounty.json"
+    grep -Eq '"standing": *"won"' "$work/bounty.json" || {
+        echo "no model reached the reserve of $reserve: everything lies in $work" >&2
+        exit 1
+    }
     echo "everything lies in $work"
 }

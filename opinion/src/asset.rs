@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use licensing::{PaymentMode, Percent, Terms, check_derivation};
+use licensing::{PaymentMode, Terms};
 use num_bigint::{BigInt, Sign};
 use num_rational::BigRational;
 use protocol::ans104::Tag;
@@ -17,6 +17,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::model::{Model, Place, Refused};
 use crate::money::{Units, ratio};
+use crate::tags::{WHOLE, owed_to_parent};
 use crate::votes::Votes;
 
 /// Ancestors and their shares of gross, in billionths of a percent.
@@ -167,7 +168,7 @@ pub fn good_terms(tags: &[Tag]) -> Result<Terms, Refused> {
 
 /// What is left of an income when the stack is paid, exactly.
 pub fn left_by(stack: &Stack) -> BigRational {
-    let whole = BigInt::from(Percent::HUNDRED.billionths());
+    let whole = BigInt::from(WHOLE);
     let owed: BigInt = stack.values().map(|share| BigInt::from(*share)).sum();
     BigRational::new(&whole - owed, whole)
 }
@@ -189,10 +190,9 @@ impl Model {
         };
         for id in parents {
             let parent = self.assets.get(id).ok_or("an unknown parent")?;
-            let now = check_derivation(&parent.terms, parent.kind, terms, kind);
-            let now = now.map(|own| own.map(|share| share.billionths()));
+            let now = owed_to_parent((&parent.terms, parent.kind), (terms, kind));
             let own = match at_most.get(id) {
-                None => now.map_err(|_| "a parent does not allow it")?,
+                None => now?,
                 // What was agreed to stays, whatever it allows by now.
                 Some(then) => now.unwrap_or(*then).min(*then),
             };
@@ -203,7 +203,7 @@ impl Model {
                 owe(ancestor, share);
             }
         }
-        if stack.values().sum::<u64>() > Percent::HUNDRED.billionths() {
+        if stack.values().sum::<u64>() > WHOLE {
             return Err("more than all is owed");
         }
         if stack.len() > 64 {
@@ -289,7 +289,7 @@ impl Model {
         id: ItemId,
         gross: &Units,
     ) -> Result<(), Refused> {
-        let whole = Units::from(Percent::HUNDRED.billionths());
+        let whole = Units::from(WHOLE);
         let mut parts: Vec<(ItemId, Units, Rule)> = Vec::new();
         for (&ancestor, &share) in &self.assets[&id].stack {
             let part = ratio(gross, &Units::from(share), &whole);

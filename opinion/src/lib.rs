@@ -1,7 +1,8 @@
 //! A second opinion on the market's rules: a slow model, written from
 //! `docs/rules.md` alone, and random play to hold a ledger against it.
 //!
-//! The model shares no code with the ledger that it judges. It keeps what
+//! The model shares no code with the ledger that it judges; of `licensing` it takes how tags are parsed and
+//! written, and what terms are called. It keeps what
 //! happened and computes everything else from it whenever it is asked: a
 //! balance is the sum of all movements, a claim the sum over all payments. It
 //! knows no budget (the clock's work is done whole), no undo and no index.
@@ -17,6 +18,7 @@
 //! | [`end`] | ranking, awards, refunds |
 //! | [`asset`] | stacks, holdings, income, claims |
 //! | [`votes`] | votes on terms, counted anew each time |
+//! | [`tags`] | what terms ask for, read off their words |
 //! | [`license`] | purchases, months, what is released and when it is over |
 //! | [`play`] | random people who use a market, step by step |
 //! | [`step`] | the steps, and what they are made from |
@@ -34,6 +36,7 @@ pub mod money;
 pub mod panel;
 pub mod play;
 pub mod step;
+pub mod tags;
 pub mod votes;
 
 pub use coverage::Coverage;

@@ -1,7 +1,6 @@
 //! Licences: what was bought when, and what the clock owes for it. How far a licence
 //! has come is never kept: it is read off the times at which things happened.
 
-use licensing::Price;
 use num_rational::BigRational;
 use protocol::receipt::{Purse, Rule};
 use protocol::record::{BuyLicense, DeclareRevenue, Transaction};
@@ -10,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::model::{Model, Refused};
 use crate::money::{Units, units};
+use crate::tags::{self, Asked};
 
 /// A licence, and what happened to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -164,17 +164,17 @@ impl Model {
         if asset.terms.id() != body.terms {
             return Err("other terms");
         }
-        let quote = asset.terms.quote(body.grant).map_err(|_| "not for sale")?;
+        let asked = tags::price(&asset.terms, body.grant)?;
         let years = asset.terms.expiry_years.map(|years| u64::from(years.get()));
         let count = u64::from(body.months);
-        let whole = Units::from(licensing::Percent::HUNDRED.billionths());
-        let (first, is_once, share) = match quote.price {
-            Price::OneTime(price) => (units(price), true, None),
-            Price::Monthly(price) => (units(price), false, None),
-            Price::RevenueShare(share) => {
-                let share = BigRational::new(Units::from(share.billionths()), whole);
+        let (first, is_once, share) = match asked {
+            Asked::Once(price) => (price, true, None),
+            Asked::EachMonth(price) => (price, false, None),
+            Asked::Part(part) => {
+                let share = BigRational::new(Units::from(part), Units::from(tags::WHOLE));
                 (units(self.parameters.revenue_minimum), false, Some(share))
             }
+            Asked::Nothing | Asked::ItsTerms => unreachable!("it has a price"),
         };
         if is_once && count > 0 {
             return Err("no months are sold");
