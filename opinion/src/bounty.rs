@@ -263,9 +263,9 @@ impl Model {
             Phase::Open if bounty.submissions.is_empty() => {
                 self.void(id, VoidReason::NoSubmissions);
             }
-            Phase::Open => self.begin_phase(id, Phase::TestKey),
+            Phase::Open => self.wait_for_draw(id, Panel::Check, false, false),
             Phase::TestKey if !bounty.is_key_out => self.void(id, VoidReason::KeyWithheld),
-            Phase::TestKey => self.wait_for_draw(id, Panel::Check, false, false),
+            Phase::TestKey => self.begin_phase(id, Phase::TestCheck),
             Phase::TestCheck => self.tally_check(id),
             Phase::Reveal => self.end_reveal(id),
             Phase::Score => self.begin_phase(id, Phase::ScoreReveal),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use protocol::receipt::{Panel, Phase, Purse, Rule};
+use protocol::receipt::{Panel, Phase, Purse, Rule, VoidReason};
 use protocol::report::TestOutcome;
 use protocol::{Address, ItemId};
 
@@ -219,6 +219,9 @@ impl Model {
                         .saw(format!("panel: {name}: none could be drawn")),
                 }
             }
+            if seats.size.is_none() && self.bounties[&id].phase == Phase::Open {
+                return self.void(id, VoidReason::NoQuorum);
+            }
             seats.size.unwrap_or(0).saturating_sub(standing)
         };
         // Who said `unavailable` of the test set is asked again.
@@ -250,6 +253,7 @@ impl Model {
             });
         }
         let phase = match draw.panel {
+            Panel::Check if self.bounties[&id].phase == Phase::Open => Phase::TestKey,
             Panel::Check => Phase::TestCheck,
             Panel::Score => Phase::Score,
         };

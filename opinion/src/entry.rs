@@ -74,7 +74,7 @@ impl Model {
             return Err("parents are held too long");
         }
         // While these last seats are locked, or wait to be.
-        if windows[2..].iter().any(|window| *window > 14 * DAY_MS) {
+        if windows[1..].iter().any(|window| *window > 14 * DAY_MS) {
             return Err("seats are locked too long");
         }
         let shares = [body.split.miner, body.split.sponsor, body.split.backers];

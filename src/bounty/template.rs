@@ -315,8 +315,8 @@ margin = "0.002"
 self_funding = "0%"
 
 [schedule]
-# How long each phase takes, as "2d", "6h", "15m", "30s": at least {min}, at most {max}; from the test
-# check on, while evaluators' stakes are locked, at most {seats_max}; where parents are named, open at most {parents_max}.
+# How long each phase takes, as "2d", "6h", "15m", "30s": at least {min}, at most {max}; after the open
+# phase, while evaluators' stakes are locked, at most {seats_max}; where parents are named, open at most {parents_max}.
 # Miners train and commit their sealed models; others may add to the reward in the first half.
 open = "{open}"
 # You reveal the key of the test set. If you do not, your bond is lost:

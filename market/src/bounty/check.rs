@@ -112,7 +112,10 @@ struct Word<'a> {
 /// Returns the stakes that seats of the check still lock: when the score's panel is about to be drawn, or the bounty
 /// ends without one.
 pub(super) fn return_seats(state: &mut State, id: ItemId) {
-    let lock = matches!(state.posted(id).1.phase, Phase::TestCheck | Phase::Reveal);
+    let lock = matches!(
+        state.posted(id).1.phase,
+        Phase::TestKey | Phase::TestCheck | Phase::Reveal
+    );
     let locked = state.checks(id).filter(|(_, check)| lock && !check.extra);
     let accounts: Vec<Address> = locked.map(|(account, _)| account).collect();
     state.spend(2 * accounts.len());

@@ -103,11 +103,12 @@ fn end_phase(state: &mut State, id: ItemId) {
         Phase::Open if progress.submissions == 0 => {
             void::begin(state, id, VoidReason::NoSubmissions)
         }
-        Phase::Open => state.enter(id, Phase::TestKey, schedule.test_key_ms),
+        // Nobody is asked to show anything before those who will look at it are bound to.
+        Phase::Open => panel::next_block(state, id, Step::Draw),
         Phase::TestKey if progress.test_key.is_none() => {
             void::begin(state, id, VoidReason::KeyWithheld);
         }
-        Phase::TestKey => panel::next_block(state, id, Step::Draw),
+        Phase::TestKey => state.enter(id, Phase::TestCheck, schedule.test_check_ms),
         Phase::TestCheck => check::end(state, id),
         Phase::Reveal => state.set_step(id, Step::PutOut { next: 0 }),
         Phase::Score => state.enter(id, Phase::ScoreReveal, schedule.score_reveal_ms),

@@ -4,6 +4,9 @@
 //! ended, from the id of that block. Nobody sits in judgement on their own
 //! bounty: not the sponsor, a backer, or a miner with a submission.
 //!
+//! The check's panel is drawn when submissions close, before the test key is asked for: its seats are locked while
+//! the labels come out, so that nobody can leave a test set that is out without somebody to look at it.
+//!
 //! The seats that checked the test set stay locked until the score's panel is drawn: they
 //! are among its candidates, so that weights are shown only where somebody will score them.
 //!
@@ -12,11 +15,11 @@
 
 use std::collections::BTreeMap;
 
-use protocol::receipt::{Event, Panel, Phase, Purse};
+use protocol::receipt::{Event, Panel, Phase, Purse, VoidReason};
 use protocol::{Address, Amount, ItemId};
 
 use super::post::part;
-use super::{Check, PLACES, REDRAWS_MAX, Seat, Step, tally};
+use super::{Check, PLACES, REDRAWS_MAX, Seat, Step, tally, void};
 use crate::draw;
 use crate::evaluators::{PANEL_SIZES, panel_size, take_seat};
 use crate::rejection::Rejection;
@@ -108,7 +111,7 @@ pub(super) fn join_parties(state: &mut State, id: ItemId, account: Address) {
 /// Which panel the bounty is at.
 pub(super) fn at_work(state: &State, id: ItemId) -> Panel {
     match state.posted(id).1.phase {
-        Phase::TestKey | Phase::TestCheck => Panel::Check,
+        Phase::Open | Phase::TestKey | Phase::TestCheck => Panel::Check,
         _ => Panel::Score,
     }
 }
@@ -260,6 +263,10 @@ pub(super) fn fill(state: &mut State, id: ItemId) {
     }
     let standing = standing_seats(state, id, panel);
     let missing = (progress.seats as usize).saturating_sub(standing);
+    if progress.seats == 0 && state.posted(id).1.phase == Phase::Open {
+        // Nothing is shown yet, and nothing is lost but time.
+        return void::begin(state, id, VoidReason::NoQuorum);
+    }
     let drawn = draw(state, id, panel, progress.round, from, missing);
     state.change_progress(id, |all| all.panel = progress);
     seat(state, id, panel, &drawn);
@@ -352,6 +359,9 @@ fn seat(state: &mut State, id: ItemId, panel: Panel, drawn: &[Candidate]) {
 fn begin_round(state: &mut State, id: ItemId, panel: Panel) {
     let schedule = state.posted(id).0.posting.schedule;
     match panel {
+        Panel::Check if state.posted(id).1.phase == Phase::Open => {
+            state.enter(id, Phase::TestKey, schedule.test_key_ms);
+        }
         Panel::Check => {
             super::check::let_speak_again(state, id);
             state.enter(id, Phase::TestCheck, schedule.test_check_ms);

@@ -238,7 +238,10 @@ fn the_last_millisecond_belongs_to_the_phase_and_the_deadline_to_the_next() {
     let late = world.commit_action("miner-2", bounty, "late", &[]);
     let receipts = world.block(world.until(bounty), &[("miner-2", late)]);
     let shown: Vec<String> = receipts.iter().map(|receipt| world.show(receipt)).collect();
-    assert_eq!(shown, ["phase TestKey", "wrong_phase"]);
+    assert_eq!(shown, ["", "phase_over"]);
+    // The next block draws who will look at the test set.
+    world.block(world.now() + 1, &[]);
+    assert_eq!(world.phase(bounty), Phase::TestKey);
     assert_eq!(
         world.until(bounty),
         world.now() + 2_000,
@@ -251,7 +254,10 @@ fn who_holds_the_test_key_may_reveal_it_once_submissions_are_closed() {
     let mut world = world();
     let bounty = world.post(|_| ());
     let submission = world.commit("miner-1", bounty, "m");
-    world.phase_ends(bounty, &["phase TestKey"]);
+    world.phase_ends(
+        bounty,
+        &["seated check 0 eve-1 eve-2 eve-3", "phase TestKey"],
+    );
     let wrong = Action::RevealTestSet {
         bounty,
         body: RevealTestSet {
@@ -267,10 +273,7 @@ fn who_holds_the_test_key_may_reveal_it_once_submissions_are_closed() {
     world.row("eve-1", found(bounty, TestOutcome::Ok), "wrong_phase");
     world.row("alice", world.test_key(bounty), "ok");
     world.row("sponsor", world.test_key(bounty), "already_revealed");
-    world.phase_ends(
-        bounty,
-        &["seated check 0 eve-1 eve-2 eve-3", "phase TestCheck"],
-    );
+    world.phase_ends(bounty, &["phase TestCheck"]);
     world.row("sponsor", world.test_key(bounty), "wrong_phase");
     assert_eq!(world.state.checks(bounty).count(), 3);
 }
@@ -355,16 +358,10 @@ fn a_bounty_whose_evaluators_have_all_left_is_void_without_fault() {
     let bounty = world.post(|_| ());
     world.commit("miner-1", bounty, "m");
     world.must("eve-1", Action::LeaveEvaluators);
-    world.skip(bounty);
-    world.must("sponsor", world.test_key(bounty));
-    // A panel, and three times again.
-    for _ in 0..4 {
-        world.phase_ends(bounty, &["phase TestCheck"]);
-    }
+    // Nobody is asked for a key that nobody would look at.
     world.phase_ends(
         bounty,
         &[
-            "test set none 0 []",
             "m NoVerdict",
             "phase Void(NoQuorum)",
             "bond -2000, bond:m -100, fee:m -30, miner-1 +130, reward -10000, sponsor +12000",

@@ -231,7 +231,7 @@ fn what_the_last_draw_takes_beyond_its_half_is_not_the_deadlines() {
         .take_while(|receipt| receipt.cause == Cause::Distribution(m));
     assert_eq!(
         draws.filter(|receipt| receipt.moves[0].to == last).count(),
-        285
+        286
     );
     assert_eq!(closed(&receipts), 329);
 }
@@ -287,11 +287,12 @@ fn returning_the_seats_of_a_check_takes_from_the_block() {
     // Void for want of a key, with 1,010 submissions, so long after what is due for the bounty.
     let beside = |world: &mut World, who: &str, after_ms: u64| {
         let due_ms = world.until(bounty) + after_ms;
-        let open_ms = due_ms - 2_000 - (world.now() + 1);
+        let open_ms = due_ms - 2_000 - 1 - (world.now() + 1);
         let post = world.post_action(who, |p| p.schedule.open_ms = open_ms);
         let other = world.must(who, post);
         world.commit_many("miner-2", other, &labels(1_010));
         world.block(world.until(other), &[]);
+        world.block(world.now() + 1, &[]);
         assert_eq!(world.until(other), due_ms);
         other
     };

@@ -161,7 +161,7 @@ fn phases_that_lock_seats_or_hold_parents_have_an_end() {
     type Window = fn(&mut Schedule) -> &mut u64;
     let windows: [(Window, u64); 7] = [
         (|it| &mut it.open_ms, 100),
-        (|it| &mut it.test_key_ms, 100),
+        (|it| &mut it.test_key_ms, 14),
         (|it| &mut it.test_check_ms, 14),
         (|it| &mut it.reveal_ms, 14),
         (|it| &mut it.score_ms, 14),

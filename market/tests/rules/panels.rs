@@ -220,8 +220,6 @@ fn seats_are_drawn_by_free_stake_from_the_id_of_the_block_before() {
     .map(|(who, stake)| (address(who), stake))
     .to_vec();
     from.sort_unstable();
-    world.skip(bounty);
-    world.must("sponsor", world.test_key(bounty));
     let check = |world: &World, kind: u8, panel: Panel| {
         let entries: Vec<_> = world.state.entries().collect();
         let mut different = BTreeSet::new();
@@ -242,6 +240,8 @@ fn seats_are_drawn_by_free_stake_from_the_id_of_the_block_before() {
     assert_eq!(world.state.checks(bounty).count(), 0);
     check(&world, 0, Panel::Check);
     world.block(world.now() + 1, &[]);
+    world.must("sponsor", world.test_key(bounty));
+    world.skip(bounty);
     world.find_good(bounty);
     world.reveal_all(bounty);
     world.block(world.until(bounty), &[]);
@@ -256,8 +256,6 @@ fn who_has_three_times_the_stake_is_drawn_three_times_as_often() {
     world.must("eve-2", join(20_000));
     let bounty = world.post(|_| ());
     world.commit("miner-1", bounty, "m");
-    world.skip(bounty);
-    world.must("sponsor", world.test_key(bounty));
     world.block(world.until(bounty), &[]);
     let entries: Vec<_> = world.state.entries().collect();
     let mut drawn: BTreeMap<Address, u32> = BTreeMap::new();

@@ -151,11 +151,11 @@ impl Parameters {
     /// The shortest and the longest that a phase may be, by its name in a schedule, in milliseconds.
     ///
     /// A bounty that names parents holds them to what they ask for: it is open for 30 days at most, or as long as terms
-    /// take to tighten. While evaluators' seats lock stake, from the test check on, a phase is 14 days at most.
+    /// take to tighten. While evaluators' seats lock stake, from the test key on, a phase is 14 days at most.
     pub fn phase_bounds_ms(&self, phase: &str, has_parents: bool) -> (u64, u64) {
         let longest_ms = match phase {
             "open" if has_parents => self.tighten_ms.max(30 * 24 * HOUR_MS),
-            "open" | "test_key" => u64::MAX,
+            "open" => u64::MAX,
             _ => 14 * 24 * HOUR_MS,
         };
         (self.phase_min_ms, longest_ms.min(self.phase_max_ms))
