@@ -306,11 +306,18 @@ fn turn(
         let mut some = some.collect::<Result<Vec<_>, _>>()?;
         // What ends first comes first, so that a long scoring of what ends later takes none of its time.
         some.sort_by_key(|bounty| (bounty.until_ms, bounty.id));
-        ids.extend(some.into_iter().map(|bounty| bounty.id));
+        ids.extend(some);
     }
-    troubles.retain(|id, _| ids.contains(id));
+    troubles.retain(|id, _| ids.iter().any(|bounty| bounty.id == *id));
+    let open = |id: &ItemId| ids.iter().any(|bounty| bounty.id == *id);
+    worker.idle.borrow_mut().retain(|id, _| open(id));
     let mut busy = false;
-    for id in ids {
+    for summary in ids {
+        let id = summary.id;
+        if worker.idle_until(&summary).is_some() {
+            troubles.remove(&id);
+            continue;
+        }
         if troubles
             .get(&id)
             .is_some_and(|trouble| trouble.until > now())
@@ -338,6 +345,7 @@ fn turn(
         }
         match worker.step(&view) {
             Ok(Step::Nothing) => {
+                worker.note_idle(&view);
                 troubles.remove(&id);
             }
             Ok(Step::Again) => return Ok(true),

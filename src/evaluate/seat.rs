@@ -5,6 +5,7 @@
 //! A machine's own failure is no verdict: it is tried again, and only when the
 //! phase is about to end does it become `unavailable`.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::PathBuf;
@@ -13,8 +14,9 @@ use std::time::{Duration, Instant};
 
 use client::{Client, PhaseFilter};
 use evaluator::Report;
-use protocol::api::{BountyView, RecordView, SubmissionView};
+use protocol::api::{BountySummary, BountyView, RecordView, SubmissionView};
 use protocol::id::{Address, Digest, ItemId};
+use protocol::receipt::Phase;
 use protocol::record::{Action, AttestTestSet, Attestation, BlobRef, CommitAttestations};
 use protocol::report::{Outcome, TestOutcome};
 use protocol::seal::SealKey;
@@ -62,8 +64,20 @@ pub struct Worker<'a> {
     pub test_set: Option<ItemId>,
     /// Submissions that this machine could not score, since the last wait.
     pub failed: BTreeMap<ItemId, Failure>,
+    /// Bounties that were found to want nothing of this account.
+    pub idle: RefCell<BTreeMap<ItemId, Idle>>,
     /// Nobody else works for this account here.
     pub _lock: File,
+}
+
+/// That a bounty wants nothing of an account as long as it stands where it stood. What is wanted changes with the phase
+/// or with a new window of it, unless the account itself does something; and the view of a bounty of ten thousand
+/// submissions is too large to be fetched before each model that is scored for another.
+pub struct Idle {
+    phase: Phase,
+    until_ms: u64,
+    /// By when it wants something in the phase that follows, if it may.
+    wants_ms: Option<u64>,
 }
 
 /// Where a phase stands.
@@ -250,6 +264,34 @@ impl Worker<'_> {
         made.score(benchmark, sealed, key, self.client, &test)
     }
 
+    /// Keeps that a bounty wants nothing now, if that is so.
+    pub fn note_idle(&self, bounty: &BountyView) {
+        let summary = &bounty.summary;
+        let mut idle = self.idle.borrow_mut();
+        if duty::duty(bounty, self.me).is_some() || duty::is_waiting(bounty, self.me) {
+            idle.remove(&summary.id);
+            return;
+        }
+        let known = Idle {
+            phase: summary.phase,
+            until_ms: summary.until_ms,
+            wants_ms: duty::wants_by_ms(bounty, self.me),
+        };
+        idle.insert(summary.id, known);
+    }
+
+    /// By when a bounty may want something, of which is known that it wants nothing now.
+    #[allow(
+        clippy::option_option,
+        reason = "whether it is known, and what is known"
+    )]
+    pub fn idle_until(&self, summary: &BountySummary) -> Option<Option<u64>> {
+        let idle = self.idle.borrow();
+        let known = idle.get(&summary.id)?;
+        let stands = (known.phase, known.until_ms) == (summary.phase, summary.until_ms);
+        stands.then_some(known.wants_ms)
+    }
+
     /// Until when this process may wait for a child and do nothing else, for all the account's seats.
     fn until(&self) -> Result<Instant, Failure> {
         let mut by_ms = u64::MAX;
@@ -262,8 +304,15 @@ impl Worker<'_> {
         ] {
             for bounty in self.client.bounties(Some(phase)) {
                 let summary = bounty?;
+                if let Some(wants_ms) = self.idle_until(&summary) {
+                    by_ms = by_ms.min(wants_ms.unwrap_or(u64::MAX));
+                    continue;
+                }
                 let wants_ms = match self.client.bounty(summary.id) {
-                    Ok(bounty) => duty::wants_by_ms(&bounty, self.me),
+                    Ok(bounty) => {
+                        self.note_idle(&bounty);
+                        duty::wants_by_ms(&bounty, self.me)
+                    }
                     // It may want something: then by its end.
                     Err(error) if error.code() == "node_timed_out" => Some(summary.until_ms),
                     Err(error) => return Err(error.into()),
