@@ -18,6 +18,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
 use super::answer::{Answered, Wrong, bad, bug, id, missing, octets, reader, unavailable};
+use super::budget::Peer;
 use super::records::{closed, find, no_history, past};
 use super::{App, Shared};
 use crate::block::BODY_LIMITS;
@@ -196,14 +197,14 @@ impl std::io::Write for Sender {
     }
 }
 
-pub(super) async fn log(State(app): App) -> Answered<Response> {
+pub(super) async fn log(State(app): App, peer: Peer) -> Answered<Response> {
     let view = {
         let chain = app.node.chain().await;
         let chain = chain.open().ok_or_else(|| unavailable(closed(&app)))?;
         chain.log().view().clone()
     };
     let next = "try again later, or ask for its blocks one by one";
-    let permit = reader(&app.log_readers, "log_readers", "the log", next)?;
+    let permit = reader(&app.log_readers, peer, "log_readers", "the log", next)?;
     let (pieces, receiver) = mpsc::channel(4);
     // Not among the heavy work: this waits for its reader.
     tokio::task::spawn_blocking(move || {

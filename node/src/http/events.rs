@@ -18,6 +18,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
 use super::answer::{Answered, Asked, Wrong, bad, bug, reader, unavailable};
+use super::budget::Peer;
 use super::records::{closed, no_history};
 use super::{App, Shared};
 use crate::chain::Chain;
@@ -61,11 +62,12 @@ impl Filter {
 pub(super) async fn events(
     State(app): App,
     Asked(filter): Asked<Filter>,
+    peer: Peer,
     headers: HeaderMap,
 ) -> Answered<Response> {
     let subject = filter.subject()?;
     let next = "try again later, or ask for pages of the history";
-    let permit = reader(&app.event_readers, "event_readers", "events", next)?;
+    let permit = reader(&app.event_readers, peer, "event_readers", "events", next)?;
     // The state's: whoever saw a block there may follow before its events are told.
     let height = {
         let chain = app.node.chain().await;

@@ -11,6 +11,7 @@
 //! | `blobs` | blobs up and down |
 //! | `answer` | errors as JSON with their status |
 //! | `body` | bodies that come in, from senders who keep sending |
+//! | `budget` | what peers share, in all and for each address |
 //!
 //! Invariants: it holds no key. Every body, page and stream has a named limit.
 //! What it tells of the chain is between two blocks, and synced.
@@ -18,6 +19,7 @@
 mod answer;
 mod blobs;
 mod body;
+mod budget;
 mod chain;
 mod events;
 mod market;
@@ -37,6 +39,7 @@ use tokio::sync::Semaphore;
 
 use crate::engine::Node;
 use answer::{Answered, no_method, no_route};
+use budget::Budget;
 
 /// How long a body may keep the node waiting: a request's for its next bytes, an answer's
 /// for its reader to take some.
@@ -45,11 +48,13 @@ const BODY_PATIENCE: Duration = Duration::from_secs(20);
 /// How long `POST /v1/records` waits for the block before it answers 202.
 const FINAL_PATIENCE: Duration = Duration::from_secs(20);
 
-/// Readers of events at once; each may stay for months.
-const EVENT_READERS_MAX: usize = 512;
+/// Readers of events at once, in all and from one address; each may stay for months.
+const EVENT_READERS_MAX: u64 = 512;
+const EVENT_READERS_EACH_MAX: u64 = 64;
 
-/// Readers of the whole log at once. Each has a thread of its own for as long as it reads.
-const LOG_READERS_MAX: usize = 16;
+/// Readers of the whole log at once, in all and from one address. Each has a thread of its own for as long as it reads.
+const LOG_READERS_MAX: u64 = 16;
+const LOG_READERS_EACH_MAX: u64 = 4;
 
 /// Work on disk or processor at once, so that a few askers leave room for all. Nobody
 /// waits for a peer under it.
@@ -76,8 +81,8 @@ pub(crate) struct Shared {
     /// One transfer of the faucet at a time, so that nonces follow each other.
     faucet_turn: tokio::sync::Mutex<()>,
     is_dev: bool,
-    event_readers: Arc<Semaphore>,
-    log_readers: Arc<Semaphore>,
+    event_readers: Arc<Budget>,
+    log_readers: Arc<Budget>,
     heavy: Arc<Semaphore>,
     looks: Arc<Semaphore>,
 }
@@ -87,16 +92,10 @@ type App = axum::extract::State<Arc<Shared>>;
 /// The routes over a node. `is_dev` is told in the status; a faucet is for
 /// development networks only.
 pub fn router(node: Node, faucet: Option<Faucet>, is_dev: bool) -> Router {
-    let shared = Shared {
-        node,
-        faucet,
-        faucet_turn: tokio::sync::Mutex::default(),
-        is_dev,
-        event_readers: Arc::new(Semaphore::new(EVENT_READERS_MAX)),
-        log_readers: Arc::new(Semaphore::new(LOG_READERS_MAX)),
-        heavy: Arc::new(Semaphore::new(HEAVY_MAX)),
-        looks: Arc::new(Semaphore::new(LOOKS_MAX)),
-    };
+    routes(Arc::new(Shared::new(node, faucet, is_dev)))
+}
+
+fn routes(shared: Arc<Shared>) -> Router {
     Router::new()
         .route("/", get(chain::front))
         .route("/livez", get(chain::live))
@@ -151,10 +150,23 @@ pub fn router(node: Node, faucet: Option<Faucet>, is_dev: bool) -> Router {
         .method_not_allowed_fallback(no_method)
         .fallback(no_route)
         .layer(DefaultBodyLimit::max(BUNDLE_BYTES_MAX))
-        .with_state(Arc::new(shared))
+        .with_state(shared)
 }
 
 impl Shared {
+    fn new(node: Node, faucet: Option<Faucet>, is_dev: bool) -> Self {
+        Self {
+            node,
+            faucet,
+            faucet_turn: tokio::sync::Mutex::default(),
+            is_dev,
+            event_readers: Budget::new(EVENT_READERS_MAX, EVENT_READERS_EACH_MAX),
+            log_readers: Budget::new(LOG_READERS_MAX, LOG_READERS_EACH_MAX),
+            heavy: Arc::new(Semaphore::new(HEAVY_MAX)),
+            looks: Arc::new(Semaphore::new(LOOKS_MAX)),
+        }
+    }
+
     /// Runs work that blocks, a bounded number at a time.
     async fn blocking<T: Send + 'static>(
         &self,
@@ -184,34 +196,4 @@ async fn blocking<T: Send + 'static>(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn work_whose_asker_has_gone_keeps_its_permit_until_it_is_done() {
-        let permits = Arc::new(Semaphore::new(1));
-        let (begun, has_begun) = std::sync::mpsc::channel();
-        let (end, may_end) = std::sync::mpsc::channel::<()>();
-        let work = {
-            let permits = Arc::clone(&permits);
-            async move {
-                blocking(&permits, move || {
-                    begun.send(()).expect("somebody waits");
-                    let _ = may_end.recv();
-                    Ok(())
-                })
-                .await
-            }
-        };
-        let asker = tokio::spawn(work);
-        tokio::task::spawn_blocking(move || has_begun.recv())
-            .await
-            .unwrap()
-            .unwrap();
-        asker.abort();
-        assert!(asker.await.unwrap_err().is_cancelled());
-        assert_eq!(permits.available_permits(), 0);
-        drop(end);
-        drop(permits.acquire().await.unwrap());
-    }
-}
+mod tests;
