@@ -254,7 +254,12 @@ impl AtWork {
 
     /// Offers a record and waits until it is on the log.
     pub(crate) fn include(&self, record: Record) -> Inclusion {
-        match self.offer(record).expect("it is taken") {
+        self.wait_for(self.offer(record).expect("it is taken"))
+    }
+
+    /// Waits until a record that was taken is on the log.
+    pub(crate) fn wait_for(&self, ticket: Ticket) -> Inclusion {
+        match ticket {
             Ticket::Final(found) => found,
             Ticket::Waiting(answer) => answer.blocking_recv().expect("told").expect("included"),
         }

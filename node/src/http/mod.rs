@@ -9,7 +9,8 @@
 //! | `chain` | status, blocks, the log, proofs |
 //! | `events` | server-sent events |
 //! | `blobs` | blobs up and down |
-//! | `answer` | errors as JSON with their status |
+//! | `answer` | answers as JSON, errors with their status |
+//! | `outgoing` | what is held of large answers until their peers have taken them |
 //! | `body` | bodies that come in, from senders who keep sending |
 //! | `budget` | what peers share, in all and for each address |
 //!
@@ -23,6 +24,7 @@ mod budget;
 mod chain;
 mod events;
 mod market;
+mod outgoing;
 mod records;
 pub mod server;
 mod statements;
@@ -32,14 +34,16 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::response::Response;
 use axum::routing::{get, post};
 use protocol::api::BUNDLE_BYTES_MAX;
 use protocol::keys::SecretKey;
+use serde::Serialize;
 use tokio::sync::Semaphore;
 
 use crate::engine::Node;
 use answer::{Answered, no_method, no_route};
-use budget::Budget;
+use budget::{Budget, Peer};
 
 /// How long a body may keep the node waiting: a request's for its next bytes, an answer's
 /// for its reader to take some.
@@ -63,6 +67,10 @@ const HEAVY_MAX: usize = 16;
 /// Lists at once that look at many entries of the state, beside that: what reads files keeps nobody from them.
 const LOOKS_MAX: usize = 4;
 
+/// Bytes at once of large answers that are held until their peers have taken them, in all and for one address.
+const OUTGOING_BYTES_MAX: u64 = 256 << 20;
+const OUTGOING_BYTES_EACH_MAX: u64 = 32 << 20;
+
 /// What a development network gives away.
 #[derive(Debug)]
 pub struct Faucet {
@@ -85,6 +93,7 @@ pub(crate) struct Shared {
     log_readers: Arc<Budget>,
     heavy: Arc<Semaphore>,
     looks: Arc<Semaphore>,
+    outgoing: Arc<Budget>,
 }
 
 type App = axum::extract::State<Arc<Shared>>;
@@ -150,6 +159,10 @@ fn routes(shared: Arc<Shared>) -> Router {
         .method_not_allowed_fallback(no_method)
         .fallback(no_route)
         .layer(DefaultBodyLimit::max(BUNDLE_BYTES_MAX))
+        .layer(axum::middleware::from_fn_with_state(
+            Arc::clone(&shared),
+            outgoing::count,
+        ))
         .with_state(shared)
 }
 
@@ -164,6 +177,7 @@ impl Shared {
             log_readers: Budget::new(LOG_READERS_MAX, LOG_READERS_EACH_MAX),
             heavy: Arc::new(Semaphore::new(HEAVY_MAX)),
             looks: Arc::new(Semaphore::new(LOOKS_MAX)),
+            outgoing: Budget::new(OUTGOING_BYTES_MAX, OUTGOING_BYTES_EACH_MAX),
         }
     }
 
@@ -173,6 +187,16 @@ impl Shared {
         work: impl FnOnce() -> Answered<T> + Send + 'static,
     ) -> Answered<T> {
         blocking(&self.heavy, work).await
+    }
+
+    /// The same for what is answered: it is made into bytes there, and they are counted.
+    async fn answer<T: Serialize + 'static>(
+        self: &Arc<Self>,
+        peer: Peer,
+        work: impl FnOnce() -> Answered<T> + Send + 'static,
+    ) -> Answered<Response> {
+        let shared = Arc::clone(self);
+        self.blocking(move || shared.json(peer, &work()?)).await
     }
 }
 

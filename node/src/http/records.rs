@@ -299,7 +299,8 @@ pub(super) async fn record(
     let found = find(&app, id).await?;
     let found = found.ok_or_else(|| missing("record", id))?;
     let tx = Transaction::read(&found.item).map_err(bug)?;
-    let entry = past(&app).await?.entry(found.place)?;
+    let (history, place) = (past(&app).await?, found.place);
+    let entry = app.blocking(move || Ok(history.entry(place)?)).await?;
     let entry = entry.ok_or_else(|| missing("record", id))?;
     let rejected = entry.receipt.rejected.as_ref();
     Ok(Json(RecordView {
