@@ -199,12 +199,7 @@ fn by_reveals(
     named: &mut BTreeSet<BlobId>,
 ) -> Result<(), CollectError> {
     loop {
-        let entries = history.entries(Subject::Bounty(bounty), from, PAGE)?;
-        let Some(last) = entries.last() else {
-            return Ok(());
-        };
-        let (height, place) = (last.height, last.place);
-        let next = Place { height, place }.next();
+        let (entries, next) = history.entries(Subject::Bounty(bounty), from, PAGE)?;
         let reveals = entries.iter().filter_map(|entry| {
             let is_reveal = entry.record_type.as_deref() == Some(REVEAL);
             match entry.receipt.cause {

@@ -169,13 +169,12 @@ async fn read(
         let mut next = done;
         match subject {
             Some(subject) => {
-                let mut entries = history.entries(subject, from, READ_AT_ONCE)?;
+                let (mut entries, more) = history.entries(subject, from, READ_AT_ONCE)?;
                 // The past may be ahead of the height that is told: what is above it
                 // is not sent now, and so must not be passed over.
                 entries.retain(|entry| entry.height <= height);
-                if let (READ_AT_ONCE, Some(last)) = (entries.len(), entries.last()) {
-                    let (height, place) = (last.height, last.place);
-                    next = Place { height, place }.next().unwrap_or(done);
+                if let Some(more) = more {
+                    next = more.min(done);
                 }
                 for entry in &entries {
                     let at = Place {

@@ -435,10 +435,8 @@ async fn history(
     let limit = paging.limit()?;
     let reader = past(app).await?;
     app.answer(peer, move || {
-        let mut items = reader.entries(subject, from, limit + 1)?;
-        let has_more = items.len() > limit;
-        items.truncate(limit);
-        let last = items.last().filter(|_| has_more);
+        let (items, more) = reader.entries(subject, from, limit)?;
+        let last = items.last().filter(|_| more.is_some());
         let next = last.map(|last| {
             let (height, place) = (last.height, last.place);
             Place { height, place }.to_string()
