@@ -227,11 +227,12 @@ impl AtWork {
         Self::begin(BEGIN_MS, Clock::by_hand(BEGIN_MS))
     }
 
-    pub(crate) fn transfer(&self, nonce: u64) -> Record {
-        self.transfer_until(nonce, self.begin_ms + 3_600_000)
+    /// What [`AtWork::transfer`] signs.
+    pub(crate) fn draft(&self, nonce: u64) -> Draft {
+        self.draft_until(nonce, self.begin_ms + 3_600_000)
     }
 
-    pub(crate) fn transfer_until(&self, nonce: u64, valid_until_ms: u64) -> Record {
+    fn draft_until(&self, nonce: u64, valid_until_ms: u64) -> Draft {
         let chain = self.node.chain_blocking();
         let envelope = Envelope {
             network: chain.open().expect("it is open").genesis().network,
@@ -242,7 +243,15 @@ impl AtWork {
             to: address(5),
             body: Transfer { amount: lode(1) },
         };
-        let draft = Transaction::draft(&envelope, &action);
+        Transaction::draft(&envelope, &action)
+    }
+
+    pub(crate) fn transfer(&self, nonce: u64) -> Record {
+        self.transfer_until(nonce, self.begin_ms + 3_600_000)
+    }
+
+    pub(crate) fn transfer_until(&self, nonce: u64, valid_until_ms: u64) -> Record {
+        let draft = self.draft_until(nonce, valid_until_ms);
         let item = draft.sign(&key(1)).expect("few tags");
         let tx = Transaction::read(&item).expect("a record");
         Record { item, tx }

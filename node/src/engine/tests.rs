@@ -165,3 +165,60 @@ fn a_database_that_fails_is_told_and_what_it_forgot_is_not_another_record() {
     assert_eq!(problem.code, "history");
     assert!(problem.retry_after_ms.is_some());
 }
+
+/// Whoever asks for trials does not need a signature, and each waits for the state as the engine does.
+#[test]
+fn many_trials_do_not_stand_before_the_next_block() {
+    const TRIALS: usize = 24;
+    let at_work = AtWork::by_hand();
+    let draft = at_work.draft(0);
+    let request = protocol::api::TrialRequest::new(crate::testing::address(1), &draft);
+    let body = protocol::json::to_vec(&request);
+    let routes = crate::http::router(at_work.node.clone(), None, false);
+    let answered = Arc::new(AtomicU64::new(0));
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_time()
+        .build()
+        .expect("a runtime");
+    let pause = || std::thread::sleep(Duration::from_millis(300));
+    let reading = at_work.node.chain_blocking();
+    let asking: Vec<_> = (0..TRIALS)
+        .map(|_| {
+            let request = Request::post("/v1/trial").body(Body::from(body.clone()));
+            let answer = routes.clone().oneshot(request.expect("sound"));
+            let answered = Arc::clone(&answered);
+            runtime.spawn(async move {
+                let answer = answer.await.expect("infallible");
+                assert_eq!(answer.status(), StatusCode::OK);
+                answered.fetch_add(1, Ordering::SeqCst);
+            })
+        })
+        .collect();
+    pause();
+    let (sender, receiver) = std::sync::mpsc::channel();
+    std::thread::scope(|scope| {
+        // As the engine does for a block, each while somebody else still has the state.
+        let write = || {
+            let _writing = at_work.node.shared.chain.blocking_write();
+            pause();
+            sender
+                .send(answered.load(Ordering::SeqCst))
+                .expect("somebody listens");
+            pause();
+        };
+        scope.spawn(write);
+        pause();
+        drop(reading);
+        let first = receiver.recv_timeout(PATIENCE).expect("it has its turn");
+        scope.spawn(write);
+        let second = receiver.recv_timeout(PATIENCE).expect("it has its turn");
+        assert!(first <= 4 && second - first <= 4, "{first}, then {second}");
+    });
+    runtime.block_on(async {
+        for one in asking {
+            one.await.expect("answered");
+        }
+    });
+    assert_eq!(answered.load(Ordering::SeqCst), TRIALS as u64);
+}

@@ -67,6 +67,9 @@ const HEAVY_MAX: usize = 16;
 /// Lists at once that look at many entries of the state, beside that: what reads files keeps nobody from them.
 const LOOKS_MAX: usize = 4;
 
+/// Trials at once. Each waits for the state as the next block does, so that no more than these stand before it.
+const TRIALS_MAX: usize = 4;
+
 /// Bytes at once of large answers that are held until their peers have taken them, in all and for one address.
 const OUTGOING_BYTES_MAX: u64 = 256 << 20;
 const OUTGOING_BYTES_EACH_MAX: u64 = 32 << 20;
@@ -93,6 +96,7 @@ pub(crate) struct Shared {
     log_readers: Arc<Budget>,
     heavy: Arc<Semaphore>,
     looks: Arc<Semaphore>,
+    trials: Arc<Semaphore>,
     outgoing: Arc<Budget>,
 }
 
@@ -177,6 +181,7 @@ impl Shared {
             log_readers: Budget::new(LOG_READERS_MAX, LOG_READERS_EACH_MAX),
             heavy: Arc::new(Semaphore::new(HEAVY_MAX)),
             looks: Arc::new(Semaphore::new(LOOKS_MAX)),
+            trials: Arc::new(Semaphore::new(TRIALS_MAX)),
             outgoing: Budget::new(OUTGOING_BYTES_MAX, OUTGOING_BYTES_EACH_MAX),
         }
     }
