@@ -5,11 +5,13 @@ use axum::http::{Request, StatusCode};
 use axum::response::Response;
 use http_body_util::BodyExt as _;
 use protocol::api::ErrorAnswer;
+use protocol::statement::Subject;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tower::ServiceExt as _;
 
 use super::budget::Peer;
 use super::*;
+use crate::history::Place;
 use crate::testing::{AtWork, address};
 
 /// Somebody elsewhere.
@@ -241,5 +243,31 @@ async fn bounties_are_looked_at_a_few_at_a_time() {
         drop(all);
         let answer = ask(&app, peer(1), &path).await;
         assert_eq!(answer.status(), StatusCode::NOT_FOUND);
+    }
+}
+
+#[tokio::test]
+async fn of_long_events_few_are_read_at_once_and_none_is_passed_over() {
+    let at_work = at_work_for_long().await;
+    let app = shared(&at_work);
+    // That of the state: what waited was answered for before the height is told.
+    let height = {
+        let chain = at_work.node.chain().await;
+        chain.open().expect("it is open").tip().height
+    };
+    let subject = Some(Subject::Account(address(5)));
+    for (bytes_max, each) in [(0, 1..=1), (1_000, 2..=10), (usize::MAX, 1..=64)] {
+        let (mut count, mut from) = (0, Place::BEGIN);
+        while from.height <= height {
+            let read = events::read(&app, subject, from, height, bytes_max).await;
+            let (found, next) = read.expect("sound");
+            assert!(next > from);
+            if next.height <= height {
+                assert!(each.contains(&found.len()), "{bytes_max}: {}", found.len());
+            }
+            count += found.len();
+            from = next;
+        }
+        assert_eq!(count, 250, "{bytes_max}");
     }
 }
