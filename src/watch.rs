@@ -25,7 +25,7 @@ pub fn now() -> Instant {
 }
 
 /// What a node that is away, or is just starting or stopping, is known by.
-const AWAY: [&str; 12] = [
+const AWAY: [&str; 13] = [
     "node_unreachable",
     "node_disconnected",
     "node_timed_out",
@@ -34,6 +34,7 @@ const AWAY: [&str; 12] = [
     "log_open",
     "too_many_connections",
     "too_many_requests",
+    "answers_full",
     "clock_behind",
     // Of a proxy before it.
     "http_502",

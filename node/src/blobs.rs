@@ -12,7 +12,8 @@
 //! before it got that name. A blob that is read is hashed on the way: one that
 //! was damaged since fails at its end and is never taken for whole. At most
 //! [`PART_BYTES`] of a blob are held. What one sender sends of a blob is apart from what any other
-//! does, until it is whole: nobody can spoil or hold up another's arrival. [`ROOM_KEPT_BYTES`] stay free.
+//! does, until it is whole: nobody can spoil or hold up another's arrival. [`ROOM_KEPT_BYTES`] stay free, and
+//! [`FILES_KEPT`] files that the disk could hold.
 //!
 //! Recovery: an arrival with a token that broke off goes on where it was, within
 //! [`UNFINISHED_KEPT`]; everything else in staging is deleted on open. A blob that a
@@ -41,7 +42,9 @@ use object_store::{ObjectStore, ObjectStoreExt};
 use protocol::api::UploadToken;
 use protocol::id::BlobId;
 use protocol::record::BlobRef;
+use rustix::fs::StatVfs;
 use tokio::runtime::Runtime;
+use tokio_stream::StreamExt as _;
 
 pub use arrival::Arrival;
 pub use reader::BlobReader;
@@ -59,6 +62,9 @@ pub const UNFINISHED_KEPT: Duration = Duration::from_secs(24 * 3_600);
 
 /// So much of a disk is never filled with blobs, so that the log has room: 256 MiB.
 pub const ROOM_KEPT_BYTES: u64 = 256 << 20;
+
+/// So many of the files that a disk can hold are never blobs: 10,000.
+pub const FILES_KEPT: u64 = 10_000;
 
 /// What went wrong with a blob.
 #[derive(Debug, thiserror::Error)]
@@ -119,6 +125,15 @@ pub enum BlobError {
         /// What of that other arrivals will take.
         others_bytes: u64,
     },
+    /// The disk can hold few files more.
+    #[error(
+        "the disk can hold {free_files} files more, whatever their size, of which {FILES_KEPT} are kept \
+         for the log. Nothing was stored"
+    )]
+    NoFiles {
+        /// How many more.
+        free_files: u64,
+    },
     /// It was to begin elsewhere than where it broke off.
     #[error("the upload begins at byte {first}, and {held_bytes} bytes are held")]
     Offset {
@@ -160,6 +175,7 @@ struct Inner {
     /// Held while a blob gets its place, or is moved out of it.
     placing: Mutex<()>,
     bytes_max: u64,
+    files_kept: u64,
     _lock: File,
 }
 
@@ -200,12 +216,16 @@ impl Blobs {
     ///
     /// As [`Blobs::open`].
     pub fn open_with(dir: &Path, bytes_max: u64) -> Result<Self, BlobError> {
+        Self::open_keeping(dir, bytes_max, FILES_KEPT)
+    }
+
+    fn open_keeping(dir: &Path, bytes_max: u64, files_kept: u64) -> Result<Self, BlobError> {
         let prepare = |path: &Path| fs::create_dir_all(path).map_err(LogError::io(path));
         prepare(&dir.join("blobs")).map_err(BlobError::Folder)?;
         let lock = log::lock(dir).map_err(BlobError::Folder)?;
         let staging = dir.join("staging");
         prepare(&staging).map_err(BlobError::Folder)?;
-        arrival::clear(&staging, |_| true).map_err(BlobError::Folder)?;
+        arrival::clear(&staging, |_| Some(())).map_err(BlobError::Folder)?;
         log::sync_dir(dir).map_err(BlobError::Folder)?;
         let store = LocalFileSystem::new_with_prefix(dir)
             .map_err(store_error(dir.display().to_string()))?;
@@ -220,6 +240,7 @@ impl Blobs {
             arriving: Mutex::default(),
             placing: Mutex::default(),
             bytes_max,
+            files_kept,
             _lock: lock,
         };
         Ok(Self {
@@ -340,10 +361,13 @@ impl Blobs {
     ///
     /// The folder cannot be read or written.
     pub fn clear_unfinished(&self) -> Result<(), BlobError> {
-        // Held to the end, so that none of them goes on in this moment.
-        let arriving = self.arriving();
         let cleared = arrival::clear(&self.inner.dir.join("staging"), |name| {
-            name.ends_with(".part") && !arriving.contains_key(name)
+            if !name.ends_with(".part") {
+                return None;
+            }
+            // Held while this file is looked at, so that it does not go on in this moment.
+            let arriving = self.arriving();
+            (!arriving.contains_key(name)).then_some(arriving)
         });
         cleared.map_err(BlobError::Folder)
     }
@@ -380,10 +404,22 @@ impl Blobs {
     ///
     /// The system does not say.
     pub fn free_bytes(&self) -> Result<u64, BlobError> {
+        let disk = self.disk()?;
+        Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
+    }
+
+    /// Refuses a new file if the disk can hold few more.
+    fn check_files(&self) -> Result<(), BlobError> {
+        match few_files(&self.disk()?, self.inner.files_kept) {
+            Some(free_files) => Err(BlobError::NoFiles { free_files }),
+            None => Ok(()),
+        }
+    }
+
+    fn disk(&self) -> Result<StatVfs, BlobError> {
         let dir = &self.inner.dir;
-        let free = rustix::fs::statvfs(dir).map_err(|error| LogError::io(dir)(error.into()));
-        let free = free.map_err(BlobError::Folder)?;
-        Ok(free.f_bavail.saturating_mul(free.f_frsize))
+        let disk = rustix::fs::statvfs(dir).map_err(|error| LogError::io(dir)(error.into()));
+        disk.map_err(BlobError::Folder)
     }
 
     fn staging(&self, name: &str) -> PathBuf {
@@ -413,22 +449,26 @@ impl Blobs {
         }
     }
 
-    /// All blobs that are held, with their sizes; their bytes are not checked.
+    /// Shows all blobs that are held, in no order and few at a time in memory; their bytes are not checked. What
+    /// comes or goes meanwhile may be among them or not.
     ///
     /// # Errors
     ///
     /// The store fails.
-    pub fn list(&self) -> Result<Vec<(BlobId, u64)>, BlobError> {
+    pub fn each(&self, mut show: impl FnMut(BlobId)) -> Result<(), BlobError> {
         let folder = Key::from("blobs");
-        let list = self.inner.store.list_with_delimiter(Some(&folder));
-        let listed = self.inner.runtime.block_on(list);
-        let listed = listed.map_err(store_error("the list of blobs".to_owned()))?;
-        let named = listed.objects.into_iter().filter_map(|object| {
+        let mut list = self.inner.store.list(Some(&folder));
+        while let Some(object) = self.inner.runtime.block_on(list.next()) {
+            let object = object.map_err(store_error("the list of blobs".to_owned()))?;
             // What has no blob's name is not ours.
-            let id = object.location.filename()?.parse().ok()?;
-            Some((id, object.size))
-        });
-        Ok(named.collect())
+            let name = object.location.filename();
+            if let Some(id) = name.and_then(|name| name.parse().ok())
+                && object.location == key(id)
+            {
+                show(id);
+            }
+        }
+        Ok(())
     }
 
     /// Removes a blob, and says whether it was held. Who is reading it fails.
@@ -481,6 +521,13 @@ impl Blobs {
             Err(error) => Err(store_error(format!("blob {id}"))(error)),
         }
     }
+}
+
+/// How many files more a disk can hold, if they are fewer than what is to be kept. A disk that says of no number
+/// has no limit.
+fn few_files(disk: &StatVfs, kept: u64) -> Option<u64> {
+    let is_few = disk.f_files > 0 && disk.f_favail < kept;
+    is_few.then_some(disk.f_favail)
 }
 
 /// The staged file of what the holder of a token sends of a blob. The token itself stays out of the folder.

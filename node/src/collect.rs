@@ -17,6 +17,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{self, BufRead, BufReader, BufWriter, Read as _, Write as _};
+use std::ops::Bound;
 use std::path::Path;
 
 use market::State;
@@ -101,32 +102,47 @@ impl Node {
         self.blobs().clear_unfinished()?;
         let path = self.dir().join(UNNAMED_FILE);
         let now_ms = self.clock().now_ms();
-        let held: BTreeMap<BlobId, u64> = self.blobs().list()?.into_iter().collect();
-        let before = read(&path, |blob| held.contains_key(blob));
         let mut named = Named::default();
         self.look(&mut named)?;
-        let unnamed = held.keys().filter(|blob| !named.blobs.contains(blob));
-        let since = |blob: &BlobId| before.get(blob).copied().unwrap_or(now_ms);
-        let mut times: BTreeMap<BlobId, u64> = unnamed.map(|blob| (*blob, since(blob))).collect();
-        let is_due = |since: u64| since.saturating_add(UNNAMED_KEPT_MS) <= now_ms;
+        // The one table of all that nothing names: what is held is listed, and not kept beside it.
+        let mut times = read(&path);
+        let (before, mut has_new) = (times.len(), false);
+        self.blobs().each(|blob| {
+            if named.blobs.contains(&blob) {
+                return;
+            }
+            let known = times.entry(blob).or_insert_with(|| {
+                has_new = true;
+                Unnamed::since(now_ms)
+            });
+            known.is_held = true;
+        })?;
+        times.retain(|_, one| one.is_held);
         let mut collected = Collected::default();
-        let due = times.iter().filter(|&(_, &since)| is_due(since));
-        let due: Vec<BlobId> = due.map(|(&blob, _)| blob).collect();
-        for some in due.chunks(REMOVED_AT_ONCE) {
+        let mut from = Bound::Unbounded;
+        loop {
+            let rest = times.range((from, Bound::Unbounded));
+            let due = rest.filter(|(_, one)| one.is_due(now_ms));
+            let some: Vec<BlobId> = due.map(|(&blob, _)| blob).take(REMOVED_AT_ONCE).collect();
+            let Some(&last) = some.last() else {
+                break;
+            };
+            from = Bound::Excluded(last);
             // While this is held no record is taken that names a blob.
             let _guard = self.naming().blocking_write();
             self.look(&mut named)?;
             for blob in some.iter().filter(|blob| !named.blobs.contains(blob)) {
+                let size_bytes = self.blobs().size_bytes(*blob)?;
                 if self.blobs().remove(*blob)? {
                     collected.removed.push(*blob);
-                    collected.removed_bytes += held.get(blob).copied().unwrap_or_default();
+                    collected.removed_bytes += size_bytes.unwrap_or_default();
                 }
                 times.remove(blob);
             }
         }
         times.retain(|blob, _| !named.blobs.contains(blob));
         collected.unnamed = times.len();
-        if times != before {
+        if has_new || times.len() != before {
             write(&path, &times)?;
         }
         Ok(collected)
@@ -160,6 +176,30 @@ impl Node {
         // the mempool above, and is read at the next look.
         named.seen = Place { height, place: 0 };
         Ok(())
+    }
+}
+
+/// What nothing names.
+type Times = BTreeMap<BlobId, Unnamed>;
+
+/// A blob that nothing names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Unnamed {
+    since_ms: u64,
+    /// Whether it was listed this time.
+    is_held: bool,
+}
+
+impl Unnamed {
+    const fn since(since_ms: u64) -> Self {
+        Self {
+            since_ms,
+            is_held: false,
+        }
+    }
+
+    fn is_due(&self, now_ms: u64) -> bool {
+        self.since_ms.saturating_add(UNNAMED_KEPT_MS) <= now_ms
     }
 }
 
@@ -199,12 +239,7 @@ fn by_reveals(
     named: &mut BTreeSet<BlobId>,
 ) -> Result<(), CollectError> {
     loop {
-        let entries = history.entries(Subject::Bounty(bounty), from, PAGE)?;
-        let Some(last) = entries.last() else {
-            return Ok(());
-        };
-        let (height, place) = (last.height, last.place);
-        let next = Place { height, place }.next();
+        let (entries, next) = history.entries(Subject::Bounty(bounty), from, PAGE)?;
         let reveals = entries.iter().filter_map(|entry| {
             let is_reveal = entry.record_type.as_deref() == Some(REVEAL);
             match entry.receipt.cause {
@@ -253,20 +288,16 @@ fn of_block(
     Err(differ())
 }
 
-/// The times of those blobs that are still held; none where there are none that can be
-/// read. What is read at once is a line, and what is kept no more than what is held.
-fn read(path: &Path, is_held: impl Fn(&BlobId) -> bool) -> BTreeMap<BlobId, u64> {
+/// The times as they were written; none where there are none that can be read. What is read at once is a line.
+fn read(path: &Path) -> Times {
     let Ok(file) = fs::File::open(path) else {
-        return BTreeMap::new();
+        return Times::new();
     };
-    lines(BufReader::new(file), is_held).unwrap_or_default()
+    lines(BufReader::new(file)).unwrap_or_default()
 }
 
-fn lines(
-    mut file: impl BufRead,
-    is_held: impl Fn(&BlobId) -> bool,
-) -> Option<BTreeMap<BlobId, u64>> {
-    let mut times = BTreeMap::new();
+fn lines(mut file: impl BufRead) -> Option<Times> {
+    let mut times = Times::new();
     let mut line = String::new();
     let mut has_begun = false;
     loop {
@@ -279,10 +310,7 @@ fn lines(
             entry if has_begun && taken > 0 => {
                 let (blob, since) = entry.trim_end_matches(',').split_once(':')?;
                 let blob = blob.strip_prefix('"')?.strip_suffix('"')?.parse().ok()?;
-                let since = since.parse().ok()?;
-                if is_held(&blob) {
-                    times.insert(blob, since);
-                }
+                times.insert(blob, Unnamed::since(since.parse().ok()?));
             }
             _ => return None,
         }
@@ -290,13 +318,13 @@ fn lines(
 }
 
 /// Puts the times into the place of the old ones, whole or not at all.
-fn write(path: &Path, times: &BTreeMap<BlobId, u64>) -> io::Result<()> {
+fn write(path: &Path, times: &Times) -> io::Result<()> {
     let new = path.with_extension("new");
     let mut file = BufWriter::new(fs::File::create(&new)?);
     write!(file, "{{")?;
-    for (place, (blob, since)) in times.iter().enumerate() {
+    for (place, (blob, one)) in times.iter().enumerate() {
         let comma = if place > 0 { "," } else { "" };
-        write!(file, "{comma}\n\"{blob}\":{since}")?;
+        write!(file, "{comma}\n\"{blob}\":{}", one.since_ms)?;
     }
     write!(file, "\n}}\n")?;
     let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
@@ -318,36 +346,39 @@ mod tests {
             BlobId(id)
         };
         let times = (0..1_200_000).map(|count| (blob(count), 1_700_000_000_000 + count));
-        let times: BTreeMap<BlobId, u64> = times.collect();
+        let times: Times = times
+            .map(|(blob, since)| (blob, Unnamed::since(since)))
+            .collect();
         write(&path, &times).unwrap();
         assert!(fs::metadata(&path).unwrap().len() > 64 << 20);
-        assert!(read(&path, |_| true) == times);
-        let gone = blob(5);
-        assert_eq!(read(&path, |blob| *blob != gone).len(), times.len() - 1);
+        assert!(read(&path) == times);
     }
 
     #[test]
     fn the_times_are_json_and_what_is_damaged_is_none() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(UNNAMED_FILE);
-        let all = |count: u8| -> BTreeMap<BlobId, u64> {
+        let all = |count: u8| -> Times {
             (0..count)
-                .map(|seed| (BlobId([seed; 32]), u64::from(seed)))
+                .map(|seed| (BlobId([seed; 32]), Unnamed::since(seed.into())))
                 .collect()
         };
         for count in [0, 1, 3] {
             write(&path, &all(count)).unwrap();
             let bytes = fs::read(&path).unwrap();
             let found: BTreeMap<BlobId, u64> = protocol::json::from_slice(&bytes, 1_000).unwrap();
-            assert_eq!(found, all(count));
-            assert_eq!(read(&path, |_| true), all(count));
+            let found = found
+                .into_iter()
+                .map(|(blob, since)| (blob, Unnamed::since(since)));
+            assert_eq!(found.collect::<Times>(), all(count));
+            assert_eq!(read(&path), all(count));
             let whole = bytes.len() - 2;
             for cut in [&bytes[..whole], &bytes[..whole / 2], &bytes[1..], b""] {
                 fs::write(&path, cut).unwrap();
-                assert_eq!(read(&path, |_| true), BTreeMap::new());
+                assert_eq!(read(&path), Times::new());
             }
         }
         fs::write(&path, "{".repeat(1 << 20)).unwrap();
-        assert_eq!(read(&path, |_| true), BTreeMap::new());
+        assert_eq!(read(&path), Times::new());
     }
 }

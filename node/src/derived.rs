@@ -5,7 +5,7 @@
 //!   's' + key        an entry of the state, as the market writes it
 //!   'm' "stamp2"     height (u64, little-endian), header id, state root; "stamp" in
 //!                    databases whose past had no books: they are not read
-//!   'b', 'r', 't', 'p', 'o', 'e', 'u'   the past ([`crate::history`])
+//!   'b', 'h', 'r', 't', 'p', 'o', 'e', 'u'   the past ([`crate::history`])
 //! <dir>.busy         there while the database is opened or filled: one byte a try
 //! <dir>.broken-<n>   a database that failed or disagreed, kept
 //! ```

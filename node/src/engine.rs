@@ -28,9 +28,11 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use market::State;
+use protocol::Amount;
 use protocol::ans104::{Draft, VerifiedItem};
 use protocol::api::Problem;
 use protocol::id::ItemId;
+use protocol::receipt::Receipt;
 use tokio::sync::{RwLock, RwLockReadGuard, oneshot, watch};
 
 use crate::admission;
@@ -92,6 +94,17 @@ pub enum Ticket {
     Final(Inclusion),
     /// It waits; the answer comes here.
     Waiting(oneshot::Receiver<Answer>),
+}
+
+/// What would come of a record in the next block.
+#[derive(Debug)]
+pub struct Trial {
+    /// What its bytes cost.
+    pub byte_fee: Amount,
+    /// The receipt it would have, if it could be included.
+    pub receipt: Option<Receipt>,
+    /// Why it could not be included, or what rule would reject it.
+    pub problem: Option<Problem>,
 }
 
 /// A node at work. Cheap to clone.
@@ -286,24 +299,25 @@ impl Node {
             .collect()
     }
 
-    /// What would come of a record in the next block.
+    /// What would come of a record in the next block. Blocks, and the next block waits for it: whoever lets others
+    /// ask bounds how many do at once.
     ///
     /// # Errors
     ///
     /// The node cannot say now.
-    pub async fn trial(
-        &self,
-        tx: &protocol::record::Transaction,
-    ) -> Result<(Option<protocol::receipt::Receipt>, Option<Problem>), Problem> {
-        let mut chain = self.shared.chain.write().await;
+    pub fn trial_blocking(&self, tx: &protocol::record::Transaction) -> Result<Trial, Problem> {
+        let mut chain = self.shared.chain.blocking_write();
         let chain = chain.as_mut().ok_or_else(|| self.closed())?;
+        let fee_per_byte = chain.state().parameters().fee_per_byte;
         let time_ms = self.shared.clock.now_ms().max(chain.tip().time_ms + 1);
-        Ok(match chain.trial(tx, time_ms) {
-            Ok((receipt, rejected)) => (
-                Some(receipt),
-                rejected.map(|why| inclusion::rejection(&why)),
-            ),
-            Err(why) => (None, Some(inclusion::rejection(&why))),
+        let (receipt, rejected) = match chain.trial(tx, time_ms) {
+            Ok((receipt, rejected)) => (Some(receipt), rejected),
+            Err(why) => (None, Some(why)),
+        };
+        Ok(Trial {
+            byte_fee: tx.byte_fee(fee_per_byte).unwrap_or(Amount::MAX),
+            receipt,
+            problem: rejected.map(|why| inclusion::rejection(&why)),
         })
     }
 

@@ -4,6 +4,7 @@
 //! ```text
 //! in the state database ([`crate::derived`]), beside the entries of the state:
 //!   'b' + height                       a block's past, borsh
+//!   'h' + height                       a block in short, borsh; not in databases of older versions
 //!   'r' + record id                    height, place
 //!   't' + kind + id + height + place   a receipt touched this account, bounty or asset
 //! and what [`books`] and [`archive`] say
@@ -32,12 +33,13 @@ use crate::block::Block;
 use crate::derived::{DerivedError, guarded};
 
 const BLOCK: u8 = b'b';
+const SHORT: u8 = b'h';
 const RECORD: u8 = b'r';
 const TOUCHED: u8 = b't';
 
-/// The most bytes of blocks' pasts that are read for one page of movements: one that
-/// is short of entries ends there.
-const MOVEMENT_BYTES_MAX: usize = 16 << 20;
+/// The most bytes of blocks' pasts that are read for one page of receipts or movements, but
+/// for the last block's: one that is short of entries ends there.
+const PAGE_BYTES_MAX: usize = 16 << 20;
 
 /// The most receipts that are looked through for one page of movements.
 const MOVEMENT_RECEIPTS_MAX: usize = 4_096;
@@ -174,21 +176,76 @@ impl Stored {
         })
     }
 
-    fn view(&self, height: u64) -> BlockView {
+    fn short(&self) -> Short {
         let is_record = |entry: &&Entry| entry.signer.is_some();
         let records = self.entries.iter().filter(is_record).count();
         let rejected = self
             .entries
             .iter()
             .filter(|entry| entry.receipt.rejected.is_some());
-        BlockView {
-            height,
+        Short {
             id: self.id,
             time_ms: self.time_ms,
             records: records as u32,
             rejected: rejected.count() as u32,
             deadlines: (self.entries.len() - records) as u32,
         }
+    }
+}
+
+/// A block in short, as it is stored: so that nobody reads its whole past for that.
+#[derive(Clone, Debug, BorshSerialize, BorshDeserialize)]
+struct Short {
+    id: ItemId,
+    time_ms: u64,
+    records: u32,
+    rejected: u32,
+    deadlines: u32,
+}
+
+impl Short {
+    fn view(&self, height: u64) -> BlockView {
+        BlockView {
+            height,
+            id: self.id,
+            time_ms: self.time_ms,
+            records: self.records,
+            rejected: self.rejected,
+            deadlines: self.deadlines,
+        }
+    }
+}
+
+/// The pasts of blocks that one page is made of, one at a time.
+struct Pasts<'a> {
+    history: &'a History,
+    block: Option<(u64, Stored)>,
+    left_bytes: Option<usize>,
+}
+
+impl<'a> Pasts<'a> {
+    fn new(history: &'a History, bytes_max: usize) -> Self {
+        Self {
+            history,
+            block: None,
+            left_bytes: Some(bytes_max),
+        }
+    }
+
+    /// The past of a block; none if enough was read, which no first block is.
+    fn of(&mut self, height: u64) -> Result<Option<&Stored>, DerivedError> {
+        if self.block.as_ref().is_none_or(|(of, _)| *of != height) {
+            let Some(left_bytes) = self.left_bytes else {
+                return Ok(None);
+            };
+            let db = &self.history.db;
+            let value = guarded("reading", || db.get(block_key(height)))?;
+            let value = value.ok_or_else(|| damaged("a block"))?;
+            self.left_bytes = left_bytes.checked_sub(value.len());
+            let stored = Stored::try_from_slice(&value);
+            self.block = Some((height, stored.map_err(|_| damaged("a block's past"))?));
+        }
+        Ok(self.block.as_ref().map(|(_, stored)| stored))
     }
 }
 
@@ -207,7 +264,7 @@ impl Past {
     pub(crate) fn of(block: &Block, receipts: &[Receipt], state: &State) -> Self {
         let header = &block.header().header;
         let clocks = receipts.len() - block.records().len();
-        let mut rows = Vec::with_capacity(1 + 4 * receipts.len());
+        let mut rows = Vec::with_capacity(2 + 4 * receipts.len());
         let mut moves = Vec::with_capacity(4 * receipts.len());
         let mut entries = Vec::with_capacity(receipts.len());
         for (place, receipt) in receipts.iter().enumerate() {
@@ -238,6 +295,8 @@ impl Past {
             time_ms: header.time_ms,
             entries,
         };
+        let short = borsh::to_vec(&stored.short()).expect("writing to memory");
+        rows.push((short_key(header.height), short));
         let value = borsh::to_vec(&stored).expect("writing to memory");
         rows.push((block_key(header.height), value));
         Self {
@@ -250,6 +309,10 @@ impl Past {
 
 fn block_key(height: u64) -> Vec<u8> {
     [&[BLOCK][..], &height.to_be_bytes()].concat()
+}
+
+fn short_key(height: u64) -> Vec<u8> {
+    [&[SHORT][..], &height.to_be_bytes()].concat()
 }
 
 fn record_key(id: ItemId) -> Vec<u8> {
@@ -309,7 +372,12 @@ impl History {
     ///
     /// The database fails.
     pub fn block(&self, height: u64) -> Result<Option<BlockView>, DerivedError> {
-        Ok(self.stored(height)?.map(|stored| stored.view(height)))
+        let Some(value) = guarded("reading", || self.db.get(short_key(height)))? else {
+            let stored = self.stored(height)?;
+            return Ok(stored.map(|stored| stored.short().view(height)));
+        };
+        let short = Short::try_from_slice(&value).map_err(|_| damaged("a block in short"))?;
+        Ok(Some(short.view(height)))
     }
 
     /// All receipts of a block, in order.
@@ -348,7 +416,8 @@ impl History {
         .collect()
     }
 
-    /// The receipts that touched a subject, from a place on, at most `limit`, oldest first.
+    /// The receipts that touched a subject, from a place on, at most `limit`, oldest first; and
+    /// where the next one is, if there is one. A page may be short: it has at least one that there is.
     ///
     /// # Errors
     ///
@@ -358,17 +427,26 @@ impl History {
         subject: Subject,
         from: Place,
         limit: usize,
-    ) -> Result<Vec<HistoryEntry>, DerivedError> {
+    ) -> Result<(Vec<HistoryEntry>, Option<Place>), DerivedError> {
+        self.entries_within(subject, from, limit, PAGE_BYTES_MAX)
+    }
+
+    fn entries_within(
+        &self,
+        subject: Subject,
+        from: Place,
+        limit: usize,
+        bytes_max: usize,
+    ) -> Result<(Vec<HistoryEntry>, Option<Place>), DerivedError> {
         let mut entries = Vec::new();
-        let mut block: Option<(u64, Stored)> = None;
-        for at in self.touched(subject, from, limit)? {
-            if block
-                .as_ref()
-                .is_none_or(|(height, _)| *height != at.height)
-            {
-                block = self.stored(at.height)?.map(|stored| (at.height, stored));
+        let mut pasts = Pasts::new(self, bytes_max);
+        for at in self.touched(subject, from, limit.saturating_add(1))? {
+            if entries.len() == limit {
+                return Ok((entries, Some(at)));
             }
-            let (_, stored) = block.as_ref().ok_or_else(|| damaged("a block"))?;
+            let Some(stored) = pasts.of(at.height)? else {
+                return Ok((entries, Some(at)));
+            };
             let entry = stored.entries.get(at.place as usize);
             let entry = entry.ok_or_else(|| damaged("a receipt"))?.clone();
             entries.push(HistoryEntry {
@@ -380,7 +458,7 @@ impl History {
                 receipt: entry.receipt,
             });
         }
-        Ok(entries)
+        Ok((entries, None))
     }
 
     /// The movements through a subject's purses, after a mark and up to a height, at
@@ -399,24 +477,11 @@ impl History {
         let from = after.map_or(Place::BEGIN, |after| after.at);
         let places = self.touched(subject, from, MOVEMENT_RECEIPTS_MAX)?;
         let (mut items, mut last) = (Vec::new(), None);
-        let mut block: Option<(u64, Stored)> = None;
-        let mut read_bytes = 0;
+        let mut pasts = Pasts::new(self, PAGE_BYTES_MAX);
         for &at in places.iter().take_while(|at| at.height <= height) {
-            if block
-                .as_ref()
-                .is_none_or(|(height, _)| *height != at.height)
-            {
-                if read_bytes > MOVEMENT_BYTES_MAX {
-                    return Ok((items, last));
-                }
-                let value = guarded("reading", || self.db.get(block_key(at.height)))?;
-                let value = value.ok_or_else(|| damaged("a block"))?;
-                read_bytes += value.len();
-                let stored = Stored::try_from_slice(&value);
-                let stored = stored.map_err(|_| damaged("a block's past"))?;
-                block = Some((at.height, stored));
-            }
-            let (_, stored) = block.as_ref().ok_or_else(|| damaged("a block"))?;
+            let Some(stored) = pasts.of(at.height)? else {
+                return Ok((items, last));
+            };
             let entry = stored.entries.get(at.place as usize);
             let entry = entry.ok_or_else(|| damaged("a receipt"))?;
             for (index, &step) in subject.moves(&entry.receipt) {
@@ -457,4 +522,58 @@ impl History {
 
 fn damaged(what: &str) -> DerivedError {
     DerivedError::new(format_args!("{what} is damaged in the state database"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{address, told};
+
+    #[test]
+    fn a_page_of_receipts_ends_early_where_much_was_read_and_says_where_it_goes_on() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let chain = told(dir.path(), 6);
+        let history = chain.history().expect("it is there");
+        let subject = Subject::Account(address(1));
+        let heights = |entries: &[HistoryEntry]| -> Vec<u64> {
+            entries.iter().map(|entry| entry.height).collect()
+        };
+        let (all, next) = history.entries(subject, Place::BEGIN, 100).expect("sound");
+        assert_eq!((heights(&all), next), ((1..=6).collect(), None));
+        let (some, next) = history.entries(subject, Place::BEGIN, 4).expect("sound");
+        assert_eq!(heights(&some), [1, 2, 3, 4]);
+        assert_eq!(next.map(|next| next.height), Some(5));
+        let of_block = guarded("reading", || history.db.get(block_key(1)));
+        let block_bytes = of_block.expect("sound").expect("it is there").len();
+        // After more than this nothing is read, but what was read is given.
+        for (bytes_max, each) in [(0, 1), (block_bytes / 2, 1), (block_bytes * 3 / 2, 2)] {
+            let (mut got, mut from) = (Vec::new(), Some(Place::BEGIN));
+            while let Some(at) = from {
+                let page = history.entries_within(subject, at, 100, bytes_max);
+                let (entries, next) = page.expect("sound");
+                assert_eq!(entries.len(), each, "{bytes_max}");
+                got.extend(heights(&entries));
+                from = next;
+            }
+            assert_eq!(got, heights(&all), "{bytes_max}");
+        }
+    }
+
+    #[test]
+    fn a_block_in_short_is_told_without_reading_its_past() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let chain = told(dir.path(), 3);
+        let history = chain.history().expect("it is there");
+        let view = history.block(3).expect("sound").expect("it is there");
+        assert_eq!((view.records, view.rejected, view.deadlines), (2, 1, 0));
+        // A database of an older version has the past alone.
+        let db = &history.db;
+        let short = guarded("writing", || db.remove(short_key(3)));
+        let short = short.expect("sound").expect("it was there");
+        assert_eq!(history.block(3), Ok(Some(view.clone())));
+        guarded("writing", || db.insert(short_key(3), short)).expect("sound");
+        guarded("writing", || db.insert(block_key(3), b"nonsense")).expect("sound");
+        assert_eq!(history.block(3), Ok(Some(view)));
+        assert_eq!(history.block(4), Ok(None));
+    }
 }

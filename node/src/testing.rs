@@ -1,9 +1,11 @@
 //! Small transfer-only networks for the tests of this crate.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use protocol::amount::BASE_UNITS_PER_LODE;
 use protocol::ans104::{Draft, VerifiedItem};
+use protocol::api::Problem;
 use protocol::id::{Address, Digest};
 use protocol::keys::SecretKey;
 use protocol::record::{
@@ -12,9 +14,16 @@ use protocol::record::{
 };
 use protocol::text::Name;
 use protocol::{Amount, NetworkId};
+use tempfile::TempDir;
 
+use crate::blobs::Blobs;
+use crate::block::Record;
 use crate::chain::{BlockResult, Chain, ChainError, Recovery};
+use crate::clock::Clock;
+use crate::engine::{Config, Node, Ticket};
+use crate::inclusion::Inclusion;
 use crate::log::LogError;
+use crate::mempool::MempoolLimits;
 use crate::sequencer::{Proposer, SignError};
 
 /// When the networks begin.
@@ -169,5 +178,105 @@ pub(crate) fn copy(from: &Path, to: &Path) {
         } else {
             std::fs::copy(entry.path(), target).expect("a copy");
         }
+    }
+}
+
+/// A node at work whose network begins at this time.
+pub(crate) struct AtWork {
+    pub(crate) node: Node,
+    begin_ms: u64,
+    _dir: TempDir,
+}
+
+impl AtWork {
+    pub(crate) fn begin(begin_ms: u64, clock: Clock) -> Self {
+        Self::begin_with(begin_ms, clock, |_| ())
+    }
+
+    /// The same, after this was done to the new network.
+    pub(crate) fn begin_with(begin_ms: u64, clock: Clock, before: impl FnOnce(&mut Chain)) -> Self {
+        let dir = tempfile::tempdir().expect("a folder");
+        let genesis = Genesis {
+            time_ms: begin_ms,
+            ..genesis_body("salt")
+        };
+        let item = genesis.draft().sign(&key(0)).expect("few tags");
+        crate::engine::create(dir.path(), &item).expect("a fresh folder");
+        let mut chain = reopen(dir.path()).0;
+        before(&mut chain);
+        chain.close().expect("it closes");
+        let sign = |draft: Draft| -> Result<VerifiedItem, SignError> {
+            draft.sign(&key(0)).map_err(Into::into)
+        };
+        let config = Config {
+            dir: dir.path().to_owned(),
+            signer: Arc::new(sign),
+            clock,
+            mempool: MempoolLimits::default(),
+        };
+        let blobs = Blobs::open(&dir.path().join("blobs")).expect("it opens");
+        let (node, _, _) = Node::open(config, blobs).expect("it opens");
+        Self {
+            node,
+            begin_ms,
+            _dir: dir,
+        }
+    }
+
+    pub(crate) fn by_hand() -> Self {
+        Self::begin(BEGIN_MS, Clock::by_hand(BEGIN_MS))
+    }
+
+    /// What [`AtWork::transfer`] signs.
+    pub(crate) fn draft(&self, nonce: u64) -> Draft {
+        self.draft_until(nonce, self.begin_ms + 3_600_000)
+    }
+
+    fn draft_until(&self, nonce: u64, valid_until_ms: u64) -> Draft {
+        let chain = self.node.chain_blocking();
+        let envelope = Envelope {
+            network: chain.open().expect("it is open").genesis().network,
+            nonce,
+            valid_until_ms,
+        };
+        let action = Action::Transfer {
+            to: address(5),
+            body: Transfer { amount: lode(1) },
+        };
+        Transaction::draft(&envelope, &action)
+    }
+
+    pub(crate) fn transfer(&self, nonce: u64) -> Record {
+        self.transfer_until(nonce, self.begin_ms + 3_600_000)
+    }
+
+    pub(crate) fn transfer_until(&self, nonce: u64, valid_until_ms: u64) -> Record {
+        let draft = self.draft_until(nonce, valid_until_ms);
+        let item = draft.sign(&key(1)).expect("few tags");
+        let tx = Transaction::read(&item).expect("a record");
+        Record { item, tx }
+    }
+
+    pub(crate) fn offer(&self, record: Record) -> Result<Ticket, Problem> {
+        self.node.submit_blocking(vec![record]).remove(0)
+    }
+
+    /// Offers a record and waits until it is on the log.
+    pub(crate) fn include(&self, record: Record) -> Inclusion {
+        self.wait_for(self.offer(record).expect("it is taken"))
+    }
+
+    /// Waits until a record that was taken is on the log.
+    pub(crate) fn wait_for(&self, ticket: Ticket) -> Inclusion {
+        match ticket {
+            Ticket::Final(found) => found,
+            Ticket::Waiting(answer) => answer.blocking_recv().expect("told").expect("included"),
+        }
+    }
+}
+
+impl Drop for AtWork {
+    fn drop(&mut self) {
+        self.node.stop();
     }
 }

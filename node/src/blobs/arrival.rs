@@ -93,6 +93,9 @@ impl Arrival {
     ) -> Result<Self, BlobError> {
         let name = claim.name.clone();
         let path = blobs.staging(&name);
+        if !path.exists() {
+            blobs.check_files()?;
+        }
         let opened = open(&path, goes_on);
         let (file, size_bytes) =
             opened.map_err(|error| BlobError::Folder(LogError::io(&path)(error)))?;
@@ -375,20 +378,26 @@ fn hash_file(path: &Path) -> io::Result<blake3::Hasher> {
     Ok(hasher)
 }
 
-/// Deletes what is in staging and cannot go on, of the files whose names are chosen.
-pub(super) fn clear(staging: &Path, is_chosen: impl Fn(&str) -> bool) -> Result<(), LogError> {
+/// Deletes what is in staging and cannot go on, of the files whose names are chosen: by what is held then until the
+/// file was looked at.
+pub(super) fn clear<G>(staging: &Path, choose: impl Fn(&str) -> Option<G>) -> Result<(), LogError> {
     for entry in fs::read_dir(staging).map_err(LogError::io(staging))? {
         let path = entry.map_err(LogError::io(staging))?.path();
         let name = path.file_name().unwrap_or_default();
-        if !is_chosen(&name.to_string_lossy()) {
+        let Some(_chosen) = choose(&name.to_string_lossy()) else {
             continue;
-        }
+        };
         let can_go_on = path.extension().is_some_and(|kind| kind == "part")
             && fs::metadata(&path)
                 .and_then(|metadata| metadata.modified())
                 .is_ok_and(|then| then.elapsed().is_ok_and(|age| age < UNFINISHED_KEPT));
-        if !can_go_on {
-            fs::remove_file(&path).map_err(LogError::io(&path))?;
+        if can_go_on {
+            continue;
+        }
+        match fs::remove_file(&path) {
+            // It was listed and has gone since: it came to its end, or its sender forgot it.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            removed => removed.map_err(LogError::io(&path))?,
         }
     }
     Ok(())

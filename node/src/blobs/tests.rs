@@ -505,3 +505,115 @@ fn what_broke_off_long_ago_is_cleared_and_what_is_arriving_stays() {
     blobs.clear_unfinished().expect("cleared");
     assert!(!path(1).exists() && path(3).exists());
 }
+
+#[test]
+fn all_that_is_held_is_listed_and_nothing_else() {
+    let (dir, blobs) = open();
+    let listed = || {
+        let mut all = Vec::new();
+        blobs.each(|id| all.push(id)).expect("listed");
+        all.sort();
+        all
+    };
+    assert_eq!(listed(), []);
+    // More than the store lists at once.
+    let mut put: Vec<BlobId> = (0..1_500u32)
+        .map(|count| {
+            let id = id_of(&count.to_be_bytes());
+            let path = dir.path().join("blobs").join(id.to_string());
+            fs::write(path, count.to_be_bytes()).expect("a file");
+            id
+        })
+        .collect();
+    put.sort();
+    let strange = dir.path().join("blobs/strange");
+    fs::create_dir(&strange).expect("a folder");
+    fs::write(strange.join(id_of(b"deeper").to_string()), b"deeper").expect("a file");
+    fs::write(dir.path().join("blobs/no name"), b"other").expect("a file");
+    assert_eq!(listed(), put);
+}
+
+#[test]
+fn what_a_disk_has_no_file_for_is_refused_and_leaves_nothing() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let blobs = Blobs::open_keeping(dir.path(), BLOB_BYTES_MAX, u64::MAX).expect("it opens");
+    let disk = blobs.disk().expect("known");
+    let few = |files, free_files| {
+        let disk = StatVfs {
+            f_files: files,
+            f_favail: free_files,
+            ..disk
+        };
+        few_files(&disk, FILES_KEPT)
+    };
+    assert_eq!(few(1 << 20, FILES_KEPT), None);
+    assert_eq!(few(1 << 20, FILES_KEPT - 1), Some(FILES_KEPT - 1));
+    // Some file systems count no files.
+    assert_eq!(few(0, 0), None);
+    if disk.f_files == 0 {
+        return;
+    }
+    let blob = reference(b"some");
+    for refused in [
+        blobs.arrive_at(blob, &token(1), 0).map(drop),
+        blobs.arrive(blob).map(drop),
+        blobs.put(&b"some"[..]).map(drop),
+    ] {
+        assert!(
+            matches!(refused, Err(BlobError::NoFiles { .. })),
+            "{refused:?}"
+        );
+    }
+    assert_eq!(files(&dir, "staging"), [""; 0]);
+    // What is there already needs no new one.
+    fs::write(
+        dir.path()
+            .join("staging")
+            .join(part_name(blob.id, &token(1))),
+        b"so",
+    )
+    .expect("a file");
+    let mut arrival = blobs.arrive_at(blob, &token(1), 2).expect("it goes on");
+    arrival.write(b"me").expect("room");
+    assert_eq!(arrival.finish().expect("whole"), blob);
+}
+
+#[test]
+fn what_broke_off_is_cleared_while_others_arrive() {
+    const BROKEN: usize = 5_000;
+    let (dir, blobs) = open();
+    let staging = dir.path().join("staging");
+    for count in 0..BROKEN {
+        let file = File::create(staging.join(format!("{count}.part"))).expect("a file");
+        file.set_modified(std::time::UNIX_EPOCH).expect("aged");
+    }
+    std::thread::scope(|scope| {
+        let clearing = scope.spawn(|| blobs.clear_unfinished());
+        let mut is_between = false;
+        while !clearing.is_finished() {
+            let arriving = blobs.arriving();
+            let left = fs::read_dir(&staging).expect("a folder").count();
+            is_between |= 0 < left && left < BROKEN;
+            drop(arriving);
+        }
+        clearing.join().expect("no panic").expect("cleared");
+        assert!(
+            is_between,
+            "nothing could begin to arrive until all was cleared"
+        );
+    });
+    assert_eq!(files(&dir, "staging"), [""; 0]);
+}
+
+#[test]
+fn what_has_gone_since_it_was_listed_keeps_nothing_from_being_cleared() {
+    let (dir, blobs) = open();
+    let staging = dir.path().join("staging");
+    for name in ["1.part", "2.part"] {
+        let file = File::create(staging.join(name)).expect("a file");
+        file.set_modified(std::time::UNIX_EPOCH).expect("aged");
+    }
+    arrival::clear(&staging, |name| fs::remove_file(staging.join(name)).ok()).expect("cleared");
+    assert_eq!(files(&dir, "staging"), [""; 0]);
+    drop(blobs);
+}

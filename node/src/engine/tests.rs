@@ -3,116 +3,28 @@ use axum::http::{Request, StatusCode};
 use protocol::Amount;
 use protocol::id::{BlobId, Digest, ItemId};
 use protocol::record::{
-    Action, AssetKind, BlobRef, BuyLicense, Envelope, Genesis, Grant, RegisterAsset, Transaction,
-    Transfer,
+    Action, AssetKind, BlobRef, BuyLicense, Envelope, Grant, RegisterAsset, Transaction,
 };
 use protocol::text::Name;
-use tempfile::TempDir;
 use tower::ServiceExt;
 
 use super::*;
-use crate::testing::{BEGIN_MS, address, genesis_body, key, lode, reopen};
+use crate::testing::{AtWork, BEGIN_MS, key, lode};
 
 /// How long something that has to come may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A node at work whose network begins at this time.
-struct AtWork {
-    node: Node,
-    begin_ms: u64,
-    _dir: TempDir,
-}
-
-impl AtWork {
-    fn begin(begin_ms: u64, clock: Clock) -> Self {
-        Self::begin_with(begin_ms, clock, |_| ())
-    }
-
-    /// The same, after this was done to the new network.
-    fn begin_with(begin_ms: u64, clock: Clock, before: impl FnOnce(&mut Chain)) -> Self {
-        let dir = tempfile::tempdir().expect("a folder");
-        let genesis = Genesis {
-            time_ms: begin_ms,
-            ..genesis_body("salt")
-        };
-        let item = genesis.draft().sign(&key(0)).expect("few tags");
-        create(dir.path(), &item).expect("a fresh folder");
-        let mut chain = reopen(dir.path()).0;
-        before(&mut chain);
-        chain.close().expect("it closes");
-        let sign = |draft: Draft| -> Result<VerifiedItem, SignError> {
-            draft.sign(&key(0)).map_err(Into::into)
-        };
-        let config = Config {
-            dir: dir.path().to_owned(),
-            signer: Arc::new(sign),
-            clock,
-            mempool: MempoolLimits::default(),
-        };
-        let blobs = Blobs::open(&dir.path().join("blobs")).expect("it opens");
-        let (node, _, _) = Node::open(config, blobs).expect("it opens");
-        Self {
-            node,
-            begin_ms,
-            _dir: dir,
-        }
-    }
-
-    fn by_hand() -> Self {
-        Self::begin(BEGIN_MS, Clock::by_hand(BEGIN_MS))
-    }
-
-    fn transfer(&self, nonce: u64) -> Record {
-        self.transfer_until(nonce, self.begin_ms + 3_600_000)
-    }
-
-    fn transfer_until(&self, nonce: u64, valid_until_ms: u64) -> Record {
-        let chain = self.node.chain_blocking();
-        let envelope = Envelope {
-            network: chain.open().expect("it is open").genesis().network,
-            nonce,
-            valid_until_ms,
-        };
-        let action = Action::Transfer {
-            to: address(5),
-            body: Transfer { amount: lode(1) },
-        };
-        let draft = Transaction::draft(&envelope, &action);
-        let item = draft.sign(&key(1)).expect("few tags");
-        let tx = Transaction::read(&item).expect("a record");
-        Record { item, tx }
-    }
-
-    fn offer(&self, record: Record) -> Result<Ticket, Problem> {
-        self.node.submit_blocking(vec![record]).remove(0)
-    }
-
-    /// Offers a record and waits until it is on the log.
-    fn include(&self, record: Record) -> Inclusion {
-        match self.offer(record).expect("it is taken") {
-            Ticket::Final(found) => found,
-            Ticket::Waiting(answer) => answer.blocking_recv().expect("told").expect("included"),
-        }
-    }
-
-    /// Status and body of `GET /readyz`.
-    fn readiness(&self) -> (StatusCode, String) {
-        let routes = crate::http::router(self.node.clone(), None, false);
-        let request = Request::get("/readyz").body(Body::empty()).expect("sound");
-        runtime().block_on(async {
-            let answer = routes.oneshot(request).await.expect("infallible");
-            let (head, body) = answer.into_parts();
-            let body = axum::body::to_bytes(body, 10_000).await.expect("short");
-            let text = String::from_utf8(body.to_vec()).expect("text");
-            (head.status, text)
-        })
-    }
-}
-
-impl Drop for AtWork {
-    fn drop(&mut self) {
-        self.node.stop();
-    }
+/// Status and body of `GET /readyz`.
+fn readiness(at_work: &AtWork) -> (StatusCode, String) {
+    let routes = crate::http::router(at_work.node.clone(), None, false);
+    let request = Request::get("/readyz").body(Body::empty()).expect("sound");
+    runtime().block_on(async {
+        let answer = routes.oneshot(request).await.expect("infallible");
+        let (head, body) = answer.into_parts();
+        let body = axum::body::to_bytes(body, 10_000).await.expect("short");
+        let text = String::from_utf8(body.to_vec()).expect("text");
+        (head.status, text)
+    })
 }
 
 fn runtime() -> tokio::runtime::Runtime {
@@ -238,18 +150,75 @@ fn a_database_that_fails_is_told_and_what_it_forgot_is_not_another_record() {
     let at_work = AtWork::by_hand();
     let [first, second] = [0, 1].map(|nonce| at_work.transfer(nonce));
     assert_eq!(at_work.include(first.clone()).height, 1);
-    assert_eq!(at_work.readiness().0, StatusCode::OK);
+    assert_eq!(readiness(&at_work).0, StatusCode::OK);
     {
         let chain = at_work.node.chain_blocking();
         chain.open().expect("it is open").database().lose(true);
     }
     // Blocks go on.
     assert_eq!(at_work.include(second).height, 2);
-    let (status, text) = at_work.readiness();
+    let (status, text) = readiness(&at_work);
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
     assert!(text.contains("cannot read its past"), "{text}");
     // The first is on the log; that its nonce is used says nothing else.
     let problem = at_work.offer(first).expect_err("nobody can tell");
     assert_eq!(problem.code, "history");
     assert!(problem.retry_after_ms.is_some());
+}
+
+/// Whoever asks for trials does not need a signature, and each waits for the state as the engine does.
+#[test]
+fn many_trials_do_not_stand_before_the_next_block() {
+    const TRIALS: usize = 24;
+    let at_work = AtWork::by_hand();
+    let draft = at_work.draft(0);
+    let request = protocol::api::TrialRequest::new(crate::testing::address(1), &draft);
+    let body = protocol::json::to_vec(&request);
+    let routes = crate::http::router(at_work.node.clone(), None, false);
+    let answered = Arc::new(AtomicU64::new(0));
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_time()
+        .build()
+        .expect("a runtime");
+    let pause = || std::thread::sleep(Duration::from_millis(300));
+    let reading = at_work.node.chain_blocking();
+    let asking: Vec<_> = (0..TRIALS)
+        .map(|_| {
+            let request = Request::post("/v1/trial").body(Body::from(body.clone()));
+            let answer = routes.clone().oneshot(request.expect("sound"));
+            let answered = Arc::clone(&answered);
+            runtime.spawn(async move {
+                let answer = answer.await.expect("infallible");
+                assert_eq!(answer.status(), StatusCode::OK);
+                answered.fetch_add(1, Ordering::SeqCst);
+            })
+        })
+        .collect();
+    pause();
+    let (sender, receiver) = std::sync::mpsc::channel();
+    std::thread::scope(|scope| {
+        // As the engine does for a block, each while somebody else still has the state.
+        let write = || {
+            let _writing = at_work.node.shared.chain.blocking_write();
+            pause();
+            sender
+                .send(answered.load(Ordering::SeqCst))
+                .expect("somebody listens");
+            pause();
+        };
+        scope.spawn(write);
+        pause();
+        drop(reading);
+        let first = receiver.recv_timeout(PATIENCE).expect("it has its turn");
+        scope.spawn(write);
+        let second = receiver.recv_timeout(PATIENCE).expect("it has its turn");
+        assert!(first <= 4 && second - first <= 4, "{first}, then {second}");
+    });
+    runtime.block_on(async {
+        for one in asking {
+            one.await.expect("answered");
+        }
+    });
+    assert_eq!(answered.load(Ordering::SeqCst), TRIALS as u64);
 }

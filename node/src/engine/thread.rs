@@ -60,7 +60,7 @@ impl Engine {
             // A deadline has a block of its own. Where that was not enough, records have the next: the clock does its
             // work before them there too, and whoever keeps it busy does not keep them out.
             let is_due = due_ms.is_some_and(|due_ms| due_ms <= now_ms) && !is_stopping;
-            if is_due && !(was_for_clock && !shared.mempool().is_idle()) {
+            if is_due && (!was_for_clock || shared.mempool().is_idle()) {
                 is_flushed = false;
                 self.make_block(now_ms, Of::Nothing);
                 was_for_clock = true;

@@ -7,8 +7,8 @@ use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use protocol::api::{ErrorAnswer, Problem};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::budget::{Budget, Peer, Share};
 use crate::derived::DerivedError;
 use crate::inclusion;
 
@@ -113,13 +113,16 @@ pub(super) async fn no_method(method: axum::http::Method) -> Wrong {
 
 /// A place among those who read something for long, if one is left.
 pub(super) fn reader(
-    places: &Arc<Semaphore>,
+    places: &Arc<Budget>,
+    peer: Peer,
     code: &str,
     of: &str,
     next_step: &str,
-) -> Answered<OwnedSemaphorePermit> {
-    Arc::clone(places).try_acquire_owned().map_err(|_| {
-        let message = format_args!("as many readers of {of} as this node allows are connected");
+) -> Answered<Share> {
+    places.take(peer.0, 1).ok_or_else(|| {
+        let message = format_args!(
+            "as many readers of {of} are connected as this node allows, in all or from one address"
+        );
         unavailable(Problem::new(code, message, next_step).retry_after_ms(10_000))
     })
 }

@@ -62,7 +62,7 @@ fn wrong(error: BlobError) -> Wrong {
             "upload_offset",
             "ask GET /v1/uploads/{id} with the same Upload-Token for the offset, and go on from there",
         ),
-        BlobError::NoRoom { .. } => (
+        BlobError::NoRoom { .. } | BlobError::NoFiles { .. } => (
             StatusCode::INSUFFICIENT_STORAGE,
             "blob_no_room",
             "tell the node's operator to make room, or use another node",

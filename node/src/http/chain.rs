@@ -1,5 +1,7 @@
 //! Status, blocks, the log, proofs.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
@@ -18,6 +20,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
 use super::answer::{Answered, Wrong, bad, bug, id, missing, octets, reader, unavailable};
+use super::budget::Peer;
 use super::records::{closed, find, no_history, past};
 use super::{App, Shared};
 use crate::block::BODY_LIMITS;
@@ -160,22 +163,28 @@ pub(super) async fn block(State(app): App, Path(text): Path<String>) -> Answered
             deadlines: 0,
         }));
     }
-    let found = past(&app).await?.block(height)?;
+    let history = past(&app).await?;
+    let found = app.blocking(move || Ok(history.block(height)?)).await?;
     found.map(Json).ok_or_else(|| missing("block", height))
 }
 
-pub(super) async fn bundle(State(app): App, Path(text): Path<String>) -> Answered<Response> {
+pub(super) async fn bundle(
+    State(app): App,
+    Path(text): Path<String>,
+    peer: Peer,
+) -> Answered<Response> {
     let height = height(&text)?;
     let view = {
         let chain = app.node.chain().await;
         let chain = chain.open().ok_or_else(|| unavailable(closed(&app)))?;
         chain.log().view().clone()
     };
-    let body = app
-        .blocking(move || view.read(height).map_err(bug))
-        .await?
-        .ok_or_else(|| missing("block", height))?;
-    Ok(octets(body))
+    let shared = Arc::clone(&app);
+    app.blocking(move || {
+        let body = view.read(height).map_err(bug)?;
+        shared.octets(peer, body.ok_or_else(|| missing("block", height))?)
+    })
+    .await
 }
 
 /// Sends what is written into it to a response, piece by piece.
@@ -196,14 +205,14 @@ impl std::io::Write for Sender {
     }
 }
 
-pub(super) async fn log(State(app): App) -> Answered<Response> {
+pub(super) async fn log(State(app): App, peer: Peer) -> Answered<Response> {
     let view = {
         let chain = app.node.chain().await;
         let chain = chain.open().ok_or_else(|| unavailable(closed(&app)))?;
         chain.log().view().clone()
     };
     let next = "try again later, or ask for its blocks one by one";
-    let permit = reader(&app.log_readers, "log_readers", "the log", next)?;
+    let permit = reader(&app.log_readers, peer, "log_readers", "the log", next)?;
     let (pieces, receiver) = mpsc::channel(4);
     // Not among the heavy work: this waits for its reader.
     tokio::task::spawn_blocking(move || {
@@ -223,7 +232,8 @@ pub(super) async fn log(State(app): App) -> Answered<Response> {
 pub(super) async fn proof(
     State(app): App,
     Path(text): Path<String>,
-) -> Answered<Json<ReceiptProof>> {
+    peer: Peer,
+) -> Answered<Response> {
     let id: ItemId = id(&text)?;
     let found = find(&app, id).await?;
     let found = found.ok_or_else(|| missing("record", id))?;
@@ -239,7 +249,7 @@ pub(super) async fn proof(
             chain.genesis().network,
         )
     };
-    let proof = app.blocking(move || {
+    app.answer(peer, move || {
         let next = view.read(height + 1).map_err(bug)?.ok_or_else(later)?;
         let mut items = BundleReader::new(&next[..], BODY_LIMITS).map_err(bug)?;
         let header = items.next_item().ok_or_else(later)?.map_err(bug)?;
@@ -256,8 +266,8 @@ pub(super) async fn proof(
             header: to_base64url(header.bytes()),
             network,
         })
-    });
-    Ok(Json(proof.await?))
+    })
+    .await
 }
 
 fn later() -> Wrong {

@@ -18,6 +18,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
 use super::answer::{Answered, Asked, Wrong, bad, bug, reader, unavailable};
+use super::budget::Peer;
 use super::records::{closed, no_history};
 use super::{App, Shared};
 use crate::chain::Chain;
@@ -29,8 +30,11 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// Events that are read from the history at once.
 const READ_AT_ONCE: usize = 64;
 
-/// Events that wait for a reader who is slow.
-const WAITING_MAX: usize = 64;
+/// Bytes of entries that are read at once, but for the last one's; those of a bounty's clock may be long.
+const READ_BYTES_MAX: usize = 64 << 10;
+
+/// Events that wait for a reader who is slow, beside those that were read at once.
+const WAITING_MAX: usize = 4;
 
 #[derive(Deserialize)]
 pub(super) struct Filter {
@@ -61,11 +65,12 @@ impl Filter {
 pub(super) async fn events(
     State(app): App,
     Asked(filter): Asked<Filter>,
+    peer: Peer,
     headers: HeaderMap,
 ) -> Answered<Response> {
     let subject = filter.subject()?;
     let next = "try again later, or ask for pages of the history";
-    let permit = reader(&app.event_readers, "event_readers", "events", next)?;
+    let permit = reader(&app.event_readers, peer, "event_readers", "events", next)?;
     // The state's: whoever saw a block there may follow before its events are told.
     let height = {
         let chain = app.node.chain().await;
@@ -133,7 +138,7 @@ async fn send(
     loop {
         let height = *heights.borrow_and_update();
         while from.height <= height {
-            let (found, next) = read(app, subject, from, height).await?;
+            let (found, next) = read(app, subject, from, height, READ_BYTES_MAX).await?;
             for event in found {
                 if events.send(Ok(event)).await.is_err() {
                     return Ok(());
@@ -149,12 +154,13 @@ async fn send(
     }
 }
 
-/// The next events up to a height, and where the ones after them begin.
-async fn read(
+/// The next events up to a height, few if they are long, and where the ones after them begin.
+pub(super) async fn read(
     app: &Shared,
     subject: Option<Subject>,
     from: Place,
     height: u64,
+    bytes_max: usize,
 ) -> Answered<(Vec<Event>, Place)> {
     let history = app.node.chain().await.open().and_then(Chain::history);
     let history = history.ok_or_else(no_history)?;
@@ -167,20 +173,26 @@ async fn read(
         let mut next = done;
         match subject {
             Some(subject) => {
-                let mut entries = history.entries(subject, from, READ_AT_ONCE)?;
+                let (mut entries, more) = history.entries(subject, from, READ_AT_ONCE)?;
                 // The past may be ahead of the height that is told: what is above it
                 // is not sent now, and so must not be passed over.
                 entries.retain(|entry| entry.height <= height);
-                if let (READ_AT_ONCE, Some(last)) = (entries.len(), entries.last()) {
-                    let (height, place) = (last.height, last.place);
-                    next = Place { height, place }.next().unwrap_or(done);
+                if let Some(more) = more {
+                    next = more.min(done);
                 }
+                let mut read_bytes = 0;
                 for entry in &entries {
                     let at = Place {
                         height: entry.height,
                         place: entry.place,
                     };
-                    events.push(event("entry", at, entry)?);
+                    if read_bytes > bytes_max {
+                        next = at;
+                        break;
+                    }
+                    let (event, bytes) = event("entry", at, entry)?;
+                    read_bytes += bytes;
+                    events.push(event);
                 }
             }
             None => {
@@ -189,7 +201,7 @@ async fn read(
                 for height in first.max(1)..=end {
                     if let Some(block) = history.block(height)? {
                         let at = Place { height, place: 0 };
-                        events.push(event("block", at, &block)?);
+                        events.push(event("block", at, &block)?.0);
                     }
                 }
                 next = Place {
@@ -203,7 +215,9 @@ async fn read(
     .await
 }
 
-fn event(kind: &str, at: Place, data: &impl Serialize) -> Answered<Event> {
+/// An event, and how many bytes it tells.
+fn event(kind: &str, at: Place, data: &impl Serialize) -> Answered<(Event, usize)> {
+    let data = String::from_utf8(protocol::json::to_vec(data)).map_err(bug)?;
     let event = Event::default().event(kind).id(at.to_string());
-    event.json_data(data).map_err(bug)
+    Ok((event.data(&data), data.len()))
 }

@@ -5,20 +5,18 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path, State};
-use protocol::api::{
-    AccountView, AssetView, BountySummary, BountyView, EvaluatorView, HistoryEntry, HolderView,
-    LicenseView, PAGE_DEFAULT, PAGE_MAX, Page, SubmissionView, VotesView,
-};
+use axum::response::Response;
+use protocol::api::{AccountView, AssetView, LicenseView, PAGE_DEFAULT, PAGE_MAX, Page};
 use protocol::id::{Address, ItemId};
 use protocol::receipt::Phase;
 use protocol::record::AssetKind;
 use protocol::statement::Subject;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use super::answer::{Answered, Asked, Wrong, bad, id, missing, unavailable};
+use super::answer::{Answered, Asked, Wrong, bad, bug, id, missing, unavailable};
+use super::budget::Peer;
 use super::records::{closed, past};
 use super::{App, Shared, blocking};
-use crate::derived::DerivedError;
 use crate::history::{History, Place};
 use crate::views;
 
@@ -111,28 +109,44 @@ async fn read<T>(app: &Shared, ask: impl FnOnce(&market::State) -> T) -> Answere
     Ok(ask(state))
 }
 
-/// The same for what looks at many entries: a bounded number at a time, and on no thread that
-/// answers others.
-async fn look<T: Send + 'static>(
+/// The same for what looks at many entries, or answers with many bytes: a bounded number at a time, and on no
+/// thread that answers others. None if there is nothing.
+async fn look_for<T: Serialize>(
     app: &Arc<Shared>,
-    ask: impl FnOnce(&market::State) -> Answered<T> + Send + 'static,
-) -> Answered<T> {
+    peer: Peer,
+    ask: impl FnOnce(&market::State) -> Answered<Option<T>> + Send + 'static,
+) -> Answered<Option<Response>> {
     let shared = Arc::clone(app);
     blocking(&app.looks, move || {
-        let chain = shared.node.chain_blocking();
-        let state = chain.state().ok_or_else(|| unavailable(closed(&shared)))?;
-        ask(state)
+        let found = {
+            let chain = shared.node.chain_blocking();
+            let state = chain.state().ok_or_else(|| unavailable(closed(&shared)))?;
+            ask(state)?
+        };
+        let answer = found.map(|view| shared.json(peer, &view));
+        answer.transpose()
     })
     .await
 }
 
+/// The same for what is always there.
+async fn look<T: Serialize>(
+    app: &Arc<Shared>,
+    peer: Peer,
+    ask: impl FnOnce(&market::State) -> Answered<T> + Send + 'static,
+) -> Answered<Response> {
+    let answer = look_for(app, peer, |state| ask(state).map(Some)).await?;
+    answer.ok_or_else(|| bug("nothing was found where there is something"))
+}
+
 /// Asks the past for what the state has forgotten.
-async fn ended<T: Send + 'static>(
-    app: &Shared,
-    ask: impl FnOnce(&History) -> Result<T, DerivedError> + Send + 'static,
-) -> Answered<T> {
+async fn ended<T: Serialize + 'static>(
+    app: &Arc<Shared>,
+    peer: Peer,
+    ask: impl FnOnce(&History) -> Answered<T> + Send + 'static,
+) -> Answered<Response> {
     let reader = past(app).await?;
-    app.blocking(move || Ok(ask(&reader)?)).await
+    app.answer(peer, move || ask(&reader)).await
 }
 
 pub(super) async fn account(
@@ -151,8 +165,9 @@ pub(super) async fn account(
 pub(super) async fn evaluators(
     State(app): App,
     Asked(paging): Asked<Paging>,
-) -> Answered<Json<Page<EvaluatorView>>> {
-    let page = look(&app, move |state| {
+    peer: Peer,
+) -> Answered<Response> {
+    look(&app, peer, move |state| {
         let page = paging.page(state.evaluators())?;
         let items = page.items.into_iter();
         Ok(Page {
@@ -161,8 +176,8 @@ pub(super) async fn evaluators(
                 .collect(),
             next: page.next,
         })
-    });
-    Ok(Json(page.await?))
+    })
+    .await
 }
 
 #[derive(Deserialize)]
@@ -175,7 +190,8 @@ pub(super) async fn bounties(
     State(app): App,
     Asked(paging): Asked<Paging>,
     Asked(filter): Asked<BountyFilter>,
-) -> Answered<Json<Page<BountySummary>>> {
+    peer: Peer,
+) -> Answered<Response> {
     if let Some(text) = &filter.phase
         && !Phase::NAMES.contains(&text.as_str())
     {
@@ -183,7 +199,7 @@ pub(super) async fn bounties(
         let next = format!("choose one of {}", Phase::NAMES.join(", "));
         return Err(bad("phase", message, &next));
     }
-    let page = look(&app, move |state| {
+    look(&app, peer, move |state| {
         let is_wanted = |id: ItemId, sponsor: Address| {
             let progress = state.bounty(id).map(|(_, progress)| progress);
             let phase = filter.phase.as_deref();
@@ -200,32 +216,43 @@ pub(super) async fn bounties(
             let (bounty, progress) = state.bounty(id)?;
             Some(views::summary(id, bounty, progress))
         }))
-    });
-    Ok(Json(page.await?))
+    })
+    .await
 }
 
 pub(super) async fn bounty(
     State(app): App,
     Path(text): Path<String>,
-) -> Answered<Json<BountyView>> {
+    peer: Peer,
+) -> Answered<Response> {
     let id: ItemId = id(&text)?;
-    let view = match read(&app, |state| views::bounty(state, id)).await? {
-        Some(view) => Some(view),
-        None => ended(&app, move |history| history.ended_bounty(id)).await?,
-    };
-    view.map(Json).ok_or_else(|| missing("bounty", id))
+    if let Some(answer) = look_for(&app, peer, move |state| Ok(views::bounty(state, id))).await? {
+        return Ok(answer);
+    }
+    ended(&app, peer, move |history| {
+        let view = history.ended_bounty(id)?;
+        view.ok_or_else(|| missing("bounty", id))
+    })
+    .await
 }
 
 pub(super) async fn submission(
     State(app): App,
     Path(text): Path<String>,
-) -> Answered<Json<SubmissionView>> {
+    peer: Peer,
+) -> Answered<Response> {
     let id: ItemId = id(&text)?;
-    let view = match read(&app, |state| views::submission_alone(state, id)).await? {
-        Some(view) => Some(view),
-        None => ended(&app, move |history| history.ended_submission(id)).await?,
-    };
-    view.map(Json).ok_or_else(|| missing("submission", id))
+    let seen = look_for(&app, peer, move |state| {
+        Ok(views::submission_alone(state, id))
+    });
+    if let Some(answer) = seen.await? {
+        return Ok(answer);
+    }
+    ended(&app, peer, move |history| {
+        let view = history.ended_submission(id)?;
+        view.ok_or_else(|| missing("submission", id))
+    })
+    .await
 }
 
 #[derive(Deserialize)]
@@ -240,8 +267,9 @@ pub(super) async fn assets(
     State(app): App,
     Asked(paging): Asked<Paging>,
     Asked(filter): Asked<AssetFilter>,
-) -> Answered<Json<Page<AssetView>>> {
-    let page = look(&app, move |state| {
+    peer: Peer,
+) -> Answered<Response> {
+    look(&app, peer, move |state| {
         let wanted = state.assets().filter(|(id, asset)| {
             let name = filter.name.as_deref();
             filter.kind.is_none_or(|kind| kind == asset.kind)
@@ -256,8 +284,8 @@ pub(super) async fn assets(
         Ok(shown(page, |id| {
             state.asset(id).map(|asset| views::asset(state, id, asset))
         }))
-    });
-    Ok(Json(page.await?))
+    })
+    .await
 }
 
 pub(super) async fn asset(State(app): App, Path(text): Path<String>) -> Answered<Json<AssetView>> {
@@ -268,21 +296,27 @@ pub(super) async fn asset(State(app): App, Path(text): Path<String>) -> Answered
     view.await?.map(Json).ok_or_else(|| missing("asset", id))
 }
 
-pub(super) async fn votes(State(app): App, Path(text): Path<String>) -> Answered<Json<VotesView>> {
+pub(super) async fn votes(
+    State(app): App,
+    Path(text): Path<String>,
+    peer: Peer,
+) -> Answered<Response> {
     let id: ItemId = id(&text)?;
-    let view = read(&app, |state| {
-        state.asset(id).map(|asset| views::votes(state, id, asset))
-    });
-    view.await?.map(Json).ok_or_else(|| missing("asset", id))
+    look(&app, peer, move |state| {
+        let asset = state.asset(id).ok_or_else(|| missing("asset", id))?;
+        Ok(views::votes(state, id, asset))
+    })
+    .await
 }
 
 pub(super) async fn holders(
     State(app): App,
     Path(text): Path<String>,
     Asked(paging): Asked<Paging>,
-) -> Answered<Json<Page<HolderView>>> {
+    peer: Peer,
+) -> Answered<Response> {
     let asset: ItemId = id(&text)?;
-    let page = look(&app, move |state| {
+    look(&app, peer, move |state| {
         state.asset(asset).ok_or_else(|| missing("asset", asset))?;
         let page = paging.page(state.holdings(asset))?;
         let items = page.items.into_iter();
@@ -292,17 +326,18 @@ pub(super) async fn holders(
                 .collect(),
             next: page.next,
         })
-    });
-    Ok(Json(page.await?))
+    })
+    .await
 }
 
 pub(super) async fn holdings(
     State(app): App,
     Path(text): Path<String>,
     Asked(paging): Asked<Paging>,
-) -> Answered<Json<Page<HolderView>>> {
+    peer: Peer,
+) -> Answered<Response> {
     let account: Address = id(&text)?;
-    let page = look(&app, move |state| {
+    look(&app, peer, move |state| {
         let all = state.assets().filter_map(|(asset, _)| {
             let holding = state.holding(asset, account)?;
             Some((asset, holding.shares))
@@ -315,8 +350,8 @@ pub(super) async fn holdings(
                 .collect(),
             next: page.next,
         })
-    });
-    Ok(Json(page.await?))
+    })
+    .await
 }
 
 #[derive(Deserialize)]
@@ -329,8 +364,9 @@ pub(super) async fn licenses(
     State(app): App,
     Asked(paging): Asked<Paging>,
     Asked(filter): Asked<LicenseFilter>,
-) -> Answered<Json<Page<LicenseView>>> {
-    let page = look(&app, move |state| {
+    peer: Peer,
+) -> Answered<Response> {
+    look(&app, peer, move |state| {
         let wanted = state.licenses().filter(|(_, one)| {
             filter.asset.is_none_or(|asset| asset == one.asset)
                 && filter.licensee.is_none_or(|who| who == one.licensee)
@@ -340,8 +376,8 @@ pub(super) async fn licenses(
         Ok(shown(page, |id| {
             state.license(id).map(|one| views::license(state, id, &one))
         }))
-    });
-    Ok(Json(page.await?))
+    })
+    .await
 }
 
 pub(super) async fn license(
@@ -355,33 +391,39 @@ pub(super) async fn license(
     view.await?.map(Json).ok_or_else(|| missing("licence", id))
 }
 
-type Entries = Answered<Json<Page<HistoryEntry>>>;
-
 pub(super) async fn account_history(
     State(app): App,
     Path(text): Path<String>,
     Asked(paging): Asked<Paging>,
-) -> Entries {
-    history(&app, Subject::Account(id(&text)?), &paging).await
+    peer: Peer,
+) -> Answered<Response> {
+    history(&app, peer, Subject::Account(id(&text)?), &paging).await
 }
 
 pub(super) async fn bounty_history(
     State(app): App,
     Path(text): Path<String>,
     Asked(paging): Asked<Paging>,
-) -> Entries {
-    history(&app, Subject::Bounty(id(&text)?), &paging).await
+    peer: Peer,
+) -> Answered<Response> {
+    history(&app, peer, Subject::Bounty(id(&text)?), &paging).await
 }
 
 pub(super) async fn asset_history(
     State(app): App,
     Path(text): Path<String>,
     Asked(paging): Asked<Paging>,
-) -> Entries {
-    history(&app, Subject::Asset(id(&text)?), &paging).await
+    peer: Peer,
+) -> Answered<Response> {
+    history(&app, peer, Subject::Asset(id(&text)?), &paging).await
 }
 
-async fn history(app: &Shared, subject: Subject, paging: &Paging) -> Entries {
+async fn history(
+    app: &Arc<Shared>,
+    peer: Peer,
+    subject: Subject,
+    paging: &Paging,
+) -> Answered<Response> {
     let from = match &paging.after {
         None => Place::BEGIN,
         Some(after) => after
@@ -392,17 +434,16 @@ async fn history(app: &Shared, subject: Subject, paging: &Paging) -> Entries {
     };
     let limit = paging.limit()?;
     let reader = past(app).await?;
-    let mut items = app
-        .blocking(move || Ok(reader.entries(subject, from, limit + 1)?))
-        .await?;
-    let has_more = items.len() > limit;
-    items.truncate(limit);
-    let last = items.last().filter(|_| has_more);
-    let next = last.map(|last| {
-        let (height, place) = (last.height, last.place);
-        Place { height, place }.to_string()
-    });
-    Ok(Json(Page { items, next }))
+    app.answer(peer, move || {
+        let (items, more) = reader.entries(subject, from, limit)?;
+        let last = items.last().filter(|_| more.is_some());
+        let next = last.map(|last| {
+            let (height, place) = (last.height, last.place);
+            Place { height, place }.to_string()
+        });
+        Ok(Page { items, next })
+    })
+    .await
 }
 
 #[cfg(test)]

@@ -9,8 +9,10 @@
 //! | `chain` | status, blocks, the log, proofs |
 //! | `events` | server-sent events |
 //! | `blobs` | blobs up and down |
-//! | `answer` | errors as JSON with their status |
+//! | `answer` | answers as JSON, errors with their status |
+//! | `outgoing` | what is held of large answers until their peers have taken them |
 //! | `body` | bodies that come in, from senders who keep sending |
+//! | `budget` | what peers share, in all and for each address |
 //!
 //! Invariants: it holds no key. Every body, page and stream has a named limit.
 //! What it tells of the chain is between two blocks, and synced.
@@ -18,9 +20,11 @@
 mod answer;
 mod blobs;
 mod body;
+mod budget;
 mod chain;
 mod events;
 mod market;
+mod outgoing;
 mod records;
 pub mod server;
 mod statements;
@@ -30,13 +34,16 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::response::Response;
 use axum::routing::{get, post};
 use protocol::api::BUNDLE_BYTES_MAX;
 use protocol::keys::SecretKey;
+use serde::Serialize;
 use tokio::sync::Semaphore;
 
 use crate::engine::Node;
 use answer::{Answered, no_method, no_route};
+use budget::{Budget, Peer};
 
 /// How long a body may keep the node waiting: a request's for its next bytes, an answer's
 /// for its reader to take some.
@@ -45,11 +52,13 @@ const BODY_PATIENCE: Duration = Duration::from_secs(20);
 /// How long `POST /v1/records` waits for the block before it answers 202.
 const FINAL_PATIENCE: Duration = Duration::from_secs(20);
 
-/// Readers of events at once; each may stay for months.
-const EVENT_READERS_MAX: usize = 512;
+/// Readers of events at once, in all and from one address; each may stay for months.
+const EVENT_READERS_MAX: u64 = 512;
+const EVENT_READERS_EACH_MAX: u64 = 64;
 
-/// Readers of the whole log at once. Each has a thread of its own for as long as it reads.
-const LOG_READERS_MAX: usize = 16;
+/// Readers of the whole log at once, in all and from one address. Each has a thread of its own for as long as it reads.
+const LOG_READERS_MAX: u64 = 16;
+const LOG_READERS_EACH_MAX: u64 = 4;
 
 /// Work on disk or processor at once, so that a few askers leave room for all. Nobody
 /// waits for a peer under it.
@@ -57,6 +66,13 @@ const HEAVY_MAX: usize = 16;
 
 /// Lists at once that look at many entries of the state, beside that: what reads files keeps nobody from them.
 const LOOKS_MAX: usize = 4;
+
+/// Trials at once. Each waits for the state as the next block does, so that no more than these stand before it.
+const TRIALS_MAX: usize = 4;
+
+/// Bytes at once of large answers that are held until their peers have taken them, in all and for one address.
+const OUTGOING_BYTES_MAX: u64 = 256 << 20;
+const OUTGOING_BYTES_EACH_MAX: u64 = 32 << 20;
 
 /// What a development network gives away.
 #[derive(Debug)]
@@ -76,10 +92,12 @@ pub(crate) struct Shared {
     /// One transfer of the faucet at a time, so that nonces follow each other.
     faucet_turn: tokio::sync::Mutex<()>,
     is_dev: bool,
-    event_readers: Arc<Semaphore>,
-    log_readers: Arc<Semaphore>,
+    event_readers: Arc<Budget>,
+    log_readers: Arc<Budget>,
     heavy: Arc<Semaphore>,
     looks: Arc<Semaphore>,
+    trials: Arc<Semaphore>,
+    outgoing: Arc<Budget>,
 }
 
 type App = axum::extract::State<Arc<Shared>>;
@@ -87,16 +105,10 @@ type App = axum::extract::State<Arc<Shared>>;
 /// The routes over a node. `is_dev` is told in the status; a faucet is for
 /// development networks only.
 pub fn router(node: Node, faucet: Option<Faucet>, is_dev: bool) -> Router {
-    let shared = Shared {
-        node,
-        faucet,
-        faucet_turn: tokio::sync::Mutex::default(),
-        is_dev,
-        event_readers: Arc::new(Semaphore::new(EVENT_READERS_MAX)),
-        log_readers: Arc::new(Semaphore::new(LOG_READERS_MAX)),
-        heavy: Arc::new(Semaphore::new(HEAVY_MAX)),
-        looks: Arc::new(Semaphore::new(LOOKS_MAX)),
-    };
+    routes(Arc::new(Shared::new(node, faucet, is_dev)))
+}
+
+fn routes(shared: Arc<Shared>) -> Router {
     Router::new()
         .route("/", get(chain::front))
         .route("/livez", get(chain::live))
@@ -151,16 +163,45 @@ pub fn router(node: Node, faucet: Option<Faucet>, is_dev: bool) -> Router {
         .method_not_allowed_fallback(no_method)
         .fallback(no_route)
         .layer(DefaultBodyLimit::max(BUNDLE_BYTES_MAX))
-        .with_state(Arc::new(shared))
+        .layer(axum::middleware::from_fn_with_state(
+            Arc::clone(&shared),
+            outgoing::count,
+        ))
+        .with_state(shared)
 }
 
 impl Shared {
+    fn new(node: Node, faucet: Option<Faucet>, is_dev: bool) -> Self {
+        Self {
+            node,
+            faucet,
+            faucet_turn: tokio::sync::Mutex::default(),
+            is_dev,
+            event_readers: Budget::new(EVENT_READERS_MAX, EVENT_READERS_EACH_MAX),
+            log_readers: Budget::new(LOG_READERS_MAX, LOG_READERS_EACH_MAX),
+            heavy: Arc::new(Semaphore::new(HEAVY_MAX)),
+            looks: Arc::new(Semaphore::new(LOOKS_MAX)),
+            trials: Arc::new(Semaphore::new(TRIALS_MAX)),
+            outgoing: Budget::new(OUTGOING_BYTES_MAX, OUTGOING_BYTES_EACH_MAX),
+        }
+    }
+
     /// Runs work that blocks, a bounded number at a time.
     async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Answered<T> + Send + 'static,
     ) -> Answered<T> {
         blocking(&self.heavy, work).await
+    }
+
+    /// The same for what is answered: it is made into bytes there, and they are counted.
+    async fn answer<T: Serialize + 'static>(
+        self: &Arc<Self>,
+        peer: Peer,
+        work: impl FnOnce() -> Answered<T> + Send + 'static,
+    ) -> Answered<Response> {
+        let shared = Arc::clone(self);
+        self.blocking(move || shared.json(peer, &work()?)).await
     }
 }
 
@@ -184,34 +225,4 @@ async fn blocking<T: Send + 'static>(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn work_whose_asker_has_gone_keeps_its_permit_until_it_is_done() {
-        let permits = Arc::new(Semaphore::new(1));
-        let (begun, has_begun) = std::sync::mpsc::channel();
-        let (end, may_end) = std::sync::mpsc::channel::<()>();
-        let work = {
-            let permits = Arc::clone(&permits);
-            async move {
-                blocking(&permits, move || {
-                    begun.send(()).expect("somebody waits");
-                    let _ = may_end.recv();
-                    Ok(())
-                })
-                .await
-            }
-        };
-        let asker = tokio::spawn(work);
-        tokio::task::spawn_blocking(move || has_begun.recv())
-            .await
-            .unwrap()
-            .unwrap();
-        asker.abort();
-        assert!(asker.await.unwrap_err().is_cancelled());
-        assert_eq!(permits.available_permits(), 0);
-        drop(end);
-        drop(permits.acquire().await.unwrap());
-    }
-}
+mod tests;

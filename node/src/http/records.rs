@@ -20,7 +20,7 @@ use super::answer::{
     Answered, Asked, Wrong, bad, bug, id, json, missing, not_taken, octets, unavailable,
 };
 use super::body::whole;
-use super::{App, FINAL_PATIENCE, Faucet, Shared};
+use super::{App, FINAL_PATIENCE, Faucet, Shared, blocking};
 use crate::block::{BODY_LIMITS, Record};
 use crate::engine::Ticket;
 use crate::history::{History, Place};
@@ -201,19 +201,17 @@ pub(super) async fn trial(State(app): App, body: Body) -> Answered<Json<TrialAns
         .ok_or_else(|| bad("trial", "the data is not base64url", next))?;
     let tx = Transaction::of_draft(request.signer, &draft)
         .map_err(|error| bad(error.code(), error, next))?;
-    let fee_per_byte = {
-        let chain = app.node.chain().await;
-        chain
-            .state()
-            .map(|state| state.parameters().fee_per_byte)
-            .unwrap_or(Amount::ZERO)
-    };
-    let (receipt, problem) = app.node.trial(&tx).await.map_err(unavailable)?;
+    let size_bytes = tx.size_bytes;
+    let node = app.node.clone();
+    let tried = blocking(&app.trials, move || {
+        node.trial_blocking(&tx).map_err(unavailable)
+    });
+    let tried = tried.await?;
     Ok(Json(TrialAnswer {
-        size_bytes: tx.size_bytes,
-        byte_fee: tx.byte_fee(fee_per_byte).unwrap_or(Amount::MAX),
-        receipt,
-        problem,
+        size_bytes,
+        byte_fee: tried.byte_fee,
+        receipt: tried.receipt,
+        problem: tried.problem,
     }))
 }
 
@@ -299,7 +297,8 @@ pub(super) async fn record(
     let found = find(&app, id).await?;
     let found = found.ok_or_else(|| missing("record", id))?;
     let tx = Transaction::read(&found.item).map_err(bug)?;
-    let entry = past(&app).await?.entry(found.place)?;
+    let (history, place) = (past(&app).await?, found.place);
+    let entry = app.blocking(move || Ok(history.entry(place)?)).await?;
     let entry = entry.ok_or_else(|| missing("record", id))?;
     let rejected = entry.receipt.rejected.as_ref();
     Ok(Json(RecordView {

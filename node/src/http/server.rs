@@ -7,13 +7,12 @@
 //! Stopping: no new connections; what is being answered is answered, within
 //! ten seconds; event streams end.
 
-use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -27,13 +26,13 @@ use hyper_util::server::graceful::GracefulShutdown;
 use protocol::api::Problem;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep};
 use tower::ServiceExt;
 
 use super::BODY_PATIENCE;
 use super::answer::Wrong;
 use super::body::is_slow;
+use super::budget::{Budget, Peer};
 
 /// How long the head of a request may take, and a connection may be idle.
 const HEAD_PATIENCE: Duration = Duration::from_secs(30);
@@ -72,17 +71,8 @@ impl Default for Limits {
 }
 
 struct Gate {
-    limits: Limits,
-    connections: Arc<Semaphore>,
-    each: Mutex<BTreeMap<IpAddr, usize>>,
+    connections: Arc<Budget>,
     rates: DefaultKeyedRateLimiter<IpAddr>,
-}
-
-/// A connection that was let in, until it is dropped.
-struct Entered {
-    gate: Arc<Gate>,
-    address: IpAddr,
-    _permit: OwnedSemaphorePermit,
 }
 
 impl Gate {
@@ -90,40 +80,11 @@ impl Gate {
         let rate = NonZeroU32::new(limits.requests_each_max).unwrap_or(NonZeroU32::MIN);
         let burst = rate.saturating_mul(NonZeroU32::MIN.saturating_add(1));
         Self {
-            limits,
-            connections: Arc::new(Semaphore::new(limits.connections_max)),
-            each: Mutex::default(),
+            connections: Budget::new(
+                limits.connections_max as u64,
+                limits.connections_each_max as u64,
+            ),
             rates: RateLimiter::keyed(Quota::per_second(rate).allow_burst(burst)),
-        }
-    }
-
-    fn enter(self: &Arc<Self>, address: IpAddr) -> Option<Entered> {
-        let permit = Arc::clone(&self.connections).try_acquire_owned().ok()?;
-        let mut each = self.each.lock().unwrap_or_else(PoisonError::into_inner);
-        let open = each.entry(address).or_default();
-        if *open >= self.limits.connections_each_max {
-            return None;
-        }
-        *open += 1;
-        Some(Entered {
-            gate: Arc::clone(self),
-            address,
-            _permit: permit,
-        })
-    }
-}
-
-impl Drop for Entered {
-    fn drop(&mut self) {
-        let mut each = self.gate.each.lock();
-        let each = each
-            .as_mut()
-            .map_or_else(|error| &mut **error.get_mut(), |each| &mut **each);
-        if let Some(open) = each.get_mut(&self.address) {
-            *open -= 1;
-            if *open == 0 {
-                each.remove(&self.address);
-            }
         }
     }
 }
@@ -162,7 +123,7 @@ fn connect(
     graceful: &GracefulShutdown,
 ) {
     let address = one_network(peer.ip());
-    let Some(entered) = gate.enter(address) else {
+    let Some(entered) = gate.connections.take(Some(address), 1) else {
         tokio::spawn(turn_away(stream));
         return;
     };
@@ -170,8 +131,10 @@ fn connect(
     let _ = stream.set_nodelay(true);
     let routes = routes.clone();
     let rates = Arc::clone(gate);
-    let service = hyper::service::service_fn(move |request: Request<hyper::body::Incoming>| {
+    let peer = Peer::of(peer.ip());
+    let service = hyper::service::service_fn(move |mut request: Request<hyper::body::Incoming>| {
         let routes = routes.clone();
+        request.extensions_mut().insert(peer);
         let is_too_fast = rates.rates.check_key(&address).is_err();
         async move {
             if is_too_fast {
@@ -192,6 +155,13 @@ fn connect(
         let _ = watched.await;
         drop(entered);
     });
+}
+
+impl Peer {
+    fn of(address: IpAddr) -> Self {
+        let is_local = address.to_canonical().is_loopback();
+        Self((!is_local).then(|| one_network(address)))
+    }
 }
 
 /// The address that limits go by: of IPv6 the network, since whoever has one has all of its addresses.
@@ -388,6 +358,27 @@ mod tests {
         let stream = writing.await.unwrap();
         assert!(stream.waited > Duration::ZERO);
         assert_eq!(stream.taken_bytes, 24);
+    }
+
+    #[tokio::test]
+    async fn the_routes_know_who_asks_but_on_the_machine_itself() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let at = listener.local_addr().unwrap();
+        let say = |peer: axum::Extension<Peer>| async move { format!("{:?}", peer.0) };
+        let routes = Router::new().route("/", axum::routing::get(say));
+        let never = std::future::pending();
+        tokio::spawn(serve(listener, routes, Limits::default(), never));
+        let mut stream = TcpStream::connect(at).await.unwrap();
+        let request = b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+        stream.write_all(request).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.ends_with("Peer(None)"), "{answer}");
+        let of = |text: &str| Peer::of(text.parse().unwrap()).0;
+        assert_eq!(of("192.0.2.7"), Some("192.0.2.7".parse().unwrap()));
+        for local in ["127.0.0.9", "::1", "::ffff:127.0.0.1"] {
+            assert_eq!(of(local), None, "{local}");
+        }
     }
 
     #[test]

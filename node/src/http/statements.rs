@@ -1,10 +1,11 @@
 //! Statements: sums, movements, and whether they add up with the state.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Json;
 use axum::extract::{Path, State};
+use axum::response::Response;
 use protocol::Amount;
 use protocol::api::{PurseFlaw, PurseSum, RuleSum, StatementView};
 use protocol::receipt::Purse;
@@ -12,6 +13,7 @@ use protocol::record::GenesisRecord;
 use protocol::statement::{Flow, Subject, Totals, with_opening};
 
 use super::answer::{Answered, Asked, Wrong, id, unavailable};
+use super::budget::Peer;
 use super::market::{Paging, not_an_entry};
 use super::records::{closed, no_history};
 use super::{App, Shared};
@@ -29,39 +31,45 @@ const FLAWS_MAX: usize = 16;
 const BEHIND_LOOKS_MAX: u32 = 5_000;
 const BEHIND_PAUSE: Duration = Duration::from_millis(1);
 
-type View = Answered<Json<StatementView>>;
-
 pub(super) async fn of_account(
     State(app): App,
     Path(text): Path<String>,
     Asked(paging): Asked<Paging>,
-) -> View {
-    statement(&app, Subject::Account(id(&text)?), &paging).await
+    peer: Peer,
+) -> Answered<Response> {
+    statement(&app, peer, Subject::Account(id(&text)?), &paging).await
 }
 
 pub(super) async fn of_bounty(
     State(app): App,
     Path(text): Path<String>,
     Asked(paging): Asked<Paging>,
-) -> View {
-    statement(&app, Subject::Bounty(id(&text)?), &paging).await
+    peer: Peer,
+) -> Answered<Response> {
+    statement(&app, peer, Subject::Bounty(id(&text)?), &paging).await
 }
 
 pub(super) async fn of_asset(
     State(app): App,
     Path(text): Path<String>,
     Asked(paging): Asked<Paging>,
-) -> View {
-    statement(&app, Subject::Asset(id(&text)?), &paging).await
+    peer: Peer,
+) -> Answered<Response> {
+    statement(&app, peer, Subject::Asset(id(&text)?), &paging).await
 }
 
-async fn statement(app: &Shared, subject: Subject, paging: &Paging) -> View {
+async fn statement(
+    app: &Arc<Shared>,
+    peer: Peer,
+    subject: Subject,
+    paging: &Paging,
+) -> Answered<Response> {
     let after = paging.after.as_deref().map(str::parse::<Mark>).transpose();
     let after = after.map_err(|()| not_an_entry())?;
     let limit = paging.limit()?;
     let node = app.node.clone();
     let stopped = unavailable(closed(app));
-    let view = app.blocking(move || {
+    app.answer(peer, move || {
         // Between two blocks: the guard keeps the state where it is.
         let guard = node.chain_blocking();
         let chain = guard.open().ok_or(stopped)?;
@@ -78,8 +86,8 @@ async fn statement(app: &Shared, subject: Subject, paging: &Paging) -> View {
         view.items = items;
         view.next = next.map(|mark| mark.to_string());
         Ok(view)
-    });
-    Ok(Json(view.await?))
+    })
+    .await
 }
 
 /// Waits until the past is written up to the state.
