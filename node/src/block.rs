@@ -17,12 +17,8 @@ use protocol::block::{HEADER_BODY_BYTES_MAX, Header, HeaderRecord};
 use protocol::json;
 use protocol::record::{GENESIS_BYTES_MAX, Transaction};
 
-/// The most bytes of records that a network may allow in one block: 8 MiB.
-///
-/// With the bundle's entry for each item this stays below [`BODY_BYTES_MAX`].
-pub const BLOCK_BYTES_LIMIT: u32 = 8 << 20;
-
-/// The most bytes of a block as a bundle, header item included: 16 MiB.
+/// The most bytes of a block as a bundle, header item and the bundle's entry for each item included: 16 MiB, of which
+/// [`protocol::record::BLOCK_BYTES_MAX`] are records.
 pub const BODY_BYTES_MAX: usize = 16 << 20;
 
 /// What a bundle of a block may hold.

@@ -16,7 +16,10 @@ mod tables;
 mod tree;
 
 use protocol::receipt::{Cause, Event, Move, Receipt, receipts_root};
-use protocol::record::{GenesisRecord, LOG_VERSION, Parameters, RECORD_BYTES_MAX, Transaction};
+use protocol::record::{
+    BLOCK_BYTES_MAX, GenesisRecord, LOG_VERSION, Parameters, RECORD_BYTES_MAX, Transaction,
+    VALIDITY_MS_MAX,
+};
 use protocol::text::Code;
 use protocol::{Address, Amount, Digest, ItemId, NetworkId};
 
@@ -510,13 +513,13 @@ fn check_parameters(parameters: &Parameters) -> Result<(), GenesisError> {
         return Err(GenesisError::Parameter("revenue_minimum", "above zero"));
     }
     // RULES' bounds: what nodes keep for records to come is measured by them.
-    if !(1..=24 * 3_600_000).contains(&parameters.validity_max_ms) {
+    if !(1..=VALIDITY_MS_MAX).contains(&parameters.validity_max_ms) {
         return Err(GenesisError::Parameter(
             "validity_max_ms",
             "from a millisecond to 24 hours",
         ));
     }
-    if parameters.block_bytes_max > 2 * 1024 * 1024 {
+    if parameters.block_bytes_max > BLOCK_BYTES_MAX {
         return Err(GenesisError::Parameter("block_bytes_max", "at most 2 MiB"));
     }
     // A record that no block has room for would stand before all others for ever.

@@ -183,7 +183,7 @@ fn a_genesis_must_make_sense() {
         State::genesis(&genesis).err()
     };
     type Change = fn(&mut Parameters);
-    let cases: [(&str, Change); 15] = [
+    let cases: [(&str, Change); 18] = [
         ("sponsor_bond_ppm", |p| p.sponsor_bond_ppm = 1_000_001),
         ("miner_bond_ppm", |p| p.miner_bond_ppm = 1_000_001),
         ("silent_forfeit_ppm", |p| p.silent_forfeit_ppm = 1_000_001),
@@ -204,6 +204,13 @@ fn a_genesis_must_make_sense() {
         ("phase_max_ms", |p| p.phase_max_ms = u64::MAX),
         ("block_bytes_max", |p| {
             p.block_bytes_max = protocol::record::RECORD_BYTES_MAX as u32 - 1;
+        }),
+        ("block_bytes_max", |p| {
+            p.block_bytes_max = protocol::record::BLOCK_BYTES_MAX + 1;
+        }),
+        ("validity_max_ms", |p| p.validity_max_ms = 0),
+        ("validity_max_ms", |p| {
+            p.validity_max_ms = protocol::record::VALIDITY_MS_MAX + 1;
         }),
         ("evaluator_stake_min", |p| {
             p.evaluator_stake_min = Amount::ZERO

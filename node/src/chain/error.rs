@@ -6,7 +6,6 @@ use market::{GenesisError, Rejection};
 use protocol::id::ItemId;
 use protocol::record::RecordError;
 
-use crate::block::BLOCK_BYTES_LIMIT;
 use crate::log::LogError;
 use crate::sequencer::{BlockError, ProposeError};
 
@@ -30,14 +29,6 @@ pub enum ChainError {
     /// The genesis makes no network.
     #[error("the genesis cannot begin a network: {0}")]
     Genesis(#[from] GenesisError),
-    /// The genesis allows larger blocks than a log can hold.
-    #[error(
-        "the genesis allows {block_bytes_max} bytes of records in a block, the most is {BLOCK_BYTES_LIMIT}"
-    )]
-    BlockBytes {
-        /// What it allows.
-        block_bytes_max: u32,
-    },
     /// Block time must rise.
     #[error("a block at {time_ms} ms cannot follow one at {parent_ms} ms: wait, or set the clock")]
     Time {

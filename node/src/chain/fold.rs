@@ -5,7 +5,7 @@ use protocol::id::ItemId;
 use protocol::record::GenesisRecord;
 
 use super::{Applied, ChainError};
-use crate::block::{BLOCK_BYTES_LIMIT, Block};
+use crate::block::Block;
 use crate::derived::{Stamp, Written};
 use crate::history::Past;
 use crate::log::Log;
@@ -13,12 +13,7 @@ use crate::sequencer::{Sequencer, Solo, Tip};
 
 /// The state of a genesis that this build can keep a log of.
 pub(crate) fn genesis_state(record: &GenesisRecord) -> Result<State, ChainError> {
-    let state = State::genesis(record)?;
-    let block_bytes_max = record.genesis.parameters.block_bytes_max;
-    if block_bytes_max > BLOCK_BYTES_LIMIT {
-        return Err(ChainError::BlockBytes { block_bytes_max });
-    }
-    Ok(state)
+    Ok(State::genesis(record)?)
 }
 
 /// The tip of a chain whose last block is `id`.

@@ -4,11 +4,10 @@ use std::path::PathBuf;
 use protocol::ans104::Draft;
 use protocol::keys::SecretKey;
 use protocol::receipt::Cause;
-use protocol::record::RECORD_BYTES_MAX;
+use protocol::record::{BLOCK_BYTES_MAX, RECORD_BYTES_MAX};
 use tempfile::TempDir;
 
 use super::*;
-use crate::block::BLOCK_BYTES_LIMIT;
 use crate::log::LogError;
 use crate::sequencer::SignError;
 use crate::testing::{
@@ -213,10 +212,13 @@ fn time_rises_and_a_follower_does_not_produce() {
 fn a_genesis_that_no_log_can_hold_is_refused() {
     let dir = folder();
     let mut body = genesis_body("large blocks");
-    body.parameters.block_bytes_max = BLOCK_BYTES_LIMIT + 1;
+    body.parameters.block_bytes_max = BLOCK_BYTES_MAX + 1;
     let item = body.draft().sign(&key(0)).expect("few tags");
     let error = Chain::create(dir.path(), &item, None).expect_err("too large");
-    assert!(matches!(error, ChainError::BlockBytes { .. }));
+    assert!(matches!(
+        error,
+        ChainError::Genesis(GenesisError::Parameter("block_bytes_max", _))
+    ));
     body.version += 1;
     let item = body.draft().sign(&key(0)).expect("few tags");
     let error = Chain::create(dir.path(), &item, None).expect_err("another version");

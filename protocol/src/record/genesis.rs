@@ -24,6 +24,12 @@ pub const GENESIS_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// The version of the log's format that this build reads and writes.
 pub const LOG_VERSION: u32 = 2;
 
+/// The most bytes of records that a network may allow in one block.
+pub const BLOCK_BYTES_MAX: u32 = 2 * 1024 * 1024;
+
+/// The longest that a network may let a record be valid ahead of its block.
+pub const VALIDITY_MS_MAX: u64 = 24 * HOUR_MS;
+
 const HOUR_MS: u64 = 3_600_000;
 
 /// The body of a genesis item.
@@ -166,9 +172,9 @@ impl Default for Parameters {
     fn default() -> Self {
         Self {
             fee_per_byte: Amount::from_base_units(1_000_000_000_000_000_000),
-            block_bytes_max: 2 * 1024 * 1024,
+            block_bytes_max: BLOCK_BYTES_MAX,
             deposit_factor: 10,
-            validity_max_ms: 24 * HOUR_MS,
+            validity_max_ms: VALIDITY_MS_MAX,
             phase_min_ms: HOUR_MS,
             phase_max_ms: 366 * 24 * HOUR_MS,
             late_ms: HOUR_MS / 6,
