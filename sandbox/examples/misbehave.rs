@@ -52,7 +52,7 @@ fn done(deed: &str, folder: &Path) -> bool {
             held.len() == 1024
         }
         "fork" => Command::new("/bin/true").status().is_ok(),
-        "signal" => signals_its_parent(),
+        "command" => commands_a_descriptor(&own),
         "socket" => UdpSocket::bind("127.0.0.1:0").is_ok(),
         "listen" => TcpListener::bind("127.0.0.1:0").is_ok(),
         "connect" => TcpStream::connect("127.0.0.1:1")
@@ -102,19 +102,16 @@ fn done(deed: &str, folder: &Path) -> bool {
     }
 }
 
-/// Whether the kernel would signal another process when something comes to stdin.
-#[cfg(target_os = "linux")]
-fn signals_its_parent() -> bool {
-    // The kernel's numbers; not every C library names them.
-    const F_SETOWN: libc::c_int = 8;
-    const F_SETSIG: libc::c_int = 10;
-    let parent = std::os::unix::process::parent_id() as libc::c_int;
-    // SAFETY: both take a number and touch no memory.
-    unsafe { libc::fcntl(0, F_SETOWN, parent) == 0 || libc::fcntl(0, F_SETSIG, libc::SIGSTOP) == 0 }
+/// Whether a descriptor takes a command that is neither a copy nor a flag of it, as the one is that says whom it signals.
+#[cfg(unix)]
+fn commands_a_descriptor(own: &Path) -> bool {
+    use rustix::fs::{FlockOperation, fcntl_lock};
+    let file = File::create(own.join("held")).expect("its own folder");
+    fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive).is_ok()
 }
 
-#[cfg(not(target_os = "linux"))]
-fn signals_its_parent() -> bool {
+#[cfg(not(unix))]
+fn commands_a_descriptor(_own: &Path) -> bool {
     false
 }
 

@@ -81,8 +81,8 @@ fn no_program_is_started() {
 }
 
 #[test]
-fn no_other_process_is_signalled_through_a_descriptor() {
-    check("signal", REFUSED);
+fn a_descriptor_is_copied_and_flagged_and_nothing_else() {
+    check("command", REFUSED);
 }
 
 #[test]

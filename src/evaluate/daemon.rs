@@ -4,6 +4,7 @@
 //! goes wrong with one bounty is said, tried again later, and keeps no other
 //! bounty waiting.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
@@ -60,6 +61,7 @@ fn worker(session: &Session, options: RunOptions) -> Result<Worker<'_>, Failure>
         options,
         test_set: None,
         failed: BTreeMap::new(),
+        idle: RefCell::default(),
         _lock: lock,
     })
 }
