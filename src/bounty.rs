@@ -219,7 +219,9 @@ fn void_text(reason: VoidReason) -> &'static str {
         VoidReason::KeyLeaked => "the test key was out too early, by the sponsor's fault",
         VoidReason::KeyWithheld => "the sponsor did not reveal the test key",
         VoidReason::BadTestSet => "the test set does not open or is not sound",
-        VoidReason::NoQuorum => "too few evaluators agreed, by nobody's fault",
+        VoidReason::NoQuorum => {
+            "too few evaluators were free, answered or agreed, by nobody's fault"
+        }
     }
 }
 

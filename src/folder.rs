@@ -186,6 +186,12 @@ fn new_beside(dir: &Path) -> io::Result<PathBuf> {
         });
         match fs::create_dir(&partial) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists && number < 1_000 => {
+                if number == 0 {
+                    let left = Path::new(&partial).display();
+                    talk!(
+                        "note: {left} is there already; if a command that was broken off left it, remove it"
+                    );
+                }
                 number += 1;
             }
             Err(error) => return Err(error),

@@ -154,7 +154,7 @@ pub const fn reason(rule: Rule) -> &'static str {
         Rule::Award => "the best model, or a step to it, by reserve and margin",
         Rule::Refund => "what was put up and not used came back",
         Rule::BondReturn => "the bond came back",
-        Rule::EvaluationPay => "its word on a submission is the verdict",
+        Rule::EvaluationPay => "its word is the verdict, on a submission or on a bad test set",
         Rule::ForfeitBurned => "a forfeit: the burned part",
         Rule::ForfeitHeld => "a forfeit: the part that waits for those who were harmed",
         Rule::ForfeitShared => "a forfeit: to who was harmed, at most what they put at risk",

@@ -181,7 +181,7 @@ pub enum Rule {
     Refund,
     /// A bond returned to who put it up.
     BondReturn,
-    /// An evaluator's part of an evaluation fee.
+    /// An evaluator's part of an evaluation fee; of who found a test set bad, out of the sponsor's bond.
     EvaluationPay,
     /// The burned half of a forfeit.
     ForfeitBurned,
@@ -553,7 +553,7 @@ pub enum VoidReason {
     KeyWithheld,
     /// The test set does not open or is malformed: the sponsor's fault.
     BadTestSet,
-    /// Too few evaluators answered: nobody's fault.
+    /// Too few evaluators could be drawn, answered or agreed: nobody's fault.
     NoQuorum,
 }
 

@@ -89,6 +89,16 @@ const OLDER_CALLS: &[i64] = &[
 #[cfg(not(target_arch = "x86_64"))]
 const OLDER_CALLS: &[i64] = &[];
 
+/// What a descriptor may be told: to be copied, and its flags. Not whom it signals, nor with what.
+const DESCRIPTOR_COMMANDS: [libc::c_int; 6] = [
+    libc::F_DUPFD,
+    libc::F_DUPFD_CLOEXEC,
+    libc::F_GETFD,
+    libc::F_SETFD,
+    libc::F_GETFL,
+    libc::F_SETFL,
+];
+
 /// Refuses every system call but the listed ones, to all threads. False where
 /// there are no filters for this processor.
 pub(crate) fn filter_calls() -> Result<bool, ConfineError> {
@@ -122,15 +132,7 @@ fn program(arch: TargetArch) -> Result<BpfProgram, seccompiler::BackendError> {
     // Limits may be read. To set one, a third argument points to it.
     rules.insert(libc::SYS_prlimit64, only(2, SeccompCmpOp::Eq, 0)?);
     // Descriptors may be copied and their flags changed; whom they signal may not.
-    let commands = [
-        libc::F_DUPFD,
-        libc::F_DUPFD_CLOEXEC,
-        libc::F_GETFD,
-        libc::F_SETFD,
-        libc::F_GETFL,
-        libc::F_SETFL,
-    ];
-    let commands = commands.map(|command| only(1, SeccompCmpOp::Eq, command as u64));
+    let commands = DESCRIPTOR_COMMANDS.map(|command| only(1, SeccompCmpOp::Eq, command as u64));
     let commands: Result<Vec<_>, _> = commands.into_iter().collect();
     rules.insert(libc::SYS_fcntl, commands?.concat());
     // The names of threads.
@@ -138,4 +140,18 @@ fn program(arch: TargetArch) -> Result<BpfProgram, seccompiler::BackendError> {
     rules.insert(libc::SYS_prctl, only(0, SeccompCmpOp::Eq, name)?);
     let refused = SeccompAction::Errno(libc::ENOSYS as u32);
     SeccompFilter::new(rules, refused, SeccompAction::Allow, arch)?.try_into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_descriptor_is_told_whom_to_signal() {
+        // The kernel's F_SETOWN, F_SETSIG and F_SETOWN_EX.
+        for command in [8, 10, 15] {
+            assert!(!DESCRIPTOR_COMMANDS.contains(&command), "{command}");
+        }
+        assert!(!CALLS.contains(&libc::SYS_fcntl) && !OLDER_CALLS.contains(&libc::SYS_fcntl));
+    }
 }

@@ -354,6 +354,11 @@ impl Follower<'_> {
         let Some(events) = &self.events else {
             std::thread::sleep(AGAIN_AFTER);
             return match self.open() {
+                // A node that has no room for another reader is not asked more often than one that streams.
+                Err(error) if error.code() == NO_ROOM => {
+                    std::thread::sleep(LOOK_EVERY);
+                    Ok(())
+                }
                 Err(error) if !passes(&error) => Err(error.into()),
                 _ => Ok(()),
             };

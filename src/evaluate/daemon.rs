@@ -311,8 +311,6 @@ fn turn(
         ids.extend(some);
     }
     troubles.retain(|id, _| ids.iter().any(|bounty| bounty.id == *id));
-    let open = |id: &ItemId| ids.iter().any(|bounty| bounty.id == *id);
-    worker.idle.borrow_mut().retain(|id, _| open(id));
     let mut busy = false;
     for summary in ids {
         let id = summary.id;
@@ -342,7 +340,7 @@ fn turn(
             }
             Err(error) => return Err(error.into()),
         };
-        if duty::seat_of(&view, worker.me).is_some() {
+        if duty::has_seat(&view, worker.me) {
             unpaid.bounties.insert(id);
         }
         match worker.step(&view) {

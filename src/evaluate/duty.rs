@@ -113,7 +113,8 @@ fn last_call_ms(length_ms: u64) -> u64 {
 }
 
 /// By when this account's seats want the process for this bounty, if they will: while it waits for a child it does
-/// nothing else. Seats may be drawn, or asked again, when a phase ends: then it is wanted in the phase that follows.
+/// nothing else. Seats may be drawn, or asked again, when a phase ends: then it is wanted in the next phase in which
+/// such a seat has to do something.
 pub fn wants_by_ms(bounty: &BountyView, me: Address) -> Option<u64> {
     let summary = &bounty.summary;
     let (owes, waits) = (duty(bounty, me).is_some(), is_waiting(bounty, me));
@@ -135,15 +136,19 @@ fn wanted(
     waits: bool,
 ) -> Option<u64> {
     let length_ms = |phase: &Phase| phases::length_ms(schedule, phase).unwrap_or(0);
-    let next = match phase {
+    // What lies between this phase and the one in which it is wanted.
+    let (between_ms, next) = match phase {
         phase if owes => return Some(until_ms.saturating_sub(last_call_ms(length_ms(phase)))),
-        Phase::TestKey | Phase::TestCheck => Phase::TestCheck,
-        Phase::Reveal | Phase::ScoreReveal => Phase::Score,
-        Phase::Score if waits => Phase::ScoreReveal,
+        Phase::Open => (length_ms(&Phase::TestKey), Phase::TestCheck),
+        Phase::TestKey | Phase::TestCheck => (0, Phase::TestCheck),
+        Phase::Reveal | Phase::ScoreReveal => (0, Phase::Score),
+        Phase::Score if waits => (0, Phase::ScoreReveal),
+        Phase::Score => (length_ms(&Phase::ScoreReveal), Phase::Score),
         _ => return None,
     };
     let next_ms = length_ms(&next);
-    Some(until_ms.saturating_add(next_ms - last_call_ms(next_ms)))
+    let begins_ms = until_ms.saturating_add(between_ms);
+    Some(begins_ms.saturating_add(next_ms - last_call_ms(next_ms)))
 }
 
 /// The submissions that a batch speaks of: revealed and undecided, in the order of commitment.
@@ -248,7 +253,10 @@ mod tests {
         assert_eq!(by(Phase::TestCheck, false, false), Some(1_000 + 60 - 2));
         assert_eq!(by(Phase::Reveal, false, false), Some(1_000 + 10 - 1));
         assert_eq!(by(Phase::ScoreReveal, false, false), Some(1_000 + 10 - 1));
-        for phase in [Phase::Open, Phase::Score, Phase::Challenge, Phase::Settled] {
+        // In the check when submissions close, in a further round of the score when this one is over.
+        assert_eq!(by(Phase::Open, false, false), Some(1_000 + 60 + 60 - 2));
+        assert_eq!(by(Phase::Score, false, false), Some(1_000 + 100 + 10 - 1));
+        for phase in [Phase::Challenge, Phase::Settled] {
             assert_eq!(by(phase, false, false), None, "{phase:?}");
         }
     }

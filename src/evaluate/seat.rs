@@ -6,7 +6,7 @@
 //! phase is about to end does it become `unavailable`.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -70,9 +70,9 @@ pub struct Worker<'a> {
     pub _lock: File,
 }
 
-/// That a bounty wants nothing of an account as long as it stands where it stood. What is wanted changes with the phase
-/// or with a new window of it, unless the account itself does something; and the view of a bounty of ten thousand
-/// submissions is too large to be fetched before each model that is scored for another.
+/// That an account has no seat in a bounty, as long as that stands where it stood: whoever is drawn is drawn with a new
+/// phase, or a new window of one. The view of a bounty of ten thousand submissions is too large to be fetched before
+/// each model that is scored for another.
 pub struct Idle {
     phase: Phase,
     until_ms: u64,
@@ -264,11 +264,12 @@ impl Worker<'_> {
         made.score(benchmark, sealed, key, self.client, &test)
     }
 
-    /// Keeps that a bounty wants nothing now, if that is so.
+    /// Keeps that a bounty wants nothing now, if this account has no seat in it.
     pub fn note_idle(&self, bounty: &BountyView) {
         let summary = &bounty.summary;
         let mut idle = self.idle.borrow_mut();
-        if duty::duty(bounty, self.me).is_some() || duty::is_waiting(bounty, self.me) {
+        // A seat that has done its work has it to do again where a node was set back to a copy from before.
+        if duty::has_seat(bounty, self.me) {
             idle.remove(&summary.id);
             return;
         }
@@ -295,7 +296,9 @@ impl Worker<'_> {
     /// Until when this process may wait for a child and do nothing else, for all the account's seats.
     fn until(&self) -> Result<Instant, Failure> {
         let mut by_ms = u64::MAX;
+        let mut listed = BTreeSet::new();
         for phase in [
+            PhaseFilter::Open,
             PhaseFilter::TestKey,
             PhaseFilter::TestCheck,
             PhaseFilter::Reveal,
@@ -304,6 +307,7 @@ impl Worker<'_> {
         ] {
             for bounty in self.client.bounties(Some(phase)) {
                 let summary = bounty?;
+                listed.insert(summary.id);
                 if let Some(wants_ms) = self.idle_until(&summary) {
                     by_ms = by_ms.min(wants_ms.unwrap_or(u64::MAX));
                     continue;
@@ -320,6 +324,7 @@ impl Worker<'_> {
                 by_ms = by_ms.min(wants_ms.unwrap_or(u64::MAX));
             }
         }
+        self.idle.borrow_mut().retain(|id, _| listed.contains(id));
         let now_ms = self.client.status()?.clock_ms;
         let left = Duration::from_millis(by_ms.saturating_sub(now_ms)).min(WAIT_MAX);
         Ok(now() + left)
@@ -412,7 +417,7 @@ impl Worker<'_> {
 
 fn test_key(bounty: &BountyView) -> Result<&SealKey, Failure> {
     let key = bounty.test_key.as_ref();
-    key.ok_or_else(|| Failure::bug("a committee has a seat only after the test key is out"))
+    key.ok_or_else(|| Failure::bug("nobody has to look at a test set before its key is out"))
 }
 
 /// What was found of a test set, in words.

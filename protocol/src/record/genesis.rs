@@ -80,7 +80,7 @@ pub struct Parameters {
     pub late_ms: u64,
     /// How long a bounty is kept after its end, in milliseconds.
     pub retention_ms: u64,
-    /// The sponsor's bond, in millionths of the reward.
+    /// The sponsor's bond, in millionths of the reward; at least twice the evaluation fee.
     pub sponsor_bond_ppm: u32,
     /// The miner's bond, in millionths of the reward; at least twice the evaluation fee.
     pub miner_bond_ppm: u32,

@@ -120,8 +120,8 @@ impl Play<'_> {
         self.world.applied_block()?;
         self.world.pass_deadline()?;
         self.story.say(
-            "Submissions are closed, so Sofia reveals her key. All five evaluators are drawn for the check; they open the test set \
-             and find it well formed. Had she kept the key, or sealed rubbish, the bounty would be void \
+            "Submissions are closed: all five evaluators are drawn for the check, and Sofia reveals her key. They open the test \
+             set and find it well formed. Had she kept the key, or sealed rubbish, the bounty would be void \
              at the cost of her bond, with nobody's weights shown.",
         );
         for who in [Who::FineTuner, Who::Scratch] {
