@@ -163,13 +163,12 @@ struct Stored {
 }
 
 impl Stored {
-    fn entry(self, at: Place) -> Option<HistoryEntry> {
-        let time_ms = self.time_ms;
-        let entry = self.entries.into_iter().nth(at.place as usize)?;
+    fn entry(&self, at: Place) -> Option<HistoryEntry> {
+        let entry = self.entries.get(at.place as usize)?.clone();
         Some(HistoryEntry {
             height: at.height,
             place: at.place,
-            time_ms,
+            time_ms: self.time_ms,
             signer: entry.signer,
             record_type: entry.record_type,
             receipt: entry.receipt,
@@ -366,6 +365,40 @@ impl History {
         Ok(self.stored(at.height)?.and_then(|stored| stored.entry(at)))
     }
 
+    /// The receipts of records, in the order of these; none for one that no block has. Each block's past is
+    /// read once, and one at a time is held.
+    ///
+    /// # Errors
+    ///
+    /// The database fails.
+    pub fn of_records(
+        &self,
+        records: &[ItemId],
+    ) -> Result<Vec<Option<HistoryEntry>>, DerivedError> {
+        self.of_records_by(records, &mut Pasts::new(self, usize::MAX))
+    }
+
+    fn of_records_by(
+        &self,
+        records: &[ItemId],
+        pasts: &mut Pasts<'_>,
+    ) -> Result<Vec<Option<HistoryEntry>>, DerivedError> {
+        let mut places = Vec::with_capacity(records.len());
+        for (index, &record) in records.iter().enumerate() {
+            if let Some(at) = self.place_of(record)? {
+                places.push((at, index));
+            }
+        }
+        places.sort_unstable();
+        let mut found = vec![None; records.len()];
+        for (at, index) in places {
+            let stored = pasts.of(at.height)?;
+            let entry = stored.and_then(|stored| stored.entry(at));
+            found[index] = Some(entry.ok_or_else(|| damaged("a receipt"))?);
+        }
+        Ok(found)
+    }
+
     /// A block in short; none above the last one, and for the genesis.
     ///
     /// # Errors
@@ -447,16 +480,7 @@ impl History {
             let Some(stored) = pasts.of(at.height)? else {
                 return Ok((entries, Some(at)));
             };
-            let entry = stored.entries.get(at.place as usize);
-            let entry = entry.ok_or_else(|| damaged("a receipt"))?.clone();
-            entries.push(HistoryEntry {
-                height: at.height,
-                place: at.place,
-                time_ms: stored.time_ms,
-                signer: entry.signer,
-                record_type: entry.record_type,
-                receipt: entry.receipt,
-            });
+            entries.push(stored.entry(at).ok_or_else(|| damaged("a receipt"))?);
         }
         Ok((entries, None))
     }
@@ -527,7 +551,7 @@ fn damaged(what: &str) -> DerivedError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{address, told};
+    use crate::testing::{address, chapter, told};
 
     #[test]
     fn a_page_of_receipts_ends_early_where_much_was_read_and_says_where_it_goes_on() {
@@ -557,6 +581,34 @@ mod tests {
             }
             assert_eq!(got, heights(&all), "{bytes_max}");
         }
+    }
+
+    #[test]
+    fn of_many_records_each_blocks_past_is_read_once() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let chain = told(dir.path(), 4);
+        let history = chain.history().expect("it is there");
+        let network = chain.genesis().network;
+        let mut ids = Vec::new();
+        // From block to block and back, none of them twice in a row, and one that is nowhere.
+        for place in 0..2 {
+            ids.extend((1..=4).map(|height| chapter(network, height)[place].id()));
+            ids.push(ItemId([9; 32]));
+        }
+        let mut pasts = Pasts::new(&history, usize::MAX);
+        let found = history.of_records_by(&ids, &mut pasts).expect("sound");
+        let one = |id: &ItemId| {
+            let at = history.place_of(*id).expect("sound")?;
+            history.entry(at).expect("sound")
+        };
+        assert_eq!(found, ids.iter().map(one).collect::<Vec<_>>());
+        assert_eq!(found.iter().flatten().count(), 8);
+        let bytes = |height| {
+            let value = guarded("reading", || history.db.get(block_key(height)));
+            value.expect("sound").expect("it is there").len()
+        };
+        let once: usize = (1..=4).map(bytes).sum();
+        assert_eq!(pasts.left_bytes, Some(usize::MAX - once));
     }
 
     #[test]
