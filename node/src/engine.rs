@@ -7,9 +7,10 @@
 //!                    clock: a deadline is due
 //! ```
 //!
-//! A block is made when a record waits, and when a deadline is due. A block that
-//! the clock moves a bounty on with holds no records: so the same records at the
-//! same times make the same blocks again.
+//! A block is made when a record waits, and when a deadline is due. A deadline has a
+//! block without records first. Where that was not enough for the clock, its blocks
+//! and those with records that wait take turns: in these too the clock does its work
+//! before the records.
 //!
 //! Invariants: the state is read under a lock that is held from before a block
 //! is applied until it is synced, so nobody sees a block that could be lost. A
