@@ -40,7 +40,9 @@ struct Taken {
 pub(super) struct Share {
     of: Arc<Budget>,
     address: Option<IpAddr>,
+    /// Of all, and of what the address may have.
     count: u64,
+    own: u64,
 }
 
 impl Budget {
@@ -55,15 +57,30 @@ impl Budget {
 
     /// Takes so much, if it is left: in all, and for the address if there is one.
     pub(super) fn take(self: &Arc<Self>, address: Option<IpAddr>, count: u64) -> Option<Share> {
+        self.take_both(address, count, count)
+    }
+
+    /// The same for one thing that may be more than an address may have, or than there is in all: then it takes
+    /// all of that, and so is there alone.
+    pub(super) fn take_long(
+        self: &Arc<Self>,
+        address: Option<IpAddr>,
+        count: u64,
+    ) -> Option<Share> {
+        self.take_both(address, count.min(self.max), count.min(self.each_max))
+    }
+
+    fn take_both(self: &Arc<Self>, address: Option<IpAddr>, count: u64, own: u64) -> Option<Share> {
         let mut taken = self.taken();
         let all = taken
             .all
             .checked_add(count)
             .filter(|&all| all <= self.max)?;
         if let Some(address) = address {
-            let own = taken.each.get(&address).copied().unwrap_or_default();
-            let own = own.checked_add(count).filter(|&own| own <= self.each_max)?;
-            taken.each.insert(address, own);
+            let before = taken.each.get(&address).copied().unwrap_or_default();
+            let with = before.checked_add(own);
+            let with = with.filter(|&with| with <= self.each_max)?;
+            taken.each.insert(address, with);
         }
         taken.all = all;
         drop(taken);
@@ -71,6 +88,7 @@ impl Budget {
             of: Arc::clone(self),
             address,
             count,
+            own,
         })
     }
 
@@ -93,7 +111,7 @@ impl Drop for Share {
             return;
         };
         if let Some(own) = taken.each.get_mut(&address) {
-            *own -= self.count;
+            *own -= self.own;
             if *own == 0 {
                 taken.each.remove(&address);
             }
@@ -121,5 +139,23 @@ mod tests {
         drop(second);
         assert!(budget.taken().each.is_empty());
         assert!(budget.take(None, 10).is_some());
+    }
+
+    #[test]
+    fn what_is_longer_than_an_address_may_have_counts_in_all_as_what_it_is() {
+        let budget = Budget::new(10, 4);
+        let [one, other] = [1, 2].map(|last| Some(IpAddr::from([192, 0, 2, last])));
+        let long = budget.take_long(one, 7).expect("it is alone");
+        assert_eq!(budget.in_use(), 7);
+        assert!(budget.take_long(one, 1).is_none());
+        assert!(budget.take_long(other, 4).is_none());
+        let short = budget.take_long(other, 3).expect("to the last");
+        drop(long);
+        assert!(budget.take_long(one, 99).is_none());
+        drop(short);
+        let longest = budget.take_long(one, 99).expect("it is alone");
+        assert!(budget.take(None, 1).is_none());
+        drop(longest);
+        assert!(budget.in_use() == 0 && budget.taken().each.is_empty());
     }
 }

@@ -33,12 +33,17 @@ async fn ask(app: &Arc<Shared>, peer: Peer, path: &str) -> Response {
 
 /// The code of a refusal for now.
 async fn refused(answer: Response) -> String {
+    problem(answer).await.code
+}
+
+/// A refusal for now.
+async fn problem(answer: Response) -> protocol::api::Problem {
     assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert!(answer.headers().contains_key("retry-after"));
     let body = answer.into_body().collect().await.expect("whole");
     let bytes = body.to_bytes();
     let answer: ErrorAnswer = protocol::json::from_slice(&bytes, bytes.len()).expect("an error");
-    answer.error.code
+    answer.error
 }
 
 #[tokio::test]
@@ -169,11 +174,13 @@ async fn a_large_answer_of_any_route_is_counted() {
     let length = 100 << 10;
     let say = move || async move { "x".repeat(length) };
     let layer = axum::middleware::from_fn_with_state(Arc::clone(&app), outgoing::count);
-    let routes = Router::new().route("/", get(say)).layer(layer);
-    let ask = || {
-        let request = Request::get("/").extension(peer(1)).body(Body::empty());
+    let routes = Router::new().route("/", get(say).post(say)).layer(layer);
+    let send = |method: &str| {
+        let request = Request::builder().method(method).extension(peer(1));
+        let request = request.body(Body::empty());
         routes.clone().oneshot(request.expect("sound"))
     };
+    let ask = || send("GET");
     let answer = ask().await.expect("infallible");
     assert_eq!(app.outgoing.in_use(), length as u64);
     let share = app
@@ -183,6 +190,10 @@ async fn a_large_answer_of_any_route_is_counted() {
         refused(ask().await.expect("infallible")).await,
         "answers_full"
     );
+    // Whoever posted something is not sent to pages.
+    let posted = problem(send("POST").await.expect("infallible")).await;
+    assert_eq!(posted.code, "answers_full");
+    assert!(posted.next_step.contains("post the same bytes again"));
     drop((share, answer));
     assert_eq!(app.outgoing.in_use(), 0);
 }
@@ -217,7 +228,7 @@ async fn an_answer_that_is_longer_than_an_address_may_have_is_sent_alone_and_cou
     let mut begin = [0; 1_000];
     stream.read_exact(&mut begin).await.expect("it begins");
     tokio::time::sleep(Duration::from_millis(200)).await;
-    assert_eq!(app.outgoing.in_use(), OUTGOING_BYTES_EACH_MAX);
+    assert_eq!(app.outgoing.in_use(), length as u64);
     let mut rest = Vec::new();
     stream.read_to_end(&mut rest).await.expect("all of it");
     assert!(rest.len() > length - begin.len());
