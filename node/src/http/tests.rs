@@ -237,8 +237,14 @@ async fn an_answer_that_is_longer_than_an_address_may_have_is_sent_alone_and_cou
     }
 }
 
+/// Whether an answer does not come for a while.
+async fn waits(answer: impl Future<Output = Response>) -> bool {
+    let soon = tokio::time::timeout(Duration::from_millis(100), answer);
+    soon.await.is_err()
+}
+
 #[tokio::test]
-async fn bounties_are_looked_at_a_few_at_a_time() {
+async fn bounties_are_looked_at_a_few_at_a_time_and_no_list_keeps_anybody_from_them() {
     let at_work = tokio::task::spawn_blocking(AtWork::by_hand);
     let at_work = at_work.await.expect("a node");
     let app = shared(&at_work);
@@ -248,13 +254,52 @@ async fn bounties_are_looked_at_a_few_at_a_time() {
         format!("/v1/submissions/{id}"),
         format!("/v1/assets/{id}/votes"),
     ] {
-        let all = app.looks.acquire_many(LOOKS_MAX as u32).await;
-        let soon = tokio::time::timeout(Duration::from_millis(100), ask(&app, peer(1), &path));
-        assert!(soon.await.is_err(), "{path}");
+        let all = app.views.permits.acquire_many(VIEWS_MAX as u32).await;
+        assert!(waits(ask(&app, peer(1), &path)).await, "{path}");
         drop(all);
+        let lists = app.looks.permits.acquire_many(LOOKS_MAX as u32).await;
         let answer = ask(&app, peer(1), &path).await;
         assert_eq!(answer.status(), StatusCode::NOT_FOUND);
+        assert!(waits(ask(&app, peer(1), "/v1/bounties")).await);
+        drop(lists);
     }
+}
+
+#[tokio::test]
+async fn what_one_address_asks_for_beyond_its_part_waits_and_nobody_else_does() {
+    let at_work = tokio::task::spawn_blocking(AtWork::by_hand);
+    let at_work = at_work.await.expect("a node");
+    let app = shared(&at_work);
+    let list = "/v1/bounties";
+    let id = protocol::ItemId([5; 32]);
+    let one = format!("/v1/bounties/{id}");
+    let own = app.looks.each.take(peer(1).0, LOOKS_EACH_MAX);
+    let own_views = app.views.each.take(peer(1).0, VIEWS_EACH_MAX);
+    let asking = {
+        let app = Arc::clone(&app);
+        tokio::spawn(async move { ask(&app, peer(1), list).await })
+    };
+    assert!(waits(ask(&app, peer(1), list)).await && waits(ask(&app, peer(1), &one)).await);
+    assert!(!asking.is_finished());
+    // Who waits for an own turn has nobody's place.
+    assert_eq!(app.looks.permits.available_permits(), LOOKS_MAX);
+    for other in [peer(2), Peer(None)] {
+        assert_eq!(ask(&app, other, list).await.status(), StatusCode::OK);
+        let answer = ask(&app, other, &one).await;
+        assert_eq!(answer.status(), StatusCode::NOT_FOUND);
+    }
+    drop((own, own_views));
+    assert_eq!(asking.await.expect("no panic").status(), StatusCode::OK);
+    while app.looks.each.in_use() > 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let trial = app.trials.each.take(peer(1).0, TRIALS_EACH_MAX);
+    let trying = |of: Peer| app.trials.run(of, || Ok(()));
+    let soon = tokio::time::timeout(Duration::from_millis(100), trying(peer(1)));
+    assert!(soon.await.is_err());
+    trying(peer(2)).await.expect("it has its turn");
+    drop(trial);
+    trying(peer(1)).await.expect("it has its turn");
 }
 
 #[tokio::test]
