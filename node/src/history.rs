@@ -498,11 +498,38 @@ impl History {
         height: u64,
         limit: usize,
     ) -> Result<(Vec<Movement>, Option<Mark>), DerivedError> {
-        let from = after.map_or(Place::BEGIN, |after| after.at);
+        self.movements_within(subject, after, height, limit, PAGE_BYTES_MAX)
+    }
+
+    fn movements_within(
+        &self,
+        subject: Subject,
+        after: Option<Mark>,
+        height: u64,
+        limit: usize,
+        bytes_max: usize,
+    ) -> Result<(Vec<Movement>, Option<Mark>), DerivedError> {
+        let from = match after {
+            None => Some(Place::BEGIN),
+            // Nothing is left of this receipt.
+            Some(after) if after.index == u32::MAX => after.at.next(),
+            Some(after) => Some(after.at),
+        };
+        let Some(from) = from else {
+            return Ok((Vec::new(), None));
+        };
         let places = self.touched(subject, from, MOVEMENT_RECEIPTS_MAX)?;
         let (mut items, mut last) = (Vec::new(), None);
-        let mut pasts = Pasts::new(self, PAGE_BYTES_MAX);
+        let mut pasts = Pasts::new(self, bytes_max);
+        let mut begun = after.map(|after| after.at.height);
         for &at in places.iter().take_while(|at| at.height <= height) {
+            // A block that the page before ended in, and of which nothing was left, takes nothing of what may be read.
+            if begun.is_some_and(|begun| begun < at.height) {
+                begun = None;
+                if items.is_empty() {
+                    pasts = Pasts::new(self, bytes_max);
+                }
+            }
             let Some(stored) = pasts.of(at.height)? else {
                 return Ok((items, last));
             };
@@ -581,6 +608,44 @@ mod tests {
             }
             assert_eq!(got, heights(&all), "{bytes_max}");
         }
+    }
+
+    #[test]
+    fn a_statement_goes_on_however_much_a_block_is_to_read() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let chain = told(dir.path(), 6);
+        let history = chain.history().expect("it is there");
+        let subject = Subject::Account(address(1));
+        let (all, next) = history
+            .movements(subject, None, 6, 1_000)
+            .expect("there is a past");
+        assert_eq!(next, None);
+        assert!(all.len() > 6);
+        for (bytes_max, limit) in [(0, 1_000), (0, 1), (0, 2), (usize::MAX, 1), (usize::MAX, 5)] {
+            let (mut got, mut after) = (Vec::new(), None);
+            loop {
+                let page = history.movements_within(subject, after, 6, limit, bytes_max);
+                let (items, next) = page.expect("sound");
+                assert!(!items.is_empty() || next.is_none(), "after {after:?}");
+                got.extend(items);
+                if next.is_none() {
+                    break;
+                }
+                assert!(next > after, "it stays at {after:?}");
+                after = next;
+            }
+            assert_eq!(got, all, "{bytes_max}, {limit}");
+        }
+        let last = Place {
+            height: u64::MAX,
+            place: u32::MAX,
+        };
+        let end = Some(Mark {
+            at: last,
+            index: u32::MAX,
+        });
+        let page = history.movements(subject, end, 6, 1).expect("sound");
+        assert_eq!(page, (Vec::new(), None));
     }
 
     #[test]
