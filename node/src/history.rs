@@ -464,7 +464,13 @@ impl History {
         self.entries_within(subject, from, limit, PAGE_BYTES_MAX)
     }
 
-    fn entries_within(
+    /// The same where little is to be read: that of a block is read only while no more than so many bytes of those
+    /// before it were.
+    ///
+    /// # Errors
+    ///
+    /// The database fails.
+    pub fn entries_within(
         &self,
         subject: Subject,
         from: Place,
@@ -561,6 +567,13 @@ impl History {
         let is_whole = places.len() < MOVEMENT_RECEIPTS_MAX
             || places.last().is_some_and(|at| at.height > height);
         Ok((items, last.filter(|_| !is_whole)))
+    }
+
+    /// For tests: whoever reads the past of this block fails.
+    #[cfg(test)]
+    pub(crate) fn damage(&self, height: u64) {
+        let spoil = || self.db.insert(block_key(height), b"nonsense");
+        guarded("writing", spoil).expect("it can be written");
     }
 
     fn stored(&self, height: u64) -> Result<Option<Stored>, DerivedError> {
@@ -689,7 +702,7 @@ mod tests {
         let short = short.expect("sound").expect("it was there");
         assert_eq!(history.block(3), Ok(Some(view.clone())));
         guarded("writing", || db.insert(short_key(3), short)).expect("sound");
-        guarded("writing", || db.insert(block_key(3), b"nonsense")).expect("sound");
+        history.damage(3);
         assert_eq!(history.block(3), Ok(Some(view)));
         assert_eq!(history.block(4), Ok(None));
     }

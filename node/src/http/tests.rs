@@ -327,3 +327,26 @@ async fn of_long_events_few_are_read_at_once_and_none_is_passed_over() {
         assert_eq!(count, 250, "{bytes_max}");
     }
 }
+
+#[tokio::test]
+async fn of_blocks_little_more_is_read_than_what_is_sent() {
+    let begin = || {
+        let at_work = AtWork::by_hand();
+        for nonce in 0..2 {
+            at_work.include(at_work.transfer(nonce));
+        }
+        let chain = at_work.node.chain_blocking();
+        let history = chain.open().and_then(crate::chain::Chain::history);
+        history.expect("it is there").damage(2);
+        drop(chain);
+        at_work
+    };
+    let at_work = tokio::task::spawn_blocking(begin).await.expect("a node");
+    let app = shared(&at_work);
+    let subject = Some(Subject::Account(address(5)));
+    let read = |from, bytes_max| events::read(&app, subject, from, 2, bytes_max);
+    let (found, next) = read(Place::BEGIN, 10).await.expect("no more is read");
+    assert_eq!((found.len(), next.height), (1, 2));
+    read(next, 10).await.expect_err("it is damaged");
+    read(Place::BEGIN, 1 << 20).await.expect_err("more is read");
+}
