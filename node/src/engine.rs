@@ -68,6 +68,9 @@ pub(crate) const CLOCK_BEHIND_MS_MAX: u64 = 2_000;
 /// So many offers at once look into the past for records that may be on the log already.
 const PAST_LOOKS_MAX: usize = 4;
 
+/// The most bytes of blocks' pasts that such a look reads, but for the last block's, before others have their turn.
+const PAST_BYTES_MAX: usize = 16 << 20;
+
 /// Signs what the node proposes.
 pub type Signer = Arc<dyn Proposer>;
 
@@ -290,18 +293,11 @@ impl Node {
         let chain = self.chain().await;
         let offered = self.offer_all(&chain, checked);
         drop((chain, naming));
-        let is_used = |one: &Result<_, _>| matches!(one, Ok(Offered::Used { .. }));
-        if !offered.iter().any(is_used) {
-            return tickets(offered);
-        }
-        let permit = Arc::clone(&self.shared.past_looks).acquire_owned().await;
-        let count = offered.len();
-        let looked = tokio::task::spawn_blocking(move || {
-            let _permit = permit;
-            tickets(offered)
-        });
-        let looked = looked.await;
-        looked.unwrap_or_else(|_| (0..count).map(|_| Err(stopping())).collect())
+        let found = match used(&offered) {
+            Some((history, ids)) => self.past_of(history, ids).await,
+            None => Ok(Vec::new()),
+        };
+        tickets(offered, found)
     }
 
     /// As [`Node::submit_all`], from a thread that may block.
@@ -317,7 +313,11 @@ impl Node {
         let chain = self.chain_blocking();
         let offered = self.offer_all(&chain, records);
         drop((chain, naming));
-        tickets(offered)
+        let found = match used(&offered) {
+            Some((history, ids)) => past_of(&history, &ids),
+            None => Ok(Vec::new()),
+        };
+        tickets(offered, found.map_err(|error| inclusion::no_past(&error)))
     }
 
     /// What would come of a record in the next block. Blocks, and the next block waits for it: whoever lets others
@@ -412,6 +412,43 @@ impl Node {
         checked.await.unwrap_or_else(|_| Err(stopping()))
     }
 
+    /// What is on the log of these records, in their order. It is read in pieces, so that others who ask have their
+    /// turn in between.
+    async fn past_of(
+        &self,
+        history: History,
+        ids: Vec<ItemId>,
+    ) -> Result<Vec<Option<HistoryEntry>>, Problem> {
+        let mut found = vec![None; ids.len()];
+        let reader = history.clone();
+        let places: Arc<[_]> = self.read_past(move || reader.places_of(&ids)).await?.into();
+        let mut done = 0;
+        while done < places.len() {
+            let (reader, wanted) = (history.clone(), Arc::clone(&places));
+            let read = move || reader.entries_at(&wanted[done..], PAST_BYTES_MAX);
+            let entries = self.read_past(read).await?;
+            let piece = &places[done..];
+            done += entries.len();
+            for ((_, index), entry) in piece.iter().zip(entries) {
+                found[*index] = Some(entry);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Looks into the past, in turn, and on no thread that answers others.
+    async fn read_past<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, DerivedError> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let permit = Arc::clone(&self.shared.past_looks).acquire_owned().await;
+        let looked = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            work().map_err(|error| inclusion::no_past(&error))
+        });
+        looked.await.unwrap_or_else(|_| Err(stopping()))
+    }
+
     fn offer_all(
         &self,
         chain: &ChainGuard<'_>,
@@ -495,20 +532,34 @@ fn names_blobs(record: &Record) -> bool {
     !admission::named_blobs(&record.tx).is_empty()
 }
 
-/// What came of offers. Those whose nonce is used are looked for in the past, all at once: no block's is read
-/// twice.
-fn tickets(offered: Vec<Result<Offered, Problem>>) -> Vec<Result<Ticket, Problem>> {
-    let (mut ids, mut past) = (Vec::new(), None);
-    for one in &offered {
-        if let Ok(Offered::Used { id, history, .. }) = one {
-            ids.push(*id);
-            past = Some(history);
-        }
+/// The records whose nonce is used, and the past that tells which of them are on the log; none if there are none.
+fn used(offered: &[Result<Offered, Problem>]) -> Option<(History, Vec<ItemId>)> {
+    let used = offered.iter().filter_map(|one| match one {
+        Ok(Offered::Used { id, history, .. }) => Some((history, *id)),
+        _ => None,
+    });
+    let (histories, ids): (Vec<_>, _) = used.unzip();
+    let history = histories.first().copied()?;
+    Some((history.clone(), ids))
+}
+
+/// What is on the log of these records, in their order.
+fn past_of(history: &History, ids: &[ItemId]) -> Result<Vec<Option<HistoryEntry>>, DerivedError> {
+    let mut found = vec![None; ids.len()];
+    let places = history.places_of(ids)?;
+    let entries = history.entries_at(&places, usize::MAX)?;
+    for ((_, index), entry) in places.into_iter().zip(entries) {
+        found[index] = Some(entry);
     }
-    let found = past.map_or(Ok(Vec::new()), |history| history.of_records(&ids));
-    let mut found = found
-        .map(Vec::into_iter)
-        .map_err(|error| inclusion::no_past(&error));
+    Ok(found)
+}
+
+/// What came of offers, with what is on the log of those whose nonce is used.
+fn tickets(
+    offered: Vec<Result<Offered, Problem>>,
+    found: Result<Vec<Option<HistoryEntry>>, Problem>,
+) -> Vec<Result<Ticket, Problem>> {
+    let mut found = found.map(Vec::into_iter);
     let mut ticket = |one| match one {
         Offered::Ticket(ticket) => Ok(ticket),
         Offered::Used { otherwise, .. } => match &mut found {

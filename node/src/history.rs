@@ -365,24 +365,12 @@ impl History {
         Ok(self.stored(at.height)?.and_then(|stored| stored.entry(at)))
     }
 
-    /// The receipts of records, in the order of these; none for one that no block has. Each block's past is
-    /// read once, and one at a time is held.
+    /// Where the receipts of those of the records are that are on the log, oldest first; and which of them it is.
     ///
     /// # Errors
     ///
     /// The database fails.
-    pub fn of_records(
-        &self,
-        records: &[ItemId],
-    ) -> Result<Vec<Option<HistoryEntry>>, DerivedError> {
-        self.of_records_by(records, &mut Pasts::new(self, usize::MAX))
-    }
-
-    fn of_records_by(
-        &self,
-        records: &[ItemId],
-        pasts: &mut Pasts<'_>,
-    ) -> Result<Vec<Option<HistoryEntry>>, DerivedError> {
+    pub fn places_of(&self, records: &[ItemId]) -> Result<Vec<(Place, usize)>, DerivedError> {
         let mut places = Vec::with_capacity(records.len());
         for (index, &record) in records.iter().enumerate() {
             if let Some(at) = self.place_of(record)? {
@@ -390,13 +378,29 @@ impl History {
             }
         }
         places.sort_unstable();
-        let mut found = vec![None; records.len()];
-        for (at, index) in places {
-            let stored = pasts.of(at.height)?;
-            let entry = stored.and_then(|stored| stored.entry(at));
-            found[index] = Some(entry.ok_or_else(|| damaged("a receipt"))?);
+        Ok(places)
+    }
+
+    /// The receipts at such places, in their order; those of the first ones alone, at least of one, where more than
+    /// so many bytes of blocks' pasts were read. None of these is read twice, and one at a time is held.
+    ///
+    /// # Errors
+    ///
+    /// The database fails.
+    pub fn entries_at(
+        &self,
+        places: &[(Place, usize)],
+        bytes_max: usize,
+    ) -> Result<Vec<HistoryEntry>, DerivedError> {
+        let mut entries = Vec::new();
+        let mut pasts = Pasts::new(self, bytes_max);
+        for &(at, _) in places {
+            let Some(stored) = pasts.of(at.height)? else {
+                break;
+            };
+            entries.push(stored.entry(at).ok_or_else(|| damaged("a receipt"))?);
         }
-        Ok(found)
+        Ok(entries)
     }
 
     /// A block in short; none above the last one, and for the genesis.
@@ -673,20 +677,20 @@ mod tests {
             ids.extend((1..=4).map(|height| chapter(network, height)[place].id()));
             ids.push(ItemId([9; 32]));
         }
-        let mut pasts = Pasts::new(&history, usize::MAX);
-        let found = history.of_records_by(&ids, &mut pasts).expect("sound");
-        let one = |id: &ItemId| {
-            let at = history.place_of(*id).expect("sound")?;
-            history.entry(at).expect("sound")
-        };
-        assert_eq!(found, ids.iter().map(one).collect::<Vec<_>>());
-        assert_eq!(found.iter().flatten().count(), 8);
-        let bytes = |height| {
-            let value = guarded("reading", || history.db.get(block_key(height)));
-            value.expect("sound").expect("it is there").len()
-        };
-        let once: usize = (1..=4).map(bytes).sum();
-        assert_eq!(pasts.left_bytes, Some(usize::MAX - once));
+        let places = history.places_of(&ids).expect("sound");
+        let all = history.entries_at(&places, usize::MAX).expect("sound");
+        assert_eq!(all.len(), 8);
+        for ((at, index), entry) in places.iter().zip(&all) {
+            assert_eq!(history.place_of(ids[*index]), Ok(Some(*at)));
+            assert_eq!(history.entry(*at).expect("sound").as_ref(), Some(entry));
+        }
+        let (mut got, mut pieces) = (Vec::new(), 0);
+        while got.len() < places.len() {
+            let piece = history.entries_at(&places[got.len()..], 0);
+            got.extend(piece.expect("sound"));
+            pieces += 1;
+        }
+        assert_eq!((got, pieces), (all, 4), "a block each");
     }
 
     #[test]
