@@ -442,8 +442,17 @@ impl Blobs {
     ///
     /// The store fails.
     pub fn size_bytes(&self, id: BlobId) -> Result<Option<u64>, BlobError> {
+        let meta = self.size_and_time(id)?;
+        Ok(meta.map(|(size_bytes, _)| size_bytes))
+    }
+
+    /// The same, and when its last bytes were written, in milliseconds since 1970 by the machine's clock.
+    pub(crate) fn size_and_time(&self, id: BlobId) -> Result<Option<(u64, u64)>, BlobError> {
         match self.inner.runtime.block_on(self.inner.store.head(&key(id))) {
-            Ok(meta) => Ok(Some(meta.size)),
+            Ok(meta) => {
+                let written_ms = meta.last_modified.timestamp_millis();
+                Ok(Some((meta.size, written_ms.try_into().unwrap_or_default())))
+            }
             Err(object_store::Error::NotFound { .. }) => Ok(None),
             Err(error) => Err(store_error(format!("blob {id}"))(error)),
         }

@@ -8,7 +8,8 @@
 //! Invariants: a blob is removed only after it was held and unnamed for [`UNNAMED_KEPT_MS`]
 //! by the node's clock, which is not behind the last block, and no record that names it can be taken between the last look and
 //! the removal. If state or history cannot be read, nothing is removed. Records that name
-//! blobs wait for a few hundred removals at most, all others for none.
+//! blobs wait for a few hundred removals at most, all others for none. What was removed and is put again has all
+//! of that time again, though its times could not be written.
 //!
 //! Recovery: since when each blob is unnamed stands in `unnamed.json` of the node's folder,
 //! one blob a line, so that it is read and written as a stream.
@@ -119,33 +120,50 @@ impl Node {
         })?;
         times.retain(|_, one| one.is_held);
         let mut collected = Collected::default();
+        let swept = self.sweep(now_ms, &mut named, &mut times, &mut collected);
+        // Whatever went wrong: what was removed by then and comes again has a new time.
+        times.retain(|blob, _| !named.blobs.contains(blob));
+        collected.unnamed = times.len();
+        let is_changed = has_new || times.len() != before;
+        let kept = is_changed.then(|| write(&path, &times)).transpose();
+        swept?;
+        kept?;
+        Ok(collected)
+    }
+
+    /// Removes what is due, and its times.
+    fn sweep(
+        &self,
+        now_ms: u64,
+        named: &mut Named,
+        times: &mut Times,
+        collected: &mut Collected,
+    ) -> Result<(), CollectError> {
         let mut from = Bound::Unbounded;
         loop {
             let rest = times.range((from, Bound::Unbounded));
             let due = rest.filter(|(_, one)| one.is_due(now_ms));
             let some: Vec<BlobId> = due.map(|(&blob, _)| blob).take(REMOVED_AT_ONCE).collect();
             let Some(&last) = some.last() else {
-                break;
+                return Ok(());
             };
             from = Bound::Excluded(last);
             // While this is held no record is taken that names a blob.
             let _guard = self.naming().blocking_write();
-            self.look(&mut named)?;
+            self.look(named)?;
             for blob in some.iter().filter(|blob| !named.blobs.contains(blob)) {
-                let size_bytes = self.blobs().size_bytes(*blob)?;
-                if self.blobs().remove(*blob)? {
+                let held = self.blobs().size_and_time(*blob)?;
+                let since_ms = times.get(blob).map_or(now_ms, |one| one.since_ms);
+                // Put anew, it is another: its time begins at the next look. A clock by hand does not tell.
+                let is_new = !self.clock().is_by_hand()
+                    && held.is_some_and(|(_, written_ms)| written_ms > since_ms);
+                if !is_new && self.blobs().remove(*blob)? {
                     collected.removed.push(*blob);
-                    collected.removed_bytes += size_bytes.unwrap_or_default();
+                    collected.removed_bytes += held.map_or(0, |(size_bytes, _)| size_bytes);
                 }
                 times.remove(blob);
             }
         }
-        times.retain(|blob, _| !named.blobs.contains(blob));
-        collected.unnamed = times.len();
-        if has_new || times.len() != before {
-            write(&path, &times)?;
-        }
-        Ok(collected)
     }
 
     /// Adds every blob that something names. What was named at an earlier look stays so.
@@ -335,6 +353,58 @@ fn write(path: &Path, times: &Times) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::{Clock, system_ms};
+    use crate::testing::{AtWork, BEGIN_MS};
+
+    #[test]
+    fn what_was_put_after_its_time_began_has_all_of_it_again() {
+        let at_work = AtWork::begin(BEGIN_MS, Clock::System);
+        let (node, path) = (&at_work.node, at_work.node.dir().join(UNNAMED_FILE));
+        let blob = node.blobs().put(&b"again"[..]).unwrap().id;
+        let old_ms = system_ms() - 2 * UNNAMED_KEPT_MS;
+        // As it is left where the times could not be written when the blob was removed.
+        let old = Times::from([(blob, Unnamed::since(old_ms))]);
+        write(&path, &old).unwrap();
+        assert_eq!(node.collect_blobs().unwrap().removed, []);
+        assert!(node.blobs().holds(blob).unwrap());
+        assert_eq!(node.collect_blobs().unwrap().unnamed, 1);
+        let since_ms = read(&path)[&blob].since_ms;
+        assert!(since_ms > old_ms + UNNAMED_KEPT_MS);
+
+        // What has been there for as long goes.
+        let file = node.dir().join("blobs/blobs").join(blob.to_string());
+        let file = fs::File::options().write(true).open(file).unwrap();
+        file.set_modified(std::time::UNIX_EPOCH).unwrap();
+        write(&path, &old).unwrap();
+        assert_eq!(node.collect_blobs().unwrap().removed, [blob]);
+        assert!(!node.blobs().holds(blob).unwrap());
+    }
+
+    #[test]
+    fn the_times_are_kept_however_the_look_ends() {
+        let at_work = AtWork::by_hand();
+        let (node, path) = (&at_work.node, at_work.node.dir().join(UNNAMED_FILE));
+        let held = node.blobs().put(&b"held"[..]).unwrap().id;
+        let times = |blobs: &[BlobId]| -> Times {
+            let old = |&blob| (blob, Unnamed::since(BEGIN_MS - UNNAMED_KEPT_MS));
+            blobs.iter().map(old).collect()
+        };
+        write(&path, &times(&[held, BlobId([9; 32])])).unwrap();
+        let naming = node.naming().blocking_read();
+        std::thread::scope(|scope| {
+            let collecting = scope.spawn(|| node.collect_blobs());
+            // Until it waits to remove what is due.
+            while node.naming().try_read().is_ok() && !collecting.is_finished() {
+                std::thread::sleep(std::time::Duration::from_millis(1));
+            }
+            let chain = node.chain_blocking();
+            chain.open().unwrap().database().lose(true);
+            drop((chain, naming));
+            collecting.join().unwrap().unwrap_err();
+        });
+        assert!(node.blobs().holds(held).unwrap());
+        assert_eq!(read(&path), times(&[held]));
+    }
 
     #[test]
     fn the_times_of_more_than_a_million_blobs_read_back() {

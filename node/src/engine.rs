@@ -7,9 +7,10 @@
 //!                    clock: a deadline is due
 //! ```
 //!
-//! A block is made when a record waits, and when a deadline is due. A block that
-//! the clock moves a bounty on with holds no records: so the same records at the
-//! same times make the same blocks again.
+//! A block is made when a record waits, and when a deadline is due. A deadline has a
+//! block without records first. Where that was not enough for the clock, its blocks
+//! and those with records that wait take turns: in these too the clock does its work
+//! before the records.
 //!
 //! Invariants: the state is read under a lock that is held from before a block
 //! is applied until it is synced, so nobody sees a block that could be lost. A
@@ -30,10 +31,10 @@ use std::time::Duration;
 use market::State;
 use protocol::Amount;
 use protocol::ans104::{Draft, VerifiedItem};
-use protocol::api::Problem;
+use protocol::api::{HistoryEntry, Problem};
 use protocol::id::ItemId;
 use protocol::receipt::Receipt;
-use tokio::sync::{RwLock, RwLockReadGuard, oneshot, watch};
+use tokio::sync::{RwLock, RwLockReadGuard, Semaphore, oneshot, watch};
 
 use crate::admission;
 use crate::blobs::Blobs;
@@ -41,9 +42,9 @@ use crate::block::Record;
 use crate::chain::{Chain, ChainError, Recovery};
 use crate::clock::Clock;
 use crate::derived::DerivedError;
-use crate::history::{History, Place};
+use crate::history::History;
 use crate::inclusion::{self, Answer, Inclusion};
-use crate::mempool::{Mempool, MempoolLimits};
+use crate::mempool::{Mempool, MempoolLimits, Unfit};
 use crate::sequencer::{Proposer, SignError};
 use thread::Engine;
 
@@ -63,6 +64,12 @@ const REOPEN_AFTER: Duration = Duration::from_secs(1);
 /// Block time may run so far ahead of the clock, because it must rise with every
 /// block; if the clock is further behind, it is wrong, and no block is made.
 pub(crate) const CLOCK_BEHIND_MS_MAX: u64 = 2_000;
+
+/// So many offers at once look into the past for records that may be on the log already.
+const PAST_LOOKS_MAX: usize = 4;
+
+/// The most bytes of blocks' pasts that such a look reads, but for the last block's, before others have their turn.
+const PAST_BYTES_MAX: usize = 16 << 20;
 
 /// Signs what the node proposes.
 pub type Signer = Arc<dyn Proposer>;
@@ -132,6 +139,19 @@ struct Shared {
     /// Held while a record that names blobs is checked and taken; wholly, while blobs
     /// are removed. Taken before all other locks.
     naming: RwLock<()>,
+    /// Looks into the past, of those who offer what may be on the log already.
+    past_looks: Arc<Semaphore>,
+}
+
+/// What an offer comes to before the past was asked.
+enum Offered {
+    Ticket(Ticket),
+    /// Its nonce is used: by itself, which the past tells, or it is not taken for this.
+    Used {
+        id: ItemId,
+        history: History,
+        otherwise: Problem,
+    },
 }
 
 /// No height: nobody wants an empty block.
@@ -189,6 +209,7 @@ impl Node {
             wanted_after: AtomicU64::new(NOBODY),
             has_ended: watch::Sender::new(false),
             naming: RwLock::new(()),
+            past_looks: Arc::new(Semaphore::new(PAST_LOOKS_MAX)),
         });
         let engine = Engine {
             shared: Arc::clone(&shared),
@@ -255,18 +276,12 @@ impl Node {
     ///
     /// Why it is not taken.
     pub async fn submit(&self, record: Record) -> Result<Ticket, Problem> {
-        let _naming = match names_blobs(&record) {
-            true => Some(self.naming().read().await),
-            false => None,
-        };
-        self.check_blobs(&record).await?;
-        let chain = self.chain().await;
-        self.offer(&chain, record)
+        self.submit_all(vec![record]).await.remove(0)
     }
 
     /// Offers many at once: the engine sees all of them or none.
     pub async fn submit_all(&self, records: Vec<Record>) -> Vec<Result<Ticket, Problem>> {
-        let _naming = match records.iter().any(names_blobs) {
+        let naming = match records.iter().any(names_blobs) {
             true => Some(self.naming().read().await),
             false => None,
         };
@@ -276,27 +291,33 @@ impl Node {
             checked.push(held.map(|()| record));
         }
         let chain = self.chain().await;
-        checked
-            .into_iter()
-            .map(|record| self.offer(&chain, record?))
-            .collect()
+        let offered = self.offer_all(&chain, checked);
+        drop((chain, naming));
+        let found = match used(&offered) {
+            Some((history, ids)) => self.past_of(history, ids).await,
+            None => Ok(Vec::new()),
+        };
+        tickets(offered, found)
     }
 
     /// As [`Node::submit_all`], from a thread that may block.
     pub fn submit_blocking(&self, records: Vec<Record>) -> Vec<Result<Ticket, Problem>> {
         let names = records.iter().any(names_blobs);
-        let _naming = names.then(|| self.naming().blocking_read());
+        let naming = names.then(|| self.naming().blocking_read());
         let held = |record: Record| {
             admission::check_held(&self.shared.blobs, &record.tx)
                 .map(|()| record)
                 .map_err(|error| inclusion::not_held(&error))
         };
-        let records: Vec<_> = records.into_iter().map(held).collect();
+        let records = records.into_iter().map(held).collect();
         let chain = self.chain_blocking();
-        records
-            .into_iter()
-            .map(|record| self.offer(&chain, record?))
-            .collect()
+        let offered = self.offer_all(&chain, records);
+        drop((chain, naming));
+        let found = match used(&offered) {
+            Some((history, ids)) => past_of(&history, &ids),
+            None => Ok(Vec::new()),
+        };
+        tickets(offered, found.map_err(|error| inclusion::no_past(&error)))
     }
 
     /// What would come of a record in the next block. Blocks, and the next block waits for it: whoever lets others
@@ -391,7 +412,53 @@ impl Node {
         checked.await.unwrap_or_else(|_| Err(stopping()))
     }
 
-    fn offer(&self, chain: &ChainGuard<'_>, record: Record) -> Result<Ticket, Problem> {
+    /// What is on the log of these records, in their order. It is read in pieces, so that others who ask have their
+    /// turn in between.
+    async fn past_of(
+        &self,
+        history: History,
+        ids: Vec<ItemId>,
+    ) -> Result<Vec<Option<HistoryEntry>>, Problem> {
+        let mut found = vec![None; ids.len()];
+        let reader = history.clone();
+        let places: Arc<[_]> = self.read_past(move || reader.places_of(&ids)).await?.into();
+        let mut done = 0;
+        while done < places.len() {
+            let (reader, wanted) = (history.clone(), Arc::clone(&places));
+            let read = move || reader.entries_at(&wanted[done..], PAST_BYTES_MAX);
+            let entries = self.read_past(read).await?;
+            let piece = &places[done..];
+            done += entries.len();
+            for ((_, index), entry) in piece.iter().zip(entries) {
+                found[*index] = Some(entry);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Looks into the past, in turn, and on no thread that answers others.
+    async fn read_past<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, DerivedError> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let permit = Arc::clone(&self.shared.past_looks).acquire_owned().await;
+        let looked = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            work().map_err(|error| inclusion::no_past(&error))
+        });
+        looked.await.unwrap_or_else(|_| Err(stopping()))
+    }
+
+    fn offer_all(
+        &self,
+        chain: &ChainGuard<'_>,
+        records: Vec<Result<Record, Problem>>,
+    ) -> Vec<Result<Offered, Problem>> {
+        let records = records.into_iter();
+        records.map(|record| self.offer(chain, record?)).collect()
+    }
+
+    fn offer(&self, chain: &ChainGuard<'_>, record: Record) -> Result<Offered, Problem> {
         let chain = chain.open().ok_or_else(|| self.closed())?;
         if let Some(trouble) = self.trouble() {
             return Err(trouble);
@@ -402,23 +469,27 @@ impl Node {
         let (state, id, tx) = (chain.state(), record.item.id(), &record.tx);
         let mut mempool = self.mempool();
         if let Some(receiver) = mempool.join(id) {
-            return Ok(Ticket::Waiting(receiver));
+            return Ok(Offered::Ticket(Ticket::Waiting(receiver)));
         }
         let account = state.account(tx.signer);
-        if tx.envelope.nonce < account.nonce {
-            // Whether it is on the log already only the past can tell: without it nobody
-            // may be told that the nonce is another record's.
-            let past = chain.history().ok_or_else(DerivedError::failed);
-            let found = past.and_then(|history| included(&history, id));
-            if let Some(found) = found.map_err(|error| inclusion::no_past(&error))? {
-                return Ok(Ticket::Final(found));
-            }
-        }
+        let given = tx.envelope.nonce;
         let time_ms = self.shared.clock.now_ms().max(chain.tip().time_ms + 1);
         let fee = state
             .check_envelope(tx, time_ms)
-            .map_err(|why| inclusion::rejection(&why))?;
-        let given = tx.envelope.nonce;
+            .map_err(|why| inclusion::rejection(&why));
+        if given < account.nonce {
+            // Whether it is on the log already only the past can tell: without it nobody
+            // may be told that the nonce is another record's. It does not wait, so it is
+            // there by now or never.
+            let history = chain.history().ok_or_else(DerivedError::failed);
+            let unfit = || inclusion::unfit(Unfit::Nonce(account.nonce), given, account.balance);
+            return Ok(Offered::Used {
+                id,
+                history: history.map_err(|error| inclusion::no_past(&error))?,
+                otherwise: fee.err().unwrap_or_else(unfit),
+            });
+        }
+        let fee = fee?;
         let was_idle = mempool.is_idle();
         let receiver = mempool
             .add(record, fee, account.nonce, account.balance)
@@ -426,7 +497,7 @@ impl Node {
         if was_idle {
             self.shared.work.notify_all();
         }
-        Ok(Ticket::Waiting(receiver))
+        Ok(Offered::Ticket(Ticket::Waiting(receiver)))
     }
 
     /// How far the clock is behind the last block, if that is too far for a next one.
@@ -461,23 +532,58 @@ fn names_blobs(record: &Record) -> bool {
     !admission::named_blobs(&record.tx).is_empty()
 }
 
-/// A record that is on the log, from the history; none if it is not there.
-fn included(history: &History, id: ItemId) -> Result<Option<Inclusion>, DerivedError> {
-    let Some(Place { height, place }) = history.place_of(id)? else {
-        return Ok(None);
+/// The records whose nonce is used, and the past that tells which of them are on the log; none if there are none.
+fn used(offered: &[Result<Offered, Problem>]) -> Option<(History, Vec<ItemId>)> {
+    let used = offered.iter().filter_map(|one| match one {
+        Ok(Offered::Used { id, history, .. }) => Some((history, *id)),
+        _ => None,
+    });
+    let (histories, ids): (Vec<_>, _) = used.unzip();
+    let history = histories.first().copied()?;
+    Some((history.clone(), ids))
+}
+
+/// What is on the log of these records, in their order.
+fn past_of(history: &History, ids: &[ItemId]) -> Result<Vec<Option<HistoryEntry>>, DerivedError> {
+    let mut found = vec![None; ids.len()];
+    let places = history.places_of(ids)?;
+    let entries = history.entries_at(&places, usize::MAX)?;
+    for ((_, index), entry) in places.into_iter().zip(entries) {
+        found[index] = Some(entry);
+    }
+    Ok(found)
+}
+
+/// What came of offers, with what is on the log of those whose nonce is used.
+fn tickets(
+    offered: Vec<Result<Offered, Problem>>,
+    found: Result<Vec<Option<HistoryEntry>>, Problem>,
+) -> Vec<Result<Ticket, Problem>> {
+    let mut found = found.map(Vec::into_iter);
+    let mut ticket = |one| match one {
+        Offered::Ticket(ticket) => Ok(ticket),
+        Offered::Used { otherwise, .. } => match &mut found {
+            Ok(found) => {
+                let entry = found.next().flatten();
+                entry.map(included).map(Ticket::Final).ok_or(otherwise)
+            }
+            Err(problem) => Err(problem.clone()),
+        },
     };
-    let damaged = || DerivedError::new("a record's block is damaged in the state database");
-    let receipts: Arc<[_]> = history.receipts(height)?.ok_or_else(damaged)?.into();
-    let time_ms = history.block(height)?.ok_or_else(damaged)?.time_ms;
-    let receipt = receipts.get(place as usize).ok_or_else(damaged)?;
-    let rejected = receipt.rejected.as_ref();
-    Ok(Some(Inclusion {
-        height,
-        time_ms,
-        place,
+    offered.into_iter().map(|one| ticket(one?)).collect()
+}
+
+/// A record that is on the log, with no other's receipt.
+fn included(entry: HistoryEntry) -> Inclusion {
+    let rejected = entry.receipt.rejected.as_ref();
+    Inclusion {
+        height: entry.height,
+        time_ms: entry.time_ms,
+        place: entry.place,
         problem: rejected.map(|code| inclusion::rejected_by(code.as_str())),
-        receipts,
-    }))
+        index: 0,
+        receipts: [entry.receipt].into(),
+    }
 }
 
 /// Why no block can be made for a while: a block's time must be later than its parent's.

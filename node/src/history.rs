@@ -163,13 +163,12 @@ struct Stored {
 }
 
 impl Stored {
-    fn entry(self, at: Place) -> Option<HistoryEntry> {
-        let time_ms = self.time_ms;
-        let entry = self.entries.into_iter().nth(at.place as usize)?;
+    fn entry(&self, at: Place) -> Option<HistoryEntry> {
+        let entry = self.entries.get(at.place as usize)?.clone();
         Some(HistoryEntry {
             height: at.height,
             place: at.place,
-            time_ms,
+            time_ms: self.time_ms,
             signer: entry.signer,
             record_type: entry.record_type,
             receipt: entry.receipt,
@@ -366,6 +365,44 @@ impl History {
         Ok(self.stored(at.height)?.and_then(|stored| stored.entry(at)))
     }
 
+    /// Where the receipts of those of the records are that are on the log, oldest first; and which of them it is.
+    ///
+    /// # Errors
+    ///
+    /// The database fails.
+    pub fn places_of(&self, records: &[ItemId]) -> Result<Vec<(Place, usize)>, DerivedError> {
+        let mut places = Vec::with_capacity(records.len());
+        for (index, &record) in records.iter().enumerate() {
+            if let Some(at) = self.place_of(record)? {
+                places.push((at, index));
+            }
+        }
+        places.sort_unstable();
+        Ok(places)
+    }
+
+    /// The receipts at such places, in their order; those of the first ones alone, at least of one, where more than
+    /// so many bytes of blocks' pasts were read. None of these is read twice, and one at a time is held.
+    ///
+    /// # Errors
+    ///
+    /// The database fails.
+    pub fn entries_at(
+        &self,
+        places: &[(Place, usize)],
+        bytes_max: usize,
+    ) -> Result<Vec<HistoryEntry>, DerivedError> {
+        let mut entries = Vec::new();
+        let mut pasts = Pasts::new(self, bytes_max);
+        for &(at, _) in places {
+            let Some(stored) = pasts.of(at.height)? else {
+                break;
+            };
+            entries.push(stored.entry(at).ok_or_else(|| damaged("a receipt"))?);
+        }
+        Ok(entries)
+    }
+
     /// A block in short; none above the last one, and for the genesis.
     ///
     /// # Errors
@@ -431,7 +468,13 @@ impl History {
         self.entries_within(subject, from, limit, PAGE_BYTES_MAX)
     }
 
-    fn entries_within(
+    /// The same where little is to be read: that of a block is read only while no more than so many bytes of those
+    /// before it were.
+    ///
+    /// # Errors
+    ///
+    /// The database fails.
+    pub fn entries_within(
         &self,
         subject: Subject,
         from: Place,
@@ -447,16 +490,7 @@ impl History {
             let Some(stored) = pasts.of(at.height)? else {
                 return Ok((entries, Some(at)));
             };
-            let entry = stored.entries.get(at.place as usize);
-            let entry = entry.ok_or_else(|| damaged("a receipt"))?.clone();
-            entries.push(HistoryEntry {
-                height: at.height,
-                place: at.place,
-                time_ms: stored.time_ms,
-                signer: entry.signer,
-                record_type: entry.record_type,
-                receipt: entry.receipt,
-            });
+            entries.push(stored.entry(at).ok_or_else(|| damaged("a receipt"))?);
         }
         Ok((entries, None))
     }
@@ -474,11 +508,38 @@ impl History {
         height: u64,
         limit: usize,
     ) -> Result<(Vec<Movement>, Option<Mark>), DerivedError> {
-        let from = after.map_or(Place::BEGIN, |after| after.at);
+        self.movements_within(subject, after, height, limit, PAGE_BYTES_MAX)
+    }
+
+    fn movements_within(
+        &self,
+        subject: Subject,
+        after: Option<Mark>,
+        height: u64,
+        limit: usize,
+        bytes_max: usize,
+    ) -> Result<(Vec<Movement>, Option<Mark>), DerivedError> {
+        let from = match after {
+            None => Some(Place::BEGIN),
+            // Nothing is left of this receipt.
+            Some(after) if after.index == u32::MAX => after.at.next(),
+            Some(after) => Some(after.at),
+        };
+        let Some(from) = from else {
+            return Ok((Vec::new(), None));
+        };
         let places = self.touched(subject, from, MOVEMENT_RECEIPTS_MAX)?;
         let (mut items, mut last) = (Vec::new(), None);
-        let mut pasts = Pasts::new(self, PAGE_BYTES_MAX);
+        let mut pasts = Pasts::new(self, bytes_max);
+        let mut begun = after.map(|after| after.at.height);
         for &at in places.iter().take_while(|at| at.height <= height) {
+            // A block that the page before ended in, and of which nothing was left, takes nothing of what may be read.
+            if begun.is_some_and(|begun| begun < at.height) {
+                begun = None;
+                if items.is_empty() {
+                    pasts = Pasts::new(self, bytes_max);
+                }
+            }
             let Some(stored) = pasts.of(at.height)? else {
                 return Ok((items, last));
             };
@@ -512,6 +573,13 @@ impl History {
         Ok((items, last.filter(|_| !is_whole)))
     }
 
+    /// For tests: whoever reads the past of this block fails.
+    #[cfg(test)]
+    pub(crate) fn damage(&self, height: u64) {
+        let spoil = || self.db.insert(block_key(height), b"nonsense");
+        guarded("writing", spoil).expect("it can be written");
+    }
+
     fn stored(&self, height: u64) -> Result<Option<Stored>, DerivedError> {
         let value = guarded("reading", || self.db.get(block_key(height)))?;
         value
@@ -527,7 +595,7 @@ fn damaged(what: &str) -> DerivedError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{address, told};
+    use crate::testing::{address, chapter, told};
 
     #[test]
     fn a_page_of_receipts_ends_early_where_much_was_read_and_says_where_it_goes_on() {
@@ -560,6 +628,72 @@ mod tests {
     }
 
     #[test]
+    fn a_statement_goes_on_however_much_a_block_is_to_read() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let chain = told(dir.path(), 6);
+        let history = chain.history().expect("it is there");
+        let subject = Subject::Account(address(1));
+        let (all, next) = history
+            .movements(subject, None, 6, 1_000)
+            .expect("there is a past");
+        assert_eq!(next, None);
+        assert!(all.len() > 6);
+        for (bytes_max, limit) in [(0, 1_000), (0, 1), (0, 2), (usize::MAX, 1), (usize::MAX, 5)] {
+            let (mut got, mut after) = (Vec::new(), None);
+            loop {
+                let page = history.movements_within(subject, after, 6, limit, bytes_max);
+                let (items, next) = page.expect("sound");
+                assert!(!items.is_empty() || next.is_none(), "after {after:?}");
+                got.extend(items);
+                if next.is_none() {
+                    break;
+                }
+                assert!(next > after, "it stays at {after:?}");
+                after = next;
+            }
+            assert_eq!(got, all, "{bytes_max}, {limit}");
+        }
+        let last = Place {
+            height: u64::MAX,
+            place: u32::MAX,
+        };
+        let end = Some(Mark {
+            at: last,
+            index: u32::MAX,
+        });
+        let page = history.movements(subject, end, 6, 1).expect("sound");
+        assert_eq!(page, (Vec::new(), None));
+    }
+
+    #[test]
+    fn of_many_records_each_blocks_past_is_read_once() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let chain = told(dir.path(), 4);
+        let history = chain.history().expect("it is there");
+        let network = chain.genesis().network;
+        let mut ids = Vec::new();
+        // From block to block and back, none of them twice in a row, and one that is nowhere.
+        for place in 0..2 {
+            ids.extend((1..=4).map(|height| chapter(network, height)[place].id()));
+            ids.push(ItemId([9; 32]));
+        }
+        let places = history.places_of(&ids).expect("sound");
+        let all = history.entries_at(&places, usize::MAX).expect("sound");
+        assert_eq!(all.len(), 8);
+        for ((at, index), entry) in places.iter().zip(&all) {
+            assert_eq!(history.place_of(ids[*index]), Ok(Some(*at)));
+            assert_eq!(history.entry(*at).expect("sound").as_ref(), Some(entry));
+        }
+        let (mut got, mut pieces) = (Vec::new(), 0);
+        while got.len() < places.len() {
+            let piece = history.entries_at(&places[got.len()..], 0);
+            got.extend(piece.expect("sound"));
+            pieces += 1;
+        }
+        assert_eq!((got, pieces), (all, 4), "a block each");
+    }
+
+    #[test]
     fn a_block_in_short_is_told_without_reading_its_past() {
         let dir = tempfile::tempdir().expect("a folder");
         let chain = told(dir.path(), 3);
@@ -572,7 +706,7 @@ mod tests {
         let short = short.expect("sound").expect("it was there");
         assert_eq!(history.block(3), Ok(Some(view.clone())));
         guarded("writing", || db.insert(short_key(3), short)).expect("sound");
-        guarded("writing", || db.insert(block_key(3), b"nonsense")).expect("sound");
+        history.damage(3);
         assert_eq!(history.block(3), Ok(Some(view)));
         assert_eq!(history.block(4), Ok(None));
     }

@@ -20,10 +20,12 @@ pub struct Inclusion {
     pub height: u64,
     /// The block's time.
     pub time_ms: u64,
-    /// The block's receipts.
-    pub receipts: Arc<[Receipt]>,
-    /// The place of the record's among them.
+    /// The place of the record's receipt among the block's.
     pub place: u32,
+    /// The block's receipts, or the record's alone.
+    pub receipts: Arc<[Receipt]>,
+    /// Which of them is the record's.
+    pub index: usize,
     /// Why a rule rejected it, if one did.
     pub problem: Option<Problem>,
 }
@@ -34,7 +36,7 @@ pub type Answer = Result<Inclusion, Problem>;
 impl Inclusion {
     /// The record's receipt.
     pub fn receipt(&self) -> &Receipt {
-        &self.receipts[self.place as usize]
+        &self.receipts[self.index]
     }
 
     /// The record as the API shows it.

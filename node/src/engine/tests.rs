@@ -166,6 +166,50 @@ fn a_database_that_fails_is_told_and_what_it_forgot_is_not_another_record() {
     assert!(problem.retry_after_ms.is_some());
 }
 
+/// What was posted already and is posted again is looked up beside the blocks, and holds its own receipt alone.
+#[test]
+fn many_records_that_are_on_the_log_already_are_told_each_with_its_own_receipt() {
+    let at_work = AtWork::by_hand();
+    let records: Vec<_> = (0..40).map(|nonce| at_work.transfer(nonce)).collect();
+    let first = at_work.node.submit_blocking(records.clone());
+    let first: Vec<_> = first
+        .into_iter()
+        .map(|ticket| at_work.wait_for(ticket.expect("it is taken")))
+        .collect();
+    let mut again = records.clone();
+    again.push(at_work.transfer_until(3, BEGIN_MS + 1_000));
+    let mut again = runtime().block_on(at_work.node.submit_all(again));
+    let other = again.pop().expect("as many as were offered");
+    assert_eq!(other.expect_err("its nonce is used").code, "nonce");
+    for ((ticket, first), record) in again.into_iter().zip(&first).zip(&records) {
+        let Ok(Ticket::Final(found)) = ticket else {
+            panic!("{ticket:?}");
+        };
+        assert_eq!(found.view(&record.tx), first.view(&record.tx));
+        assert_eq!(found.receipts.len(), 1);
+    }
+}
+
+/// Nobody waits for looks into the past but those who asked for them.
+#[test]
+fn looks_into_the_past_hold_up_no_record_and_no_block() {
+    let at_work = AtWork::by_hand();
+    let record = at_work.transfer(0);
+    at_work.include(record.clone());
+    let runtime = runtime();
+    let looks = Arc::clone(&at_work.node.shared.past_looks);
+    let all = looks.try_acquire_many(PAST_LOOKS_MAX as u32);
+    let node = at_work.node.clone();
+    let again = runtime.spawn(async move { node.submit(record).await });
+    let pause = tokio::time::Duration::from_millis(50);
+    runtime.block_on(async { tokio::time::sleep(pause).await });
+    assert!(!again.is_finished(), "it waits for its turn");
+    assert_eq!(at_work.include(at_work.transfer(1)).height, 2);
+    drop(all);
+    let found = runtime.block_on(again).expect("no panic");
+    assert!(matches!(found, Ok(Ticket::Final(found)) if found.height == 1));
+}
+
 /// Whoever asks for trials does not need a signature, and each waits for the state as the engine does.
 #[test]
 fn many_trials_do_not_stand_before_the_next_block() {

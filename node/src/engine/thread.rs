@@ -259,8 +259,9 @@ impl Engine {
             let inclusion = Inclusion {
                 height: block.height,
                 time_ms: block.time_ms,
-                receipts: Arc::clone(&block.receipts),
                 place: (clocks + index) as u32,
+                receipts: Arc::clone(&block.receipts),
+                index: clocks + index,
                 problem: why.map(|(_, why)| inclusion::rejection(why)),
             };
             mempool.answer(id, &Ok(inclusion));

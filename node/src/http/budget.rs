@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
+use tokio::sync::Notify;
 
 /// The address that limits go by of who asks. None for who asks from the machine itself: that may be a
 /// proxy, which speaks for many and has limits of its own.
@@ -27,6 +28,8 @@ pub(super) struct Budget {
     max: u64,
     each_max: u64,
     taken: Mutex<Taken>,
+    /// Told when something was given back.
+    given_back: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -40,7 +43,9 @@ struct Taken {
 pub(super) struct Share {
     of: Arc<Budget>,
     address: Option<IpAddr>,
+    /// Of all, and of what the address may have.
     count: u64,
+    own: u64,
 }
 
 impl Budget {
@@ -50,20 +55,48 @@ impl Budget {
             max,
             each_max,
             taken: Mutex::default(),
+            given_back: Notify::new(),
         })
     }
 
     /// Takes so much, if it is left: in all, and for the address if there is one.
     pub(super) fn take(self: &Arc<Self>, address: Option<IpAddr>, count: u64) -> Option<Share> {
+        self.take_both(address, count, count)
+    }
+
+    /// The same as soon as it is left. Who waits is not in any order.
+    pub(super) async fn wait(self: &Arc<Self>, address: Option<IpAddr>, count: u64) -> Share {
+        loop {
+            // Begun before the look, so that what is given back after it is heard.
+            let given_back = self.given_back.notified();
+            if let Some(share) = self.take(address, count) {
+                return share;
+            }
+            given_back.await;
+        }
+    }
+
+    /// The same for one thing that may be more than an address may have, or than there is in all: then it takes
+    /// all of that, and so is there alone.
+    pub(super) fn take_long(
+        self: &Arc<Self>,
+        address: Option<IpAddr>,
+        count: u64,
+    ) -> Option<Share> {
+        self.take_both(address, count.min(self.max), count.min(self.each_max))
+    }
+
+    fn take_both(self: &Arc<Self>, address: Option<IpAddr>, count: u64, own: u64) -> Option<Share> {
         let mut taken = self.taken();
         let all = taken
             .all
             .checked_add(count)
             .filter(|&all| all <= self.max)?;
         if let Some(address) = address {
-            let own = taken.each.get(&address).copied().unwrap_or_default();
-            let own = own.checked_add(count).filter(|&own| own <= self.each_max)?;
-            taken.each.insert(address, own);
+            let before = taken.each.get(&address).copied().unwrap_or_default();
+            let with = before.checked_add(own);
+            let with = with.filter(|&with| with <= self.each_max)?;
+            taken.each.insert(address, with);
         }
         taken.all = all;
         drop(taken);
@@ -71,7 +104,22 @@ impl Budget {
             of: Arc::clone(self),
             address,
             count,
+            own,
         })
+    }
+
+    fn give_back(&self, share: &Share) {
+        let mut taken = self.taken();
+        taken.all -= share.count;
+        let Some(address) = share.address else {
+            return;
+        };
+        if let Some(own) = taken.each.get_mut(&address) {
+            *own -= share.own;
+            if *own == 0 {
+                taken.each.remove(&address);
+            }
+        }
     }
 
     fn taken(&self) -> MutexGuard<'_, Taken> {
@@ -87,17 +135,8 @@ impl Budget {
 
 impl Drop for Share {
     fn drop(&mut self) {
-        let mut taken = self.of.taken();
-        taken.all -= self.count;
-        let Some(address) = self.address else {
-            return;
-        };
-        if let Some(own) = taken.each.get_mut(&address) {
-            *own -= self.count;
-            if *own == 0 {
-                taken.each.remove(&address);
-            }
-        }
+        self.of.give_back(self);
+        self.of.given_back.notify_waiters();
     }
 }
 
@@ -121,5 +160,23 @@ mod tests {
         drop(second);
         assert!(budget.taken().each.is_empty());
         assert!(budget.take(None, 10).is_some());
+    }
+
+    #[test]
+    fn what_is_longer_than_an_address_may_have_counts_in_all_as_what_it_is() {
+        let budget = Budget::new(10, 4);
+        let [one, other] = [1, 2].map(|last| Some(IpAddr::from([192, 0, 2, last])));
+        let long = budget.take_long(one, 7).expect("it is alone");
+        assert_eq!(budget.in_use(), 7);
+        assert!(budget.take_long(one, 1).is_none());
+        assert!(budget.take_long(other, 4).is_none());
+        let short = budget.take_long(other, 3).expect("to the last");
+        drop(long);
+        assert!(budget.take_long(one, 99).is_none());
+        drop(short);
+        let longest = budget.take_long(one, 99).expect("it is alone");
+        assert!(budget.take(None, 1).is_none());
+        drop(longest);
+        assert!(budget.in_use() == 0 && budget.taken().each.is_empty());
     }
 }

@@ -30,7 +30,8 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// Events that are read from the history at once.
 const READ_AT_ONCE: usize = 64;
 
-/// Bytes of entries that are read at once, but for the last one's; those of a bounty's clock may be long.
+/// Bytes of blocks' pasts, and of entries, that are read at once, but for the last one's; those of a bounty's clock may
+/// be long.
 const READ_BYTES_MAX: usize = 64 << 10;
 
 /// Events that wait for a reader who is slow, beside those that were read at once.
@@ -173,7 +174,8 @@ pub(super) async fn read(
         let mut next = done;
         match subject {
             Some(subject) => {
-                let (mut entries, more) = history.entries(subject, from, READ_AT_ONCE)?;
+                let (mut entries, more) =
+                    history.entries_within(subject, from, READ_AT_ONCE, bytes_max)?;
                 // The past may be ahead of the height that is told: what is above it
                 // is not sent now, and so must not be passed over.
                 entries.retain(|entry| entry.height <= height);

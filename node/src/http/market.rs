@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::answer::{Answered, Asked, Wrong, bad, bug, id, missing, unavailable};
 use super::budget::Peer;
 use super::records::{closed, past};
-use super::{App, Shared, blocking};
+use super::{App, Shared, Turns};
 use crate::history::{History, Place};
 use crate::views;
 
@@ -109,33 +109,44 @@ async fn read<T>(app: &Shared, ask: impl FnOnce(&market::State) -> T) -> Answere
     Ok(ask(state))
 }
 
-/// The same for what looks at many entries, or answers with many bytes: a bounded number at a time, and on no
-/// thread that answers others. None if there is nothing.
-async fn look_for<T: Serialize>(
+/// The same for what looks at many entries, or answers with many bytes: in its turn, and on no thread that answers
+/// others. None if there is nothing.
+async fn look_in<T: Serialize>(
+    turns: &Turns,
     app: &Arc<Shared>,
     peer: Peer,
     ask: impl FnOnce(&market::State) -> Answered<Option<T>> + Send + 'static,
 ) -> Answered<Option<Response>> {
     let shared = Arc::clone(app);
-    blocking(&app.looks, move || {
-        let found = {
-            let chain = shared.node.chain_blocking();
-            let state = chain.state().ok_or_else(|| unavailable(closed(&shared)))?;
-            ask(state)?
-        };
-        let answer = found.map(|view| shared.json(peer, &view));
-        answer.transpose()
-    })
-    .await
+    turns
+        .run(peer, move || {
+            let found = {
+                let chain = shared.node.chain_blocking();
+                let state = chain.state().ok_or_else(|| unavailable(closed(&shared)))?;
+                ask(state)?
+            };
+            let answer = found.map(|view| shared.json(peer, &view));
+            answer.transpose()
+        })
+        .await
 }
 
-/// The same for what is always there.
+/// The same for one thing with what belongs to it. None if it is not there.
+async fn view<T: Serialize>(
+    app: &Arc<Shared>,
+    peer: Peer,
+    ask: impl FnOnce(&market::State) -> Answered<Option<T>> + Send + 'static,
+) -> Answered<Option<Response>> {
+    look_in(&app.views, app, peer, ask).await
+}
+
+/// The same for a list.
 async fn look<T: Serialize>(
     app: &Arc<Shared>,
     peer: Peer,
     ask: impl FnOnce(&market::State) -> Answered<T> + Send + 'static,
 ) -> Answered<Response> {
-    let answer = look_for(app, peer, |state| ask(state).map(Some)).await?;
+    let answer = look_in(&app.looks, app, peer, |state| ask(state).map(Some)).await?;
     answer.ok_or_else(|| bug("nothing was found where there is something"))
 }
 
@@ -226,7 +237,7 @@ pub(super) async fn bounty(
     peer: Peer,
 ) -> Answered<Response> {
     let id: ItemId = id(&text)?;
-    if let Some(answer) = look_for(&app, peer, move |state| Ok(views::bounty(state, id))).await? {
+    if let Some(answer) = view(&app, peer, move |state| Ok(views::bounty(state, id))).await? {
         return Ok(answer);
     }
     ended(&app, peer, move |history| {
@@ -242,7 +253,7 @@ pub(super) async fn submission(
     peer: Peer,
 ) -> Answered<Response> {
     let id: ItemId = id(&text)?;
-    let seen = look_for(&app, peer, move |state| {
+    let seen = view(&app, peer, move |state| {
         Ok(views::submission_alone(state, id))
     });
     if let Some(answer) = seen.await? {
@@ -302,11 +313,11 @@ pub(super) async fn votes(
     peer: Peer,
 ) -> Answered<Response> {
     let id: ItemId = id(&text)?;
-    look(&app, peer, move |state| {
-        let asset = state.asset(id).ok_or_else(|| missing("asset", id))?;
-        Ok(views::votes(state, id, asset))
-    })
-    .await
+    let seen = view(&app, peer, move |state| {
+        let asset = state.asset(id);
+        Ok(asset.map(|asset| views::votes(state, id, asset)))
+    });
+    seen.await?.ok_or_else(|| missing("asset", id))
 }
 
 pub(super) async fn holders(

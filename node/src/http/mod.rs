@@ -64,11 +64,18 @@ const LOG_READERS_EACH_MAX: u64 = 4;
 /// waits for a peer under it.
 const HEAVY_MAX: usize = 16;
 
-/// Lists at once that look at many entries of the state, beside that: what reads files keeps nobody from them.
+/// Lists at once that look at many entries of the state, beside that: what reads files keeps nobody from them. And
+/// of one address, whose others wait without a place.
 const LOOKS_MAX: usize = 4;
+const LOOKS_EACH_MAX: u64 = 2;
+
+/// Views at once of one thing with what belongs to it, beside those: no list keeps a sponsor from a bounty.
+const VIEWS_MAX: usize = 8;
+const VIEWS_EACH_MAX: u64 = 4;
 
 /// Trials at once. Each waits for the state as the next block does, so that no more than these stand before it.
 const TRIALS_MAX: usize = 4;
+const TRIALS_EACH_MAX: u64 = 2;
 
 /// Bytes at once of large answers that are held until their peers have taken them, in all and for one address.
 const OUTGOING_BYTES_MAX: u64 = 256 << 20;
@@ -95,8 +102,9 @@ pub(crate) struct Shared {
     event_readers: Arc<Budget>,
     log_readers: Arc<Budget>,
     heavy: Arc<Semaphore>,
-    looks: Arc<Semaphore>,
-    trials: Arc<Semaphore>,
+    looks: Turns,
+    views: Turns,
+    trials: Turns,
     outgoing: Arc<Budget>,
 }
 
@@ -180,8 +188,9 @@ impl Shared {
             event_readers: Budget::new(EVENT_READERS_MAX, EVENT_READERS_EACH_MAX),
             log_readers: Budget::new(LOG_READERS_MAX, LOG_READERS_EACH_MAX),
             heavy: Arc::new(Semaphore::new(HEAVY_MAX)),
-            looks: Arc::new(Semaphore::new(LOOKS_MAX)),
-            trials: Arc::new(Semaphore::new(TRIALS_MAX)),
+            looks: Turns::new(LOOKS_MAX, LOOKS_EACH_MAX),
+            views: Turns::new(VIEWS_MAX, VIEWS_EACH_MAX),
+            trials: Turns::new(TRIALS_MAX, TRIALS_EACH_MAX),
             outgoing: Budget::new(OUTGOING_BYTES_MAX, OUTGOING_BYTES_EACH_MAX),
         }
     }
@@ -202,6 +211,37 @@ impl Shared {
     ) -> Answered<Response> {
         let shared = Arc::clone(self);
         self.blocking(move || shared.json(peer, &work()?)).await
+    }
+}
+
+/// Work of a kind: so much at once, in the order it was asked for, and of one address so much that others have their
+/// turn beside it.
+struct Turns {
+    permits: Arc<Semaphore>,
+    each: Arc<Budget>,
+}
+
+impl Turns {
+    fn new(max: usize, each_max: u64) -> Self {
+        Self {
+            permits: Arc::new(Semaphore::new(max)),
+            each: Budget::new(u64::MAX, each_max),
+        }
+    }
+
+    /// Runs work that blocks. What an address asks for beyond its part waits, and nobody behind it.
+    async fn run<T: Send + 'static>(
+        &self,
+        peer: Peer,
+        work: impl FnOnce() -> Answered<T> + Send + 'static,
+    ) -> Answered<T> {
+        let share = self.each.wait(peer.0, 1).await;
+        let work = move || {
+            let done = work();
+            drop(share);
+            done
+        };
+        blocking(&self.permits, work).await
     }
 }
 

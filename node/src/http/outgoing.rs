@@ -7,7 +7,7 @@
 
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http_body_util::BodyExt as _;
@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use super::answer::{Answered, bug, unavailable};
 use super::budget::{Peer, Share};
-use super::{App, OUTGOING_BYTES_EACH_MAX, Shared};
+use super::{App, Shared};
 
 /// Answers up to so many bytes are not counted: 64 KiB. A connection holds as much anyway.
 const SMALL_BYTES: u64 = 64 << 10;
@@ -60,21 +60,24 @@ impl Shared {
         Ok(response)
     }
 
-    /// Room for an answer; none if it is small. One that is longer than what an address may have takes all of that:
-    /// so whoever waits for nothing else gets it.
+    /// Room for an answer; none if it is small. One that is longer than what an address may have, or than there is
+    /// in all, takes all of that: so whoever waits for nothing else gets it.
     fn share(&self, peer: Peer, length: u64) -> Answered<Option<Share>> {
         if length <= SMALL_BYTES {
             return Ok(None);
         }
-        let share = self
-            .outgoing
-            .take(peer.0, length.min(OUTGOING_BYTES_EACH_MAX));
+        let share = self.outgoing.take_long(peer.0, length);
         share.map(Some).ok_or_else(|| {
-            let message = "as many bytes of answers as this node holds, in all or for one address, are not yet taken";
             let next = "read what was answered, then ask again; pages can be asked for with a smaller limit";
-            unavailable(Problem::new("answers_full", message, next).retry_after_ms(1_000))
+            unavailable(full(next))
         })
     }
+}
+
+fn full(next_step: &str) -> Problem {
+    let message =
+        "as many bytes of answers as this node holds, in all or for one address, are not yet taken";
+    Problem::new("answers_full", message, next_step).retry_after_ms(1_000)
 }
 
 /// The share is given back when the last of the bytes was sent, or their connection has gone.
@@ -85,8 +88,10 @@ fn body(bytes: Bytes, share: Option<Share>) -> Body {
     })
 }
 
-/// Counts every answer whose length is known, which is one that is whole in memory.
+/// Counts every answer whose length is known, which is one that is whole in memory. What was posted is done by
+/// then, and whoever posts the same records again is told what came of them.
 pub(super) async fn count(State(app): App, peer: Peer, request: Request, next: Next) -> Response {
+    let is_post = request.method() == Method::POST;
     let response = next.run(request).await;
     let length = HttpBody::size_hint(response.body())
         .exact()
@@ -96,6 +101,11 @@ pub(super) async fn count(State(app): App, peer: Peer, request: Request, next: N
     }
     let share = match app.share(peer, length) {
         Ok(share) => share,
+        Err(_) if is_post => {
+            let next = "what was posted may be done: read what was answered before, then post the same bytes again, \
+                        of which no record is taken twice";
+            return unavailable(full(next)).into_response();
+        }
         Err(full) => return full.into_response(),
     };
     let (head, whole) = response.into_parts();

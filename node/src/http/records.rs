@@ -20,7 +20,8 @@ use super::answer::{
     Answered, Asked, Wrong, bad, bug, id, json, missing, not_taken, octets, unavailable,
 };
 use super::body::whole;
-use super::{App, FINAL_PATIENCE, Faucet, Shared, blocking};
+use super::budget::Peer;
+use super::{App, FINAL_PATIENCE, Faucet, Shared};
 use crate::block::{BODY_LIMITS, Record};
 use crate::engine::Ticket;
 use crate::history::{History, Place};
@@ -192,7 +193,7 @@ impl Entry {
     }
 }
 
-pub(super) async fn trial(State(app): App, body: Body) -> Answered<Json<TrialAnswer>> {
+pub(super) async fn trial(State(app): App, peer: Peer, body: Body) -> Answered<Json<TrialAnswer>> {
     let bytes = whole(body, 2 * RECORD_BYTES_MAX).await?;
     let request: TrialRequest = json(&bytes)?;
     let next = "send the draft that would be signed";
@@ -203,9 +204,9 @@ pub(super) async fn trial(State(app): App, body: Body) -> Answered<Json<TrialAns
         .map_err(|error| bad(error.code(), error, next))?;
     let size_bytes = tx.size_bytes;
     let node = app.node.clone();
-    let tried = blocking(&app.trials, move || {
-        node.trial_blocking(&tx).map_err(unavailable)
-    });
+    let tried = app
+        .trials
+        .run(peer, move || node.trial_blocking(&tx).map_err(unavailable));
     let tried = tried.await?;
     Ok(Json(TrialAnswer {
         size_bytes,

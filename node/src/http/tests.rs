@@ -33,12 +33,17 @@ async fn ask(app: &Arc<Shared>, peer: Peer, path: &str) -> Response {
 
 /// The code of a refusal for now.
 async fn refused(answer: Response) -> String {
+    problem(answer).await.code
+}
+
+/// A refusal for now.
+async fn problem(answer: Response) -> protocol::api::Problem {
     assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert!(answer.headers().contains_key("retry-after"));
     let body = answer.into_body().collect().await.expect("whole");
     let bytes = body.to_bytes();
     let answer: ErrorAnswer = protocol::json::from_slice(&bytes, bytes.len()).expect("an error");
-    answer.error.code
+    answer.error
 }
 
 #[tokio::test]
@@ -169,11 +174,13 @@ async fn a_large_answer_of_any_route_is_counted() {
     let length = 100 << 10;
     let say = move || async move { "x".repeat(length) };
     let layer = axum::middleware::from_fn_with_state(Arc::clone(&app), outgoing::count);
-    let routes = Router::new().route("/", get(say)).layer(layer);
-    let ask = || {
-        let request = Request::get("/").extension(peer(1)).body(Body::empty());
+    let routes = Router::new().route("/", get(say).post(say)).layer(layer);
+    let send = |method: &str| {
+        let request = Request::builder().method(method).extension(peer(1));
+        let request = request.body(Body::empty());
         routes.clone().oneshot(request.expect("sound"))
     };
+    let ask = || send("GET");
     let answer = ask().await.expect("infallible");
     assert_eq!(app.outgoing.in_use(), length as u64);
     let share = app
@@ -183,6 +190,10 @@ async fn a_large_answer_of_any_route_is_counted() {
         refused(ask().await.expect("infallible")).await,
         "answers_full"
     );
+    // Whoever posted something is not sent to pages.
+    let posted = problem(send("POST").await.expect("infallible")).await;
+    assert_eq!(posted.code, "answers_full");
+    assert!(posted.next_step.contains("post the same bytes again"));
     drop((share, answer));
     assert_eq!(app.outgoing.in_use(), 0);
 }
@@ -217,7 +228,7 @@ async fn an_answer_that_is_longer_than_an_address_may_have_is_sent_alone_and_cou
     let mut begin = [0; 1_000];
     stream.read_exact(&mut begin).await.expect("it begins");
     tokio::time::sleep(Duration::from_millis(200)).await;
-    assert_eq!(app.outgoing.in_use(), OUTGOING_BYTES_EACH_MAX);
+    assert_eq!(app.outgoing.in_use(), length as u64);
     let mut rest = Vec::new();
     stream.read_to_end(&mut rest).await.expect("all of it");
     assert!(rest.len() > length - begin.len());
@@ -226,8 +237,14 @@ async fn an_answer_that_is_longer_than_an_address_may_have_is_sent_alone_and_cou
     }
 }
 
+/// Whether an answer does not come for a while.
+async fn waits(answer: impl Future<Output = Response>) -> bool {
+    let soon = tokio::time::timeout(Duration::from_millis(100), answer);
+    soon.await.is_err()
+}
+
 #[tokio::test]
-async fn bounties_are_looked_at_a_few_at_a_time() {
+async fn bounties_are_looked_at_a_few_at_a_time_and_no_list_keeps_anybody_from_them() {
     let at_work = tokio::task::spawn_blocking(AtWork::by_hand);
     let at_work = at_work.await.expect("a node");
     let app = shared(&at_work);
@@ -237,13 +254,52 @@ async fn bounties_are_looked_at_a_few_at_a_time() {
         format!("/v1/submissions/{id}"),
         format!("/v1/assets/{id}/votes"),
     ] {
-        let all = app.looks.acquire_many(LOOKS_MAX as u32).await;
-        let soon = tokio::time::timeout(Duration::from_millis(100), ask(&app, peer(1), &path));
-        assert!(soon.await.is_err(), "{path}");
+        let all = app.views.permits.acquire_many(VIEWS_MAX as u32).await;
+        assert!(waits(ask(&app, peer(1), &path)).await, "{path}");
         drop(all);
+        let lists = app.looks.permits.acquire_many(LOOKS_MAX as u32).await;
         let answer = ask(&app, peer(1), &path).await;
         assert_eq!(answer.status(), StatusCode::NOT_FOUND);
+        assert!(waits(ask(&app, peer(1), "/v1/bounties")).await);
+        drop(lists);
     }
+}
+
+#[tokio::test]
+async fn what_one_address_asks_for_beyond_its_part_waits_and_nobody_else_does() {
+    let at_work = tokio::task::spawn_blocking(AtWork::by_hand);
+    let at_work = at_work.await.expect("a node");
+    let app = shared(&at_work);
+    let list = "/v1/bounties";
+    let id = protocol::ItemId([5; 32]);
+    let one = format!("/v1/bounties/{id}");
+    let own = app.looks.each.take(peer(1).0, LOOKS_EACH_MAX);
+    let own_views = app.views.each.take(peer(1).0, VIEWS_EACH_MAX);
+    let asking = {
+        let app = Arc::clone(&app);
+        tokio::spawn(async move { ask(&app, peer(1), list).await })
+    };
+    assert!(waits(ask(&app, peer(1), list)).await && waits(ask(&app, peer(1), &one)).await);
+    assert!(!asking.is_finished());
+    // Who waits for an own turn has nobody's place.
+    assert_eq!(app.looks.permits.available_permits(), LOOKS_MAX);
+    for other in [peer(2), Peer(None)] {
+        assert_eq!(ask(&app, other, list).await.status(), StatusCode::OK);
+        let answer = ask(&app, other, &one).await;
+        assert_eq!(answer.status(), StatusCode::NOT_FOUND);
+    }
+    drop((own, own_views));
+    assert_eq!(asking.await.expect("no panic").status(), StatusCode::OK);
+    while app.looks.each.in_use() > 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let trial = app.trials.each.take(peer(1).0, TRIALS_EACH_MAX);
+    let trying = |of: Peer| app.trials.run(of, || Ok(()));
+    let soon = tokio::time::timeout(Duration::from_millis(100), trying(peer(1)));
+    assert!(soon.await.is_err());
+    trying(peer(2)).await.expect("it has its turn");
+    drop(trial);
+    trying(peer(1)).await.expect("it has its turn");
 }
 
 #[tokio::test]
@@ -270,4 +326,27 @@ async fn of_long_events_few_are_read_at_once_and_none_is_passed_over() {
         }
         assert_eq!(count, 250, "{bytes_max}");
     }
+}
+
+#[tokio::test]
+async fn of_blocks_little_more_is_read_than_what_is_sent() {
+    let begin = || {
+        let at_work = AtWork::by_hand();
+        for nonce in 0..2 {
+            at_work.include(at_work.transfer(nonce));
+        }
+        let chain = at_work.node.chain_blocking();
+        let history = chain.open().and_then(crate::chain::Chain::history);
+        history.expect("it is there").damage(2);
+        drop(chain);
+        at_work
+    };
+    let at_work = tokio::task::spawn_blocking(begin).await.expect("a node");
+    let app = shared(&at_work);
+    let subject = Some(Subject::Account(address(5)));
+    let read = |from, bytes_max| events::read(&app, subject, from, 2, bytes_max);
+    let (found, next) = read(Place::BEGIN, 10).await.expect("no more is read");
+    assert_eq!((found.len(), next.height), (1, 2));
+    read(next, 10).await.expect_err("it is damaged");
+    read(Place::BEGIN, 1 << 20).await.expect_err("more is read");
 }
