@@ -152,16 +152,18 @@ impl Node {
             let _guard = self.naming().blocking_write();
             self.look(named)?;
             for blob in some.iter().filter(|blob| !named.blobs.contains(blob)) {
-                let held = self.blobs().size_and_time(*blob)?;
-                let since_ms = times.get(blob).map_or(now_ms, |one| one.since_ms);
-                // Put anew, it is another: its time begins at the next look. A clock by hand does not tell.
-                let is_new = !self.clock().is_by_hand()
-                    && held.is_some_and(|(_, written_ms)| written_ms > since_ms);
-                if !is_new && self.blobs().remove(*blob)? {
+                let since_ms = times.remove(blob).map_or(now_ms, |one| one.since_ms);
+                // Gone by itself; should it be put anew just now, that is another.
+                let Some((size_bytes, written_ms)) = self.blobs().size_and_time(*blob)? else {
+                    continue;
+                };
+                // Put anew, it is another: its time begins at the next look. A clock by hand does not tell, nor does a
+                // time that has not come.
+                let is_new = (since_ms + 1..=now_ms).contains(&written_ms);
+                if (!is_new || self.clock().is_by_hand()) && self.blobs().remove(*blob)? {
                     collected.removed.push(*blob);
-                    collected.removed_bytes += held.map_or(0, |(size_bytes, _)| size_bytes);
+                    collected.removed_bytes += size_bytes;
                 }
-                times.remove(blob);
             }
         }
     }

@@ -33,7 +33,7 @@ use protocol::Amount;
 use protocol::ans104::{Draft, VerifiedItem};
 use protocol::api::{HistoryEntry, Problem};
 use protocol::id::ItemId;
-use protocol::receipt::Receipt;
+use protocol::receipt::{Cause, Receipt};
 use tokio::sync::{RwLock, RwLockReadGuard, Semaphore, oneshot, watch};
 
 use crate::admission;
@@ -42,7 +42,7 @@ use crate::block::Record;
 use crate::chain::{Chain, ChainError, Recovery};
 use crate::clock::Clock;
 use crate::derived::DerivedError;
-use crate::history::History;
+use crate::history::{History, Place};
 use crate::inclusion::{self, Answer, Inclusion};
 use crate::mempool::{Mempool, MempoolLimits, Unfit};
 use crate::sequencer::{Proposer, SignError};
@@ -69,7 +69,11 @@ pub(crate) const CLOCK_BEHIND_MS_MAX: u64 = 2_000;
 const PAST_LOOKS_MAX: usize = 4;
 
 /// The most bytes of blocks' pasts that such a look reads, but for the last block's, before others have their turn.
+#[cfg(not(test))]
 const PAST_BYTES_MAX: usize = 16 << 20;
+/// In tests a block at a time.
+#[cfg(test)]
+const PAST_BYTES_MAX: usize = 0;
 
 /// Signs what the node proposes.
 pub type Signer = Arc<dyn Proposer>;
@@ -149,10 +153,13 @@ enum Offered {
     /// Its nonce is used: by itself, which the past tells, or it is not taken for this.
     Used {
         id: ItemId,
-        history: History,
         otherwise: Problem,
     },
 }
+
+/// A record, and whether all blobs that it names are held: that is asked only of one that is neither on the log nor
+/// waiting, because what those named may have gone since.
+type Checked = (Record, Result<(), Problem>);
 
 /// No height: nobody wants an empty block.
 const NOBODY: u64 = u64::MAX;
@@ -288,15 +295,12 @@ impl Node {
         let mut checked = Vec::with_capacity(records.len());
         for record in records {
             let held = self.check_blobs(&record).await;
-            checked.push(held.map(|()| record));
+            checked.push((record, held));
         }
         let chain = self.chain().await;
         let offered = self.offer_all(&chain, checked);
         drop((chain, naming));
-        let found = match used(&offered) {
-            Some((history, ids)) => self.past_of(history, ids).await,
-            None => Ok(Vec::new()),
-        };
+        let found = self.past_of(used(&offered)).await;
         tickets(offered, found)
     }
 
@@ -305,19 +309,40 @@ impl Node {
         let names = records.iter().any(names_blobs);
         let naming = names.then(|| self.naming().blocking_read());
         let held = |record: Record| {
-            admission::check_held(&self.shared.blobs, &record.tx)
-                .map(|()| record)
-                .map_err(|error| inclusion::not_held(&error))
+            let held = admission::check_held(&self.shared.blobs, &record.tx)
+                .map_err(|error| inclusion::not_held(&error));
+            (record, held)
         };
         let records = records.into_iter().map(held).collect();
         let chain = self.chain_blocking();
         let offered = self.offer_all(&chain, records);
         drop((chain, naming));
-        let found = match used(&offered) {
-            Some((history, ids)) => past_of(&history, &ids),
-            None => Ok(Vec::new()),
-        };
-        tickets(offered, found.map_err(|error| inclusion::no_past(&error)))
+        let found = self.past_of_blocking(&used(&offered));
+        tickets(offered, found)
+    }
+
+    /// What is on the log of these records, in their order.
+    fn past_of_blocking(&self, ids: &[ItemId]) -> Result<Vec<Option<HistoryEntry>>, Problem> {
+        let mut found = vec![None; ids.len()];
+        if ids.is_empty() {
+            return Ok(found);
+        }
+        let history = self.history()?;
+        let places = history.places_of(ids);
+        let places = places.map_err(|error| inclusion::no_past(&error))?;
+        let entries = history.entries_at(&places, usize::MAX);
+        let entries = entries.map_err(|error| inclusion::no_past(&error))?;
+        put(&mut found, ids, &places, entries)?;
+        Ok(found)
+    }
+
+    /// The past as it is now, from a thread that may block. Nobody keeps it longer than one look: the chain cannot
+    /// be opened again while somebody has it.
+    fn history(&self) -> Result<History, Problem> {
+        let chain = self.chain_blocking();
+        let chain = chain.open().ok_or_else(|| self.closed())?;
+        let history = chain.history().ok_or_else(DerivedError::failed);
+        history.map_err(|error| inclusion::no_past(&error))
     }
 
     /// What would come of a record in the next block. Blocks, and the next block waits for it: whoever lets others
@@ -414,24 +439,23 @@ impl Node {
 
     /// What is on the log of these records, in their order. It is read in pieces, so that others who ask have their
     /// turn in between.
-    async fn past_of(
-        &self,
-        history: History,
-        ids: Vec<ItemId>,
-    ) -> Result<Vec<Option<HistoryEntry>>, Problem> {
+    async fn past_of(&self, ids: Vec<ItemId>) -> Result<Vec<Option<HistoryEntry>>, Problem> {
         let mut found = vec![None; ids.len()];
-        let reader = history.clone();
-        let places: Arc<[_]> = self.read_past(move || reader.places_of(&ids)).await?.into();
+        if ids.is_empty() {
+            return Ok(found);
+        }
+        let ids: Arc<[ItemId]> = ids.into();
+        let wanted = Arc::clone(&ids);
+        let places = self.read_past(move |history| history.places_of(&wanted));
+        let places: Arc<[_]> = places.await?.into();
         let mut done = 0;
         while done < places.len() {
-            let (reader, wanted) = (history.clone(), Arc::clone(&places));
-            let read = move || reader.entries_at(&wanted[done..], PAST_BYTES_MAX);
+            let wanted = Arc::clone(&places);
+            let read = move |history: &History| history.entries_at(&wanted[done..], PAST_BYTES_MAX);
             let entries = self.read_past(read).await?;
             let piece = &places[done..];
             done += entries.len();
-            for ((_, index), entry) in piece.iter().zip(entries) {
-                found[*index] = Some(entry);
-            }
+            put(&mut found, &ids, piece, entries)?;
         }
         Ok(found)
     }
@@ -439,12 +463,13 @@ impl Node {
     /// Looks into the past, in turn, and on no thread that answers others.
     async fn read_past<T: Send + 'static>(
         &self,
-        work: impl FnOnce() -> Result<T, DerivedError> + Send + 'static,
+        work: impl FnOnce(&History) -> Result<T, DerivedError> + Send + 'static,
     ) -> Result<T, Problem> {
         let permit = Arc::clone(&self.shared.past_looks).acquire_owned().await;
+        let node = self.clone();
         let looked = tokio::task::spawn_blocking(move || {
             let _permit = permit;
-            work().map_err(|error| inclusion::no_past(&error))
+            work(&node.history()?).map_err(|error| inclusion::no_past(&error))
         });
         looked.await.unwrap_or_else(|_| Err(stopping()))
     }
@@ -452,13 +477,13 @@ impl Node {
     fn offer_all(
         &self,
         chain: &ChainGuard<'_>,
-        records: Vec<Result<Record, Problem>>,
+        records: Vec<Checked>,
     ) -> Vec<Result<Offered, Problem>> {
         let records = records.into_iter();
-        records.map(|record| self.offer(chain, record?)).collect()
+        records.map(|record| self.offer(chain, record)).collect()
     }
 
-    fn offer(&self, chain: &ChainGuard<'_>, record: Record) -> Result<Offered, Problem> {
+    fn offer(&self, chain: &ChainGuard<'_>, (record, held): Checked) -> Result<Offered, Problem> {
         let chain = chain.open().ok_or_else(|| self.closed())?;
         if let Some(trouble) = self.trouble() {
             return Err(trouble);
@@ -481,14 +506,11 @@ impl Node {
             // Whether it is on the log already only the past can tell: without it nobody
             // may be told that the nonce is another record's. It does not wait, so it is
             // there by now or never.
-            let history = chain.history().ok_or_else(DerivedError::failed);
             let unfit = || inclusion::unfit(Unfit::Nonce(account.nonce), given, account.balance);
-            return Ok(Offered::Used {
-                id,
-                history: history.map_err(|error| inclusion::no_past(&error))?,
-                otherwise: fee.err().unwrap_or_else(unfit),
-            });
+            let otherwise = held.err().or(fee.err()).unwrap_or_else(unfit);
+            return Ok(Offered::Used { id, otherwise });
         }
+        held?;
         let fee = fee?;
         let was_idle = mempool.is_idle();
         let receiver = mempool
@@ -532,26 +554,30 @@ fn names_blobs(record: &Record) -> bool {
     !admission::named_blobs(&record.tx).is_empty()
 }
 
-/// The records whose nonce is used, and the past that tells which of them are on the log; none if there are none.
-fn used(offered: &[Result<Offered, Problem>]) -> Option<(History, Vec<ItemId>)> {
+/// The records whose nonce is used: the past tells which of them are on the log.
+fn used(offered: &[Result<Offered, Problem>]) -> Vec<ItemId> {
     let used = offered.iter().filter_map(|one| match one {
-        Ok(Offered::Used { id, history, .. }) => Some((history, *id)),
+        Ok(Offered::Used { id, .. }) => Some(*id),
         _ => None,
     });
-    let (histories, ids): (Vec<_>, _) = used.unzip();
-    let history = histories.first().copied()?;
-    Some((history.clone(), ids))
+    used.collect()
 }
 
-/// What is on the log of these records, in their order.
-fn past_of(history: &History, ids: &[ItemId]) -> Result<Vec<Option<HistoryEntry>>, DerivedError> {
-    let mut found = vec![None; ids.len()];
-    let places = history.places_of(ids)?;
-    let entries = history.entries_at(&places, usize::MAX)?;
-    for ((_, index), entry) in places.into_iter().zip(entries) {
+/// Puts entries where the records stand among `ids` that they are of. That each is of its record is looked at: whoever
+/// is told of another's takes its own for done.
+fn put(
+    found: &mut [Option<HistoryEntry>],
+    ids: &[ItemId],
+    places: &[(Place, usize)],
+    entries: Vec<HistoryEntry>,
+) -> Result<(), Problem> {
+    for (&(_, index), entry) in places.iter().zip(entries) {
+        if entry.receipt.cause != Cause::Record(ids[index]) {
+            return Err(inclusion::no_past(&DerivedError::failed()));
+        }
         found[index] = Some(entry);
     }
-    Ok(found)
+    Ok(())
 }
 
 /// What came of offers, with what is on the log of those whose nonce is used.

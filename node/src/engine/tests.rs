@@ -1,7 +1,7 @@
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use protocol::Amount;
-use protocol::id::{BlobId, Digest, ItemId};
+use protocol::id::{BlobId, Digest};
 use protocol::record::{
     Action, AssetKind, BlobRef, BuyLicense, Envelope, Grant, RegisterAsset, Transaction,
 };
@@ -53,10 +53,10 @@ fn once_the_clock_is_right_again_records_are_taken_with_nothing_else_due() {
     panic!("records are refused for ever");
 }
 
-/// An asset, and a licence for so many months of it.
-fn sell_months(chain: &mut Chain, months: u32) {
+/// An asset, and a licence for so many months of it; gives the record that registered it.
+fn sell_months(chain: &mut Chain, months: u32) -> VerifiedItem {
     let network = chain.genesis().network;
-    let mut send = |nonce: u64, action: &Action| -> ItemId {
+    let mut send = |nonce: u64, action: &Action| -> VerifiedItem {
         let time_ms = BEGIN_MS + 1 + nonce;
         let envelope = Envelope {
             network,
@@ -66,14 +66,13 @@ fn sell_months(chain: &mut Chain, months: u32) {
         let item = Transaction::draft(&envelope, action)
             .sign(&key(2))
             .expect("few tags");
-        let id = item.id();
-        let block = chain.produce(time_ms, vec![item]).expect("a block");
+        let block = chain.produce(time_ms, vec![item.clone()]).expect("a block");
         assert!(
             block.refused.is_empty() && block.rejected.is_empty(),
             "{:?}",
             block.rejected
         );
-        id
+        item
     };
     let fee = licensing::Fee::new(Amount::from_base_units(1)).expect("above zero");
     let terms = licensing::Terms {
@@ -96,7 +95,8 @@ fn sell_months(chain: &mut Chain, months: u32) {
             self_funding_ppm: 0,
         },
     };
-    let asset = send(0, &register);
+    let registered = send(0, &register);
+    let asset = registered.id();
     let body = BuyLicense {
         grant: Grant::CommercialUse,
         terms: Digest(terms.id().0),
@@ -104,6 +104,7 @@ fn sell_months(chain: &mut Chain, months: u32) {
         months,
     };
     send(1, &Action::BuyLicense { asset, body });
+    registered
 }
 
 /// Whoever keeps the clock at work for many blocks does not keep records out of them.
@@ -111,7 +112,9 @@ fn sell_months(chain: &mut Chain, months: u32) {
 fn records_are_taken_while_the_clock_has_work_left() {
     const MONTHS: u32 = 100;
     let by_hand = Clock::by_hand(BEGIN_MS + 10);
-    let at_work = AtWork::begin_with(BEGIN_MS, by_hand, |chain| sell_months(chain, MONTHS));
+    let at_work = AtWork::begin_with(BEGIN_MS, by_hand, |chain| {
+        sell_months(chain, MONTHS);
+    });
     // All months are over at once, and begin one a block.
     let now_ms = BEGIN_MS + 10 * 365 * 86_400_000;
     let record = at_work.transfer_until(0, now_ms + 3_600_000);
@@ -176,17 +179,42 @@ fn many_records_that_are_on_the_log_already_are_told_each_with_its_own_receipt()
         .into_iter()
         .map(|ticket| at_work.wait_for(ticket.expect("it is taken")))
         .collect();
-    let mut again = records.clone();
-    again.push(at_work.transfer_until(3, BEGIN_MS + 1_000));
-    let mut again = runtime().block_on(at_work.node.submit_all(again));
-    let other = again.pop().expect("as many as were offered");
-    assert_eq!(other.expect_err("its nonce is used").code, "nonce");
-    for ((ticket, first), record) in again.into_iter().zip(&first).zip(&records) {
-        let Ok(Ticket::Final(found)) = ticket else {
-            panic!("{ticket:?}");
-        };
-        assert_eq!(found.view(&record.tx), first.view(&record.tx));
-        assert_eq!(found.receipts.len(), 1);
+    // In another order, one of them twice, and in the middle one that is not on the log.
+    let mut again: Vec<_> = records.iter().cloned().zip(&first).rev().collect();
+    again.push((records[7].clone(), &first[7]));
+    let (again, first): (Vec<_>, Vec<_>) = again.into_iter().unzip();
+    let mut offered = again.clone();
+    offered.insert(20, at_work.transfer_until(3, BEGIN_MS + 1_000));
+    let blocking = at_work.node.submit_blocking(offered.clone());
+    let waiting = runtime().block_on(at_work.node.submit_all(offered));
+    for mut told in [blocking, waiting] {
+        let other = told.remove(20);
+        assert_eq!(other.expect_err("its nonce is used").code, "nonce");
+        for ((ticket, first), record) in told.into_iter().zip(&first).zip(&again) {
+            let Ok(Ticket::Final(found)) = ticket else {
+                panic!("{ticket:?}");
+            };
+            assert_eq!(found.view(&record.tx), first.view(&record.tx));
+            assert_eq!(found.receipts.len(), 1);
+        }
+    }
+}
+
+/// The blob that a record names may be gone by the time that somebody posts the record again.
+#[test]
+fn a_record_that_is_on_the_log_is_final_without_the_blobs_that_it_names() {
+    let mut register = None;
+    let by_hand = Clock::by_hand(BEGIN_MS + 10);
+    let at_work = AtWork::begin_with(BEGIN_MS, by_hand, |chain| {
+        register = Some(sell_months(chain, 1));
+    });
+    let item = register.expect("it was sold");
+    let tx = Transaction::read(&item).expect("a record");
+    let record = Record { item, tx };
+    let blocking = at_work.node.submit_blocking(vec![record.clone()]).remove(0);
+    let waiting = runtime().block_on(at_work.node.submit(record));
+    for told in [blocking, waiting] {
+        assert!(matches!(told, Ok(Ticket::Final(found)) if found.height == 1));
     }
 }
 
