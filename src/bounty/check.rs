@@ -456,6 +456,18 @@ impl Check {
     }
 
     fn money(&mut self, plan: &Plan, status: &Status) {
+        if let (Some(reward), Some(fee)) = (plan.reward, plan.evaluation_fee)
+            && reward <= fee
+            && !reward.is_zero()
+        {
+            let (reward, fee) = (reward.to_lode_string(), fee.to_lode_string());
+            let message = format!(
+                "a reward of {reward} LODE is no more than a submission pays for its evaluation, {fee} LODE: who wins \
+                 it gains nothing, and evaluators have next to nothing at stake"
+            );
+            let next = "offer more, or say elsewhere why somebody should take part";
+            self.put(Weight::Note, "reward_small", "money.reward", message, next);
+        }
         let least = status.parameters.evaluation_fee_min;
         if let Some(given) = plan.evaluation_fee.filter(|given| *given < least) {
             let (given, least) = (given.to_lode_string(), least.to_lode_string());

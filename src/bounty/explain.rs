@@ -65,6 +65,8 @@ struct Person {
     byte_fees: Amount,
     /// Lost from an evaluator's stake.
     stake_lost: Amount,
+    /// Lost of bonds that it put up, which `put_in` counts: by what became of it.
+    bonds_lost: Vec<Lost>,
     /// Deposits that have not come back yet; not counted in `put_in` and `net`.
     deposits: Amount,
     /// Got less all that it put in, paid and lost, in LODE with its sign.
@@ -90,6 +92,13 @@ struct Held {
 struct Why {
     rule: Rule,
     got: bool,
+    amount: Amount,
+}
+
+/// A part of a bond that did not come back.
+#[derive(Debug, Serialize)]
+struct Lost {
+    rule: Rule,
     amount: Amount,
 }
 
@@ -214,10 +223,14 @@ fn explain(
         }
     }
     let moves = steps(&subject, history);
+    let mut accounts = people(&subject, &moves, models);
+    for person in &mut accounts {
+        person.bonds_lost = bonds_lost(view, &moves, person.account);
+    }
     let explained = Explained {
         bounty: id,
         height: sums.height,
-        accounts: people(&subject, &moves, models),
+        accounts,
         has_ended,
         adds_up: sums.adds_up,
         flaws: sums.flaws.clone(),
@@ -327,6 +340,35 @@ fn people(subject: &Subject, moves: &[Step], models: &[(Address, Held)]) -> Vec<
     with_account.collect()
 }
 
+/// What did not come back of the bonds of an account: by rule, in their order.
+fn bonds_lost(view: &BountyView, moves: &[Step], account: Option<Address>) -> Vec<Lost> {
+    let is_own = |purse: Purse| match purse {
+        Purse::SponsorBond(_) => account == Some(view.summary.sponsor),
+        Purse::MinerBond(id) => {
+            let mut submissions = view.submissions.iter();
+            submissions.any(|one| one.id == id && Some(one.miner) == account)
+        }
+        _ => false,
+    };
+    let mut lost: BTreeMap<Rule, Amount> = BTreeMap::new();
+    for Step { step, .. } in moves {
+        if step.rule != Rule::BondReturn && is_own(step.from) {
+            add(lost.entry(step.rule).or_default(), step.amount);
+        }
+    }
+    let lost = lost.into_iter();
+    lost.map(|(rule, amount)| Lost { rule, amount }).collect()
+}
+
+/// What became of a part of a bond that was lost.
+const fn went(rule: Rule) -> &'static str {
+    match rule {
+        Rule::ForfeitBurned => "burned",
+        Rule::EvaluationPay => "to who found the test set bad",
+        _ => "to who was harmed, and what is left of it burned",
+    }
+}
+
 /// All that an account put in, paid and lost.
 fn all_out(person: &Person) -> Amount {
     let mut all = person.put_in;
@@ -417,6 +459,21 @@ fn print_person(view: &BountyView, person: &Person) -> Result<(), Failure> {
         lode(person.got),
         person.net
     ))?;
+    if !person.bonds_lost.is_empty() {
+        let all = person.bonds_lost.iter();
+        let sum = all.clone().fold(Amount::ZERO, |mut sum, lost| {
+            add(&mut sum, lost.amount);
+            sum
+        });
+        let parts: Vec<String> = all
+            .map(|lost| format!("{} {}", lode(lost.amount), went(lost.rule)))
+            .collect();
+        out::line(&format!(
+            "  LOST {} LODE of what was put up as bonds: {}",
+            lode(sum),
+            parts.join(", ")
+        ))?;
+    }
     if !person.deposits.is_zero() {
         out::line(&format!(
             "  and {} LODE as deposits, which come back when the bounty is forgotten, or stay with a model",

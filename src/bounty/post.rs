@@ -75,8 +75,11 @@ pub fn run(session: &Session, file: &Path, knowing: &Knowing) -> Result<(), Fail
         session.settle_outbox(owner)?;
     }
     let (plan, _) = super::plan::load(file)?;
-    if let Some(folder) = plan.test_set.as_deref().filter(|folder| folder.is_dir())
-        && let Some((pending, id)) = posted_before(session, owner, folder)?
+    let folder = plan.test_set.as_deref().filter(|folder| folder.is_dir());
+    // What is looked at below is what is sealed, however long somebody thinks about it.
+    let looked_at = folder.map(archive_of).transpose()?;
+    if let Some(archive) = looked_at
+        && let Some((pending, id)) = posted_before(session, owner, archive)?
     {
         test_sets::note(session, pending.archive, id)?;
         forget(session, &pending)?;
@@ -112,11 +115,11 @@ pub fn run(session: &Session, file: &Path, knowing: &Knowing) -> Result<(), Fail
          schedule cannot be changed.",
     )?;
     let signer = session.signer()?;
-    let folder = plan
-        .test_set
-        .ok_or_else(|| Failure::bug("a checked bounty has a test set"))?;
+    let (Some(folder), Some(archive)) = (plan.test_set, looked_at) else {
+        return Err(Failure::bug("a checked bounty has a test set"));
+    };
     let mut post = || {
-        let (pending, key) = seal(session, owner, &folder)?;
+        let (pending, key) = seal(session, owner, &folder, archive)?;
         posting.test_set.ciphertext = pending.ciphertext;
         let posting = posting.clone();
         match send(session, &*signer, posting, &pending, &key, knowing.again) {
@@ -249,14 +252,18 @@ fn not_running(session: &Session, owner: Address, title: &Name) -> Result<(), Fa
     Ok(())
 }
 
+/// The name of a folder's archive.
+fn archive_of(folder: &Path) -> Result<BlobId, Failure> {
+    Ok(folder::pack_to_file(folder)?.1.id)
+}
+
 /// The bounty that an earlier run did post with this test set, without living to see it.
 fn posted_before(
     session: &Session,
     owner: Address,
-    folder: &Path,
+    archive: BlobId,
 ) -> Result<Option<(Pending, ItemId)>, Failure> {
-    let (_, archive) = folder::pack_to_file(folder)?;
-    let Some(pending) = find(session, owner, archive.id)? else {
+    let Some(pending) = find(session, owner, archive)? else {
         return Ok(None);
     };
     let client = session.client()?;
@@ -273,10 +280,23 @@ fn posted_before(
     Ok(None)
 }
 
-/// Seals the test set and uploads it; its key is on the disk before that.
-fn seal(session: &Session, owner: Address, folder: &Path) -> Result<(Pending, SealKey), Failure> {
+/// Seals the test set, if it is still what was looked at, and uploads it; its key is on the disk before that.
+fn seal(
+    session: &Session,
+    owner: Address,
+    folder: &Path,
+    looked_at: BlobId,
+) -> Result<(Pending, SealKey), Failure> {
     let client = session.client()?;
     let (archive, BlobRef { id, .. }) = folder::pack_to_file(folder)?;
+    if id != looked_at {
+        let message = format!(
+            "{} has changed since it was looked at: nothing was posted",
+            folder.display()
+        );
+        let next = "let nothing else write to the folder, and run this again: it is looked at anew";
+        return Err(Failure::new("test_set_changed", message, next));
+    }
     let earlier = match find(session, owner, id)? {
         Some(pending) => seals::find(session, pending.ciphertext)?.map(|kept| (pending, kept.key)),
         None => None,

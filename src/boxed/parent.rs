@@ -410,13 +410,24 @@ mod tests {
     use super::*;
     use protocol::benchmark::{ARITHMETIC_VERSION, Metric, ModelLimits, Task, WIDTH_MAX};
     use protocol::{BlobId, Digest};
-    use std::os::unix::fs::PermissionsExt as _;
+    use std::io::Write as _;
     use std::time::Duration;
 
     fn enclosure(dir: &Path, script: &str) -> Enclosure {
+        // Another process writes it: what this one has open for writing, the children of other tests have for a
+        // moment too, and then nobody can start it.
         let program = dir.join("child");
-        fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
-        fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).unwrap();
+        let mut writer = Command::new("/bin/sh")
+            .args(["-c", "cat > \"$0\" && chmod 700 \"$0\""])
+            .arg(&program)
+            .stdin(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let text = format!("#!/bin/sh\n{script}\n");
+        let mut stdin = writer.stdin.take().unwrap();
+        stdin.write_all(text.as_bytes()).unwrap();
+        drop(stdin);
+        assert!(writer.wait().unwrap().success());
         let options = RunOptions {
             threads: Some(1),
             memory_max: None,

@@ -150,7 +150,13 @@ fn next(args: &InitArgs, made: &[(PathBuf, Manifest)]) -> Result<(), Failure> {
         None => " --terms TERMS",
     };
     if let Some((dir, _)) = made.first() {
-        out::line(&format!("next: lode dataset add {}{terms}", dir.display()))?;
+        let dir = dir.display();
+        out::line(&format!("next: lode dataset add {dir}{terms}"))?;
+        if made.len() == 1 {
+            out::line(&format!(
+                "if it is a test set, never publish it, a public one measures nothing: lode bounty init --test-set {dir}"
+            ))?;
+        }
     }
     match made {
         [_, (test, _)] => out::line(&format!(

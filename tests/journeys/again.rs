@@ -9,8 +9,8 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use protocol::ItemId;
 use protocol::receipt::Phase;
+use protocol::{Amount, ItemId};
 
 use crate::market::{EVALUATORS, Process, World, post_data, wait_until};
 use crate::{stderr, text};
@@ -331,6 +331,37 @@ fn a_sponsors_watch_reveals_where_others_have_all_streams_of_events() {
     client.set_clock(view().summary.until_ms + 1).unwrap();
     wait_until("the key is out", || view().test_key.is_some());
     drop(taken);
+}
+
+#[test]
+fn a_sponsor_who_withholds_the_key_reads_what_became_of_the_bond() {
+    let world = World::begin();
+    let _node = world.node("node");
+    let client = world.client();
+    let id = post(&world);
+    for _ in 0..2 {
+        let until_ms = client.bounty(id).unwrap().summary.until_ms;
+        client.set_clock(until_ms + 1).unwrap();
+    }
+    let bond = client.bounty(id).unwrap().bond;
+    let explain = ["bounty", "explain", &id.to_string()];
+    let told = world.json("sponsor", &explain);
+    let accounts = told["accounts"].as_array().unwrap();
+    let sponsor = world.addresses["sponsor"].to_string();
+    let own = accounts
+        .iter()
+        .find(|one| one["account"] == sponsor)
+        .unwrap();
+    let lost = own["bonds_lost"].as_array().unwrap();
+    let lost: Vec<Amount> = lost
+        .iter()
+        .map(|part| part["amount"].as_str().unwrap().parse().unwrap())
+        .collect();
+    assert_eq!(lost.len(), 2, "burned, and for who was harmed");
+    assert_eq!(lost[0].checked_add(lost[1]), Some(bond));
+    let shown = world.command("sponsor", &explain).output().unwrap();
+    let shown = String::from_utf8(shown.stdout).unwrap();
+    assert!(shown.contains("LOST"), "{shown}");
 }
 
 /// A bounty, with the evaluators that its pool needs and one model.
