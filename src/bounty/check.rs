@@ -21,6 +21,7 @@ use protocol::{Amount, Score};
 use super::cost::Cost;
 use super::offer::Parent;
 use super::plan::{Finding, Plan, Weight, load};
+use super::post;
 use super::values::{TaskKind, duration_text};
 use crate::failure::{Exit, Failure};
 use crate::folder;
@@ -171,6 +172,13 @@ pub fn check(session: &Session, file: &Path, even_so: bool) -> Result<Checked, F
             message,
             next,
         );
+    }
+    if let (Some(title), Ok(owner)) = (&plan.title, session.address())
+        && let Some(id) = post::running(session, owner, title)?
+    {
+        let message = format!("a bounty '{title}' of yours is running: {id}");
+        let next = "for another one beside it, change the title, or post with --again";
+        check.put(Weight::Note, "posted_already", "title", message, next);
     }
     let status = client.status()?;
     check.schedule(&plan, &status);

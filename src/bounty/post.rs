@@ -238,18 +238,29 @@ fn forget(session: &Session, pending: &Pending) -> Result<(), Failure> {
 
 /// Refuses a title that a running bounty of this account has.
 fn not_running(session: &Session, owner: Address, title: &Name) -> Result<(), Failure> {
+    let Some(id) = running(session, owner, title)? else {
+        return Ok(());
+    };
+    let message =
+        format_args!("you have posted a bounty '{title}' already, and it is running: {id}");
+    let next =
+        "look at it with 'lode bounty show'; for another one, change the title, or add --again";
+    Err(Failure::new("posted_already", message, next).exit(Exit::Rejected))
+}
+
+/// The running bounty of this account with this title.
+pub(super) fn running(
+    session: &Session,
+    owner: Address,
+    title: &Name,
+) -> Result<Option<ItemId>, Failure> {
     for summary in session.client()?.bounties(None) {
         let summary = summary?;
         if summary.sponsor == owner && summary.title == *title && !has_ended(&summary.phase) {
-            let message = format_args!(
-                "you have posted a bounty '{title}' already, and it is running: {}",
-                summary.id
-            );
-            let next = "look at it with 'lode bounty show'; for another one, change the title, or add --again";
-            return Err(Failure::new("posted_already", message, next).exit(Exit::Rejected));
+            return Ok(Some(summary.id));
         }
     }
-    Ok(())
+    Ok(None)
 }
 
 /// The name of a folder's archive.

@@ -210,7 +210,7 @@ fn facts(view: &BountyView, clock_ms: u64) -> Vec<Vec<String>> {
                 posting.benchmark.limits.multiply_adds_max
             ),
         ),
-        ("sponsor's bond", lode(view.bond)),
+        ("sponsor's bond", bond_text(view)),
         (
             "a submission puts up",
             format!(
@@ -336,13 +336,27 @@ fn submission_row(submission: &SubmissionView) -> Vec<String> {
 
 fn check_row(check: &CheckView) -> Vec<String> {
     let word = match &check.word {
-        None if check.failed => "silent",
-        None => "",
-        Some(TestOutcome::Ok) => "sound",
-        Some(TestOutcome::BadSeal { .. }) => "bad",
-        Some(TestOutcome::Unavailable) => "not reachable",
+        None if check.failed => "silent".to_owned(),
+        None => String::new(),
+        Some(TestOutcome::Ok) => "sound".to_owned(),
+        Some(TestOutcome::BadSeal { code, place }) => format!("bad: {code} at {place}"),
+        Some(TestOutcome::Unavailable) => "not reachable".to_owned(),
     };
-    vec![short(check.evaluator), word.into()]
+    vec![short(check.evaluator), word]
+}
+
+/// The sponsor's bond, and that it is lost.
+fn bond_text(view: &BountyView) -> String {
+    let bond = format!("{} LODE", view.bond.to_lode_string());
+    match is_bond_lost(&view.summary.phase) {
+        true => format!("{bond}, LOST: 'lode bounty explain' says to whom"),
+        false => bond,
+    }
+}
+
+/// Whether a bounty has ended by its sponsor's fault.
+pub fn is_bond_lost(phase: &Phase) -> bool {
+    matches!(phase, Phase::Void(reason) if reason.is_sponsors_fault())
 }
 
 fn seat_row(seat: &SeatView) -> Vec<String> {

@@ -18,7 +18,7 @@ use protocol::report::TestOutcome;
 use protocol::seal::{SealKey, SealScope, seal_digest};
 use wallet::Signer;
 
-use super::show::{outcome_text, short, standing_text};
+use super::show::{is_bond_lost, outcome_text, short, standing_text};
 use super::{has_ended, next_text, phase_text};
 use crate::failure::{Exit, Failure};
 use crate::out;
@@ -254,6 +254,10 @@ fn end(session: &Session, view: &BountyView) -> Result<(), Failure> {
         "it has ended: {}",
         phase_text(&view.summary.phase)
     ))?;
+    if is_bond_lost(&view.summary.phase) {
+        let bond = view.bond.to_lode_string();
+        out::line(&format!("the sponsor's bond of {bond} LODE is LOST"))?;
+    }
     out::line(&format!("next: lode bounty explain {id}"))
 }
 
