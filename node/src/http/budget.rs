@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use tokio::sync::Notify;
 
 /// The address that limits go by of who asks. None for who asks from the machine itself: that may be a
 /// proxy, which speaks for many and has limits of its own.
@@ -28,8 +27,6 @@ pub(super) struct Budget {
     max: u64,
     each_max: u64,
     taken: Mutex<Taken>,
-    /// Told when something was given back.
-    given_back: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -55,25 +52,12 @@ impl Budget {
             max,
             each_max,
             taken: Mutex::default(),
-            given_back: Notify::new(),
         })
     }
 
     /// Takes so much, if it is left: in all, and for the address if there is one.
     pub(super) fn take(self: &Arc<Self>, address: Option<IpAddr>, count: u64) -> Option<Share> {
         self.take_both(address, count, count)
-    }
-
-    /// The same as soon as it is left. Who waits is not in any order.
-    pub(super) async fn wait(self: &Arc<Self>, address: Option<IpAddr>, count: u64) -> Share {
-        loop {
-            // Begun before the look, so that what is given back after it is heard.
-            let given_back = self.given_back.notified();
-            if let Some(share) = self.take(address, count) {
-                return share;
-            }
-            given_back.await;
-        }
     }
 
     /// The same for one thing that may be more than an address may have, or than there is in all: then it takes
@@ -136,7 +120,6 @@ impl Budget {
 impl Drop for Share {
     fn drop(&mut self) {
         self.of.give_back(self);
-        self.of.given_back.notify_waiters();
     }
 }
 

@@ -16,7 +16,8 @@ use serde::{Deserialize, Serialize};
 use super::answer::{Answered, Asked, Wrong, bad, bug, id, missing, unavailable};
 use super::budget::Peer;
 use super::records::{closed, past};
-use super::{App, Shared, Turns};
+use super::turns::Turns;
+use super::{App, Shared};
 use crate::history::{History, Place};
 use crate::views;
 

@@ -28,6 +28,7 @@ mod outgoing;
 mod records;
 pub mod server;
 mod statements;
+mod turns;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,6 +45,7 @@ use tokio::sync::Semaphore;
 use crate::engine::Node;
 use answer::{Answered, no_method, no_route};
 use budget::{Budget, Peer};
+use turns::Turns;
 
 /// How long a body may keep the node waiting: a request's for its next bytes, an answer's
 /// for its reader to take some.
@@ -67,15 +69,19 @@ const HEAVY_MAX: usize = 16;
 /// Lists at once that look at many entries of the state, beside that: what reads files keeps nobody from them. And
 /// of one address, whose others wait without a place.
 const LOOKS_MAX: usize = 4;
-const LOOKS_EACH_MAX: u64 = 2;
+const LOOKS_EACH_MAX: usize = 2;
 
 /// Views at once of one thing with what belongs to it, beside those: no list keeps a sponsor from a bounty.
 const VIEWS_MAX: usize = 8;
-const VIEWS_EACH_MAX: u64 = 4;
+const VIEWS_EACH_MAX: usize = 4;
 
 /// Trials at once. Each waits for the state as the next block does, so that no more than these stand before it.
 const TRIALS_MAX: usize = 4;
-const TRIALS_EACH_MAX: u64 = 2;
+const TRIALS_EACH_MAX: usize = 2;
+
+/// Offers at once of one address, until they wait for a block: what may be on the log already is looked up, and no
+/// address has all such looks.
+const OFFERS_EACH_MAX: usize = 8;
 
 /// Bytes at once of large answers that are held until their peers have taken them, in all and for one address.
 const OUTGOING_BYTES_MAX: u64 = 256 << 20;
@@ -105,6 +111,7 @@ pub(crate) struct Shared {
     looks: Turns,
     views: Turns,
     trials: Turns,
+    offers: Turns,
     outgoing: Arc<Budget>,
 }
 
@@ -191,6 +198,7 @@ impl Shared {
             looks: Turns::new(LOOKS_MAX, LOOKS_EACH_MAX),
             views: Turns::new(VIEWS_MAX, VIEWS_EACH_MAX),
             trials: Turns::new(TRIALS_MAX, TRIALS_EACH_MAX),
+            offers: Turns::new(Semaphore::MAX_PERMITS, OFFERS_EACH_MAX),
             outgoing: Budget::new(OUTGOING_BYTES_MAX, OUTGOING_BYTES_EACH_MAX),
         }
     }
@@ -211,37 +219,6 @@ impl Shared {
     ) -> Answered<Response> {
         let shared = Arc::clone(self);
         self.blocking(move || shared.json(peer, &work()?)).await
-    }
-}
-
-/// Work of a kind: so much at once, in the order it was asked for, and of one address so much that others have their
-/// turn beside it.
-struct Turns {
-    permits: Arc<Semaphore>,
-    each: Arc<Budget>,
-}
-
-impl Turns {
-    fn new(max: usize, each_max: u64) -> Self {
-        Self {
-            permits: Arc::new(Semaphore::new(max)),
-            each: Budget::new(u64::MAX, each_max),
-        }
-    }
-
-    /// Runs work that blocks. What an address asks for beyond its part waits, and nobody behind it.
-    async fn run<T: Send + 'static>(
-        &self,
-        peer: Peer,
-        work: impl FnOnce() -> Answered<T> + Send + 'static,
-    ) -> Answered<T> {
-        let share = self.each.wait(peer.0, 1).await;
-        let work = move || {
-            let done = work();
-            drop(share);
-            done
-        };
-        blocking(&self.permits, work).await
     }
 }
 

@@ -61,13 +61,16 @@ fn decode(bytes: &[u8]) -> Result<Record, Problem> {
 
 pub(super) async fn post_record(
     State(app): App,
+    peer: Peer,
     Asked(wait): Asked<Wait>,
     body: Body,
 ) -> Answered<Response> {
     let bytes = whole(body, RECORD_BYTES_MAX).await?;
     let record = decode(&bytes).map_err(|problem| Wrong::new(StatusCode::BAD_REQUEST, problem))?;
     let tx = record.tx.clone();
+    let own = app.offers.own(peer).await;
     let ticket = app.node.submit(record).await.map_err(not_taken)?;
+    drop(own);
     answer(ticket, &tx, wait.wait).await
 }
 
@@ -99,6 +102,7 @@ async fn answer(ticket: Ticket, tx: &Transaction, wait: bool) -> Answered<Respon
 
 pub(super) async fn post_bundle(
     State(app): App,
+    peer: Peer,
     Asked(wait): Asked<Wait>,
     body: Body,
 ) -> Answered<Json<BundleAnswer>> {
@@ -107,7 +111,9 @@ pub(super) async fn post_bundle(
     let read = app.blocking(move || read_bundle(&bytes)).await?;
     let mut entries: Vec<Entry> = read.into_iter().map(Entry::new).collect();
     let offered = entries.iter_mut().filter_map(|entry| entry.record.take());
+    let own = app.offers.own(peer).await;
     let tickets = app.node.submit_all(offered.collect()).await;
+    drop(own);
     let mut tickets = tickets.into_iter();
     for entry in entries.iter_mut().filter(|entry| entry.tx.is_some()) {
         match tickets.next() {

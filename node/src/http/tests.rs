@@ -273,8 +273,16 @@ async fn what_one_address_asks_for_beyond_its_part_waits_and_nobody_else_does() 
     let list = "/v1/bounties";
     let id = protocol::ItemId([5; 32]);
     let one = format!("/v1/bounties/{id}");
-    let own = app.looks.each.take(peer(1).0, LOOKS_EACH_MAX);
-    let own_views = app.views.each.take(peer(1).0, VIEWS_EACH_MAX);
+    let mut own = Vec::new();
+    for (turns, count) in [
+        (&app.looks, LOOKS_EACH_MAX),
+        (&app.views, VIEWS_EACH_MAX),
+        (&app.trials, TRIALS_EACH_MAX),
+    ] {
+        for _ in 0..count {
+            own.push(turns.own(peer(1)).await);
+        }
+    }
     let asking = {
         let app = Arc::clone(&app);
         tokio::spawn(async move { ask(&app, peer(1), list).await })
@@ -288,17 +296,12 @@ async fn what_one_address_asks_for_beyond_its_part_waits_and_nobody_else_does() 
         let answer = ask(&app, other, &one).await;
         assert_eq!(answer.status(), StatusCode::NOT_FOUND);
     }
-    drop((own, own_views));
-    assert_eq!(asking.await.expect("no panic").status(), StatusCode::OK);
-    while app.looks.each.in_use() > 0 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    let trial = app.trials.each.take(peer(1).0, TRIALS_EACH_MAX);
     let trying = |of: Peer| app.trials.run(of, || Ok(()));
     let soon = tokio::time::timeout(Duration::from_millis(100), trying(peer(1)));
     assert!(soon.await.is_err());
     trying(peer(2)).await.expect("it has its turn");
-    drop(trial);
+    drop(own);
+    assert_eq!(asking.await.expect("no panic").status(), StatusCode::OK);
     trying(peer(1)).await.expect("it has its turn");
 }
 
