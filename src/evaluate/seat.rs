@@ -282,10 +282,6 @@ impl Worker<'_> {
     }
 
     /// By when a bounty may want something, of which is known that it wants nothing now.
-    #[allow(
-        clippy::option_option,
-        reason = "whether it is known, and what is known"
-    )]
     pub fn idle_until(&self, summary: &BountySummary) -> Option<Option<u64>> {
         let idle = self.idle.borrow();
         let known = idle.get(&summary.id)?;

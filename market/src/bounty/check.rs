@@ -3,12 +3,11 @@
 //! Words are counted by kind: whether the test set opens is the question, not in
 //! which chunk it fails.
 
-use licensing::split_amount;
-use protocol::receipt::{Event, Panel, Phase, Purse, Rule, VoidReason};
+use protocol::receipt::{Event, Panel, Phase, Purse, VoidReason};
 use protocol::report::TestOutcome;
 use protocol::{Address, ItemId};
 
-use super::{Check, PanelProgress, Step, forfeit, panel, void};
+use super::{Check, PanelProgress, Step, forfeit, panel, settle, void};
 use crate::evaluators::leave_seat;
 use crate::state::State;
 
@@ -94,12 +93,9 @@ pub(super) fn end(state: &mut State, id: ItemId) {
 /// fee, divided as a submission's is.
 fn pay_finders(state: &mut State, id: ItemId, agreed: &[&Word]) {
     let fee = state.posted(id).0.posting.evaluation_fee;
-    let weights: Vec<u128> = agreed.iter().map(|word| word.weight).collect();
-    let parts = split_amount(fee, &weights).expect("a quorum weighs something");
-    for (word, part) in agreed.iter().zip(parts) {
-        let (bond, account) = (Purse::SponsorBond(id), Purse::Account(word.account));
-        forfeit::pay(state, bond, account, part, Rule::EvaluationPay);
-    }
+    let finders = agreed.iter().map(|word| (word.account, word.weight));
+    let finders: Vec<(Address, u128)> = finders.collect();
+    settle::pay_evaluators(state, Purse::SponsorBond(id), fee, &finders);
 }
 
 /// A word on the test set.

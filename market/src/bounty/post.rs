@@ -109,11 +109,15 @@ impl State {
     }
 }
 
-/// The sponsor's bond: a part of the reward, and at least two fees, of which one pays who finds the test set
-/// bad. `None` if it does not fit.
+/// The sponsor's bond, of which one fee pays who finds the test set bad. `None` if it does not fit.
 fn sponsors_bond(state: &State, posting: &PostBounty) -> Option<Amount> {
+    bond_of(posting, state.parameters().sponsor_bond_ppm)
+}
+
+/// A bond: a part of the reward, and at least two fees. `None` if it does not fit.
+pub(super) fn bond_of(posting: &PostBounty, millionths: u32) -> Option<Amount> {
     let twice_fee = posting.evaluation_fee.checked_mul(2)?;
-    Some(part(posting.reward, state.parameters().sponsor_bond_ppm).max(twice_fee))
+    Some(part(posting.reward, millionths).max(twice_fee))
 }
 
 /// The price of the counted cost for each seat of the largest panel, and at least the network's least. How many could

@@ -282,9 +282,19 @@ fn pay_committee(state: &mut State, id: ItemId, place: u32, submission: &Submiss
         return refund_fee(state, id, submission);
     }
     let purse = Purse::EvaluationFee(submission.id);
+    pay_evaluators(state, purse, state.balance(purse), &payees);
+}
+
+/// Divides a fee among evaluators by weight, of whom there is one at least with some.
+pub(super) fn pay_evaluators(
+    state: &mut State,
+    purse: Purse,
+    fee: Amount,
+    payees: &[(Address, u128)],
+) {
     let weights: Vec<u128> = payees.iter().map(|(_, weight)| *weight).collect();
-    let parts = split_amount(state.balance(purse), &weights).expect("there is somebody to pay");
-    for ((account, _), part) in payees.into_iter().zip(parts) {
+    let parts = split_amount(fee, &weights).expect("there is somebody to pay");
+    for (&(account, _), part) in payees.iter().zip(parts) {
         let account = Purse::Account(account);
         pay(state, purse, account, part, Rule::EvaluationPay);
     }

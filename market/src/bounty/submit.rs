@@ -8,7 +8,7 @@ use protocol::record::{
 use protocol::seal::{SealKey, SealScope, seal_digest};
 use protocol::{Address, Amount, ItemId};
 
-use super::post::part;
+use super::post::bond_of;
 use super::{Submission, clock, panel, settle, void};
 use crate::assets::{check_parents, share_of, stack_of};
 use crate::rejection::Rejection;
@@ -124,8 +124,7 @@ impl State {
 
 /// The bond of each submission to a bounty; `None` if it does not fit.
 pub(super) fn miners_bond(state: &State, posting: &PostBounty) -> Option<Amount> {
-    let twice_fee = posting.evaluation_fee.checked_mul(2)?;
-    Some(part(posting.reward, state.parameters().miner_bond_ppm).max(twice_fee))
+    bond_of(posting, state.parameters().miner_bond_ppm)
 }
 
 /// Whether a key is the one that was committed to.

@@ -8,7 +8,7 @@ use protocol::record::*;
 use protocol::{Amount, ItemId};
 
 use crate::world::*;
-use crate::{gains, play, pool};
+use crate::{bought_as_they_tighten, gains, play, pool};
 
 #[test]
 fn a_backer_cannot_wait_and_see() {
@@ -200,12 +200,8 @@ fn a_buyer_pays_the_price_that_was_read_when_it_rises_in_the_same_block() {
     let mut world = pool(1);
     let m = world.must("alice", model("m", priced(1_000), &[]));
     let read = world.buy(m, Grant::CommercialUse);
-    world.must("alice", vote(m, &priced(900_000)));
-    let rises_ms = world.now() + 40_000;
-    world.block(rises_ms - 1, &[]);
-    let receipts = world.block(rises_ms, &[("buyer", read)]);
-    let sold = receipts.last().expect("of the purchase");
-    assert_eq!(world.show(sold), "terms_changed");
+    let sold = bought_as_they_tighten(&mut world, m, &priced(900_000), read);
+    assert_eq!(sold, "terms_changed");
     assert_eq!(world.gain("buyer"), 0);
     let terms = &world.state.asset(m).expect("registered").terms;
     assert_eq!(terms.to_tags(), priced(900_000));

@@ -54,6 +54,20 @@ fn finish(world: &mut World, bounty: ItemId, entries: &[(&str, &str, Outcome)]) 
     world.settle(bounty, &outcomes);
 }
 
+/// Terms that tighten take effect in the block of a purchase that names those before; what becomes of it.
+fn bought_as_they_tighten(
+    world: &mut World,
+    asset: ItemId,
+    terms: &[protocol::ans104::Tag],
+    purchase: protocol::record::Action,
+) -> String {
+    world.must("alice", vote(asset, terms));
+    let rises_ms = world.now() + 40_000;
+    world.block(rises_ms - 1, &[]);
+    let receipts = world.block(rises_ms, &[("buyer", purchase)]);
+    world.show(receipts.last().expect("of the purchase"))
+}
+
 fn gains<const COUNT: usize>(world: &World, people: [&str; COUNT]) -> [i128; COUNT] {
     people.map(|who| world.gain(who))
 }

@@ -4,7 +4,7 @@ use protocol::receipt::{Event, Phase};
 use protocol::record::*;
 
 use crate::world::*;
-use crate::{gains, pool_with};
+use crate::{bought_as_they_tighten, gains, pool_with};
 
 /// Months of ten seconds.
 fn short_months() -> Parameters {
@@ -56,12 +56,8 @@ fn months_that_become_dearer_in_the_block_of_the_purchase_are_not_bought() {
     let mut world = pool_with(short_months(), 1);
     let m = world.must("alice", model("m", monthly(1_000), &[]));
     let read = world.buy_months(m, Grant::CommercialUse, 12);
-    world.must("alice", vote(m, &monthly(9_000)));
-    let rises_ms = world.now() + 40_000;
-    world.block(rises_ms - 1, &[]);
-    let receipts = world.block(rises_ms, &[("buyer", read)]);
-    let sold = receipts.last().expect("of the purchase");
-    assert_eq!(world.show(sold), "terms_changed");
+    let sold = bought_as_they_tighten(&mut world, m, &monthly(9_000), read);
+    assert_eq!(sold, "terms_changed");
     assert_eq!(world.gain("buyer"), 0);
 }
 

@@ -23,7 +23,9 @@ pub(super) struct Turns {
 
 /// A place at the head of an address's line, until it is dropped; none for who has no line.
 #[derive(Debug)]
-pub(super) struct Own(#[allow(dead_code, reason = "held")] Option<OwnedSemaphorePermit>);
+pub(super) struct Own {
+    _place: Option<OwnedSemaphorePermit>,
+}
 
 impl Turns {
     /// So many at once, and so many of one address.
@@ -38,9 +40,10 @@ impl Turns {
     /// Waits in the line of this address.
     pub(super) async fn own(&self, peer: Peer) -> Own {
         let Some(address) = peer.0 else {
-            return Own(None);
+            return Own { _place: None };
         };
-        Own(self.line(address).acquire_owned().await.ok())
+        let place = self.line(address).acquire_owned().await;
+        Own { _place: place.ok() }
     }
 
     /// Runs work that blocks, in its turn. It keeps that to its end: who asked for it may be gone before.
