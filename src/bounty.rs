@@ -7,6 +7,7 @@
 //! | [`check`], [`parents`], [`cost`] | everything that the ledger would refuse |
 //! | [`exposure`] | a test set that miners can look into |
 //! | [`offer`] | what a posting binds its sponsor to, in sentences |
+//! | [`pace`] | how many models are scored in time |
 //! | [`post`] | seals the test set, posts the bounty |
 //! | [`show`] | `list` and `show` |
 //! | [`watch`] | follows it live; reveals the test key when its time has come |
@@ -17,6 +18,7 @@ mod cost;
 mod explain;
 mod exposure;
 mod offer;
+mod pace;
 mod parents;
 mod plan;
 mod post;
@@ -35,6 +37,7 @@ use crate::account::amount;
 use crate::failure::{Exit, Failure};
 use crate::session::Session;
 
+pub use pace::scored_in;
 pub use post::path as pending_path;
 pub use values::{duration_text, shares};
 

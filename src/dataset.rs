@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use client::AssetFilter;
 use datasets::{DatasetError, Manifest};
 use licensing::{DataModelTraining, Terms};
-use protocol::ItemId;
 use protocol::api::AssetView;
 use protocol::record::{Action, AssetKind, BlobRef, Holder, RegisterAsset};
+use protocol::{Address, ItemId};
 
 use crate::failure::{Exit, Failure};
 use crate::folder;
@@ -27,7 +27,14 @@ pub enum Command {
     /// Make a data-set folder from a CSV file, or from two IDX files.
     Init(init::InitArgs),
     /// List data sets, newest first.
-    List,
+    List {
+        /// Only data sets made by this account: an address or the name of a key here.
+        #[arg(long, value_name = "ACCOUNT")]
+        maker: Option<String>,
+        /// The most to list.
+        #[arg(long, value_name = "N", default_value_t = 100)]
+        limit: usize,
+    },
     /// Show a data set: its terms in sentences, its parents, its income.
     Show {
         /// The data set: its id, the beginning of it, or its name.
@@ -77,7 +84,7 @@ pub fn run(command: &Command, session: &Session) -> Result<(), Failure> {
     match command {
         Command::Add(args) => add(session, args),
         Command::Init(args) => init::run(session, args),
-        Command::List => list(session),
+        Command::List { maker, limit } => list(session, maker.as_deref(), *limit),
         Command::Show { id } => show(session, id),
         Command::Get { id, dir } => get(session, id, dir),
         Command::Verify { folder, id } => verify(session, folder, id.as_deref()),
@@ -129,20 +136,7 @@ fn add(session: &Session, args: &AddArgs) -> Result<(), Failure> {
         // What an earlier command left open comes first: it may be this one.
         session.settle_outbox(me)?;
     }
-    let earlier = || {
-        let made = AssetFilter {
-            kind: Some(AssetKind::DataSet),
-            maker: Some(me),
-            ..AssetFilter::default()
-        };
-        for asset in session.client()?.assets(&made) {
-            let asset = asset?;
-            if asset.blob == blob {
-                return Ok::<_, Failure>(Some(asset));
-            }
-        }
-        Ok(None)
-    };
+    let earlier = || registered(session, Some(me), blob);
     if let Some(asset) = earlier()? {
         return report_registered(session, &asset);
     }
@@ -170,6 +164,14 @@ fn add(session: &Session, args: &AddArgs) -> Result<(), Failure> {
             talk!("  {sentence}");
         }
     }
+    if let Some(other) = registered(session, None, blob)? {
+        talk!(
+            "note: '{}', {} of {}, is exactly this folder: what is made from that data set pays you nothing",
+            other.name,
+            other.id,
+            out::short(other.maker)
+        );
+    }
     let is_sold = matches!(
         terms.data_model_training,
         Some(DataModelTraining::FeeOneTime(_))
@@ -195,6 +197,26 @@ fn add(session: &Session, args: &AddArgs) -> Result<(), Failure> {
     })?;
     let text = format!("registered '{}' as {}", manifest.name, view.id);
     session.report(&Acted::Done(Box::new(view)), &text)
+}
+
+/// The newest data set of exactly these bytes: of this maker, or of anybody.
+fn registered(
+    session: &Session,
+    maker: Option<Address>,
+    blob: BlobRef,
+) -> Result<Option<AssetView>, Failure> {
+    let filter = AssetFilter {
+        kind: Some(AssetKind::DataSet),
+        maker,
+        ..AssetFilter::default()
+    };
+    for asset in session.client()?.assets(&filter) {
+        let asset = asset?;
+        if asset.blob == blob {
+            return Ok(Some(asset));
+        }
+    }
+    Ok(None)
 }
 
 fn report_registered(session: &Session, asset: &AssetView) -> Result<(), Failure> {
@@ -252,15 +274,14 @@ fn holder(session: &Session, text: &str) -> Result<Holder, Failure> {
     })
 }
 
-fn list(session: &Session) -> Result<(), Failure> {
+fn list(session: &Session, maker: Option<&str>, limit: usize) -> Result<(), Failure> {
     let filter = AssetFilter {
         kind: Some(AssetKind::DataSet),
+        maker: maker.map(|maker| session.account(maker)).transpose()?,
         ..AssetFilter::default()
     };
-    let assets: Vec<AssetView> = session
-        .client()?
-        .assets(&filter)
-        .collect::<Result<_, _>>()?;
+    let assets = session.client()?.assets(&filter).take(limit);
+    let assets = assets.collect::<Result<Vec<AssetView>, _>>()?;
     if session.json() {
         return out::json("dataset.list", &assets);
     }
@@ -271,12 +292,13 @@ fn list(session: &Session) -> Result<(), Failure> {
         vec![
             asset.id.to_string(),
             asset.name.to_string(),
+            out::short(asset.maker),
             asset.blob.size_bytes.to_string(),
             asset.income.to_lode_string(),
         ]
     });
-    let head = ["id", "name", "bytes", "LODE earned"];
-    out::line(&out::table(&head, &[2, 3], rows.collect()).to_string())
+    let head = ["id", "name", "maker", "bytes", "LODE earned"];
+    out::line(&out::table(&head, &[3, 4], rows.collect()).to_string())
 }
 
 /// The data set that a text names.

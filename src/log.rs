@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use comfy_table::{Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
 use node::log::{Log, LogError, TailCut};
-use node::replay::{Progress, Replay, replay};
+use node::replay::{Progress, Replay, ReplayError, replay};
 use protocol::receipt::Purse;
 use serde_json::json;
 
@@ -197,11 +197,7 @@ fn replay_file(path: &Path, json: bool) -> Result<(), Failure> {
     let bar = items_bar()?;
     let replayed = replay(BufReader::new(file), |progress| show(&bar, progress));
     bar.finish_and_clear();
-    let replayed = replayed.map_err(|error| {
-        let message = format_args!("{}: {error}", path.display());
-        let next = "do not trust this file: export the log again, or get it from another node";
-        Failure::new("bundle", message, next)
-    })?;
+    let replayed = replayed.map_err(|error| not_replayed(path, &error))?;
     let totals = replayed
         .state
         .audit()
@@ -230,6 +226,20 @@ fn replay_file(path: &Path, json: bool) -> Result<(), Failure> {
     } else {
         print_table(&replayed, size_bytes, kinds)
     }
+}
+
+/// What fails before the first block is most likely another file than was meant.
+fn not_replayed(path: &Path, error: &ReplayError) -> Failure {
+    let file = path.display();
+    if error.height.is_none() && error.item.unwrap_or_default() == 0 {
+        let message =
+            format_args!("{file} is no exported log, or its beginning is damaged: {error}");
+        let next =
+            "name the file that 'lode log export' wrote; if it is that file, export the log again";
+        return Failure::new("bundle", message, next);
+    }
+    let next = "do not trust this file: export the log again, or get it from another node";
+    Failure::new("bundle", format_args!("{file}: {error}"), next)
 }
 
 /// A bar on a terminal, nothing elsewhere.

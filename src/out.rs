@@ -108,24 +108,29 @@ pub fn moves(receipt: Option<&Receipt>) -> Result<(), Failure> {
     line(&table(&["from", "to", "LODE", "why"], &[2], rows.collect()).to_string())
 }
 
+/// The first characters of an id or address, for people: enough to name it to a command.
+pub fn short(id: impl std::fmt::Display) -> String {
+    let text = id.to_string();
+    format!("{}…", text.chars().take(10).collect::<String>())
+}
+
 /// A purse in few words.
 pub fn purse(purse: &Purse) -> String {
-    let short = |id: &dyn std::fmt::Display| id.to_string().chars().take(10).collect::<String>();
     match purse {
-        Purse::Account(address) => format!("account {}…", short(address)),
-        Purse::Reward(id) => format!("reward of {}…", short(id)),
-        Purse::SponsorBond(id) => format!("sponsor's bond of {}…", short(id)),
-        Purse::MinerBond(id) => format!("miner's bond of {}…", short(id)),
-        Purse::EvaluationFee(id) => format!("evaluation fee of {}…", short(id)),
-        Purse::PrepaidFees(id) => format!("prepaid fees of {}…", short(id)),
-        Purse::Stake(address) => format!("stake of {}…", short(address)),
-        Purse::Seat(id, address) => format!("seat of {}… in {}…", short(address), short(id)),
-        Purse::Harm(id) => format!("harm of {}…", short(id)),
-        Purse::Deposit(id) => format!("deposit of {}…", short(id)),
-        Purse::Income(id) => format!("income of {}…", short(id)),
+        Purse::Account(address) => format!("account {}", short(address)),
+        Purse::Reward(id) => format!("reward of {}", short(id)),
+        Purse::SponsorBond(id) => format!("sponsor's bond of {}", short(id)),
+        Purse::MinerBond(id) => format!("miner's bond of {}", short(id)),
+        Purse::EvaluationFee(id) => format!("evaluation fee of {}", short(id)),
+        Purse::PrepaidFees(id) => format!("prepaid fees of {}", short(id)),
+        Purse::Stake(address) => format!("stake of {}", short(address)),
+        Purse::Seat(id, address) => format!("seat of {} in {}", short(address), short(id)),
+        Purse::Harm(id) => format!("harm of {}", short(id)),
+        Purse::Deposit(id) => format!("deposit of {}", short(id)),
+        Purse::Income(id) => format!("income of {}", short(id)),
         Purse::Burned => "burned".to_owned(),
-        Purse::Fund(id) => format!("fund of {}…", short(id)),
-        Purse::Escrow(_, id) => format!("months to come of {}…", short(id)),
+        Purse::Fund(id) => format!("fund of {}", short(id)),
+        Purse::Escrow(_, id) => format!("months to come of {}", short(id)),
     }
 }
 

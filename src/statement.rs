@@ -248,13 +248,12 @@ pub fn print(movements: &[Movement]) -> Result<(), Failure> {
 
 /// What caused a movement, in few words.
 pub fn by(cause: &Cause) -> String {
-    let short = |id: &protocol::ItemId| id.to_string().chars().take(10).collect::<String>();
     match cause {
-        Cause::Record(id) => format!("{}…", short(id)),
-        Cause::Deadline(id) => format!("the clock of {}…", short(id)),
-        Cause::Distribution(id) => format!("the draw for {}…", short(id)),
-        Cause::Terms(id) => format!("the votes on {}…", short(id)),
-        Cause::License(id) => format!("the clock of licence {}…", short(id)),
+        Cause::Record(id) => out::short(id),
+        Cause::Deadline(id) => format!("the clock of {}", out::short(id)),
+        Cause::Distribution(id) => format!("the draw for {}", out::short(id)),
+        Cause::Terms(id) => format!("the votes on {}", out::short(id)),
+        Cause::License(id) => format!("the clock of licence {}", out::short(id)),
     }
 }
 

@@ -20,6 +20,7 @@ use protocol::{Amount, Score};
 
 use super::cost::Cost;
 use super::offer::Parent;
+use super::pace::scored_in;
 use super::plan::{Finding, Plan, Weight, load};
 use super::post;
 use super::values::{TaskKind, duration_text};
@@ -28,6 +29,9 @@ use crate::folder;
 use crate::license::takes_no_child;
 use crate::out;
 use crate::session::Session;
+
+/// Below this many models that are scored in time a sponsor is told.
+const SCORED_FEW: u128 = 20;
 
 /// A bounty that was looked at.
 pub struct Checked {
@@ -41,13 +45,16 @@ pub struct Checked {
     pub cost: Option<Cost>,
 }
 
-/// Prints what is wrong with a bounty's file.
+/// Prints what is wrong with a bounty's file, and what the bounty would take.
 ///
 /// # Errors
 /// Something is: exit 2 if the file makes no sense, 5 if the ledger would refuse it.
 pub fn run(session: &Session, file: &Path, even_so: bool) -> Result<(), Failure> {
     let checked = check(session, file, even_so)?;
     tell(session, &checked)?;
+    if let (false, Some(posting), Some(cost)) = (session.json(), &checked.posting, &checked.cost) {
+        cost.print(posting)?;
+    }
     verdict(&checked.findings)?;
     if !session.json() {
         out::line("nothing is in the way: the ledger would take it now")?;
@@ -182,6 +189,9 @@ pub fn check(session: &Session, file: &Path, even_so: bool) -> Result<Checked, F
     }
     let status = client.status()?;
     check.schedule(&plan, &status);
+    if let (Some(benchmark), Some(schedule)) = (&benchmark, &plan.schedule) {
+        check.pace(benchmark, schedule.score_ms);
+    }
     check.money(&plan, &status);
     check.evaluators(client)?;
     let parents = check.parents(session, client, &plan)?;
@@ -460,6 +470,26 @@ impl Check {
                 let next = format!("choose {min} to {max}");
                 self.ledger("schedule", &format!("schedule.{name}"), message, &next);
             }
+        }
+    }
+
+    /// A note where an evaluator that is not fast gets to few of the models.
+    fn pace(&mut self, benchmark: &Benchmark, score_ms: u64) {
+        let models = scored_in(benchmark, score_ms);
+        if models < SCORED_FEW {
+            let message = format!(
+                "in {} an evaluator that makes a billion multiply-adds a second scores about {models} models of the \
+                 largest allowed size; what it does not get to has no verdict",
+                duration_text(score_ms)
+            );
+            let next = "give the score phase longer, or models less: benchmark.multiply_adds_max, benchmark.examples_max";
+            self.put(
+                Weight::Note,
+                "score_phase_short",
+                "schedule.score",
+                message,
+                next,
+            );
         }
     }
 

@@ -1,7 +1,7 @@
 //! What a bounty costs its sponsor, and the node's word on a trial of it.
 
 use protocol::api::Status;
-use protocol::record::{Action, PostBounty, RevealTestSet};
+use protocol::record::{Action, Pay, PostBounty, RevealTestSet};
 use protocol::seal::SealKey;
 use protocol::{Amount, ItemId};
 use serde::Serialize;
@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::check::Check;
 use super::plan::{Finding, Weight};
 use crate::failure::{Exit, Failure};
+use crate::out;
 use crate::session::{Session, byte_fee};
 
 /// What posting takes.
@@ -31,6 +32,61 @@ pub struct Cost {
     pub key_fee: Option<Amount>,
     /// What the account has, if it is known.
     pub balance: Option<Amount>,
+}
+
+impl Cost {
+    /// Prints what a posting takes from the account, and what becomes of it.
+    ///
+    /// # Errors
+    /// stdout cannot be written.
+    pub fn print(&self, posting: &PostBounty) -> Result<(), Failure> {
+        let lode = |amount: Amount| amount.to_lode_string();
+        let mut rows = vec![
+            vec![
+                lode(self.reward),
+                "reward".to_owned(),
+                match posting.pay {
+                    Pay::WinnerTakesAll => {
+                        "goes to the winner; returns if nobody reaches the reserve, or the bounty is void"
+                    }
+                    Pay::Steps => {
+                        "is shared by all who improve on the best before them; returns if nobody does, or the bounty is void"
+                    }
+                }
+                .to_owned(),
+            ],
+            vec![
+                lode(self.bond),
+                "bond".to_owned(),
+                "returns when it ends; lost if you withhold the test key, let it out early, or the test set \
+                 is bad"
+                    .to_owned(),
+            ],
+        ];
+        let further = [
+            (
+                self.fund,
+                "of the reward",
+                "out of the parent's fund, not your account; returns to the fund if nobody wins it",
+            ),
+            (
+                self.prepaid.filter(|fees| !fees.is_zero()),
+                "prepaid fees",
+                "pays the evaluation of the first submissions; what is not used returns",
+            ),
+            (self.byte_fee, "byte fee", "burned"),
+            (
+                self.deposit,
+                "deposit",
+                "for its place in the state; returns when the ended bounty is forgotten",
+            ),
+        ];
+        rows.extend(further.into_iter().filter_map(|(amount, what, becomes)| {
+            Some(vec![lode(amount?), what.to_owned(), becomes.to_owned()])
+        }));
+        out::line(&format!("'{}' takes from your account:", posting.title))?;
+        out::line(&out::table(&["LODE", "", "what becomes of it"], &[0], rows).to_string())
+    }
 }
 
 impl Check {

@@ -14,7 +14,6 @@ use protocol::statement::{Flow, Statement, Subject, movements};
 use protocol::{Address, Amount, ItemId};
 use serde::Serialize;
 
-use super::show::short;
 use super::{has_ended, phase_text};
 use crate::failure::Failure;
 use crate::out;
@@ -407,7 +406,7 @@ fn print(view: &BountyView, explained: &Explained, only: Option<Address>) -> Res
     let shown = |step: &&Step| only.is_none_or(|account| is_of(&step.step, account));
     let rows = explained.moves.iter().filter(shown).map(|step| {
         let by = match step.record {
-            Some(record) => short(record),
+            Some(record) => out::short(record),
             None => "the clock".to_owned(),
         };
         let Move {

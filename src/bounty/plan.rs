@@ -221,7 +221,10 @@ pub fn load(path: &Path) -> Result<(Plan, Vec<Finding>), Failure> {
 }
 
 /// Reads a bounty's text.
-fn read(text: &str) -> Result<(Plan, Vec<Finding>), toml::de::Error> {
+///
+/// # Errors
+/// It is no TOML, or has fields that no bounty has.
+pub fn read(text: &str) -> Result<(Plan, Vec<Finding>), toml::de::Error> {
     let text: Text = toml::from_str(text)?;
     let mut reader = Reader::default();
     let plan = reader.plan(&text);

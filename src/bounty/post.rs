@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use licensing::Terms;
 use protocol::api::RecordView;
 use protocol::id::{Address, BlobId, Digest, ItemId, NetworkId};
-use protocol::record::{Action, BlobRef, Pay, PostBounty, SealedFolder};
+use protocol::record::{Action, BlobRef, PostBounty, SealedFolder};
 use protocol::seal::{NONCE_LEN, SealKey, SealScope, encrypt, seal_digest};
 use protocol::text::Name;
 use serde::{Deserialize, Serialize};
@@ -149,53 +149,7 @@ fn print_offer(
     terms: &[String],
     parents: &[Parent],
 ) -> Result<(), Failure> {
-    let lode = |amount: protocol::Amount| amount.to_lode_string();
-    let mut rows = vec![
-        vec![
-            lode(cost.reward),
-            "reward".to_owned(),
-            match posting.pay {
-                Pay::WinnerTakesAll => {
-                    "goes to the winner; returns if nobody reaches the reserve, or the bounty is void"
-                }
-                Pay::Steps => {
-                    "is shared by all who improve on the best before them; returns if nobody does, or the bounty is void"
-                }
-            }
-            .to_owned(),
-        ],
-        vec![
-            lode(cost.bond),
-            "bond".to_owned(),
-            "returns when it ends; lost if you withhold the test key, let it out early, or the test set \
-             is bad"
-                .to_owned(),
-        ],
-    ];
-    let further = [
-        (
-            cost.fund,
-            "of the reward",
-            "out of the parent's fund, not your account; returns to the fund if nobody wins it",
-        ),
-        (
-            cost.prepaid.filter(|fees| !fees.is_zero()),
-            "prepaid fees",
-            "pays the evaluation of the first submissions; what is not used returns",
-        ),
-        (cost.byte_fee, "byte fee", "burned"),
-        (
-            cost.deposit,
-            "deposit",
-            "for its place in the state; returns when the ended bounty is forgotten",
-        ),
-    ];
-    rows.extend(further.into_iter().filter_map(|(amount, what, becomes)| {
-        Some(vec![lode(amount?), what.to_owned(), becomes.to_owned()])
-    }));
-    let title = &posting.title;
-    out::line(&format!("'{title}' takes from your account:"))?;
-    out::line(&out::table(&["LODE", "", "what becomes of it"], &[0], rows).to_string())?;
+    cost.print(posting)?;
     for text in offer::lines(posting, terms, parents) {
         out::line(&text)?;
     }

@@ -8,7 +8,7 @@ use protocol::report::{Outcome, TestOutcome};
 
 use super::offer::{NO_LICENSE, fee_text, margin_text, split_text};
 use super::values::duration_text;
-use super::{has_ended, next_text, phase_filter, phase_text};
+use super::{has_ended, next_text, phase_filter, phase_text, scored_in};
 use crate::failure::Failure;
 use crate::out;
 use crate::session::Session;
@@ -80,7 +80,7 @@ fn page(view: &BountyView, clock_ms: u64) -> String {
     part("Submissions, in the order of commitment", &head, rows);
     let rows = view.backings.iter().map(|backing| {
         vec![
-            short(backing.account),
+            out::short(backing.account),
             format!("{} LODE", backing.amount.to_lode_string()),
         ]
     });
@@ -210,6 +210,13 @@ fn facts(view: &BountyView, clock_ms: u64) -> Vec<Vec<String>> {
                 posting.benchmark.limits.multiply_adds_max
             ),
         ),
+        (
+            "scored in time",
+            format!(
+                "about {} models of that size, by an evaluator of a billion multiply-adds a second",
+                scored_in(&posting.benchmark, posting.schedule.score_ms)
+            ),
+        ),
         ("sponsor's bond", bond_text(view)),
         (
             "a submission puts up",
@@ -314,9 +321,9 @@ fn left(until_ms: u64, clock_ms: u64) -> String {
 
 fn submission_row(submission: &SubmissionView) -> Vec<String> {
     vec![
-        short(submission.id),
+        out::short(submission.id),
         submission.name.to_string(),
-        short(submission.miner),
+        out::short(submission.miner),
         match submission.key {
             Some(_) => "revealed".to_owned(),
             None => "sealed".to_owned(),
@@ -342,7 +349,7 @@ fn check_row(check: &CheckView) -> Vec<String> {
         Some(TestOutcome::BadSeal { code, place }) => format!("bad: {code} at {place}"),
         Some(TestOutcome::Unavailable) => "not reachable".to_owned(),
     };
-    vec![short(check.evaluator), word]
+    vec![out::short(check.evaluator), word]
 }
 
 /// The sponsor's bond, and that it is lost.
@@ -368,7 +375,7 @@ fn seat_row(seat: &SeatView) -> Vec<String> {
         (_, _, true, None) => "asked",
         (_, false, false, _) => "",
     };
-    vec![short(seat.evaluator), scores.into()]
+    vec![out::short(seat.evaluator), scores.into()]
 }
 
 /// What came of a submission, in few words.
@@ -386,16 +393,10 @@ pub fn standing_text(standing: Standing) -> String {
     match standing {
         Standing::Won => "won".to_owned(),
         Standing::Lost => "did not win".to_owned(),
-        Standing::Copied(of) => format!("copy of {}", short(of)),
+        Standing::Copied(of) => format!("copy of {}", out::short(of)),
         Standing::NotRevealed => "not revealed".to_owned(),
         Standing::BadSeal => "does not open".to_owned(),
         Standing::Invalid => "invalid".to_owned(),
         Standing::NoVerdict => "no verdict".to_owned(),
     }
-}
-
-/// The first characters of an id: enough to name it to a command.
-pub fn short(id: impl std::fmt::Display) -> String {
-    let id = id.to_string();
-    format!("{}…", id.chars().take(10).collect::<String>())
 }

@@ -7,6 +7,7 @@ use protocol::Amount;
 use protocol::benchmark::{Metric, Task};
 use protocol::record::{Parameters, Schedule};
 
+use super::plan;
 use super::values::{duration_ms, duration_text, metric};
 use crate::failure::{Exit, Failure};
 use crate::out;
@@ -90,6 +91,27 @@ impl Fill {
                 let (min, max) = (duration_text(min_ms), duration_text(max_ms));
                 let why = format!("this network allows {min} to {max}");
                 return Err(wrong(&why, &format!("choose {min} to {max}")));
+            }
+        }
+        self.check_values(parameters)
+    }
+
+    /// What the file's own reader says of the values that were given.
+    fn check_values(&self, parameters: &Parameters) -> Result<(), Failure> {
+        let given = [
+            ("title", "title", &self.title),
+            ("test-set", "test_set", &self.test_set),
+            ("reward", "money.reward", &self.reward),
+            ("reserve", "money.reserve", &self.reserve),
+            ("margin", "money.margin", &self.margin),
+        ];
+        let text = self.apply(text(parameters, &SHORT));
+        let (_, findings) = plan::read(&text).map_err(Failure::bug)?;
+        for (option, field, _) in given.iter().filter(|(_, _, value)| value.is_some()) {
+            if let Some(found) = findings.iter().find(|found| found.field == *field) {
+                let code = option.replace('-', "_");
+                let message = format_args!("--{option} {}", found.message);
+                return Err(Failure::new(code, message, &found.next_step).exit(Exit::Usage));
             }
         }
         Ok(())
@@ -368,7 +390,6 @@ backers = "20%"
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bounty::plan;
     use crate::bounty::values::TaskKind;
     use protocol::Score;
 
@@ -450,6 +471,52 @@ mod tests {
         assert_eq!(other.check(&parameters).unwrap_err().code, "metric");
         let short = fill(None, some("1ms")).check(&parameters);
         assert_eq!(short.unwrap_err().code, "phases");
+        for (code, given) in [
+            (
+                "reward",
+                Fill {
+                    reward: some("abc"),
+                    ..fill(None, None)
+                },
+            ),
+            (
+                "reward",
+                Fill {
+                    reward: some("-1"),
+                    ..fill(None, None)
+                },
+            ),
+            (
+                "reserve",
+                Fill {
+                    reserve: some("high"),
+                    ..fill(None, None)
+                },
+            ),
+            (
+                "margin",
+                Fill {
+                    margin: some("-0.1"),
+                    ..fill(None, None)
+                },
+            ),
+            (
+                "title",
+                Fill {
+                    title: some("two\nlines"),
+                    ..fill(None, None)
+                },
+            ),
+            (
+                "test_set",
+                Fill {
+                    test_set: some(""),
+                    ..fill(None, None)
+                },
+            ),
+        ] {
+            assert_eq!(given.check(&parameters).unwrap_err().code, code);
+        }
         let hint = fill(None, None).hint();
         assert_eq!(hint, "next: put in the title and what you pay, then run");
     }

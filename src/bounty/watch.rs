@@ -18,7 +18,7 @@ use protocol::report::TestOutcome;
 use protocol::seal::{SealKey, SealScope, seal_digest};
 use wallet::Signer;
 
-use super::show::{is_bond_lost, outcome_text, short, standing_text};
+use super::show::{is_bond_lost, outcome_text, standing_text};
 use super::{has_ended, next_text, phase_text};
 use crate::failure::{Exit, Failure};
 use crate::out;
@@ -451,7 +451,7 @@ fn print(session: &Session, id: EventId, kind: &EventKind) -> Result<(), Failure
 /// What an entry says, in sentences.
 fn lines(entry: &HistoryEntry) -> Vec<String> {
     let mut lines = Vec::new();
-    let signer = entry.signer.map(short).unwrap_or_default();
+    let signer = entry.signer.map(out::short).unwrap_or_default();
     if let Some(record_type) = &entry.record_type {
         let what = record_type.replace('-', " ");
         lines.push(match &entry.receipt.rejected {
@@ -474,7 +474,7 @@ fn lines(entry: &HistoryEntry) -> Vec<String> {
                 agreeing,
                 dissenting,
             } => {
-                let submission = short(submission);
+                let submission = out::short(submission);
                 let found = match outcome {
                     Some(outcome) => outcome_text(outcome),
                     None => "no quorum agrees".to_owned(),
@@ -499,7 +499,7 @@ fn lines(entry: &HistoryEntry) -> Vec<String> {
                     Panel::Check => "check the test set",
                     Panel::Score => "score",
                 };
-                let who: Vec<String> = seats.iter().map(short).collect();
+                let who: Vec<String> = seats.iter().map(out::short).collect();
                 let how = if *all { "all are asked" } else { "drawn" };
                 format!("{how} to {what}: {}", who.join(", "))
             }
@@ -522,14 +522,14 @@ fn lines(entry: &HistoryEntry) -> Vec<String> {
                     true => "committed and did not show it",
                     false => "stayed silent",
                 };
-                format!("evaluator {} {what}", short(evaluator))
+                format!("evaluator {} {what}", out::short(evaluator))
             }
             Event::Ranked {
                 submission,
                 standing,
             } => format!(
                 "submission {}: {}",
-                short(submission),
+                out::short(submission),
                 standing_text(*standing)
             ),
             Event::AssetRegistered { .. }

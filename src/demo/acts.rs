@@ -19,9 +19,10 @@ use protocol::{Amount, Digest, ItemId, Score};
 
 use super::cast::{CAST, Who};
 use super::lab;
-use super::story::{Story, grouped, lode_text, short};
+use super::story::{Story, grouped, lode_text};
 use super::world::{PHASE_MS, World, endowment, lode};
 use crate::failure::Failure;
+use crate::out;
 use crate::sealing::{self, hold_folder, open_folder, seal_folder};
 
 const BASE: &str = include_str!("../../examples/digits/base.toml");
@@ -160,7 +161,7 @@ impl<'a> Play<'a> {
                     self.world.name_of(submission.miner)
                 )
             }
-            None => format!("{what} {}", short(id)),
+            None => format!("{what} {}", out::short(id)),
         };
         match purse {
             Purse::Account(address) => self.world.name_of(address),
@@ -185,7 +186,7 @@ impl<'a> Play<'a> {
         self.world
             .state()
             .asset(id)
-            .map_or_else(|| short(id), |asset| asset.name.to_string())
+            .map_or_else(|| out::short(id), |asset| asset.name.to_string())
     }
 }
 

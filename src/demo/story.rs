@@ -120,12 +120,6 @@ pub fn grouped(digits: &str) -> String {
     text
 }
 
-/// The first characters of an id, for people.
-pub fn short(id: impl std::fmt::Display) -> String {
-    let text = id.to_string();
-    format!("{}…", text.chars().take(10).collect::<String>())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 
 use client::Client;
 use protocol::api::BountyView;
@@ -29,42 +30,66 @@ pub fn seals(report: &mut Report, session: &Session, client: Option<&Client>) {
         return report.ok("seals", "none is kept here");
     }
     let mut bounties = client.map(Bounties::new);
+    let mut found: BTreeMap<(Option<&str>, String), Vec<&Path>> = BTreeMap::new();
     for path in &paths {
-        if let Some(weak) = wallet::weak_permissions(path) {
-            let next = format!("chmod 600 '{}'", path.display());
-            report.problem("seals", weak.to_string(), &next);
-        }
-        let bytes = match fs::read(path) {
-            Ok(bytes) => zeroize::Zeroizing::new(bytes),
-            Err(error) => {
-                let text = format!("{} cannot be read: {error}", path.display());
-                report.problem("seals", text, "run this as the user whose seals they are");
-                continue;
-            }
-        };
-        // What is wrong with it is not said: an error could quote the key.
-        let kept = protocol::json::from_slice::<Kept>(&bytes, SEAL_BYTES_MAX).ok();
-        let Some(kept) = kept else {
-            report.problem(
-                "seals",
-                format!("{} is damaged", path.display()),
-                "restore it from a copy: without its key the seal cannot be revealed",
-            );
+        let Some(kept) = read(report, path) else {
             continue;
         };
         let bounty = bounties.as_mut().and_then(|all| all.of(&kept));
-        let found = what_of(&kept, bounty.map(|view| view.summary.title.as_str()));
-        match bounty.and_then(|view| end_of(&view.summary.phase)) {
-            Some(end) => {
-                let next = format!("nothing hangs on it any more: delete '{}'", path.display());
-                report.note("seals", format!("{found}, which {end}"), &next);
-            }
-            None => {
-                let next = "keep this file until the bounty has ended: nobody else has the key before it is out";
-                report.note("seals", found, next);
-            }
-        }
+        let what = what_of(&kept, bounty.map(|view| view.summary.title.as_str()));
+        let end = bounty.and_then(|view| end_of(&view.summary.phase));
+        found.entry((end, what)).or_default().push(path);
     }
+    for ((end, what), paths) in found {
+        let (found, next) = told(end, &what, &paths);
+        report.note("seals", found, &next);
+    }
+}
+
+/// A kept seal; a problem, if it cannot be read.
+fn read(report: &mut Report, path: &Path) -> Option<Kept> {
+    if let Some(weak) = wallet::weak_permissions(path) {
+        let next = format!("chmod 600 '{}'", path.display());
+        report.problem("seals", weak.to_string(), &next);
+    }
+    let bytes = match fs::read(path) {
+        Ok(bytes) => zeroize::Zeroizing::new(bytes),
+        Err(error) => {
+            let text = format!("{} cannot be read: {error}", path.display());
+            report.problem("seals", text, "run this as the user whose seals they are");
+            return None;
+        }
+    };
+    // What is wrong with it is not said: an error could quote the key.
+    let kept = protocol::json::from_slice::<Kept>(&bytes, SEAL_BYTES_MAX).ok();
+    if kept.is_none() {
+        report.problem(
+            "seals",
+            format!("{} is damaged", path.display()),
+            "restore it from a copy: without its key the seal cannot be revealed",
+        );
+    }
+    kept
+}
+
+/// What is said of the seals of one kind for one bounty, and what to do with their files.
+fn told(end: Option<&str>, what: &str, paths: &[&Path]) -> (String, String) {
+    let (found, these) = match paths.len() {
+        1 => (what.to_owned(), "this file"),
+        many => (format!("{many} times {what}"), "these files"),
+    };
+    let Some(end) = end else {
+        let next = format!(
+            "keep {these} until the bounty has ended: nobody else has the key before it is out"
+        );
+        return (found, next);
+    };
+    let files: Vec<String> = paths
+        .iter()
+        .map(|path| format!("'{}'", path.display()))
+        .collect();
+    let next = format!("nothing hangs on it any more: rm {}", files.join(" "));
+    (format!("{found}, which {end}"), next)
 }
 
 /// How a bounty has ended, if it has.
@@ -171,6 +196,17 @@ mod tests {
         };
         assert!(what_of(&kept, None).ends_with("nonce 7"));
         assert!(what_of(&kept, Some("Digits")).ends_with("the bounty 'Digits'"));
+    }
+
+    #[test]
+    fn seals_of_one_bounty_are_told_together() {
+        let [one, two] = ["a.json", "b.json"].map(Path::new);
+        let (found, next) = told(Some("is settled"), "a submission", &[one, two]);
+        assert_eq!(found, "2 times a submission, which is settled");
+        assert_eq!(next, "nothing hangs on it any more: rm 'a.json' 'b.json'");
+        let (found, next) = told(None, "a test set", &[one]);
+        assert_eq!(found, "a test set");
+        assert!(next.starts_with("keep this file until"));
     }
 
     #[test]

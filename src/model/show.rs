@@ -44,11 +44,12 @@ pub fn list(session: &Session, maker: Option<&str>, limit: usize) -> Result<(), 
                 "registered"
             }
             .to_owned(),
+            out::short(model.maker),
             model.income.to_lode_string(),
         ]
     });
-    let head = ["model", "name", "from", "LODE earned"];
-    out::line(&out::table(&head, &[3], rows.collect()).to_string())
+    let head = ["model", "name", "from", "maker", "LODE earned"];
+    out::line(&out::table(&head, &[4], rows.collect()).to_string())
 }
 
 /// `lode model show`.

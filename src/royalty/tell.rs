@@ -28,11 +28,6 @@ impl Names<'_> {
     }
 }
 
-fn short(id: impl std::fmt::Display) -> String {
-    let text: String = id.to_string().chars().take(10).collect();
-    format!("{text}…")
-}
-
 fn in_words(names: &mut Names<'_>, what: &What, of: ItemId) -> Result<String, Failure> {
     Ok(match what {
         What::Income {
@@ -49,7 +44,7 @@ fn in_words(names: &mut Names<'_>, what: &What, of: ItemId) -> Result<String, Fa
             };
             let mut text = format!(
                 "licence {}{sold} for {}",
-                short(license),
+                out::short(license),
                 price.to_lode_string()
             );
             for (place, (asset, amount)) in others.iter().enumerate() {
@@ -65,13 +60,13 @@ fn in_words(names: &mut Names<'_>, what: &What, of: ItemId) -> Result<String, Fa
             }
             text
         }
-        What::Drawn { account, .. } => format!("the draw gave it to {}", short(account)),
-        What::Claim { account, .. } => format!("claimed by {}", short(account)),
+        What::Drawn { account, .. } => format!("the draw gave it to {}", out::short(account)),
+        What::Claim { account, .. } => format!("claimed by {}", out::short(account)),
         What::Transfer { from, to, shares } => format!(
             "{} of the shares from {} to {}",
             shares_text(*shares),
-            short(from),
-            short(to)
+            out::short(from),
+            out::short(to)
         ),
     })
 }

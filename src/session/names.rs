@@ -1,12 +1,14 @@
 //! What people call things: ids, their beginnings, titles, names of keys.
 
 use std::ffi::OsString;
+use std::fmt;
 
 use protocol::id::{Address, ItemId};
 use protocol::receipt::Phase;
 
 use super::Session;
 use crate::failure::{Exit, Failure};
+use crate::out;
 
 /// How many ids an error lists.
 const NAMED_MAX: usize = 8;
@@ -34,23 +36,36 @@ fn is_beginning(text: &str, id: ItemId) -> bool {
     text.len() >= 6 && id.to_string().starts_with(text)
 }
 
-/// The one that has not ended, if there is exactly one; else all of them.
-fn likeliest(found: &[(ItemId, bool)]) -> Vec<ItemId> {
-    let ids = |only_running: bool| {
-        let meant = found
-            .iter()
-            .filter(|(_, has_ended)| !(only_running && *has_ended));
-        meant.map(|(id, _)| *id).collect::<Vec<_>>()
-    };
-    match ids(true).as_slice() {
-        [running] => vec![*running],
-        _ => ids(false),
+/// What a text may mean, and whose it is: anybody may take a name that another has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Meant {
+    id: ItemId,
+    owner: Address,
+}
+
+impl fmt::Display for Meant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {}", self.id, out::short(self.owner))
     }
 }
 
-fn one_of(what: &str, text: &str, found: &[ItemId]) -> Result<ItemId, Failure> {
+/// The one that has not ended, if there is exactly one; else all of them.
+fn likeliest(found: &[(Meant, bool)]) -> Vec<Meant> {
+    let meant = |only_running: bool| {
+        let meant = found
+            .iter()
+            .filter(|(_, has_ended)| !(only_running && *has_ended));
+        meant.map(|(meant, _)| *meant).collect::<Vec<_>>()
+    };
+    match meant(true).as_slice() {
+        [running] => vec![*running],
+        _ => meant(false),
+    }
+}
+
+fn one_of(what: &str, text: &str, found: &[Meant]) -> Result<ItemId, Failure> {
     match found {
-        [id] => Ok(*id),
+        [one] => Ok(one.id),
         [] => Err(Failure::new(
             format!("unknown_{what}"),
             format_args!("there is no {what} '{text:.60}'"),
@@ -68,9 +83,9 @@ fn one_of(what: &str, text: &str, found: &[ItemId]) -> Result<ItemId, Failure> {
 }
 
 /// A text that names several things: which, up to a number.
-pub fn ambiguous(text: &str, found: &[ItemId]) -> Failure {
+pub fn ambiguous<T: fmt::Display>(text: &str, found: &[T]) -> Failure {
     let named = found.iter().take(NAMED_MAX);
-    let ids: Vec<String> = named.map(ItemId::to_string).collect();
+    let ids: Vec<String> = named.map(T::to_string).collect();
     let more = if found.len() > NAMED_MAX { ", …" } else { "" };
     let message = format_args!(
         "'{text:.60}' names {} of them: {}{more}",
@@ -110,9 +125,13 @@ impl Session {
             let bounty = bounty?;
             if bounty.title.as_str() == text || is_beginning(text, bounty.id) {
                 let has_ended = matches!(bounty.phase, Phase::Settled | Phase::Void(_));
-                found.push((bounty.id, has_ended));
+                let meant = Meant {
+                    id: bounty.id,
+                    owner: bounty.sponsor,
+                };
+                found.push((meant, has_ended));
                 if Some(bounty.sponsor) == me {
-                    own.push((bounty.id, has_ended));
+                    own.push((meant, has_ended));
                 }
             }
         }
@@ -133,7 +152,10 @@ impl Session {
         for asset in self.client()?.assets(&client::AssetFilter::default()) {
             let asset = asset?;
             if asset.name.as_str() == text || is_beginning(text, asset.id) {
-                found.push(asset.id);
+                found.push(Meant {
+                    id: asset.id,
+                    owner: asset.maker,
+                });
             }
         }
         one_of("asset", text, &found)
@@ -164,9 +186,16 @@ impl Session {
 mod tests {
     use super::*;
 
+    fn meant(byte: u8) -> Meant {
+        Meant {
+            id: ItemId([byte; 32]),
+            owner: Address([byte ^ 0x5a; 32]),
+        }
+    }
+
     #[test]
     fn a_title_names_the_bounty_that_has_not_ended() {
-        let (one, two, three) = (ItemId([1; 32]), ItemId([2; 32]), ItemId([3; 32]));
+        let (one, two, three) = (meant(1), meant(2), meant(3));
         assert_eq!(likeliest(&[(one, true), (two, false)]), [two]);
         assert_eq!(likeliest(&[(one, true), (two, true)]), [one, two]);
         let open = [(one, true), (two, false), (three, false)];
@@ -175,12 +204,13 @@ mod tests {
     }
 
     #[test]
-    fn an_ambiguity_lists_the_ids() {
-        let ids: Vec<ItemId> = (0..9).map(|byte| ItemId([byte; 32])).collect();
-        let failure = one_of("bounty", "x", &ids).unwrap_err();
+    fn an_ambiguity_lists_the_ids_and_whose_they_are() {
+        let found: Vec<Meant> = (0..9).map(meant).collect();
+        let failure = one_of("bounty", "x", &found).unwrap_err();
         assert_eq!(failure.code, "ambiguous");
-        assert!(failure.message.contains(&ids[7].to_string()));
-        assert!(!failure.message.contains(&ids[8].to_string()));
+        let named = format!("{} of {}", found[7].id, out::short(found[7].owner));
+        assert!(failure.message.contains(&named), "{}", failure.message);
+        assert!(!failure.message.contains(&found[8].id.to_string()));
     }
 
     #[test]

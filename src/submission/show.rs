@@ -29,7 +29,7 @@ pub fn list(session: &Session, bounty: &str) -> Result<(), Failure> {
         vec![
             one.id.to_string(),
             one.name.to_string(),
-            one.miner.to_string().chars().take(10).collect::<String>() + "…",
+            out::short(one.miner),
             one.height.to_string(),
             state(&view, one),
         ]

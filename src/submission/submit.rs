@@ -26,6 +26,7 @@ use serde_json::json;
 use super::SubmitArgs;
 use super::check::check;
 use super::known::known;
+use crate::bounty::scored_in;
 use crate::failure::{Exit, Failure};
 use crate::folder;
 use crate::out;
@@ -356,6 +357,15 @@ fn say_cost(session: &Session, bounty: &BountyView, byte_fee: Amount, deposit: O
         ]
     }));
     talk!("{}", out::table(&["it costs", "LODE", ""], &[1], rows));
+    let (before, posting) = (bounty.summary.submissions, &bounty.posting);
+    let scored = scored_in(&posting.benchmark, posting.schedule.score_ms);
+    if u128::from(before) >= scored {
+        talk!(
+            "note: {before} models are committed before yours, and in the score phase an evaluator that makes a billion \
+             multiply-adds a second gets to about {scored} of the largest allowed size. If yours has no verdict, it wins \
+             nothing; fee and bond return"
+        );
+    }
     talk!(
         "a model with the weights of an earlier one is out, whoever made it. The model will be under the \
          bounty's terms:"

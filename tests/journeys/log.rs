@@ -68,9 +68,27 @@ fn a_flipped_bit_fails_the_command_with_a_code_and_a_next_step() {
     assert_eq!(output.status.code(), Some(1));
     let text = stderr(&output);
     assert!(
-        text.contains("error[bundle]") && text.contains("next:"),
+        text.contains("error[bundle]") && text.contains("next: do not trust this file"),
         "{text}"
     );
+}
+
+#[test]
+fn another_file_than_a_log_is_taken_for_another_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("notes.txt");
+    for bytes in [Vec::new(), b"hello".to_vec(), vec![0; 500], vec![0xff; 500]] {
+        fs::write(&path, bytes).unwrap();
+        let output = lode(&["log", "replay", text(&path)]);
+        assert_eq!(output.status.code(), Some(1));
+        let error = stderr(&output);
+        assert!(error.contains("error[bundle]"), "{error}");
+        assert!(error.contains("is no exported log"), "{error}");
+        assert!(
+            error.contains("next: name the file that 'lode log export' wrote"),
+            "{error}"
+        );
+    }
 }
 
 #[test]

@@ -32,7 +32,9 @@ pub(super) struct CsvSource<'a> {
 }
 
 impl<'a> CsvSource<'a> {
+    /// A byte order mark, which spreadsheets put before a table, is left out.
     pub(super) fn new(args: &InitArgs, path: &Path, bytes: &'a [u8]) -> Result<Self, Failure> {
+        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         let spec = spec(args, bytes)?;
         let text = CsvText::read(bytes, &spec).map_err(|error| {
             let path = path.display().to_string();
@@ -124,7 +126,7 @@ impl Source for IdxSource {
 fn spec(args: &InitArgs, bytes: &[u8]) -> Result<CsvSpec, Failure> {
     let text = String::from_utf8_lossy(bytes);
     let first = text.lines().next().unwrap_or_default();
-    legible(first)?;
+    legible(first, args.header)?;
     let columns: Vec<&str> = first.split(',').collect();
     let label = label_column(args, &columns)?;
     let inputs = u32::try_from(columns.len() - 1).unwrap_or(u32::MAX);
@@ -145,7 +147,7 @@ fn spec(args: &InitArgs, bytes: &[u8]) -> Result<CsvSpec, Failure> {
 }
 
 /// Refuses what is no list of numbers with commas between, by what people mean by it.
-fn legible(first: &str) -> Result<(), Failure> {
+fn legible(first: &str, is_header: bool) -> Result<(), Failure> {
     let refuse = |message: &str, next: &str| Err(usage("csv_form", message, next));
     match first {
         "" => refuse(
@@ -156,7 +158,8 @@ fn legible(first: &str) -> Result<(), Failure> {
             "the first line has quotes",
             "write names and numbers without quotes, with one comma between",
         ),
-        _ if !first.contains(',') && first.contains([';', '\t']) => refuse(
+        // A name may have a semicolon, a number may not: then its comma is a decimal one.
+        _ if first.contains([';', '\t']) && !(is_header && first.contains(',')) => refuse(
             "the columns are divided by semicolons or tabs",
             "write commas between the columns, and points in the numbers",
         ),
@@ -229,10 +232,13 @@ mod tests {
             ("", false),
             ("1;2", false),
             ("1\t2", false),
+            ("1,5;2,5", false),
             ("\"a\",\"b\"", false),
         ] {
-            assert_eq!(legible(first).is_ok(), is_good, "{first:?}");
+            assert_eq!(legible(first, false).is_ok(), is_good, "{first:?}");
         }
+        assert!(legible("a;b,label", true).is_ok());
+        assert!(legible("a;b;label", true).is_err());
     }
 
     #[test]
@@ -244,5 +250,29 @@ mod tests {
         assert_eq!(failure.message, "row 2 has 2 columns, the first has 3");
         let header = same_width("1,2,0,4".lines(), 3, true).unwrap_err();
         assert_eq!(header.message, "row 1 has 4 columns, the header has 3");
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_left_out() {
+        let args = InitArgs {
+            folder: "digits".into(),
+            csv: Some("digits.csv".into()),
+            label: Some("a".to_owned()),
+            images: None,
+            labels: None,
+            name: "Digits".to_owned(),
+            attribution: "nobody".to_owned(),
+            header: true,
+            classes: None,
+            regression: false,
+            divide_by: 1,
+            split_test: None,
+            terms: None,
+        };
+        let path = Path::new("digits.csv");
+        // The column's name is the first of the line: a mark before it would hide it.
+        let marked = CsvSource::new(&args, path, b"\xef\xbb\xbfa,b\n0,5\n1,6\n").unwrap();
+        let plain = CsvSource::new(&args, path, b"a,b\n0,5\n1,6\n").unwrap();
+        assert_eq!((marked.spec, marked.text), (plain.spec, plain.text));
     }
 }

@@ -39,7 +39,7 @@ impl Play<'_> {
                 },
                 grouped(&trained.config.parameters().to_string()),
                 trained.epochs.to_string(),
-                short(trained.weights_digest),
+                out::short(trained.weights_digest),
             ]);
         }
         let header = ["miner", "from", "parameters", "epochs", "weights digest"];
@@ -214,7 +214,7 @@ impl Play<'_> {
                         who.name().to_owned(),
                         miner.name().to_owned(),
                         score.to_string(),
-                        short(predictions_root),
+                        out::short(predictions_root),
                     ]);
                 }
                 leaves.extend(report.leaves_bytes());
