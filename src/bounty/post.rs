@@ -253,15 +253,7 @@ fn seal(
     looked_at: BlobId,
 ) -> Result<(Pending, SealKey), Failure> {
     let client = session.client()?;
-    let (archive, BlobRef { id, .. }) = folder::pack_to_file(folder)?;
-    if id != looked_at {
-        let message = format!(
-            "{} has changed since it was looked at: nothing was posted",
-            folder.display()
-        );
-        let next = "let nothing else write to the folder, and run this again: it is looked at anew";
-        return Err(Failure::new("test_set_changed", message, next));
-    }
+    let (archive, id) = (pack_unchanged(folder, looked_at)?, looked_at);
     let earlier = match find(session, owner, id)? {
         Some(pending) => seals::find(session, pending.ciphertext)?.map(|kept| (pending, kept.key)),
         None => None,
@@ -290,6 +282,21 @@ fn seal(
     session::keep(&path(session, id), &protocol::json::to_vec(&pending))?;
     client.hold(&mut rewind(sealed)?)?;
     Ok((pending, key))
+}
+
+/// The folder's archive, if it is still the one that was looked at: what is sealed is what
+/// the sponsor was told about, or nothing.
+fn pack_unchanged(folder: &Path, looked_at: BlobId) -> Result<File, Failure> {
+    let (archive, blob) = folder::pack_to_file(folder)?;
+    if blob.id == looked_at {
+        return Ok(archive);
+    }
+    let message = format!(
+        "{} has changed since it was looked at: nothing was posted",
+        folder.display()
+    );
+    let next = "let nothing else write to the folder, and run this again: it is looked at anew";
+    Err(Failure::new("test_set_changed", message, next))
 }
 
 /// The first bytes of a digest's worth of randomness.
@@ -405,4 +412,21 @@ fn rewind(mut file: File) -> Result<File, Failure> {
     file.seek(SeekFrom::Start(0))
         .map_err(|error| temp_failure(&error))?;
     Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_test_set_that_changed_since_it_was_looked_at_is_not_sealed() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("data.csv");
+        std::fs::write(&file, "1,0\n").unwrap();
+        let looked_at = folder::pack_to_file(folder.path()).unwrap().1.id;
+        assert!(pack_unchanged(folder.path(), looked_at).is_ok());
+        std::fs::write(&file, "1,1\n").unwrap();
+        let failure = pack_unchanged(folder.path(), looked_at).unwrap_err();
+        assert_eq!(failure.code, "test_set_changed");
+    }
 }

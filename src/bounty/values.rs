@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use protocol::Amount;
+use protocol::amount::AmountError;
 use protocol::benchmark::Metric;
 use protocol::record::{Pay, SHARES_PER_ASSET};
 
@@ -51,8 +52,13 @@ pub fn number<T: std::str::FromStr>(text: &str) -> Result<T, &'static str> {
 }
 
 /// An amount of LODE.
-pub fn lode(text: &str) -> Result<Amount, String> {
-    Amount::parse_lode(text).map_err(|error| error.to_string())
+pub fn lode(text: &str) -> Result<Amount, &'static str> {
+    // Whoever reads it has the text before it already.
+    Amount::parse_lode(text).map_err(|error| match error {
+        AmountError::Form(_) => "not a decimal number without sign and exponent",
+        AmountError::TooFine(_) => "finer than a base unit, which has 24 places",
+        AmountError::TooLarge(_) => "more than an amount can hold",
+    })
 }
 
 /// A decimal with at most nine places, in billionths.
