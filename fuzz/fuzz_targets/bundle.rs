@@ -1,7 +1,8 @@
 //! A bundle: what is read is written again as the same bytes.
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
+use libfuzzer_sys::{fuzz_mutator, fuzz_target};
+use protocol::ans104::SignedItem;
 use protocol::ans104::bundle::{BundleReader, BundleWriter, Limits, decode};
 
 fuzz_target!(|data: &[u8]| {
@@ -24,7 +25,13 @@ fuzz_target!(|data: &[u8]| {
     }
     let written = writer.finish().expect("the items of the header");
     assert_eq!(written, data, "a second spelling");
+    let holds = |item: &SignedItem| item.clone().verify().is_ok();
+    assert_eq!(verified.is_ok(), items.iter().all(holds));
     if let Ok(verified) = verified {
         assert_eq!(verified.len(), items.len());
     }
+});
+
+fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
+    lode_fuzz::mutate_bundle(data, size, max_size, seed)
 });

@@ -41,7 +41,8 @@ fn read(file: &[u8], kind: IdxKind) -> Result<IdxArray, datasets::IdxError> {
     let cells: u64 = array.sizes().iter().map(|&size| u64::from(size)).product();
     assert_eq!(array.bytes().len() as u64, cells);
     assert!(cells <= CELLS_MAX);
-    let again = IdxArray::read(&array.to_bytes(), kind, CELLS_MAX).expect("what is written is read");
+    let again =
+        IdxArray::read(&array.to_bytes(), kind, CELLS_MAX).expect("what is written is read");
     assert_eq!(again, array);
     Ok(array)
 }

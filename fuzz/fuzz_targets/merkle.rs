@@ -3,7 +3,9 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use protocol::Digest;
 use protocol::merkle::{Accumulator, Proof, proof, root};
+use sha2::{Digest as _, Sha256};
 
 fuzz_target!(|data: &[u8]| {
     let Some((head, rest)) = data.split_first_chunk::<4>() else {
@@ -15,9 +17,11 @@ fuzz_target!(|data: &[u8]| {
     let mut grown = Accumulator::new();
     leaves.iter().for_each(|leaf| grown.push(leaf));
     assert_eq!(grown.root(), tree);
+    assert_eq!(by_the_book(&leaves), tree);
     if let Ok(read) = borsh::from_slice::<Proof>(rest) {
         assert_eq!(borsh::to_vec(&read).expect("memory"), rest);
-        let _ = read.verify(&tree, b"leaf", index, u64::MAX - index);
+        let large = read.verify(&tree, b"none of these", index, u64::MAX - index);
+        assert!(large.is_err());
     }
     let Ok(made) = proof(&leaves, index) else {
         assert!(index >= len);
@@ -34,3 +38,17 @@ fuzz_target!(|data: &[u8]| {
     assert!(changed.verify(&tree, leaf, index, len).is_err());
     assert!(made.verify(&tree, b"none of these", index, len).is_err());
 });
+
+/// The root by the words of RFC 6962, section 2.1.
+fn by_the_book(leaves: &[&[u8]]) -> Digest {
+    let hash = |parts: &[&[u8]]| Digest(Sha256::digest(parts.concat()).into());
+    match leaves {
+        [] => hash(&[]),
+        [leaf] => hash(&[&[0], leaf]),
+        _ => {
+            let (left, right) = leaves.split_at(leaves.len().next_power_of_two() / 2);
+            let (left, right) = (by_the_book(left), by_the_book(right));
+            hash(&[&[1], &left.0, &right.0])
+        }
+    }
+}

@@ -10,5 +10,11 @@ fuzz_target!(|data: &[u8]| {
         let again = Recipe::parse(&written).expect("its one form");
         assert_eq!(again, recipe);
         assert_eq!(again.to_toml(), written);
+        // What its shapes come to for a set of data is counted, or refused.
+        for (inputs, outputs) in [(784, 10), (8, 1), (u64::MAX, u64::MAX)] {
+            if let Ok(config) = recipe.model.config(inputs, outputs) {
+                assert!(config.multiply_adds() > 0);
+            }
+        }
     }
 });

@@ -3,7 +3,7 @@
 //! signed again, so that mutations reach what lies behind it.
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
+use libfuzzer_sys::{fuzz_mutator, fuzz_target};
 use protocol::ans104::SignedItem;
 use protocol::block::HeaderRecord;
 use protocol::record::{GenesisRecord, Transaction};
@@ -39,4 +39,8 @@ fuzz_target!(|data: &[u8]| {
         assert_eq!(again.header, read.header);
         assert_eq!(again.network, read.network);
     }
+});
+
+fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
+    lode_fuzz::mutate_item(data, size, max_size, seed)
 });

@@ -6,21 +6,28 @@ use libfuzzer_sys::fuzz_target;
 use licensing::Terms;
 use protocol::Amount;
 use protocol::ans104::Tag;
-use protocol::record::Grant;
+use protocol::record::{AssetKind, Grant};
 
 fuzz_target!(|data: &[u8]| {
     let Ok(text) = std::str::from_utf8(data) else {
         return;
     };
-    let tags: Vec<Tag> = text
-        .lines()
-        .take(128)
-        .filter_map(|line| line.split_once(": "))
-        .map(|(name, value)| Tag::new(name, value))
-        .collect();
-    let Ok(terms) = Terms::parse(&tags) else {
+    // An empty line parts two lists.
+    let (first, second) = text.split_once("\n\n").unwrap_or((text, ""));
+    let Ok(terms) = Terms::parse(&tags(first)) else {
         return;
     };
+    let other = Terms::parse(&tags(second)).ok();
+    for kind in [AssetKind::Model, AssetKind::DataSet] {
+        assert!(terms.loosens(&terms, kind), "terms loosen themselves");
+        if let Some(other) = &other
+            && terms.loosens(other, kind)
+            && other.loosens(&terms, kind)
+        {
+            let sells = |terms: &Terms| Grant::ALL.map(|grant| terms.quote(grant).is_ok());
+            assert_eq!(sells(&terms), sells(other), "neither grants more");
+        }
+    }
     let canonical = terms.to_tags();
     let again = Terms::parse(&canonical).expect("canonical tags are read");
     assert_eq!(again, terms);
@@ -35,3 +42,11 @@ fuzz_target!(|data: &[u8]| {
         }
     }
 });
+
+fn tags(text: &str) -> Vec<Tag> {
+    text.lines()
+        .take(128)
+        .filter_map(|line| line.split_once(": "))
+        .map(|(name, value)| Tag::new(name, value))
+        .collect()
+}

@@ -193,6 +193,7 @@ mod tests {
             ("5%%", "percent_form"),
             ("5,5%", "percent_form"),
             ("٥%", "percent_form"),
+            ("1.abcdefghijkl%", "percent_form"),
             ("0.0000000001%", "percent_too_fine"),
             ("0%", "percent_range"),
             ("100.000000001%", "percent_range"),

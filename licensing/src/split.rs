@@ -93,6 +93,14 @@ mod tests {
     }
 
     #[test]
+    fn money_is_divided_as_units_are() {
+        let parts = split_amount(Amount::from_base_units(10), &[1, 0, 2]);
+        assert_eq!(parts, Ok([4, 0, 6].map(Amount::from_base_units).to_vec()));
+        let nobody = split_amount(Amount::from_base_units(10), &[]);
+        assert_eq!(nobody, Err(SplitError::NoWeight(0)));
+    }
+
+    #[test]
     fn weights_that_divide_nothing_are_refused() {
         for (weights, code) in [
             (&[][..], "no_weight"),

@@ -274,6 +274,26 @@ fn a_data_set_that_may_be_trained_on_may_not_for_that_be_made_into_another() {
     assert_eq!(child(AssetKind::DataSet), refused);
 }
 
+#[test]
+fn what_ancestors_leave_is_what_they_do_not_take() {
+    let stack = |shares: &[u8]| {
+        let entries = (1..).zip(shares).map(|(byte, share)| {
+            let share = Percent::from_whole(*share).expect("in range");
+            (id(byte), share)
+        });
+        RoyaltyStack::from_sorted(entries.collect())
+    };
+    let none = stack(&[]).unwrap();
+    assert!(none.is_empty());
+    assert_eq!(none.rest_billionths(), 100_000_000_000);
+    let some = stack(&[30, 45]).unwrap();
+    assert!(!some.is_empty());
+    assert_eq!(some.rest_billionths(), 25_000_000_000);
+    assert_eq!(stack(&[60, 40]).unwrap().rest_billionths(), 0);
+    assert_eq!(stack(&[60, 41]).unwrap_err().code(), "royalties_above_all");
+    assert_eq!(stack(&[1; 65]).unwrap_err().code(), "too_many_ancestors");
+}
+
 fn any_stack() -> impl Strategy<Value = RoyaltyStack> {
     // At most five shares of at most 20 %.
     let entries = prop::collection::btree_map(any::<u8>(), 1..=20_000_000_000u64, 0..=5);
