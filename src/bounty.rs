@@ -8,6 +8,7 @@
 //! | [`exposure`] | a test set that miners can look into |
 //! | [`offer`] | what a posting binds its sponsor to, in sentences |
 //! | [`pace`] | how many models are scored in time |
+//! | [`reach`] | what no model can reach, and what every one does |
 //! | [`post`] | seals the test set, posts the bounty |
 //! | [`show`] | `list` and `show` |
 //! | [`watch`] | follows it live; reveals the test key when its time has come |
@@ -22,6 +23,7 @@ mod pace;
 mod parents;
 mod plan;
 mod post;
+mod reach;
 mod show;
 mod template;
 mod values;
@@ -37,7 +39,7 @@ use crate::account::amount;
 use crate::failure::{Exit, Failure};
 use crate::session::Session;
 
-pub use pace::scored_in;
+pub use pace::{scored_in, scored_text};
 pub use post::path as pending_path;
 pub use values::{duration_text, shares};
 

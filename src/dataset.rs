@@ -99,7 +99,7 @@ fn data_failure(error: DatasetError) -> Failure {
             Exit::NotFound,
         ),
         DatasetError::Csv { .. } => (
-            "correct that line of the CSV file; if it names the columns, add --header",
+            "make the folder again, with 'lode dataset init'",
             Exit::Usage,
         ),
         DatasetError::Idx { .. } => (

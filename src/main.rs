@@ -19,6 +19,7 @@ mod doctor;
 mod evaluate;
 mod failure;
 mod folder;
+mod funds;
 mod key;
 mod license;
 mod log;

@@ -23,7 +23,7 @@ use models::error::CONFIG_FILE;
 use protocol::Digest;
 use protocol::api::AssetView;
 use protocol::benchmark::{ARITHMETIC_VERSION, Benchmark, Metric, ModelLimits, Task};
-use protocol::record::SealedFolder;
+use protocol::record::{AssetKind, SealedFolder};
 
 use crate::boxed::RunOptions;
 use crate::failure::{Exit, Failure};
@@ -128,7 +128,7 @@ pub fn run(command: &Command, session: &Session) -> Result<(), Failure> {
         Command::List { maker, limit } => show::list(session, maker.as_deref(), *limit),
         Command::Show { model } => show::show(session, model),
         Command::Get { model, dir } => {
-            let asset = session.client()?.asset(session.asset_id(model)?)?;
+            let asset = model_asset(session, model)?;
             if dir.exists() {
                 let message = format!("{} is there already", dir.display());
                 let next = "name a folder that does not exist yet";
@@ -159,6 +159,20 @@ pub fn run(command: &Command, session: &Session) -> Result<(), Failure> {
     }
 }
 
+/// The model that a text names: its id, the beginning of it, or its name.
+fn model_asset(session: &Session, text: &str) -> Result<AssetView, Failure> {
+    let asset = session.client()?.asset(session.asset_id(text)?)?;
+    match asset.kind {
+        AssetKind::Model => Ok(asset),
+        AssetKind::DataSet => {
+            let message = format_args!("'{}' is a data set", asset.name);
+            let next =
+                "look at 'lode model list'; for data sets there is 'lode dataset show' and 'get'";
+            Err(Failure::new("not_a_model", message, next).exit(Exit::Usage))
+        }
+    }
+}
+
 /// Downloads an asset's folder.
 fn get(session: &Session, asset: &AssetView, dir: &Path) -> Result<(), Failure> {
     let client = session.client()?;
@@ -183,25 +197,31 @@ const fn sealed(asset: &AssetView) -> SealedFolder {
 /// # Errors
 /// It is no model folder, with code and place.
 pub fn load_any(dir: &Path) -> Result<LoadedModel, Failure> {
+    fs::metadata(dir).map_err(|error| Failure::io(dir, &error))?;
     let path = dir.join(CONFIG_FILE);
-    let size = fs::metadata(&path)
-        .map_err(|error| Failure::io(&path, &error))?
-        .len();
     let next = "docs/model-folder.md has every rule";
+    // Every evaluator would refuse such a folder too, wherever it is submitted.
+    let refuse =
+        |code: &str, message: String| Failure::new(code, message, next).exit(Exit::Rejected);
+    let size = match fs::metadata(&path) {
+        Ok(metadata) => metadata.len(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let message = format!("{} is not there: this is no model folder", path.display());
+            return Err(refuse("file_missing", message));
+        }
+        Err(error) => return Err(Failure::io(&path, &error)),
+    };
     if size > CONFIG_BYTES_MAX {
         let message = format!(
             "{} has {size} bytes, the limit is {CONFIG_BYTES_MAX}",
             path.display()
         );
-        return Err(Failure::new("config_too_long", message, next));
+        return Err(refuse("config_too_long", message));
     }
     let bytes = fs::read(&path).map_err(|error| Failure::io(&path, &error))?;
     let config = ModelConfig::from_json(&bytes).map_err(|error| {
-        Failure::new(
-            error.code(),
-            format_args!("{}: {error}", path.display()),
-            next,
-        )
+        let message = format!("{}: {error}", path.display());
+        refuse(error.code(), message)
     })?;
     let width = |width: usize| u32::try_from(width).unwrap_or(u32::MAX);
     let (task, metric) = match width(config.num_labels()) {
@@ -223,7 +243,7 @@ pub fn load_any(dir: &Path) -> Result<LoadedModel, Failure> {
     load_model(dir, &benchmark).map_err(|error| match error {
         Verdict::Fault(fault) => {
             let message = format!("{} ({} at {})", fault.message, fault.code, fault.place);
-            Failure::new(fault.code.as_str(), message, next)
+            refuse(fault.code.as_str(), message)
         }
         Verdict::NoVerdict(reason) => {
             Failure::new("unreadable", reason, "check the path and the disk")

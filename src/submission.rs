@@ -90,10 +90,8 @@ pub fn run(command: &Command, session: &Session) -> Result<(), Failure> {
         Command::Show { id: text } => show::show(session, id(session, text)?),
         Command::Reveal { ids, watch: true } => reveal::watch(session, ids),
         Command::Reveal { ids, watch: false } => {
-            for text in ids {
-                reveal::reveal(session, id(session, text)?)?;
-            }
-            Ok(())
+            let ids = ids.iter().map(|text| id(session, text));
+            reveal::reveal(session, &ids.collect::<Result<Vec<_>, _>>()?)
         }
     }
 }

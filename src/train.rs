@@ -131,7 +131,7 @@ pub fn run(args: &Args, session: &Session) -> Result<(), Failure> {
             OutputError::Io { path, error } => Failure::io(path, error).next_step,
             error => output_next(error),
         };
-        Failure::new(error.code(), error, next)
+        Failure::new(error.code(), &error, next).exit(output_exit(&error))
     })?;
     keep(&note, &protocol::json::to_vec(&begun))?;
     if bounty.summary.phase != Phase::Open {
@@ -212,8 +212,13 @@ pub fn run(args: &Args, session: &Session) -> Result<(), Failure> {
     let base = args.base.as_deref();
     let trained = miner::train_resumable(&recipe, &data, base, &args.out, checkpoints);
     bar.finish_and_clear();
-    let trained = trained
-        .map_err(|error| Failure::new(error.code().to_owned(), &error, next_after(&error)))?;
+    let trained = trained.map_err(|error| {
+        let exit = match &error {
+            TrainError::Output(error) => output_exit(error),
+            _ => Exit::Failed,
+        };
+        Failure::new(error.code().to_owned(), &error, next_after(&error)).exit(exit)
+    })?;
     if session.json() {
         let value = json!({
             "out": args.out,
@@ -332,6 +337,16 @@ fn output_next(error: &OutputError) -> String {
     }
 }
 
+/// Whether it is the command line that names a place where nothing can be written.
+const fn output_exit(error: &OutputError) -> Exit {
+    match error {
+        OutputError::Exists(_) | OutputError::Name(_) | OutputError::Link(_) => Exit::Usage,
+        OutputError::Fixed { .. } | OutputError::Kept { .. } | OutputError::Io { .. } => {
+            Exit::Failed
+        }
+    }
+}
+
 fn bar() -> Result<ProgressBar, Failure> {
     let bar = ProgressBar::new(0);
     // The last part gives way in a narrow window.
@@ -375,7 +390,11 @@ fn check_limits(recipe: &Recipe, bounty: &BountyView) -> Result<(), Failure> {
 fn check_data(dir: &Path, bounty: &BountyView) -> Result<(), Failure> {
     let manifest = datasets::Manifest::load(dir).map_err(|error| {
         let next = "name a data-set folder with --data; 'lode dataset init' makes one";
-        Failure::new(error.code(), &error, next).exit(Exit::Usage)
+        let exit = match &error {
+            DatasetError::NoManifest(_) => Exit::NotFound,
+            _ => Exit::Usage,
+        };
+        Failure::new(error.code(), &error, next).exit(exit)
     })?;
     let benchmark = &bounty.posting.benchmark;
     let labels = match benchmark.task {

@@ -101,7 +101,7 @@ pub enum CsvError {
     /// An input that is not a plain decimal number.
     #[error(
         "line {line}, column {column}: {value:?} is not a number: write digits with at most one \
-         point, such as -0.5 or 1e-3"
+         point and no spaces, such as -0.5 or 1e-3"
     )]
     Number {
         /// The line.
@@ -124,7 +124,7 @@ pub enum CsvError {
     /// A label that is not a class.
     #[error(
         "line {line}, column {column}: {value:?} is not a label: labels are the whole numbers \
-         from 0 to {label_max}"
+         from 0 to {label_max}, in digits alone"
     )]
     Label {
         /// The line.
@@ -155,6 +155,24 @@ impl CsvError {
             Self::Number { .. } => "csv_number",
             Self::Infinite { .. } => "csv_infinite",
             Self::Label { .. } => "csv_label",
+        }
+    }
+
+    /// The line that is at fault, counted from 1, if it is one.
+    pub const fn line(&self) -> Option<u64> {
+        match self {
+            Self::TooLarge { .. } | Self::NoRows => None,
+            Self::ByteOrderMark => Some(1),
+            Self::Utf8 { line }
+            | Self::Control { line, .. }
+            | Self::EmptyLine { line }
+            | Self::LineTooLong { line, .. }
+            | Self::TooManyRows { line, .. }
+            | Self::Width { line, .. }
+            | Self::CellTooLong { line, .. }
+            | Self::Number { line, .. }
+            | Self::Infinite { line, .. }
+            | Self::Label { line, .. } => Some(*line),
         }
     }
 }

@@ -8,6 +8,7 @@ use std::path::Path;
 use client::Client;
 use datasets::{LabelKind, Manifest};
 use licensing::Terms;
+use protocol::Amount;
 use protocol::api::Status;
 use protocol::benchmark::{
     ARITHMETIC_VERSION, Benchmark, BenchmarkError, Metric, ModelLimits, Task,
@@ -16,14 +17,13 @@ use protocol::id::{BlobId, Digest};
 use protocol::record::{AssetKind, BlobRef, NamedParent, PostBounty, SealedFolder};
 use protocol::report::TestOutcome;
 use protocol::seal::ciphertext_len;
-use protocol::{Amount, Score};
 
 use super::cost::Cost;
 use super::offer::Parent;
-use super::pace::scored_in;
+use super::pace::{scored_in, scored_text};
 use super::plan::{Finding, Plan, Weight, load};
-use super::post;
 use super::values::{TaskKind, duration_text};
+use super::{post, reach};
 use crate::failure::{Exit, Failure};
 use crate::folder;
 use crate::license::takes_no_child;
@@ -357,6 +357,7 @@ impl Check {
             };
             self.ledger("benchmark", "benchmark", error, next);
         }
+        self.findings.extend(reach::limits(&benchmark));
         Some(benchmark)
     }
 
@@ -477,8 +478,9 @@ impl Check {
     fn pace(&mut self, benchmark: &Benchmark, score_ms: u64) {
         let models = scored_in(benchmark, score_ms);
         if models < SCORED_FEW {
+            let about = scored_text(models);
             let message = format!(
-                "in {} an evaluator that makes a billion multiply-adds a second scores about {models} models of the \
+                "in {} an evaluator that makes a billion multiply-adds a second scores {about} of the \
                  largest allowed size; what it does not get to has no verdict",
                 duration_text(score_ms)
             );
@@ -513,24 +515,9 @@ impl Check {
             let next = format!("write \"{least}\" or more");
             self.ledger("evaluation_fee", "money.evaluation_fee", message, &next);
         }
-        if let (Some(metric), Some(reserve)) = (plan.metric, plan.reserve) {
-            // An error metric counts below zero; the others end at one.
-            let best = if metric.is_error() { 0 } else { 1_000_000_000 };
-            if reserve.0 > best {
-                let name = metric.name();
-                let message = format!(
-                    "no model reaches {reserve}: the best {name} is {}",
-                    Score(best)
-                );
-                let next = "write the least score that is worth the reward to you";
-                self.put(
-                    Weight::File,
-                    "reserve_out_of_reach",
-                    "money.reserve",
-                    message,
-                    next,
-                );
-            }
+        if let (Some(metric), Some(reserve), Some(pay)) = (plan.metric, plan.reserve, plan.pay) {
+            self.findings
+                .extend(reach::bar(metric, pay, reserve, plan.margin));
         }
     }
 

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::check::Check;
 use super::plan::{Finding, Weight};
 use crate::failure::{Exit, Failure};
+use crate::funds::{self, Needed};
 use crate::out;
 use crate::session::{Session, byte_fee};
 
@@ -35,6 +36,14 @@ pub struct Cost {
 }
 
 impl Cost {
+    /// All that the account has to have, now and until the key is revealed.
+    fn needed(&self) -> Amount {
+        let fund = self.fund.unwrap_or(Amount::ZERO);
+        let own = self.reward.checked_sub(fund);
+        let parts = [self.prepaid, self.byte_fee, self.deposit, self.key_fee];
+        funds::sum([own, Some(self.bond)].into_iter().chain(parts))
+    }
+
     /// Prints what a posting takes from the account, and what becomes of it.
     ///
     /// # Errors
@@ -79,6 +88,16 @@ impl Cost {
                 self.deposit,
                 "deposit",
                 "for its place in the state; returns when the ended bounty is forgotten",
+            ),
+            (
+                self.key_fee,
+                "byte fee of the key",
+                "burned later, by the record that reveals the key of the test set",
+            ),
+            (
+                self.byte_fee.map(|_| self.needed()),
+                "in all",
+                "what your account has to have",
             ),
         ];
         rows.extend(further.into_iter().filter_map(|(amount, what, becomes)| {
@@ -141,8 +160,7 @@ impl Check {
             cost.byte_fee = cost
                 .byte_fee
                 .or_else(|| byte_fee(status, address, view.next_nonce, &action));
-            let factor = u128::from(status.parameters.deposit_factor);
-            cost.deposit = cost.byte_fee.and_then(|fee| fee.checked_mul(factor));
+            cost.deposit = funds::deposit(status, cost.byte_fee);
             let reveal = Action::RevealTestSet {
                 bounty: ItemId([0; 32]),
                 body: RevealTestSet {
@@ -156,7 +174,10 @@ impl Check {
                 .checked_mul(u128::from(posting.prepaid));
         }
         self.funds(&cost);
-        let is_known = |code: &str| self.findings.iter().any(|finding| finding.code == code);
+        let is_known = |code: &str| {
+            let mut codes = self.findings.iter().map(|finding| finding.code.as_str());
+            codes.any(|known| known == code || (funds::is_lack(known) && funds::is_lack(code)))
+        };
         if let Some(failure) = refused.filter(|failure| !is_known(&failure.code)) {
             let finding = Finding::of(Weight::Ledger, "ledger", &failure);
             self.findings.push(finding);
@@ -165,32 +186,14 @@ impl Check {
     }
 
     fn funds(&mut self, cost: &Cost) {
-        let fund = cost.fund.unwrap_or(Amount::ZERO);
-        let own = cost.reward.checked_sub(fund).unwrap_or(Amount::ZERO);
-        let parts = [
-            Some(cost.bond),
-            cost.prepaid,
-            cost.byte_fee,
-            cost.deposit,
-            cost.key_fee,
-        ];
-        let needed = parts
-            .into_iter()
-            .flatten()
-            .try_fold(own, Amount::checked_add);
-        let (Some(balance), Some(needed)) = (cost.balance, needed) else {
-            return;
+        let needed = Needed {
+            what: "reward, bond, prepaid fees, byte fee, deposit, and the byte fee of the record that reveals the key",
+            amount: cost.needed(),
+            next: "receive tokens first ('lode account faucet' on a development network), or offer less",
         };
-        if balance < needed {
-            let message = format!(
-                "reward, bond, prepaid fees, byte fee, deposit, and the byte fee of the record that reveals the key make {} \
-                 LODE, the account has {} LODE",
-                needed.to_lode_string(),
-                balance.to_lode_string()
-            );
-            let next = "receive tokens first ('lode account faucet' on a development network), \
-                        or offer less";
-            self.ledger("insufficient_funds", "money.reward", message, next);
+        if let Some(failure) = cost.balance.and_then(|balance| needed.lacking(balance)) {
+            let finding = Finding::of(Weight::Ledger, "money.reward", &failure);
+            self.findings.push(finding);
         }
     }
 }

@@ -442,18 +442,22 @@ fn print_person(view: &BountyView, person: &Person) -> Result<(), Failure> {
     };
     let parts = parts(view, account);
     out::line(&format!("\n{account}{parts}"))?;
-    let sign = |got: bool| if got { "got" } else { "paid" };
     let rows = person.why.iter().map(|why| {
         vec![
-            format!("  {}", sign(why.got)),
+            format!("  {}", word(why)),
             why.amount.to_lode_string(),
             out::reason(why.rule).to_owned(),
         ]
     });
     out::line(&out::table(&[], &[1], rows.collect()).to_string())?;
     let lode = |amount: Amount| amount.to_lode_string();
+    // Deposits are neither: they are what the account still has, elsewhere.
+    let beside = match person.why.iter().any(is_deposit) {
+        true => " beside deposits",
+        false => "",
+    };
     out::line(&format!(
-        "  paid {} LODE in all, got {} LODE: net {} LODE",
+        "  paid {} LODE in all{beside}, got {} LODE: net {} LODE",
         lode(all_out(person)),
         lode(person.got),
         person.net
@@ -487,6 +491,20 @@ fn print_person(view: &BountyView, person: &Person) -> Result<(), Failure> {
         ))?;
     }
     Ok(())
+}
+
+const fn is_deposit(why: &Why) -> bool {
+    matches!(why.rule, Rule::Deposit | Rule::DepositReturn)
+}
+
+/// What an account did with the money of a line, so that lines of a word make the sum of that word.
+const fn word(why: &Why) -> &'static str {
+    match (is_deposit(why), why.got) {
+        (true, false) => "deposited",
+        (true, true) => "back",
+        (false, false) => "paid",
+        (false, true) => "got",
+    }
 }
 
 /// What an account is in a bounty.
@@ -604,6 +622,20 @@ mod tests {
         assert_eq!(all_out(&people[0]), units(121));
         assert_eq!(people[0].net, format!("-{}", units(106).to_lode_string()));
         assert_eq!(people[0].deposits, units(6));
+        // Lines of a word make the sum of that word.
+        let said = |person: &Person, which: &str| {
+            let lines = person.why.iter().filter(|why| word(why) == which);
+            lines.fold(Amount::ZERO, |mut sum, why| {
+                add(&mut sum, why.amount);
+                sum
+            })
+        };
+        for person in &people {
+            assert_eq!(said(person, "paid"), all_out(person));
+            assert_eq!(said(person, "got"), person.got);
+        }
+        assert_eq!(said(&people[0], "deposited"), units(10));
+        assert_eq!(said(&people[0], "back"), units(4));
         assert_eq!(people[1].net, format!("+{}", units(100).to_lode_string()));
         assert_eq!([people[0].shares, people[1].shares], [0, 600_000]);
         assert_eq!(people[1].models.len(), 2);

@@ -83,10 +83,13 @@ fn who_wins(posting: &PostBounty) -> String {
 }
 
 /// What a submission pays for its evaluation.
-pub fn fee_text(posting: &PostBounty) -> String {
+pub fn fee_text(posting: &PostBounty, submissions: u32) -> String {
     let fee = posting.evaluation_fee.to_lode_string();
     match posting.prepaid {
         0 => format!("{fee} LODE"),
+        first if submissions >= first => {
+            format!("{fee} LODE (the sponsor has paid it for the first {first}, which are in)")
+        }
         first => {
             format!("{fee} LODE (nothing, if it is among the first {first}: the sponsor does)")
         }
@@ -99,7 +102,7 @@ pub fn lines(posting: &PostBounty, terms: &[String], parents: &[Parent]) -> Vec<
         who_wins(posting),
         format!(
             "For its evaluation a submission pays {}, and its miner puts up a bond.",
-            fee_text(posting)
+            fee_text(posting, 0)
         ),
         format!(
             "The winner's royalty shares: {}{}.",

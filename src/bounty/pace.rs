@@ -15,6 +15,15 @@ pub fn scored_in(benchmark: &Benchmark, score_ms: u64) -> u128 {
     u128::from(score_ms) / (work_ms + BESIDE_MS)
 }
 
+/// So many models in words.
+pub fn scored_text(models: u128) -> String {
+    match models {
+        0 => "not one model".to_owned(),
+        1 => "about one model".to_owned(),
+        many => format!("about {many} models"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use protocol::benchmark::{ARITHMETIC_VERSION, Metric, ModelLimits, Task};
@@ -38,5 +47,7 @@ mod tests {
         assert_eq!(scored_in(&benchmark(360, 100_000), 30_000), 127);
         assert_eq!(scored_in(&benchmark(10_000, 50_000_000), 3_600_000), 7);
         assert_eq!(scored_in(&benchmark(u32::MAX, u64::MAX), u64::MAX), 0);
+        assert_eq!(scored_text(0), "not one model");
+        assert_eq!(scored_text(7), "about 7 models");
     }
 }

@@ -28,8 +28,9 @@ impl Check {
         for (text, required) in &plan.parents {
             let asset = match self.asset(session, client, text) {
                 Ok(asset) => asset,
+                // Which asset is meant is the file's to say: the ledger never sees a name.
                 Err(failure) if failure.exit == Exit::NotFound || failure.exit == Exit::Usage => {
-                    let finding = Finding::of(Weight::Ledger, "parents", &failure);
+                    let finding = Finding::of(Weight::File, "parents", &failure);
                     self.findings.push(finding);
                     continue;
                 }
@@ -85,7 +86,7 @@ impl Check {
                 amount: *amount,
             })),
             Err(failure) if failure.exit == Exit::NotFound || failure.exit == Exit::Usage => {
-                let finding = Finding::of(Weight::Ledger, "fund.asset", &failure);
+                let finding = Finding::of(Weight::File, "fund.asset", &failure);
                 self.findings.push(finding);
                 Ok(None)
             }

@@ -203,12 +203,20 @@ struct SplitText {
 /// It cannot be read, is no TOML, or has fields that no bounty has.
 pub fn load(path: &Path) -> Result<(Plan, Vec<Finding>), Failure> {
     let io = |error: std::io::Error| Failure::io(path, &error);
-    if std::fs::metadata(path).map_err(io)?.len() > FILE_BYTES_MAX {
-        let message = format_args!("{} is larger than a bounty can be", path.display());
+    let refuse = |what: &str| {
         let next = "name the file that 'lode bounty init' wrote";
-        return Err(Failure::new("bounty_file", message, next).exit(Exit::Usage));
+        let message = format_args!("{} {what}", path.display());
+        Failure::new("bounty_file", message, next).exit(Exit::Usage)
+    };
+    let metadata = std::fs::metadata(path).map_err(io)?;
+    if metadata.is_dir() {
+        return Err(refuse("is a folder, not a bounty's file"));
     }
-    let text = std::fs::read_to_string(path).map_err(io)?;
+    if metadata.len() > FILE_BYTES_MAX {
+        return Err(refuse("is larger than a bounty can be"));
+    }
+    let bytes = std::fs::read(path).map_err(io)?;
+    let text = String::from_utf8(bytes).map_err(|_| refuse("is no text, so no bounty's file"))?;
     let (mut plan, findings) = read(&text).map_err(|error| {
         let message = format_args!("{}: {error}", path.display());
         let next = "correct that line; 'lode bounty init' writes a file with every field explained";
@@ -379,7 +387,11 @@ impl Reader {
         {
             return Some(default);
         }
-        self.read("money.margin", value, "write it as \"0.002\"", |text| {
+        let next = match metric {
+            Some(metric) if metric.is_error() => "write it in the metric's unit, as \"0.5\"",
+            _ => "write it as \"0.002\"",
+        };
+        self.read("money.margin", value, next, |text| {
             u64::try_from(score(text)?).map_err(|_| "a margin is not below zero".to_owned())
         })
     }
@@ -442,8 +454,9 @@ impl Reader {
         let sum = u64::from(miner) + u64::from(sponsor) + u64::from(backers);
         if sum != u64::from(SHARES_PER_ASSET) {
             let (whole, rest) = (sum / 10_000, sum % 10_000);
-            let message =
-                format_args!("the three parts make {whole}.{rest:04}%, they must make 100%");
+            let made = format!("{whole}.{rest:04}");
+            let made = made.trim_end_matches('0').trim_end_matches('.');
+            let message = format_args!("the three parts make {made}%, they must make 100%");
             let next = "change the parts of miner, sponsor and backers until they make 100%";
             let finding = Finding::new(Weight::Ledger, "shares", "split", message, next);
             self.findings.push(finding);
@@ -463,7 +476,8 @@ const TASK_NEXT: &str = "write \"classification\" or \"regression\"";
 const PAY_NEXT: &str = "write \"winner_takes_all\" or \"steps\"";
 const NUMBER_NEXT: &str = "write a whole number, as 100000";
 const AMOUNT_NEXT: &str = "write LODE in quotes, as \"100\" or \"0.5\"";
-const SCORE_NEXT: &str = "write the score in quotes, as \"0.9\"";
+const SCORE_NEXT: &str =
+    "write the score in quotes, as \"0.9\"; below zero for log_loss, rmse and mae, as \"-0.35\"";
 const DURATION_NEXT: &str = "write a duration, as \"2d\", \"6h\", \"15m\" or \"30s\"";
 const SHARES_NEXT: &str = "write a part with a percent sign, as \"60%\"";
 
@@ -523,6 +537,22 @@ mod tests {
     fn a_split_must_make_a_whole() {
         let found = codes("[split]\nminer = \"60%\"\nsponsor = \"20%\"\nbackers = \"10%\"");
         assert!(found.contains(&("split".to_owned(), "shares".to_owned())));
+        let (_, found) =
+            read("[split]\nminer = \"60%\"\nsponsor = \"20%\"\nbackers = \"30%\"").unwrap();
+        let split = found.iter().find(|found| found.field == "split").unwrap();
+        assert!(split.message.contains("make 110%,"), "{}", split.message);
+    }
+
+    #[test]
+    fn what_is_no_file_of_text_is_told_apart() {
+        let temp = tempfile::tempdir().unwrap();
+        let file = temp.path().join("bounty.toml");
+        std::fs::write(&file, [0xff, 0xfe]).unwrap();
+        for (path, what) in [(temp.path(), "is a folder"), (&file, "is no text")] {
+            let failure = load(path).err().unwrap();
+            assert_eq!(failure.exit, Exit::Usage);
+            assert!(failure.message.contains(what), "{failure}");
+        }
     }
 
     #[test]

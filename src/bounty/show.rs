@@ -8,7 +8,7 @@ use protocol::report::{Outcome, TestOutcome};
 
 use super::offer::{NO_LICENSE, fee_text, margin_text, split_text};
 use super::values::duration_text;
-use super::{has_ended, next_text, phase_filter, phase_text, scored_in};
+use super::{has_ended, next_text, phase_filter, phase_text, scored_in, scored_text};
 use crate::failure::Failure;
 use crate::out;
 use crate::session::Session;
@@ -213,8 +213,8 @@ fn facts(view: &BountyView, clock_ms: u64) -> Vec<Vec<String>> {
         (
             "scored in time",
             format!(
-                "about {} models of that size, by an evaluator of a billion multiply-adds a second",
-                scored_in(&posting.benchmark, posting.schedule.score_ms)
+                "{} of that size, by an evaluator of a billion multiply-adds a second",
+                scored_text(scored_in(&posting.benchmark, posting.schedule.score_ms))
             ),
         ),
         ("sponsor's bond", bond_text(view)),
@@ -222,7 +222,7 @@ fn facts(view: &BountyView, clock_ms: u64) -> Vec<Vec<String>> {
             "a submission puts up",
             format!(
                 "{} for its evaluation, {} as a bond",
-                fee_text(posting),
+                fee_text(posting, view.summary.submissions),
                 lode(view.miner_bond)
             ),
         ),

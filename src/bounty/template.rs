@@ -143,10 +143,13 @@ impl Fill {
 
     /// What is left to be filled in.
     fn hint(&self) -> String {
+        let is_error = self.is_error();
         let left = [
             (self.title.is_none(), "the title"),
             (self.test_set.is_none(), "the folder of your test set"),
             (self.reward.is_none(), "what you pay"),
+            (is_error && self.reserve.is_none(), "the reserve"),
+            (is_error && self.margin.is_none(), "the margin"),
         ];
         let left: Vec<&str> = left
             .iter()
@@ -155,21 +158,42 @@ impl Fill {
             .collect();
         match left.as_slice() {
             [] => "next: look it over, then run".to_owned(),
-            some => format!("next: put in {}, then run", some.join(" and ")),
+            [one] => format!("next: put in {one}, then run"),
+            [first @ .., last] => {
+                format!("next: put in {} and {last}, then run", first.join(", "))
+            }
         }
+    }
+
+    /// Whether the metric is in nats or in the labels' unit: then no reserve or margin is anybody's guess.
+    fn is_error(&self) -> bool {
+        self.metric().ok().flatten().is_some_and(Metric::is_error)
     }
 
     /// The template with what was given in place of its own values.
     fn apply(&self, mut text: String) -> String {
-        let mut set = |key: &str, value: Option<&String>| {
-            let (Some(value), Some(at)) = (value, text.find(&format!("\n{key} = "))) else {
+        let mut put = |key: &str, line: &str| {
+            let Some(at) = text.find(&format!("\n{key} = ")) else {
                 return;
             };
             let begin = at + 1;
             let end = text[begin..]
                 .find('\n')
                 .map_or(text.len(), |len| begin + len);
-            text.replace_range(begin..end, &format!("{key} = {}", quoted(value)));
+            text.replace_range(begin..end, line);
+        };
+        if self.is_error() {
+            // What stands there is meant for a metric that ends at 1.
+            for (key, given) in [("reserve", &self.reserve), ("margin", &self.margin)] {
+                if given.is_none() {
+                    put(key, &format!("# {key} = \"SCORE\""));
+                }
+            }
+        }
+        let mut set = |key: &str, value: Option<&String>| {
+            if let Some(value) = value {
+                put(key, &format!("{key} = {}", quoted(value)));
+            }
         };
         set("title", self.title.as_ref());
         set("test_set", self.test_set.as_ref());
@@ -519,6 +543,41 @@ mod tests {
         }
         let hint = fill(None, None).hint();
         assert_eq!(hint, "next: put in the title and what you pay, then run");
+        let error = Fill {
+            metric: some("rmse"),
+            margin: some("1"),
+            ..fill(None, None)
+        };
+        assert_eq!(
+            error.hint(),
+            "next: put in the title, what you pay and the reserve, then run"
+        );
+    }
+
+    #[test]
+    fn a_reserve_and_a_margin_in_a_unit_are_left_to_the_sponsor() {
+        let parameters = Parameters::default();
+        for metric in Metric::ALL {
+            let fill = Fill {
+                title: Some("a".to_owned()),
+                test_set: Some("b".to_owned()),
+                reward: Some("1".to_owned()),
+                metric: Some(metric.name().to_owned()),
+                reserve: None,
+                margin: None,
+                terms: None,
+                parent: Vec::new(),
+                phases: None,
+            };
+            let (_, findings) = plan::read(&fill.apply(text(&parameters, &PATIENT))).unwrap();
+            let missing: Vec<&str> = findings.iter().map(|found| found.field.as_str()).collect();
+            let expected: &[&str] = match metric.is_error() {
+                true => &["money.reserve", "money.margin"],
+                false => &[],
+            };
+            assert_eq!(missing, expected, "{metric:?}");
+            assert_eq!(fill.hint().contains("the reserve"), metric.is_error());
+        }
     }
 
     #[test]

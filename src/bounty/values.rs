@@ -46,9 +46,11 @@ pub fn pay(text: &str) -> Result<Pay, &'static str> {
     found.ok_or("there is no such way to pay")
 }
 
-/// A whole number.
-pub fn number<T: std::str::FromStr>(text: &str) -> Result<T, &'static str> {
-    text.parse().map_err(|_| "not a whole number that fits")
+/// A whole number of 64 bits, or of 32.
+pub fn number<T: TryFrom<u64>>(text: &str) -> Result<T, &'static str> {
+    let whole = text.parse::<u64>();
+    let whole = whole.map_err(|_| "not a whole number from 0 to 18446744073709551615")?;
+    T::try_from(whole).map_err(|_| "more than 4294967295, which is the most here")
 }
 
 /// An amount of LODE.
@@ -117,7 +119,10 @@ pub fn duration_ms(text: &str) -> Result<u64, &'static str> {
             .iter()
             .find(|(name, _)| *name == unit)
             .ok_or("a duration is a number and d, h, m, s or ms")?;
-        let number: u64 = number.parse().map_err(|_| "the number is missing")?;
+        if number.is_empty() {
+            return Err("the number is missing");
+        }
+        let number: u64 = number.parse().map_err(|_| "too long")?;
         sum_ms = number
             .checked_mul(*unit_ms)
             .and_then(|part_ms| sum_ms.checked_add(part_ms))
@@ -173,6 +178,19 @@ mod tests {
             "99999999999999999d",
         ] {
             assert!(duration_ms(text).is_err(), "{text}");
+        }
+        assert_eq!(duration_ms("d"), Err("the number is missing"));
+        assert_eq!(duration_ms("99999999999999999999d"), Err("too long"));
+        assert_eq!(duration_ms("99999999999999999d"), Err("too long"));
+    }
+
+    #[test]
+    fn whole_numbers_have_a_range() {
+        assert_eq!(number::<u32>("4294967295"), Ok(u32::MAX));
+        assert_eq!(number::<u64>("4294967296"), Ok(1 << 32));
+        assert!(number::<u32>("4294967296").is_err_and(|why| why.contains("4294967295")));
+        for text in ["", "-1", "1.5", "18446744073709551616"] {
+            assert!(number::<u64>(text).is_err(), "{text}");
         }
     }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use datasets::DatasetError;
 use evaluator::fault::Failure as Verdict;
 use evaluator::job::with_threads;
 use evaluator::{
@@ -202,7 +203,8 @@ fn example(
         }),
         Err(Verdict::NoVerdict(NoVerdict::NoExample { index, examples })) => {
             let message = format!("there is no example {index}, the test set has {examples}");
-            Ok(Answer::NoLeaf { message })
+            let next = format!("choose one from 0 to {}", examples.saturating_sub(1));
+            Err(Failure::new("no_example", message, next).exit(Exit::Usage))
         }
         Err(Verdict::Fault(fault)) => Ok(Answer::NoLeaf {
             message: fault.message,
@@ -217,7 +219,11 @@ fn predict(orders: &Orders, model: &Source, data: &Source) -> Result<Answer, Fai
     let data = open(data, &orders.own.join(TEST_DIR)).map_err(OpenError::of_asset)?;
     let table = datasets::load_table(&data).map_err(|error| {
         let next = "give a data-set folder: dataset.json and what it names";
-        Failure::new(error.code(), error, next)
+        let exit = match &error {
+            DatasetError::NoManifest(_) => Exit::NotFound,
+            _ => Exit::Failed,
+        };
+        Failure::new(error.code(), error, next).exit(exit)
     })?;
     let (found, wanted) = (table.inputs.ncols(), loaded.config.input_size());
     if found != wanted {

@@ -2,11 +2,14 @@
 
 mod source;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use datasets::{LabelKind, Labels, Manifest, Split};
+use datasets::manifest::DIVISOR_MAX;
+use datasets::{DatasetError, LabelKind, Labels, Manifest, Split};
+use protocol::benchmark::WIDTH_MAX;
 use protocol::text::{Name, Text};
 
 use self::source::{CsvSource, IdxSource, Source};
@@ -21,6 +24,9 @@ const FILE_BYTES_MAX: u64 = 1 << 30;
 
 /// Of how many classes the rows are counted on the screen.
 const CLASSES_SHOWN: usize = 32;
+
+/// Of how many classes without a row the names are said.
+const ABSENT_SHOWN: usize = 8;
 
 /// What a folder is made from.
 #[derive(clap::Args)]
@@ -54,16 +60,16 @@ pub struct InitArgs {
     #[arg(long, conflicts_with = "images")]
     header: bool,
     /// How many classes there are; labels are 0 to one less [default: as the labels show].
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(2..=i64::from(WIDTH_MAX)))]
     classes: Option<u32>,
     /// The labels are numbers, for a regression.
     #[arg(long, conflicts_with_all = ["classes", "images"])]
     regression: bool,
     /// A whole number that every input is divided by; labels are not.
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=i64::from(DIVISOR_MAX)))]
     divide_by: u32,
     /// Make two folders, with every Nth row in the test part.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..))]
     split_test: Option<u32>,
     /// Terms for the manifest: open, credit, credit=5%, paid=LODE, monthly=LODE or revenue=5%.
     #[arg(long)]
@@ -102,6 +108,9 @@ pub fn run(session: &Session, args: &InitArgs) -> Result<(), Failure> {
             manifest.inputs(),
         ))?;
         out::line(&format!("  {counted}"))?;
+        if let Some(note) = absent_text(&table.labels, manifest.labels()) {
+            talk!("note: {}: {note}", dir.display());
+        }
     }
     next(args, &made)
 }
@@ -126,7 +135,13 @@ fn make(args: &InitArgs, source: &impl Source) -> Result<Vec<(PathBuf, Manifest)
                 // Half a folder would be in the way of the next try.
                 let _ = fs::remove_dir_all(&dir);
             }
-            data_failure(error)
+            match &error {
+                DatasetError::Field { .. } => {
+                    let next = "change what is named: the columns of the file, or an option";
+                    usage(error.code(), &error, next)
+                }
+                _ => data_failure(error),
+            }
         })?;
         Ok::<_, Failure>((dir, manifest))
     };
@@ -224,9 +239,40 @@ fn labels_text(labels: &Labels, kind: LabelKind) -> (String, String) {
     }
 }
 
+/// That some classes have no row, if it is so: models cannot learn them, or are not asked for them.
+fn absent_text(labels: &Labels, kind: LabelKind) -> Option<String> {
+    let classes = kind.classes()?;
+    let there: BTreeSet<u32> = labels.classes()?.iter().copied().collect();
+    let absent = || (0..classes).filter(|class| !there.contains(class));
+    let named: Vec<String> = absent().take(ABSENT_SHOWN).map(|c| c.to_string()).collect();
+    if named.is_empty() {
+        return None;
+    }
+    let count = classes as usize - there.len();
+    let more = if count > named.len() { ", …" } else { "" };
+    Some(format!(
+        "no row of {count} of the {classes} classes ({}{more})",
+        named.join(", ")
+    ))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn classes_without_a_row_are_named() {
+        let absent = |labels: &[u32], classes| {
+            let labels = Labels::Classes(labels.to_vec());
+            absent_text(&labels, LabelKind::Classes(classes))
+        };
+        assert_eq!(absent(&[0, 1, 2], 3), None);
+        let text = absent(&[0, 2, 2], 4).unwrap();
+        assert_eq!(text, "no row of 2 of the 4 classes (1, 3)");
+        assert!(absent(&[0], 100).unwrap().ends_with(", …)"));
+        let numbers = Labels::Numbers(vec![1.0]);
+        assert_eq!(absent_text(&numbers, LabelKind::Numbers), None);
+    }
 
     #[test]
     fn labels_are_counted_by_class_or_bounded() {

@@ -9,7 +9,8 @@ use protocol::{Amount, ItemId};
 use super::is_over;
 use super::quote::Quoted;
 use crate::failure::{Exit, Failure};
-use crate::session::{Acted, Session};
+use crate::funds::{self, Needed};
+use crate::session::{Acted, Session, byte_fee};
 
 /// What is to be bought.
 pub struct Wanted {
@@ -106,6 +107,7 @@ pub fn buy(session: &Session, wanted: &Wanted) -> Result<(), Failure> {
         quoted.view.name,
         price.to_lode_string(),
     );
+    check_funds(session, &action, price)?;
     if session.global.yes && !session.json() {
         // Nobody is asked, so nobody was told the sum.
         talk!("in all {} LODE. {how}", price.to_lode_string());
@@ -136,6 +138,19 @@ fn settled(session: &Session, wanted: &Wanted) -> Result<Option<Box<RecordView>>
     };
     let taken = session.take_settled(session.address()?, is_it)?;
     Ok(taken.map(|(_, view)| view))
+}
+
+/// That the account has the price and what the record takes beside it.
+fn check_funds(session: &Session, action: &Action, price: Amount) -> Result<(), Failure> {
+    let (client, me) = (session.client()?, session.address()?);
+    let status = client.status()?;
+    let fee = byte_fee(&status, me, client.account(me)?.next_nonce, action);
+    let needed = Needed {
+        what: "price, byte fee and deposit",
+        amount: funds::sum([Some(price), fee, funds::deposit(&status, fee)]),
+        next: "receive tokens first ('lode account faucet' on a development network)",
+    };
+    funds::tried(session, me, action, &needed).map(|_| ())
 }
 
 /// A second licence gives nothing that the first did not, unless that has ended.

@@ -8,7 +8,7 @@ use evaluator::metric::argmax;
 use protocol::report::Leaf;
 use serde::Serialize;
 
-use super::sealed;
+use super::{model_asset, sealed};
 use crate::boxed::{Enclosure, ModelAt, RunOptions};
 use crate::failure::{Exit, Failure};
 use crate::out;
@@ -48,7 +48,7 @@ pub fn run(
         made.predict(&ModelAt::Folder(folder), None::<&Client>, data)?
     } else {
         let client = session.client()?;
-        let asset = client.asset(session.asset_id(model)?)?;
+        let asset = model_asset(session, model)?;
         let at = match &asset.key {
             Some(key) => ModelAt::Sealed(sealed(&asset), key),
             None => ModelAt::Archive(asset.blob),

@@ -62,7 +62,8 @@ pub fn show(session: &Session, model: &str) -> Result<(), Failure> {
         return out::json("asset", &asset);
     }
     let mut rows = vec![
-        vec!["model".to_owned(), asset.id.to_string()],
+        // A data set is shown too: what it earns and what waits is the same.
+        vec![asset.kind.name().replace('_', " "), asset.id.to_string()],
         vec!["name".to_owned(), asset.name.to_string()],
         vec!["maker".to_owned(), asset.maker.to_string()],
         vec![

@@ -113,7 +113,12 @@ fn invalid(fault: &Fault) -> Failure {
 
 fn unreadable(reason: evaluator::NoVerdict) -> Failure {
     let next = "check the path; the data must be a data-set folder of the bounty's widths";
-    Failure::new("no_verdict", reason, next)
+    match &reason {
+        evaluator::NoVerdict::TestSet(fault) if fault.code.as_str() == "no_manifest" => {
+            Failure::new("no_manifest", reason, next).exit(Exit::NotFound)
+        }
+        _ => Failure::new("no_verdict", reason, next),
+    }
 }
 
 impl Checked {
@@ -162,9 +167,8 @@ mod tests {
     use super::*;
     use protocol::benchmark::{ARITHMETIC_VERSION, ModelLimits, Task};
 
-    #[test]
-    fn a_fault_has_the_evaluators_code_and_place() {
-        let benchmark = Benchmark {
+    fn benchmark() -> Benchmark {
+        Benchmark {
             arithmetic: ARITHMETIC_VERSION,
             task: Task::Classification { classes: 2 },
             inputs: 2,
@@ -175,11 +179,49 @@ mod tests {
                 file_bytes_max: 1 << 20,
                 multiply_adds_max: 100,
             },
-        };
+        }
+    }
+
+    #[test]
+    fn what_is_invalid_when_submitted_is_so_when_it_is_registered() {
+        let dir = tempfile::tempdir().unwrap();
+        let config = models::MlpConfig::new(2, &[], 2).unwrap();
+        let weights = models::Weights::generate(&config, |spec| vec![0.25; spec.len()]).unwrap();
+        let mut weights = weights.to_safetensors();
+        let last = weights.len() - 4;
+        weights[last..].copy_from_slice(&f32::NAN.to_le_bytes());
+        for (file, bytes, code) in [
+            ("config.json", config.to_json(), "file_missing"),
+            ("model.safetensors", weights, "weight_not_finite"),
+            ("config.json", b"{".to_vec(), "config_form"),
+        ] {
+            std::fs::write(dir.path().join(file), bytes).unwrap();
+            let submitted = check(dir.path(), &benchmark(), None).err().unwrap();
+            let registered = crate::model::load_any(dir.path()).err().unwrap();
+            assert_eq!(
+                (submitted.code.as_str(), submitted.exit),
+                (code, Exit::Rejected)
+            );
+            assert_eq!(
+                (registered.code, registered.exit),
+                (submitted.code, submitted.exit)
+            );
+        }
+    }
+
+    #[test]
+    fn a_fault_has_the_evaluators_code_and_place() {
+        let benchmark = benchmark();
         let dir = tempfile::tempdir().unwrap();
         let code = || check(dir.path(), &benchmark, None).err().unwrap().code;
         assert_eq!(code(), "file_missing");
         std::fs::write(dir.path().join(".gitattributes"), "").unwrap();
         assert_eq!(code(), "file_unexpected");
+        let data = TestSet::load(&benchmark, dir.path()).map_err(unreadable);
+        let failure = data.err().unwrap();
+        assert_eq!(
+            (failure.code.as_str(), failure.exit),
+            ("no_manifest", Exit::NotFound)
+        );
     }
 }

@@ -13,26 +13,57 @@ use serde_json::json;
 use crate::failure::{Exit, Failure};
 use crate::out;
 use crate::seals::{self, Kept, Of};
-use crate::session::Session;
+use crate::session::{Acted, Session};
 use crate::watch::{Away, Watch, patiently};
 
 /// Whatever the stream says, the node is looked at so often.
 const POLL: Duration = Duration::from_secs(10);
 
-/// `lode submission reveal ID`.
+/// What came of a reveal by hand.
+enum Shown {
+    /// It is out already.
+    Before(Box<SubmissionView>),
+    /// It was revealed, or that was tried.
+    Now(Acted),
+}
+
+/// `lode submission reveal ID…`, one after the other until one fails. As JSON several are one object of those
+/// that did not.
 ///
 /// # Errors
-/// No seal of it is kept here, it is not the time, or the node cannot be asked.
-pub fn reveal(session: &Session, id: ItemId) -> Result<(), Failure> {
+/// No seal of one is kept here, it is not the time, or the node cannot be asked.
+pub fn reveal(session: &Session, ids: &[ItemId]) -> Result<(), Failure> {
+    if !session.json() || ids.len() == 1 {
+        return ids.iter().try_for_each(|&id| match one(session, id)? {
+            Shown::Now(acted) => session.report(&acted, &format!("revealed {id}")),
+            Shown::Before(submission) if session.json() => {
+                out::json("submission.reveal", &submission)
+            }
+            Shown::Before(_) => out::line("its key is out already"),
+        });
+    }
+    let mut items = Vec::new();
+    let all = ids.iter().try_for_each(|&id| {
+        items.push(match one(session, id)? {
+            Shown::Now(Acted::Done(record)) => json!({ "submission": id, "record": record }),
+            Shown::Now(Acted::Tried(trial)) => json!({ "submission": id, "trial": trial }),
+            Shown::Before(_) => json!({ "submission": id }),
+        });
+        Ok(())
+    });
+    if all.is_ok() || !items.is_empty() {
+        out::json("submission.reveal.list", &items)?;
+    }
+    all
+}
+
+fn one(session: &Session, id: ItemId) -> Result<Shown, Failure> {
     let client = session.client()?;
     session.settle_outbox(session.address()?)?;
     let submission = client.submission(id)?;
     let kept = seals::find(session, submission.sealed.ciphertext)?;
     if submission.key.is_some() {
-        return match session.json() {
-            true => out::json("submission.reveal", &submission),
-            false => out::line("its key is out already"),
-        };
+        return Ok(Shown::Before(Box::new(submission)));
     }
     let bounty = client.bounty(submission.bounty)?;
     if kept.is_none() && crate::bounty::has_ended(&bounty.summary.phase) {
@@ -48,7 +79,7 @@ pub fn reveal(session: &Session, id: ItemId) -> Result<(), Failure> {
     // Before the node sees the key, were it only to try.
     check_time(&bounty)?;
     let acted = session.act(&action(&submission, &kept), None)?;
-    session.report(&acted, &format!("revealed {id}"))
+    Ok(Shown::Now(acted))
 }
 
 /// Only in its own phase: whoever has the key has the model.

@@ -17,6 +17,7 @@ use protocol::Amount;
 use protocol::ans104::Tag;
 use protocol::api::{BountyView, Status, SubmissionView};
 use protocol::id::{Address, BlobId, ItemId, NetworkId};
+use protocol::receipt::Phase;
 use protocol::record::{Action, BlobRef, CommitSubmission, RevealSubmission, SealedFolder};
 use protocol::seal::{NONCE_LEN, SealKey, SealScope, encrypt, seal_digest};
 use protocol::text::Name;
@@ -26,9 +27,10 @@ use serde_json::json;
 use super::SubmitArgs;
 use super::check::check;
 use super::known::known;
-use crate::bounty::scored_in;
+use crate::bounty::{scored_in, scored_text};
 use crate::failure::{Exit, Failure};
 use crate::folder;
+use crate::funds::{self, Needed};
 use crate::out;
 use crate::sealing::Store;
 use crate::seals::{self, Kept, Of};
@@ -56,6 +58,13 @@ pub fn submit(args: &SubmitArgs, session: &Session) -> Result<(), Failure> {
     let mut checked = check(&args.dir, &bounty.posting.benchmark, args.data.as_deref())?;
     if args.check {
         checked.known = known(session, &bounty, checked.weights_digest)?;
+        if bounty.summary.phase != Phase::Open {
+            talk!(
+                "note: '{}' takes no submissions any more: it is in the phase '{}'",
+                bounty.summary.title,
+                bounty.summary.phase.name()
+            );
+        }
         if session.json() {
             return out::json("submit.check", &checked);
         }
@@ -90,33 +99,43 @@ pub fn submit(args: &SubmitArgs, session: &Session) -> Result<(), Failure> {
     // What a first run committed shows only after its record was settled.
     let bounty = client.bounty(id)?;
     if let Some(earlier) = note.and_then(|note| find(&bounty, me, note.ciphertext)) {
-        return say_earlier(session, &bounty, earlier);
+        return say_earlier(session, &bounty, earlier, args.name.as_deref());
     }
     let name = name_of(args)?;
+    let is_taken = is_name_taken(&bounty.submissions, me, &name);
     let mut parents = Vec::new();
     for text in &args.parent {
         parents.push(session.asset_id(text)?);
     }
     parents.sort();
-    let network = client.status()?.network;
-    let (kept, note) = seal(session, network, id, me, &archive, note)?;
-    let action = commit_action(&bounty, name, kept.sealed, parents);
+    let status = client.status()?;
+    let (kept, note) = seal(session, status.network, id, me, &archive, note)?;
+    let action = commit_action(&bounty, name.clone(), kept.sealed, parents);
+    let cost = Cost::of(
+        &status,
+        &bounty,
+        me,
+        client.account(me)?.next_nonce,
+        &action,
+    );
     // Before gigabytes are sent, and before anyone is asked.
-    let trial = session.try_as(me, &action)?;
+    let trial = funds::tried(session, me, &action, &cost.needed())?;
     if let Some(known) = known(session, &bounty, checked.weights_digest)? {
         if !args.even_so {
             return Err(known.failure());
         }
         talk!("note: {}", known.text());
     }
+    if is_taken {
+        talk!(
+            "note: another submission of yours to this bounty is called '{name}': tell them apart by their ids, or \
+             give this one another name with --name"
+        );
+    }
     if session.global.dry_run {
         return session.report(&crate::session::Acted::Tried(Box::new(trial)), "");
     }
-    let status = client.status()?;
-    let factor = u128::from(status.parameters.deposit_factor);
-    let deposit = trial.byte_fee.checked_mul(factor);
-    say_cost(session, &bounty, trial.byte_fee, deposit);
-    check_can_reveal(session, &status, &bounty, me, trial.byte_fee)?;
+    say_cost(session, &bounty, &cost);
     session.confirm("Commit this model to the bounty: fee and bond are paid now.")?;
     let signer = session.signer()?;
     seals::save(session, &kept)?;
@@ -136,44 +155,98 @@ pub fn submit(args: &SubmitArgs, session: &Session) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Whoever commits has to have the byte fee of the key's record later: without it the bond is lost.
-fn check_can_reveal(
-    session: &Session,
-    status: &Status,
-    bounty: &BountyView,
-    me: Address,
+/// What a submission takes from its account: now, and when its key comes out.
+struct Cost {
+    /// Nothing, if the sponsor has paid it.
     fee: Amount,
-) -> Result<(), Failure> {
-    let reveal = Action::RevealSubmission {
-        bounty: bounty.summary.id,
-        body: RevealSubmission {
-            submission: ItemId([0; 32]),
-            key: SealKey::from_bytes([0; 32]),
-        },
-    };
-    let is_prepaid = bounty.summary.submissions < bounty.posting.prepaid;
-    let parts = [
-        Some(fee),
-        fee.checked_mul(u128::from(status.parameters.deposit_factor)),
-        Some(bounty.miner_bond),
-        (!is_prepaid).then_some(bounty.posting.evaluation_fee),
-        byte_fee(status, me, u64::MAX, &reveal),
-    ];
-    let needed = parts
-        .into_iter()
-        .flatten()
-        .try_fold(Amount::ZERO, Amount::checked_add);
-    let balance = session.client()?.account(me)?.balance;
-    if needed.is_some_and(|needed| needed <= balance) {
-        return Ok(());
+    is_prepaid: bool,
+    bond: Amount,
+    byte_fee: Option<Amount>,
+    deposit: Option<Amount>,
+    /// Of the record that reveals the key: without it the bond is lost.
+    key_fee: Option<Amount>,
+}
+
+impl Cost {
+    fn of(status: &Status, bounty: &BountyView, me: Address, nonce: u64, commit: &Action) -> Self {
+        let reveal = Action::RevealSubmission {
+            bounty: bounty.summary.id,
+            body: RevealSubmission {
+                submission: ItemId([0; 32]),
+                key: SealKey::from_bytes([0; 32]),
+            },
+        };
+        let is_prepaid = bounty.summary.submissions < bounty.posting.prepaid;
+        let byte_fee_now = byte_fee(status, me, nonce, commit);
+        Self {
+            fee: match is_prepaid {
+                true => Amount::ZERO,
+                false => bounty.posting.evaluation_fee,
+            },
+            is_prepaid,
+            bond: bounty.miner_bond,
+            byte_fee: byte_fee_now,
+            deposit: funds::deposit(status, byte_fee_now),
+            key_fee: byte_fee(status, me, u64::MAX, &reveal),
+        }
     }
-    let message = format_args!(
-        "all this and the record that reveals the key later take {} LODE, the account has {}",
-        needed.unwrap_or(Amount::MAX).to_lode_string(),
-        balance.to_lode_string()
-    );
-    let next = "receive some more first: who cannot pay for the reveal loses the bond";
-    Err(Failure::new("insufficient_funds", message, next).exit(Exit::Rejected))
+
+    fn needed(&self) -> Needed {
+        let Self {
+            fee,
+            bond,
+            byte_fee,
+            deposit,
+            key_fee,
+            ..
+        } = *self;
+        Needed {
+            what: "evaluation fee, bond, byte fee, deposit, and the byte fee of the record that reveals the key",
+            amount: funds::sum([Some(fee), Some(bond), byte_fee, deposit, key_fee]),
+            next: "receive some more first: who cannot pay for the reveal loses the bond",
+        }
+    }
+
+    /// A line for each part, and one for all.
+    fn rows(&self) -> Vec<Vec<String>> {
+        let fee_becomes = match self.is_prepaid {
+            true => "the sponsor has paid it for the first",
+            false => {
+                "goes to the evaluators who agree on your model; returns if nobody had to score it"
+            }
+        };
+        let parts = [
+            ("evaluation fee", Some(self.fee), fee_becomes),
+            (
+                "bond",
+                Some(self.bond),
+                "returns at settlement; lost if you do not reveal, or what you reveal does not open",
+            ),
+            ("byte fee", self.byte_fee, "burned"),
+            (
+                "deposit",
+                self.deposit,
+                "for its place in the state; returns when that is forgotten, stays with a model",
+            ),
+            (
+                "byte fee of the key",
+                self.key_fee,
+                "burned later, by the record that reveals the key",
+            ),
+            ("in all", Some(self.needed().amount), ""),
+        ];
+        let known = parts.into_iter().filter_map(|(what, amount, becomes)| {
+            let amount = amount?.to_lode_string();
+            Some(vec![what.to_owned(), amount, becomes.to_owned()])
+        });
+        known.collect()
+    }
+}
+
+/// Whether a submission of this account has the name already: nobody can tell them apart by it.
+fn is_name_taken(submissions: &[SubmissionView], me: Address, name: &Name) -> bool {
+    let mut own = submissions.iter().filter(|one| one.miner == me);
+    own.any(|one| one.name == *name)
 }
 
 /// The folder's canonical archive in a temporary file, and its name and size.
@@ -301,7 +374,14 @@ fn say_earlier(
     session: &Session,
     bounty: &BountyView,
     earlier: &SubmissionView,
+    name: Option<&str>,
 ) -> Result<(), Failure> {
+    if name.is_some_and(|name| name != earlier.name.as_str()) {
+        talk!(
+            "note: it keeps the name '{}' that it was committed with",
+            earlier.name
+        );
+    }
     if session.json() {
         let value =
             json!({ "submission": earlier.id, "bounty": bounty.summary.id, "is_earlier": true });
@@ -318,52 +398,22 @@ fn say_earlier(
 }
 
 /// What it costs, what returns when.
-fn say_cost(session: &Session, bounty: &BountyView, byte_fee: Amount, deposit: Option<Amount>) {
+fn say_cost(session: &Session, bounty: &BountyView, cost: &Cost) {
     if session.json() {
         return;
     }
-    let is_prepaid = bounty.summary.submissions < bounty.posting.prepaid;
-    let (fee, becomes) = match is_prepaid {
-        true => (Amount::ZERO, "the sponsor has paid it for the first"),
-        false => (
-            bounty.posting.evaluation_fee,
-            "goes to the evaluators who agree on your model; returns if nobody had to score it",
-        ),
-    };
-    let mut rows = vec![
-        vec![
-            "evaluation fee".to_owned(),
-            fee.to_lode_string(),
-            becomes.to_owned(),
-        ],
-        vec![
-            "bond".to_owned(),
-            bounty.miner_bond.to_lode_string(),
-            "returns at settlement; lost if you do not reveal, or what you reveal does not open"
-                .to_owned(),
-        ],
-        vec![
-            "byte fee".to_owned(),
-            byte_fee.to_lode_string(),
-            "burned".to_owned(),
-        ],
-    ];
-    rows.extend(deposit.map(|deposit| {
-        vec![
-            "deposit".to_owned(),
-            deposit.to_lode_string(),
-            "for its place in the state; returns when that is forgotten, stays with a model"
-                .to_owned(),
-        ]
-    }));
-    talk!("{}", out::table(&["it costs", "LODE", ""], &[1], rows));
+    talk!(
+        "{}",
+        out::table(&["it costs", "LODE", ""], &[1], cost.rows())
+    );
     let (before, posting) = (bounty.summary.submissions, &bounty.posting);
     let scored = scored_in(&posting.benchmark, posting.schedule.score_ms);
     if u128::from(before) >= scored {
         talk!(
             "note: {before} models are committed before yours, and in the score phase an evaluator that makes a billion \
-             multiply-adds a second gets to about {scored} of the largest allowed size. If yours has no verdict, it wins \
-             nothing; fee and bond return"
+             multiply-adds a second gets to {} of the largest allowed size. If yours has no verdict, it wins \
+             nothing; fee and bond return",
+            scored_text(scored)
         );
     }
     talk!(

@@ -365,7 +365,7 @@ fn a_sponsor_who_withholds_the_key_reads_what_became_of_the_bond() {
 }
 
 /// A bounty, with the evaluators that its pool needs and one model.
-fn post(world: &World) -> ItemId {
+pub fn post(world: &World) -> ItemId {
     let client = world.client();
     for who in EVALUATORS {
         world.json(who, &["evaluate", "join", "2000"]);

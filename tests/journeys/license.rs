@@ -180,6 +180,21 @@ fn a_licence_is_bought_certified_and_explained() {
         serde_json::json!([])
     );
 
+    market.ok(&["key", "new", "poor", "--low-work-factor", "--hide-words"]);
+    let poor = market.lode(&with(&["--dry-run", "--key", "poor"]));
+    let said = super::stderr(&poor);
+    assert_eq!(poor.status.code(), Some(5), "{said}");
+    assert!(
+        said.contains("price, byte fee and deposit take 300."),
+        "{said}"
+    );
+
+    let dir = market.path("rows");
+    let rows = ["model", "get", "Rows", super::text(&dir)];
+    assert_eq!(market.fails(&rows), (2, "not_a_model".to_owned()));
+    let run = ["model", "run", "Rows", "--data", super::text(&dir)];
+    assert_eq!(market.fails(&run), (2, "not_a_model".to_owned()));
+
     let record = market.json(&with(&["--yes"]));
     let license = record["id"].as_str().expect("an id");
     let again = market.fails(&with(&["--yes"]));

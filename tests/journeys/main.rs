@@ -14,6 +14,7 @@ mod market;
 #[path = "../../node/tests/served/posting.rs"]
 mod posting;
 mod readme;
+mod slips;
 mod tidy;
 mod votes;
 
