@@ -154,7 +154,15 @@ pub fn show(session: &Session, id: ItemId) -> Result<(), Failure> {
     });
     let head = ["block", "from", "to", "LODE", "why"];
     out::line(&out::table(&head, &[0, 3], rows.collect()).to_string())?;
-    out::line(&format!("all in all {net} LODE for its miner"))
+    out::line(&format!("all in all {net} LODE for its miner"))?;
+    let is_unclaimed = view.key.is_some() && view.standing == Some(Standing::NoVerdict);
+    if is_unclaimed && session.address().ok() == Some(view.miner) {
+        talk!(
+            "note: its weights are public, and without a verdict they are nobody's yet: register them before \
+             somebody else does, with 'lode model add FOLDER --terms TERMS'"
+        );
+    }
+    Ok(())
 }
 
 /// Whether the record of this entry is about the submission: its commitment or its reveal.
