@@ -183,7 +183,7 @@ fn bundle_changed(data: &[u8], seed: u32) -> Option<Vec<u8>> {
         0 => drop(items.remove(place)),
         1 => items.insert(place, item),
         _ => {
-            let bytes = changed(&item, seed / 8)?;
+            let bytes = changed(&item, seed / 8 / items.len() as u32)?;
             items[place] = SignedItem::from_vec(bytes).ok()?;
         }
     }

@@ -31,9 +31,9 @@ pub enum Command {
         /// Only data sets made by this account: an address or the name of a key here.
         #[arg(long, value_name = "ACCOUNT")]
         maker: Option<String>,
-        /// The most to list.
-        #[arg(long, value_name = "N", default_value_t = 100)]
-        limit: usize,
+        /// The most to list [default: all].
+        #[arg(long, value_name = "N")]
+        limit: Option<usize>,
     },
     /// Show a data set: its terms in sentences, its parents, its income.
     Show {
@@ -274,13 +274,14 @@ fn holder(session: &Session, text: &str) -> Result<Holder, Failure> {
     })
 }
 
-fn list(session: &Session, maker: Option<&str>, limit: usize) -> Result<(), Failure> {
+fn list(session: &Session, maker: Option<&str>, limit: Option<usize>) -> Result<(), Failure> {
     let filter = AssetFilter {
         kind: Some(AssetKind::DataSet),
         maker: maker.map(|maker| session.account(maker)).transpose()?,
         ..AssetFilter::default()
     };
-    let assets = session.client()?.assets(&filter).take(limit);
+    let assets = session.client()?.assets(&filter);
+    let assets = assets.take(limit.unwrap_or(usize::MAX));
     let assets = assets.collect::<Result<Vec<AssetView>, _>>()?;
     if session.json() {
         return out::json("dataset.list", &assets);

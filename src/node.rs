@@ -520,6 +520,10 @@ fn greet(
             genesis.genesis.name.as_str(),
             tip.height
         );
+        talk!(
+            "its blocks are made by {} alone: whoever uses this network trusts its operator for order, time and draws",
+            genesis.proposer
+        );
     }
     talk!("{recovery}");
     if is_dev && !session.json() {

@@ -20,6 +20,6 @@ for part in train t10k; do
         --terms credit --attribution "Fashion-MNIST, Zalando SE, MIT"
 done
 title="Clothes" metric=accuracy margin=0.002 reserve=0.86
-parameters_max=1000000 file_bytes_max=4194304 multiply_adds_max=10000000 fee=0.3
+parameters_max=1000000 file_bytes_max=4194304 multiply_adds_max=10000000 fee=0.5
 train=$work/training test=$work/test open=${OPEN:-10m} score=${SCORE:-3m}
 play

@@ -8,13 +8,11 @@ use num_bigint::{BigInt, Sign};
 use num_rational::BigRational;
 use protocol::ans104::Tag;
 use protocol::receipt::{Purse, Rule};
-use protocol::record::{
-    AssetKind, HOLDERS_MAX, PARENTS_MAX, RegisterAsset, SELF_FUNDING_PPM_MAX, SHARES_PER_ASSET,
-    Transaction, TransferShares,
-};
+use protocol::record::{AssetKind, RegisterAsset, Transaction, TransferShares};
 use protocol::{Address, Digest, ItemId};
 use sha2::{Digest as _, Sha256};
 
+use crate::limits::{HOLDERS_MAX, PARENTS_MAX, SELF_FUNDING_PPM_MAX, SHARES_PER_ASSET};
 use crate::model::{Model, Place, Refused};
 use crate::money::{Units, ratio};
 use crate::tags::{WHOLE, owed_to_parent};

@@ -115,7 +115,7 @@ pub fn wanted() -> Vec<String> {
         "FundReturn",
         "Escrow",
     ];
-    const OTHERS: [&str; 65] = [
+    const OTHERS: [&str; 69] = [
         "phase: Open",
         "phase: TestKey",
         "phase: TestCheck",
@@ -156,7 +156,11 @@ pub fn wanted() -> Vec<String> {
         "check: the finders are paid",
         "panel: check: none could be drawn",
         "panel: the silent are asked again",
+        "panel: check: places drawn",
         "panel: score: places drawn",
+        "panel: check: too few have said",
+        "panel: score: too few have said",
+        "commit: too few would be left to judge",
         "evaluator: gone",
         "evaluator: left but for its seats",
         "evaluator: stayed after all",

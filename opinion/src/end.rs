@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use num_rational::BigRational;
 use protocol::receipt::{Panel, Phase, Purse, Rule, Standing, VoidReason};
-use protocol::record::{AssetKind, Pay, SHARES_PER_ASSET};
+use protocol::record::{AssetKind, Pay};
 use protocol::report::Outcome;
 use protocol::{Address, Digest, ItemId, Score};
 
 use crate::asset::{Asset, Happening};
 use crate::bounty::{Bounty, Submission};
+use crate::limits::SHARES_PER_ASSET;
 use crate::model::Model;
 use crate::money::{Units, ratio, split, units};
 use crate::votes::Votes;
@@ -117,7 +118,11 @@ impl Model {
         self.return_seats(id, Panel::Check);
         self.return_seats(id, Panel::Score);
         let bond = Purse::SponsorBond(id);
-        if reason.is_sponsors_fault() {
+        let is_sponsors_fault = match reason {
+            VoidReason::KeyLeaked | VoidReason::KeyWithheld | VoidReason::BadTestSet => true,
+            VoidReason::Cancelled | VoidReason::NoSubmissions | VoidReason::NoQuorum => false,
+        };
+        if is_sponsors_fault {
             let all = self.money.balance(bond);
             self.money.forfeit(bond, Purse::Harm(id), &all);
         } else {

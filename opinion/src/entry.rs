@@ -7,15 +7,13 @@ use num_rational::BigRational;
 use protocol::ans104::Tag;
 use protocol::benchmark::{Benchmark, Task};
 use protocol::receipt::{Phase, Purse, Rule, VoidReason};
-use protocol::record::{
-    AssetKind, CommitSubmission, Parameters, PostBounty, SELF_FUNDING_PPM_MAX, SHARES_PER_ASSET,
-    Transaction,
-};
+use protocol::record::{AssetKind, CommitSubmission, Parameters, PostBounty, Transaction};
 use protocol::seal::{SealKey, SealScope, seal_digest};
 use protocol::{Amount, ItemId};
 
 use crate::asset::{good_terms, left_by};
 use crate::bounty::{Backing, Bounty, DAY_MS, Submission};
+use crate::limits::{SELF_FUNDING_PPM_MAX, SHARES_PER_ASSET};
 use crate::model::{Model, Refused};
 use crate::money::{Units, part, units};
 

@@ -2,7 +2,8 @@
 //! `docs/rules.md` alone, and random play to hold a ledger against it.
 //!
 //! The model shares no code with the ledger that it judges; of `licensing` it takes how tags are parsed and
-//! written, and what terms are called. It keeps what
+//! written, and what terms are called, of `protocol` the words of records and receipts, what is hashed, and what a
+//! benchmark may be. It keeps what
 //! happened and computes everything else from it whenever it is asked: a
 //! balance is the sum of all movements, a claim the sum over all payments. It
 //! knows no budget (the clock's work is done whole), no undo and no index.
@@ -16,6 +17,7 @@
 //! | [`draw`] | candidates, draws, seats |
 //! | [`panel`] | words, failures, tallies |
 //! | [`end`] | ranking, awards, refunds |
+//! | [`limits`] | the numbers that no network chooses |
 //! | [`asset`] | stacks, holdings, income, claims |
 //! | [`votes`] | votes on terms, counted anew each time |
 //! | [`tags`] | what terms ask for, read off their words |
@@ -31,6 +33,7 @@ pub mod draw;
 pub mod end;
 pub mod entry;
 pub mod license;
+pub mod limits;
 pub mod model;
 pub mod money;
 pub mod panel;

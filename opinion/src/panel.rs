@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use protocol::receipt::{Panel, Phase, Purse, Rule, VoidReason};
 use protocol::record::{
-    ATTESTATIONS_PER_PART, Attestation, RevealAttestations, Transaction, attestation_commitment,
-    part_digest,
+    Attestation, RevealAttestations, Transaction, attestation_commitment, part_digest,
 };
 use protocol::report::{Outcome, TestOutcome};
 use protocol::{Address, Digest, ItemId};
 
+use crate::limits::ATTESTATIONS_PER_PART;
 use crate::model::{Model, Refused};
 use crate::money::{Units, part, split, units};
 

@@ -6,10 +6,11 @@ use licensing::{CommercialUse, DataModelTraining, Derivation, Terms, UnknownUsag
 use num_rational::Ratio;
 use protocol::ans104::Tag;
 use protocol::receipt::{Purse, Rule};
-use protocol::record::{AssetKind, SHARES_PER_ASSET, Transaction};
+use protocol::record::{AssetKind, Transaction};
 use protocol::{Address, ItemId};
 
 use crate::asset::good_terms;
+use crate::limits::SHARES_PER_ASSET;
 use crate::model::{Model, Refused};
 
 /// What the holders of an asset want.

@@ -224,9 +224,11 @@ impl Fill {
     }
 }
 
-/// A text as TOML writes it.
+/// A text as TOML writes it in one line: what stands behind it is found by its line.
 fn quoted(text: &str) -> String {
-    toml::Value::String(text.to_owned()).to_string()
+    // A text of JSON is one of TOML, but for this.
+    let json = serde_json::Value::from(text).to_string();
+    json.replace('\u{7f}', "\\u007f")
 }
 
 /// Writes the file.
@@ -541,6 +543,13 @@ mod tests {
         ] {
             assert_eq!(given.check(&parameters).unwrap_err().code, code);
         }
+        let within = Fill {
+            title: some("x\nreward = \"1\""),
+            reward: some("5"),
+            ..fill(None, None)
+        };
+        assert_eq!(within.check(&parameters).unwrap_err().code, "title");
+        assert_eq!(quoted("a\n\u{7f}\"\\"), "\"a\\n\\u007f\\\"\\\\\"");
         let hint = fill(None, None).hint();
         assert_eq!(hint, "next: put in the title and what you pay, then run");
         let error = Fill {

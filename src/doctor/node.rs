@@ -49,7 +49,14 @@ pub fn node(report: &mut Report, session: &Session) -> Option<Client> {
                 status.network, status.name, status.height, status.mempool.records
             );
             match network_is_named_right(&client, &status) {
-                true => report.ok("network", found),
+                true => {
+                    report.ok("network", found);
+                    let trust = format!(
+                        "its blocks are made by {} alone: its operator is trusted for order, time and draws",
+                        status.proposer
+                    );
+                    report.ok("network", trust);
+                }
                 false => report.problem(
                     "network",
                     format!("{found}; its genesis names another network"),

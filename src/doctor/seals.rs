@@ -30,7 +30,8 @@ pub fn seals(report: &mut Report, session: &Session, client: Option<&Client>) {
         return report.ok("seals", "none is kept here");
     }
     let mut bounties = client.map(Bounties::new);
-    let mut found: BTreeMap<(Option<&str>, String), Vec<&Path>> = BTreeMap::new();
+    // What is said of one bounty's seals is said once.
+    let mut found: BTreeMap<(Option<&str>, String, Option<ItemId>), Vec<&Path>> = BTreeMap::new();
     for path in &paths {
         let Some(kept) = read(report, path) else {
             continue;
@@ -38,9 +39,10 @@ pub fn seals(report: &mut Report, session: &Session, client: Option<&Client>) {
         let bounty = bounties.as_mut().and_then(|all| all.of(&kept));
         let what = what_of(&kept, bounty.map(|view| view.summary.title.as_str()));
         let end = bounty.and_then(|view| end_of(&view.summary.phase));
-        found.entry((end, what)).or_default().push(path);
+        let id = bounty.map(|view| view.summary.id);
+        found.entry((end, what, id)).or_default().push(path);
     }
-    for ((end, what), paths) in found {
+    for ((end, what, _), paths) in found {
         let (found, next) = told(end, &what, &paths);
         report.note("seals", found, &next);
     }
@@ -86,7 +88,7 @@ fn told(end: Option<&str>, what: &str, paths: &[&Path]) -> (String, String) {
     };
     let files: Vec<String> = paths
         .iter()
-        .map(|path| format!("'{}'", path.display()))
+        .map(|path| format!("'{}'", path.display().to_string().replace('\'', r"'\''")))
         .collect();
     let next = format!("nothing hangs on it any more: rm {}", files.join(" "));
     (format!("{found}, which {end}"), next)

@@ -52,7 +52,14 @@ pub fn reveal(session: &Session, ids: &[ItemId]) -> Result<(), Failure> {
         Ok(())
     });
     if all.is_ok() || !items.is_empty() {
-        out::json("submission.reveal.list", &items)?;
+        out::json("submission.reveal.list", &items).map_err(|failure| {
+            let message = format_args!(
+                "what was to be revealed is, and could not be shown: {}",
+                failure.message
+            );
+            let next = "run it again: what is out is not sent again";
+            Failure::new("not_shown", message, next)
+        })?;
     }
     all
 }

@@ -158,8 +158,8 @@ pub fn show(session: &Session, id: ItemId) -> Result<(), Failure> {
     let is_unclaimed = view.key.is_some() && view.standing == Some(Standing::NoVerdict);
     if is_unclaimed && session.address().ok() == Some(view.miner) {
         talk!(
-            "note: its weights are public, and without a verdict they are nobody's yet: register them before \
-             somebody else does, with 'lode model add FOLDER --terms TERMS'"
+            "note: its weights are public, and no verdict says whose they are: unless you have registered them, do so \
+             before somebody else does, with 'lode model add FOLDER --terms TERMS'"
         );
     }
     Ok(())

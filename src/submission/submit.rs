@@ -132,10 +132,10 @@ pub fn submit(args: &SubmitArgs, session: &Session) -> Result<(), Failure> {
              give this one another name with --name"
         );
     }
+    say_cost(session, &bounty, &cost);
     if session.global.dry_run {
         return session.report(&crate::session::Acted::Tried(Box::new(trial)), "");
     }
-    say_cost(session, &bounty, &cost);
     session.confirm("Commit this model to the bounty: fee and bond are paid now.")?;
     let signer = session.signer()?;
     seals::save(session, &kept)?;
@@ -410,9 +410,13 @@ fn say_cost(session: &Session, bounty: &BountyView, cost: &Cost) {
     let scored = scored_in(&posting.benchmark, posting.schedule.score_ms);
     if u128::from(before) >= scored {
         talk!(
-            "note: {before} models are committed before yours, and in the score phase an evaluator that makes a billion \
+            "note: {} committed before yours, and in the score phase an evaluator that makes a billion \
              multiply-adds a second gets to {} of the largest allowed size. If yours has no verdict, it wins \
              nothing; fee and bond return",
+            match before {
+                1 => "1 model is".to_owned(),
+                count => format!("{count} models are"),
+            },
             scored_text(scored)
         );
     }
