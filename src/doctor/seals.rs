@@ -30,22 +30,34 @@ pub fn seals(report: &mut Report, session: &Session, client: Option<&Client>) {
         return report.ok("seals", "none is kept here");
     }
     let mut bounties = client.map(Bounties::new);
-    // What is said of one bounty's seals is said once.
-    let mut found: BTreeMap<(Option<&str>, String, Option<ItemId>), Vec<&Path>> = BTreeMap::new();
+    let mut found: BTreeMap<Group, Vec<&Path>> = BTreeMap::new();
     for path in &paths {
         let Some(kept) = read(report, path) else {
             continue;
         };
         let bounty = bounties.as_mut().and_then(|all| all.of(&kept));
         let what = what_of(&kept, bounty.map(|view| view.summary.title.as_str()));
-        let end = bounty.and_then(|view| end_of(&view.summary.phase));
-        let id = bounty.map(|view| view.summary.id);
-        found.entry((end, what, id)).or_default().push(path);
+        let group = Group {
+            end: bounty.and_then(|view| end_of(&view.summary.phase)),
+            what,
+            bounty: bounty.map(|view| view.summary.id),
+        };
+        found.entry(group).or_default().push(path);
     }
-    for ((end, what, _), paths) in found {
-        let (found, next) = told(end, &what, &paths);
+    for (group, paths) in found {
+        let (found, next) = told(group.end, &group.what, &paths);
         report.note("seals", found, &next);
     }
+}
+
+/// Seals that are told in one line.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Group {
+    /// How their bounty has ended, if it has.
+    end: Option<&'static str>,
+    what: String,
+    /// Two bounties may have one title.
+    bounty: Option<ItemId>,
 }
 
 /// A kept seal; a problem, if it cannot be read.

@@ -135,3 +135,22 @@ fn every_version_is_in_the_workspace_table() {
         }
     }
 }
+
+/// The long examples are no part of the tests: what they pay has to stay what posting asks for.
+#[test]
+fn the_examples_pay_what_an_evaluation_costs() {
+    let price = protocol::record::Parameters::default().evaluation_price;
+    for (script, rows) in [("fashion", 10_000), ("housing", 4_128)] {
+        let script = read(&format!("examples/{script}/run.sh"));
+        let value = |name: &str| {
+            let mut words = script.split_whitespace();
+            words.find_map(|word| word.strip_prefix(name)?.strip_prefix('='))
+        };
+        let multiply_adds: u128 = value("multiply_adds_max").unwrap().parse().unwrap();
+        // Of a development network, where a script names none.
+        let fee = protocol::Amount::parse_lode(value("fee").unwrap_or("0.01")).unwrap();
+        let counted = rows * multiply_adds * price.base_units();
+        let least = counted.div_ceil(1_000_000_000) * 5;
+        assert!(fee.base_units() >= least, "{fee} of {least}");
+    }
+}
