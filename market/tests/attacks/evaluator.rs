@@ -197,6 +197,81 @@ fn who_leaves_a_pool_that_is_just_large_enough_spends_no_test_set() {
     }
 }
 
+/// The same by a bounty of one's own, with seats for which all that the evaluators have is locked. If its submissions close
+/// first, the other is void before anything is shown; once the other's test key is out, or its weights, the evaluators
+/// have seats there, and it is the attacker's own that finds nobody.
+#[test]
+fn who_locks_the_others_stakes_spends_no_test_set_and_no_weights() {
+    let people = ["sponsor", "miner-1", "second key", "miner-2"];
+    for (closes_after_ms, phase) in [
+        (10_000, Phase::Open),
+        (21_000, Phase::TestKey),
+        (27_000, Phase::Reveal),
+    ] {
+        let strict = Parameters {
+            committee_min: 3,
+            ..parameters()
+        };
+        let mut world = pool_with(strict, 3);
+        let bounty = world.post(|_| ());
+        world.commit("miner-1", bounty, "a");
+        let own = world.post_action("second key", |p| {
+            p.reward = units(20_000);
+            p.schedule.open_ms = closes_after_ms;
+            p.schedule.test_key_ms = 50_000;
+        });
+        let own = world.must("second key", own);
+        world.commit("miner-2", own, "b");
+        match phase {
+            Phase::TestKey => {
+                world.skip(bounty);
+                let key = world.test_key(bounty);
+                world.must("sponsor", key);
+            }
+            Phase::Reveal => {
+                world.bring_to_reveal(bounty);
+                world.reveal_all(bounty);
+            }
+            _ => (),
+        }
+        assert_eq!(world.phase(bounty), phase);
+        world.skip(own);
+        assert_eq!(world.phase(bounty), phase);
+        let locked = |world: &World, id| {
+            ["eve-1", "eve-2", "eve-3"].map(|who| {
+                world
+                    .state
+                    .balance(Purse::Seat(id, address(who)))
+                    .base_units()
+            })
+        };
+        if phase == Phase::Open {
+            assert_eq!(locked(&world, own), [10_000; 3]);
+            world.skip(bounty);
+            assert_eq!(world.phase(bounty), Phase::Void(VoidReason::NoQuorum));
+            let (_, progress) = world.state.bounty(bounty).expect("kept");
+            assert!(progress.test_key.is_none());
+            // The stakes cost a fee, where the attacker wins its own reward.
+            let key = world.test_key(own);
+            world.must("second key", key);
+            world.skip(own);
+            world.find_good(own);
+            world.settle(own, &[scored(700, "b")]);
+            assert_eq!(gains(&world, people), [0, 0, -20_000, 19_970]);
+        } else {
+            assert_eq!(locked(&world, bounty), [5_000; 3]);
+            assert_eq!(world.phase(own), Phase::Void(VoidReason::NoQuorum));
+            if phase == Phase::TestKey {
+                world.skip(bounty);
+                world.find_good(bounty);
+            }
+            world.settle(bounty, &[scored(600, "a")]);
+            assert_eq!(gains(&world, people), [-10_000, 9_970, 0, 0]);
+        }
+        assert_eq!(gains(&world, ["eve-1", "eve-2", "eve-3"]), [10, 10, 10]);
+    }
+}
+
 /// A pool that is just large enough, and in it an evaluator who would have the weights without the verdict: to leave
 /// when the test set is checked, or to be silent in the check, keeps nobody from a panel.
 #[test]

@@ -39,6 +39,71 @@ fn a_backer_cannot_wait_and_see() {
     assert_eq!([shares("backer-1"), shares("backer-2")], [10_000, 90_000]);
 }
 
+/// Somebody backs with so many stakes of so much each, where another has staked so much before: what sponsor, both
+/// backers and miner are richer by, and what they hold of the model, and are owed for it by a sale.
+fn many_backings(backers: u32, before: u128, (each, count): (u128, usize)) -> [[i128; 4]; 2] {
+    let mut world = pool(3);
+    for who in ["eve-1", "eve-2", "eve-3"] {
+        world.must(who, join(10_000));
+    }
+    let bounty = world.post(|p| {
+        p.split = RoyaltySplit {
+            miner: 600_000,
+            sponsor: 400_000 - backers,
+            backers,
+        };
+    });
+    let mut places = count;
+    if before > 0 {
+        world.must("backer-2", back(bounty, before));
+        places += 1;
+    }
+    world.row("backer-1", back(bounty, 9), "stake_too_small");
+    let receipts = world.block(
+        world.now() + 1,
+        &vec![("backer-1", back(bounty, each)); count],
+    );
+    assert!(receipts.iter().all(|receipt| receipt.rejected.is_none()));
+    if places == 1_000 {
+        world.row("backer-1", back(bounty, 1_000), "full");
+        world.row("carol", back(bounty, 1_000), "full");
+    }
+    let ids = play(&mut world, bounty, &[("miner-1", "a", scored(600, "a"))]);
+    let people = ["sponsor", "backer-1", "backer-2", "miner-1"];
+    let gained = gains(&world, people);
+    assert_eq!(world.gain("carol"), 0);
+    // A sale for a million brings one unit a share.
+    world.must("buyer", world.buy(ids[0], Grant::CommercialUse));
+    let shares = people.map(|who| {
+        let held = world.state.holding(ids[0], address(who));
+        let shares = held.map_or(0, |held| held.shares);
+        assert_eq!(world.state.owed(ids[0], address(who)), units(shares.into()));
+        i128::from(shares)
+    });
+    [gained, shares]
+}
+
+/// All thousand places take the whole reward once more, which is the miner's; and they bring what one backing of as much
+/// brings.
+#[test]
+fn who_takes_all_places_for_backers_pays_the_reward_again_and_holds_what_it_staked_for() {
+    let [all, one] = [(10, 1_000), (10_000, 1)];
+    let gained = [-10_000, -10_000, 0, 19_970];
+    for backings in [all, one] {
+        let sides = many_backings(100_000, 0, backings);
+        assert_eq!(sides, [gained, [300_000, 100_000, 0, 600_000]]);
+    }
+    // A sponsor who wants the shares leaves backers none.
+    let sides = many_backings(0, 0, all);
+    assert_eq!(sides, [gained, [400_000, 0, 0, 600_000]]);
+    // Who has staked before holds what that is a part of.
+    for backings in [(10, 999), (9_990, 1)] {
+        let sides = many_backings(100_000, 1_000, backings);
+        let gained = [-10_000, -9_990, -1_000, 20_960];
+        assert_eq!(sides, [gained, [300_000, 90_900, 9_100, 600_000]]);
+    }
+}
+
 /// What three licences of 100,000,000 each bring to the sides of a bounty's model that
 /// was made, so its miner says, from a parent of the miner's own that asks for so much.
 fn income(percent: Option<&str>) -> [i128; 4] {

@@ -125,6 +125,40 @@ fn who_reveals_last_chooses_which_of_its_models_stands() {
     assert_eq!(sides(true), [-9_950, -30, 9_870, 20]);
 }
 
+/// Not prevented: a model that is a little above the rival's, and after it, does not stand before it, but behind a decoy it
+/// does. Nothing is held back then, so it costs no bond; the decoy alone wins as well, for one.
+#[test]
+fn a_model_a_little_above_the_rival_wins_behind_a_decoy() {
+    let sides = |shows_decoy: bool, shows_above: bool| {
+        let mut world = pool(3);
+        let bounty = world.post(|_| ());
+        let decoy = world.commit("miner-2", bounty, "decoy");
+        let rival = world.commit("miner-1", bounty, "rival");
+        let above = world.commit("miner-2", bounty, "above");
+        world.bring_to_reveal(bounty);
+        world.reveal(rival);
+        let mut outcomes = vec![scored(615, "rival")];
+        if shows_decoy {
+            world.reveal(decoy);
+            outcomes.insert(0, scored(608, "decoy"));
+        }
+        if shows_above {
+            world.reveal(above);
+            outcomes.push(scored(620, "above"));
+        }
+        world.skip(bounty);
+        world.settle(bounty, &outcomes);
+        let mut all = [decoy, rival, above].into_iter();
+        let won = all.position(|id| world.standing(id) == Some(Standing::Won));
+        (won, gains(&world, PARTIES))
+    };
+    // The margin is 10: 620 does not stand before 615. But 615 does not before 608, and then 620 does.
+    assert_eq!(sides(false, false), (Some(1), [-9_900, 9_970, -200, 10]));
+    assert_eq!(sides(false, true), (Some(1), [-9_950, 9_970, -130, 20]));
+    assert_eq!(sides(true, true), (Some(2), [-10_000, -30, 9_940, 30]));
+    assert_eq!(sides(true, false), (Some(0), [-9_950, -30, 9_870, 20]));
+}
+
 /// Whose weights are known early: two bounties, the second one open when the
 /// submissions to the first are revealed.
 fn handed_into_another(challenge_ms: u64) -> [i128; 3] {

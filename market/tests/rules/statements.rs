@@ -97,15 +97,22 @@ impl Statements {
         assert_eq!(sum, Some(state.network_info().supply));
     }
 
-    /// How many there are: accounts, bounties, assets.
-    pub fn counts(&self) -> [usize; 3] {
-        let mut counts = [0; 3];
-        for subject in self.all.keys() {
-            counts[match subject {
-                Subject::Account(_) => 0,
-                Subject::Bounty(_) => 1,
-                Subject::Asset(_) => 2,
-            }] += 1;
+    /// How many there are: of accounts, bounties, assets, and of assets with a purse that income has gone through.
+    /// A record that is no asset, but has locked a deposit, has a statement beside them.
+    pub fn counts(&self, state: &State) -> [usize; 4] {
+        let mut counts = [0; 4];
+        for (subject, statement) in &self.all {
+            match *subject {
+                Subject::Account(_) => counts[0] += 1,
+                Subject::Bounty(_) => counts[1] += 1,
+                Subject::Asset(id) if state.asset(id).is_some() => {
+                    counts[2] += 1;
+                    let mut purses = statement.book.purses.keys();
+                    let has_income = purses.any(|purse| matches!(purse, Purse::Income(_)));
+                    counts[3] += usize::from(has_income);
+                }
+                Subject::Asset(_) => (),
+            }
         }
         counts
     }
