@@ -3,7 +3,7 @@
 #
 #   examples/housing/run.sh HOUSING_CSV [RECIPE]
 #
-# Rows whose index is divisible by 5 are the test part. About six minutes.
+# Rows whose index is divisible by 5 are the test part. About eight minutes.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 csv=$1 recipe=${2:-examples/housing/mlp.toml}

@@ -12,7 +12,7 @@ use libfuzzer_sys::fuzz_target;
 use wallet::passphrase::Passphrase;
 use wallet::words::RecoveryWords;
 
-/// A content that still makes a file of the size that is read.
+/// The most bytes of content: larger files are not read.
 const CONTENT_BYTES_MAX: usize = 8 * 1024;
 
 fuzz_target!(|data: &[u8]| {

@@ -12,7 +12,9 @@ use protocol::record::{AssetKind, RegisterAsset, Transaction, TransferShares};
 use protocol::{Address, Digest, ItemId};
 use sha2::{Digest as _, Sha256};
 
-use crate::limits::{HOLDERS_MAX, PARENTS_MAX, SELF_FUNDING_PPM_MAX, SHARES_PER_ASSET};
+use crate::limits::{
+    HOLDERS_MAX, PARENTS_MAX, SELF_FUNDING_PPM_MAX, SHARES_PER_ASSET, STACK_ENTRIES_MAX,
+};
 use crate::model::{Model, Place, Refused};
 use crate::money::{Units, ratio};
 use crate::tags::{WHOLE, owed_to_parent};
@@ -204,7 +206,7 @@ impl Model {
         if stack.values().sum::<u64>() > WHOLE {
             return Err("more than all is owed");
         }
-        if stack.len() > 64 {
+        if stack.len() > STACK_ENTRIES_MAX {
             return Err("too many are owed a share");
         }
         Ok(stack)

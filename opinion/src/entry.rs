@@ -13,16 +13,14 @@ use protocol::{Amount, ItemId};
 
 use crate::asset::{good_terms, left_by};
 use crate::bounty::{Backing, Bounty, DAY_MS, Submission};
-use crate::limits::{SELF_FUNDING_PPM_MAX, SHARES_PER_ASSET};
+use crate::limits::{
+    BACKINGS_MAX, LEAVES_BYTES_MAX, SELF_FUNDING_PPM_MAX, SHARES_PER_ASSET, SUBMISSIONS_MAX,
+};
 use crate::model::{Model, Refused};
 use crate::money::{Units, part, units};
 
-const BACKINGS_MAX: usize = 1_000;
-const SUBMISSIONS_MAX: u64 = 10_000;
-const LEAVES_BYTES_MAX: u64 = 32 * 1_024 * 1_024 * 1_024;
-
 /// How many submissions a bounty takes: the leaves of all have room.
-fn submissions_max(benchmark: &Benchmark) -> u64 {
+pub fn submissions_max(benchmark: &Benchmark) -> u64 {
     let numbers = match benchmark.task {
         Task::Classification { classes } => u64::from(classes),
         Task::Regression => 1,
@@ -36,7 +34,7 @@ fn submissions_max(benchmark: &Benchmark) -> u64 {
 }
 
 /// The multiply-adds that scoring one model counts.
-fn counted_cost(benchmark: &Benchmark) -> Units {
+pub fn counted_cost(benchmark: &Benchmark) -> Units {
     Units::from(benchmark.examples_max) * Units::from(benchmark.limits.multiply_adds_max)
 }
 

@@ -9,12 +9,11 @@ use protocol::record::{
 use protocol::report::{Outcome, TestOutcome};
 use protocol::{Address, Digest, ItemId};
 
-use crate::limits::ATTESTATIONS_PER_PART;
+use crate::limits::{ATTESTATIONS_PER_PART, REDRAWS_MAX};
 use crate::model::{Model, Refused};
 use crate::money::{Units, part, split, units};
 
 /// How often missing seats are drawn again.
-const REDRAWS_MAX: u8 = 3;
 
 /// What a seat handed in, in one round.
 #[derive(Clone, Debug)]

@@ -226,7 +226,7 @@ impl Fill {
 
 /// A text as TOML writes it in one line: what stands behind it is found by its line.
 fn quoted(text: &str) -> String {
-    // A text of JSON is one of TOML, but for this.
+    // TOML reads a text of JSON, but for the one character that JSON leaves as it is.
     let json = serde_json::Value::from(text).to_string();
     json.replace('\u{7f}', "\\u007f")
 }

@@ -55,7 +55,7 @@ pub fn node(report: &mut Report, session: &Session) -> Option<Client> {
                         "its blocks are made by {} alone: its operator is trusted for order, time and draws",
                         status.proposer
                     );
-                    report.ok("network", trust);
+                    report.note("network", trust, "");
                 }
                 false => report.problem(
                     "network",

@@ -11,6 +11,7 @@ use protocol::receipt::Phase;
 
 use super::files;
 use super::report::Report;
+use crate::out;
 use crate::seals::{Kept, Of};
 use crate::session::Session;
 
@@ -30,40 +31,29 @@ pub fn seals(report: &mut Report, session: &Session, client: Option<&Client>) {
         return report.ok("seals", "none is kept here");
     }
     let mut bounties = client.map(Bounties::new);
-    let mut found: BTreeMap<Group, Vec<&Path>> = BTreeMap::new();
+    let mut found: BTreeMap<(Option<&str>, String), Vec<&Path>> = BTreeMap::new();
     for path in &paths {
         let Some(kept) = read(report, path) else {
             continue;
         };
         let bounty = bounties.as_mut().and_then(|all| all.of(&kept));
-        let what = what_of(&kept, bounty.map(|view| view.summary.title.as_str()));
-        let group = Group {
-            end: bounty.and_then(|view| end_of(&view.summary.phase)),
-            what,
-            bounty: bounty.map(|view| view.summary.id),
-        };
-        found.entry(group).or_default().push(path);
+        // Two bounties may have one title.
+        let named = bounty
+            .map(|view| format!("'{}' ({})", view.summary.title, out::short(view.summary.id)));
+        let end = bounty.and_then(|view| end_of(&view.summary.phase));
+        let what = what_of(&kept, named.as_deref());
+        found.entry((end, what)).or_default().push(path);
     }
-    for (group, paths) in found {
-        let (found, next) = told(group.end, &group.what, &paths);
+    for ((end, what), paths) in found {
+        let (found, next) = told(end, &what, &paths);
         report.note("seals", found, &next);
     }
-}
-
-/// Seals that are told in one line.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Group {
-    /// How their bounty has ended, if it has.
-    end: Option<&'static str>,
-    what: String,
-    /// Two bounties may have one title.
-    bounty: Option<ItemId>,
 }
 
 /// A kept seal; a problem, if it cannot be read.
 fn read(report: &mut Report, path: &Path) -> Option<Kept> {
     if let Some(weak) = wallet::weak_permissions(path) {
-        let next = format!("chmod 600 '{}'", path.display());
+        let next = format!("chmod 600 {}", quoted(path));
         report.problem("seals", weak.to_string(), &next);
     }
     let bytes = match fs::read(path) {
@@ -98,10 +88,7 @@ fn told(end: Option<&str>, what: &str, paths: &[&Path]) -> (String, String) {
         );
         return (found, next);
     };
-    let files: Vec<String> = paths
-        .iter()
-        .map(|path| format!("'{}'", path.display().to_string().replace('\'', r"'\''")))
-        .collect();
+    let files: Vec<String> = paths.iter().map(|path| quoted(path)).collect();
     let next = format!("nothing hangs on it any more: rm {}", files.join(" "));
     (format!("{found}, which {end}"), next)
 }
@@ -115,18 +102,23 @@ fn end_of(phase: &Phase) -> Option<&'static str> {
     }
 }
 
-/// What a kept seal is of; never its key.
-fn what_of(kept: &Kept, title: Option<&str>) -> String {
+/// A path as a shell reads it.
+fn quoted(path: &Path) -> String {
+    format!("'{}'", path.display().to_string().replace('\'', r"'\''"))
+}
+
+/// What a kept seal is of, with its bounty as people know it; never its key.
+fn what_of(kept: &Kept, bounty: Option<&str>) -> String {
     let owner = kept.owner;
-    match (kept.of, title) {
-        (Of::TestSet { .. }, Some(title)) => {
-            format!("the test set of {owner} for the bounty '{title}'")
+    match (kept.of, bounty) {
+        (Of::TestSet { .. }, Some(bounty)) => {
+            format!("the test set of {owner} for the bounty {bounty}")
         }
         (Of::TestSet { poster_nonce }, None) => {
             format!("a test set of {owner}, for its posting with nonce {poster_nonce}")
         }
-        (Of::Submission { .. }, Some(title)) => {
-            format!("a submission of {owner} to the bounty '{title}'")
+        (Of::Submission { .. }, Some(bounty)) => {
+            format!("a submission of {owner} to the bounty {bounty}")
         }
         (Of::Submission { bounty }, None) => {
             format!("a submission of {owner} to the bounty {bounty}")
@@ -209,7 +201,7 @@ mod tests {
             key: SealKey::from_bytes([9; 32]),
         };
         assert!(what_of(&kept, None).ends_with("nonce 7"));
-        assert!(what_of(&kept, Some("Digits")).ends_with("the bounty 'Digits'"));
+        assert!(what_of(&kept, Some("'Digits'")).ends_with("the bounty 'Digits'"));
     }
 
     #[test]
@@ -218,6 +210,7 @@ mod tests {
         let (found, next) = told(Some("is settled"), "a submission", &[one, two]);
         assert_eq!(found, "2 times a submission, which is settled");
         assert_eq!(next, "nothing hangs on it any more: rm 'a.json' 'b.json'");
+        assert_eq!(quoted(Path::new("it's")), r"'it'\''s'");
         let (found, next) = told(None, "a test set", &[one]);
         assert_eq!(found, "a test set");
         assert!(next.starts_with("keep this file until"));

@@ -96,7 +96,7 @@ fn who_takes_all_places_for_backers_pays_the_reward_again_and_holds_what_it_stak
     // A sponsor who wants the shares leaves backers none.
     let sides = many_backings(0, 0, all);
     assert_eq!(sides, [gained, [400_000, 0, 0, 600_000]]);
-    // Who has staked before holds what that is a part of.
+    // Who has staked before holds its part: of 100,000, by 9,990 and 1,000 of 10,990.
     for backings in [(10, 999), (9_990, 1)] {
         let sides = many_backings(100_000, 1_000, backings);
         let gained = [-10_000, -9_990, -1_000, 20_960];

@@ -97,21 +97,25 @@ impl Statements {
         assert_eq!(sum, Some(state.network_info().supply));
     }
 
-    /// How many there are: of accounts, bounties, assets, and of assets with a purse that income has gone through.
+    /// Whether there is one of this account.
+    pub fn is_told(&self, account: Address) -> bool {
+        self.all.contains_key(&Subject::Account(account))
+    }
+
+    /// How many there are: of bounties, assets, and of assets with a purse that income has gone through.
     /// A record that is no asset, but has locked a deposit, has a statement beside them.
-    pub fn counts(&self, state: &State) -> [usize; 4] {
-        let mut counts = [0; 4];
+    pub fn counts(&self, state: &State) -> [usize; 3] {
+        let mut counts = [0; 3];
         for (subject, statement) in &self.all {
             match *subject {
-                Subject::Account(_) => counts[0] += 1,
-                Subject::Bounty(_) => counts[1] += 1,
+                Subject::Bounty(_) => counts[0] += 1,
                 Subject::Asset(id) if state.asset(id).is_some() => {
-                    counts[2] += 1;
+                    counts[1] += 1;
                     let mut purses = statement.book.purses.keys();
                     let has_income = purses.any(|purse| matches!(purse, Purse::Income(_)));
-                    counts[3] += usize::from(has_income);
+                    counts[2] += usize::from(has_income);
                 }
-                Subject::Asset(_) => (),
+                Subject::Account(_) | Subject::Asset(_) => (),
             }
         }
         counts

@@ -343,6 +343,12 @@ fn the_same_base_may_lie_in_another_folder() {
     );
     resumed.expect("it goes on");
     assert_eq!(first, Some(2));
+    let whole = place();
+    run(whole.path(), &recipe(), Some(&one), false, &mut |_| {
+        Next::Go
+    })
+    .expect("it trains");
+    assert_eq!(weights(root.path()), weights(whole.path()));
 }
 
 #[test]

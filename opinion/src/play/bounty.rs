@@ -26,7 +26,7 @@ impl<L: Ledger> Play<L> {
         let pick = |bits: u32, of: &[u64]| of[usize::from(shape >> bits) % of.len()];
         let price = self.model.parameters.evaluation_price.base_units();
         let multiply_adds_max = 1_000_000;
-        let benchmark = benchmark(multiply_adds_max, shape >> 12 & 3 == 1);
+        let benchmark = benchmark(multiply_adds_max);
         let counted = u128::from(multiply_adds_max) * price;
         let least = (counted.div_ceil(1_000_000_000) * 5).max(31);
         let mut parents: Vec<NamedParent> = Vec::new();
@@ -80,7 +80,7 @@ impl<L: Ledger> Play<L> {
             reserve: Score([300, -5, 300, i64::MIN, 900][usize::from(shape >> 2) % 5]),
             margin: pick(4, &[0, 10, 10, 100, u64::MAX, 1]),
             evaluation_fee: units(least + u128::from(shape >> 9 & 3)),
-            prepaid: pick(6, &[0, 1, 2, 0, 5, 1, 2, 10_001]) as u32,
+            prepaid: pick(6, &[0, 1, 2, 0, 5]) as u32,
             schedule: Schedule {
                 open_ms: pick(1, &[3_000, 4_001, 1_000]),
                 test_key_ms: pick(2, &[400, 1_000]),

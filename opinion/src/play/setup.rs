@@ -200,17 +200,13 @@ pub(super) fn pairs(tags: Vec<Tag>) -> Vec<(String, String)> {
     tags.into_iter().map(|tag| (tag.name, tag.value)).collect()
 }
 
-pub(super) fn benchmark(multiply_adds_max: u64, is_regression: bool) -> Benchmark {
-    let (task, metric) = match is_regression {
-        false => (Task::Classification { classes: 10 }, Metric::Accuracy),
-        true => (Task::Regression, Metric::Rmse),
-    };
+pub(super) fn benchmark(multiply_adds_max: u64) -> Benchmark {
     Benchmark {
         arithmetic: ARITHMETIC_VERSION,
-        task,
+        task: Task::Classification { classes: 10 },
         inputs: 64,
         examples_max: 4,
-        metric,
+        metric: Metric::Accuracy,
         limits: ModelLimits {
             parameters_max: 100_000,
             file_bytes_max: 1 << 20,
