@@ -13,8 +13,6 @@ use crate::limits::{ATTESTATIONS_PER_PART, REDRAWS_MAX};
 use crate::model::{Model, Refused};
 use crate::money::{Units, part, split, units};
 
-/// How often missing seats are drawn again.
-
 /// What a seat handed in, in one round.
 #[derive(Clone, Debug)]
 pub struct Batch {
