@@ -1,6 +1,6 @@
 //! What the targets share.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use libfuzzer_sys::fuzzer_mutate;
@@ -65,8 +65,8 @@ pub fn signed_again(item: &SignedItem) -> VerifiedItem {
 /// Ids of items that were signed again, so that what names them still does.
 #[derive(Default)]
 pub struct Links {
-    ids: HashMap<[u8; 32], [u8; 32]>,
-    texts: HashMap<String, String>,
+    ids: BTreeMap<[u8; 32], [u8; 32]>,
+    texts: BTreeMap<String, String>,
 }
 
 impl Links {

@@ -2,7 +2,7 @@
 //! failed, and does not know what is still to come.
 
 use protocol::Amount;
-use protocol::api::{Status, TrialAnswer};
+use protocol::api::Status;
 use protocol::id::Address;
 use protocol::record::Action;
 
@@ -51,25 +51,25 @@ impl Needed {
     }
 }
 
-/// The node's word on an action; where nothing but money is in the way, ours on the whole sum.
+/// That the account has what an action takes. Where it has less and another rule is in the way too, that rule is
+/// named: more money would not help.
 ///
 /// # Errors
-/// The account has less, a rule would reject the action, or the node cannot be asked.
-pub fn tried(
+/// It has less, or the node cannot be asked.
+pub fn check(
     session: &Session,
     me: Address,
     action: &Action,
     needed: &Needed,
-) -> Result<TrialAnswer, Failure> {
-    let trial = session.try_as(me, action);
-    let is_other = |failure: &Failure| !is_lack(&failure.code);
-    if !trial.as_ref().err().is_some_and(is_other) {
-        let balance = session.client()?.account(me)?.balance;
-        if let Some(failure) = needed.lacking(balance) {
-            return Err(failure);
-        }
+) -> Result<(), Failure> {
+    let balance = session.client()?.account(me)?.balance;
+    let Some(lacking) = needed.lacking(balance) else {
+        return Ok(());
+    };
+    match session.try_as(me, action) {
+        Err(failure) if !is_lack(&failure.code) => Err(failure),
+        _ => Err(lacking),
     }
-    trial
 }
 
 #[cfg(test)]

@@ -4,7 +4,6 @@
 
 // It is no part of what the crate shows to others.
 #[path = "../../client/src/sse.rs"]
-#[allow(dead_code, reason = "what is read is only compared")]
 mod sse;
 
 use libfuzzer_sys::fuzz_target;

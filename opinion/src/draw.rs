@@ -8,12 +8,10 @@ use protocol::{Address, ItemId};
 
 use crate::asset::draw_below;
 use crate::bounty::{Bounty, Draw};
+use crate::limits::PLACES;
 use crate::model::Model;
 use crate::money::{Units, part};
 use crate::panel::{Seat, Seats};
-
-/// The places that are drawn in the round of all, if there are more to ask.
-const PLACES: usize = 64;
 
 impl Model {
     /// The panel that so many candidates allow.

@@ -30,3 +30,6 @@ pub const ATTESTATIONS_PER_PART: usize = 500;
 
 /// How often a panel's missing seats are drawn again.
 pub const REDRAWS_MAX: u8 = 3;
+
+/// The places that are drawn in the round of all, if there are more to ask.
+pub const PLACES: usize = 64;

@@ -28,25 +28,29 @@ pub fn limits(benchmark: &Benchmark) -> Vec<Finding> {
             limits.multiply_adds_max,
             least.0,
             plain.0,
+            "",
         ),
-        ("parameters_max", limits.parameters_max, least.1, plain.1),
+        (
+            "parameters_max",
+            limits.parameters_max,
+            least.1,
+            plain.1,
+            "",
+        ),
         (
             "file_bytes_max",
             limits.file_bytes_max,
             least.1 * PARAMETER_BYTES,
             plain.1 * PARAMETER_BYTES + BESIDE_BYTES,
+            "about ",
         ),
     ];
-    let found = all.into_iter().filter_map(|(name, limit, least, plain)| {
+    let found = all.into_iter().filter_map(|(name, limit, least, plain, about)| {
         let field = format!("benchmark.{name}");
         let limit = u128::from(limit);
         let (inputs, outputs) = (counted(inputs, "input"), counted(outputs, "output"));
         let of = format!("of {inputs} and {outputs}");
-        let plain_text = match name {
-            "file_bytes_max" => format!("about {plain}"),
-            _ => plain.to_string(),
-        };
-        let next = format!("write {plain} or more: what a model without hidden layers takes");
+        let next = format!("write {about}{plain} or more: what a model without hidden layers takes");
         if limit == 0 {
             // That is a fault of its own.
             None
@@ -56,7 +60,7 @@ pub fn limits(benchmark: &Benchmark) -> Vec<Finding> {
             Some(Finding::new(Weight::File, code, &field, message, next))
         } else if limit < plain {
             let message = format!(
-                "a model {of} without hidden layers takes {plain_text} and does not fit; only narrower ones do"
+                "a model {of} without hidden layers takes {about}{plain} and does not fit; only narrower ones do"
             );
             Some(Finding::new(
                 Weight::Note,

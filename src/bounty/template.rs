@@ -497,51 +497,19 @@ mod tests {
         assert_eq!(other.check(&parameters).unwrap_err().code, "metric");
         let short = fill(None, some("1ms")).check(&parameters);
         assert_eq!(short.unwrap_err().code, "phases");
-        for (code, given) in [
-            (
-                "reward",
-                Fill {
-                    reward: some("abc"),
-                    ..fill(None, None)
-                },
-            ),
-            (
-                "reward",
-                Fill {
-                    reward: some("-1"),
-                    ..fill(None, None)
-                },
-            ),
-            (
-                "reserve",
-                Fill {
-                    reserve: some("high"),
-                    ..fill(None, None)
-                },
-            ),
-            (
-                "margin",
-                Fill {
-                    margin: some("-0.1"),
-                    ..fill(None, None)
-                },
-            ),
-            (
-                "title",
-                Fill {
-                    title: some("two\nlines"),
-                    ..fill(None, None)
-                },
-            ),
-            (
-                "test_set",
-                Fill {
-                    test_set: some(""),
-                    ..fill(None, None)
-                },
-            ),
-        ] {
-            assert_eq!(given.check(&parameters).unwrap_err().code, code);
+        type Set = fn(&mut Fill, String);
+        let given: [(&str, Set, &str); 6] = [
+            ("reward", |fill, text| fill.reward = Some(text), "abc"),
+            ("reward", |fill, text| fill.reward = Some(text), "-1"),
+            ("reserve", |fill, text| fill.reserve = Some(text), "high"),
+            ("margin", |fill, text| fill.margin = Some(text), "-0.1"),
+            ("title", |fill, text| fill.title = Some(text), "two\nlines"),
+            ("test_set", |fill, text| fill.test_set = Some(text), ""),
+        ];
+        for (code, set, text) in given {
+            let mut fill = fill(None, None);
+            set(&mut fill, text.to_owned());
+            assert_eq!(fill.check(&parameters).unwrap_err().code, code, "{text:?}");
         }
         let within = Fill {
             title: some("x\nreward = \"1\""),

@@ -150,7 +150,7 @@ fn check_funds(session: &Session, action: &Action, price: Amount) -> Result<(), 
         amount: funds::sum([Some(price), fee, funds::deposit(&status, fee)]),
         next: "receive tokens first ('lode account faucet' on a development network)",
     };
-    funds::tried(session, me, action, &needed).map(|_| ())
+    funds::check(session, me, action, &needed)
 }
 
 /// A second licence gives nothing that the first did not, unless that has ended.

@@ -119,7 +119,8 @@ pub fn submit(args: &SubmitArgs, session: &Session) -> Result<(), Failure> {
         &action,
     );
     // Before gigabytes are sent, and before anyone is asked.
-    let trial = funds::tried(session, me, &action, &cost.needed())?;
+    funds::check(session, me, &action, &cost.needed())?;
+    let trial = session.try_as(me, &action)?;
     if let Some(known) = known(session, &bounty, checked.weights_digest)? {
         if !args.even_so {
             return Err(known.failure());
