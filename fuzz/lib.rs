@@ -1,6 +1,33 @@
-//! What the targets share.
+//! What the targets share, and what they read that is part of no library.
+
+/// As the command has it, to whom a failure is told.
+macro_rules! talk {
+    ($($words:tt)*) => {
+        eprintln!($($words)*)
+    };
+}
+
+#[path = "../src/amount.rs"]
+pub mod amount;
+#[path = "../src/bounty"]
+pub mod bounty {
+    pub mod plan;
+    pub mod values;
+}
+#[path = "../src/boxed"]
+pub mod boxed {
+    pub mod orders;
+    pub mod predictions;
+}
+#[path = "../src/failure.rs"]
+pub mod failure;
+#[path = "../node/src/http/range.rs"]
+pub mod range;
+#[path = "../src/terms.rs"]
+pub mod terms;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::OnceLock;
 
 use libfuzzer_sys::fuzzer_mutate;
@@ -195,6 +222,16 @@ fn bundle_changed(data: &[u8], seed: u32) -> Option<Vec<u8>> {
         writer.write_item(item).ok()?;
     }
     writer.finish().ok()
+}
+
+/// A folder for one input, in memory where the system has such a place.
+pub fn scratch() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    let made = match memory.is_dir() {
+        true => tempfile::tempdir_in(memory),
+        false => tempfile::tempdir(),
+    };
+    made.expect("room for a folder")
 }
 
 /// The key of the demo's smallest seal.

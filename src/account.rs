@@ -1,11 +1,12 @@
 //! `lode account`: what an account has and where that came from, sending tokens, the faucet.
 
+use protocol::Address;
 use protocol::api::FaucetRequest;
 use protocol::record::{Action, Transfer};
 use protocol::statement::{Movement, Subject};
-use protocol::{Address, Amount};
 use serde::Serialize;
 
+use crate::amount::amount;
 use crate::failure::{Exit, Failure};
 use crate::out;
 use crate::session::Session;
@@ -51,17 +52,6 @@ Examples:
         #[arg(long, value_name = "LODE", allow_negative_numbers = true)]
         amount: Option<String>,
     },
-}
-
-/// An amount of LODE from the command line.
-///
-/// # Errors
-/// It is none.
-pub fn amount(text: &str) -> Result<Amount, Failure> {
-    Amount::parse_lode(text).map_err(|error| {
-        let next = "write LODE with at most 24 decimals, as 12 or 0.5";
-        Failure::new("amount", format_args!("'{text:.60}': {error}"), next).exit(Exit::Usage)
-    })
 }
 
 /// Runs `lode account …`.

@@ -35,7 +35,7 @@ use client::PhaseFilter;
 use protocol::receipt::{Phase, VoidReason};
 use protocol::record::{Action, BackBounty};
 
-use crate::account::amount;
+use crate::amount::amount;
 use crate::failure::{Exit, Failure};
 use crate::session::Session;
 

@@ -19,7 +19,7 @@ pub use seat::test_text;
 use protocol::receipt::Rule;
 use protocol::record::{Action, JoinEvaluators, RECORD_BYTES_MAX};
 
-use crate::account::amount;
+use crate::amount::amount;
 use crate::boxed::RunOptions;
 use crate::failure::Failure;
 use crate::session::{Acted, Session};

@@ -15,7 +15,7 @@ use protocol::api::LicenseView;
 use protocol::id::{ItemId, NetworkId};
 use protocol::receipt::LicenseStanding;
 
-use crate::account::amount;
+use crate::amount::amount;
 use crate::failure::{Exit, Failure};
 use crate::out;
 use crate::session::{Session, ambiguous, bare_id};

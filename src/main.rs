@@ -11,6 +11,7 @@ macro_rules! talk {
 }
 
 mod account;
+mod amount;
 mod bounty;
 mod boxed;
 mod dataset;

@@ -35,7 +35,7 @@ use protocol::{Address, Amount};
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use crate::account::amount;
+use crate::amount::amount;
 use crate::failure::{Exit, Failure};
 use crate::out;
 use crate::session::{Session, entropy, keep};

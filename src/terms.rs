@@ -6,7 +6,7 @@ use std::path::Path;
 use licensing::{Fee, PaymentMode, Percent, Terms, presets};
 use protocol::ans104::Tag;
 
-use crate::account::amount;
+use crate::amount::amount;
 use crate::failure::{Exit, Failure};
 
 /// What `credit` asks for if no share is named.

@@ -115,7 +115,7 @@ pub fn wanted() -> Vec<String> {
         "FundReturn",
         "Escrow",
     ];
-    const OTHERS: [&str; 69] = [
+    const OTHERS: [&str; 72] = [
         "phase: Open",
         "phase: TestKey",
         "phase: TestCheck",
@@ -147,6 +147,9 @@ pub fn wanted() -> Vec<String> {
         "failed: check: silent",
         "failed: score: silent",
         "failed: score: unrevealed",
+        "failed: score: a part is missing",
+        "batch: of several parts",
+        "clock: over several blocks",
         "panel: check: redrawn",
         "panel: check: all seated",
         "panel: check: counted at once",

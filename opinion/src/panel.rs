@@ -281,7 +281,12 @@ impl Model {
             }
             match seat.batch(seats.round) {
                 None => self.fail(id, Panel::Score, seat.who, false),
-                Some(batch) if !batch.is_whole => self.fail(id, Panel::Score, seat.who, true),
+                Some(batch) if !batch.is_whole => {
+                    if batch.parts > 0 {
+                        self.coverage.saw("failed: score: a part is missing");
+                    }
+                    self.fail(id, Panel::Score, seat.who, true);
+                }
                 Some(_) => {}
             }
         }
@@ -435,6 +440,9 @@ impl Model {
         batch.revealed.extend(body.attestations.iter().cloned());
         batch.parts += 1;
         batch.is_whole = batch.parts == parts.len();
+        if batch.is_whole && batch.parts > 1 {
+            self.coverage.saw("batch: of several parts");
+        }
         Ok(())
     }
 }

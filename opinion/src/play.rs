@@ -3,6 +3,7 @@
 
 mod asset;
 mod bounty;
+mod flood;
 mod odd;
 mod setup;
 
@@ -39,6 +40,12 @@ pub trait Ledger {
     /// A block begins, and the clock works.
     fn begin_block(&mut self, height: u64, time_ms: u64, parent: ItemId);
 
+    /// Whether a block is not enough for what the clock has begun.
+    fn is_behind(&self) -> bool;
+
+    /// Ends a block in which nothing but the clock's work was done; it is compared with the next.
+    fn end_early(&mut self);
+
     /// One record.
     fn apply(&mut self, tx: &Transaction) -> Decision;
 
@@ -58,7 +65,11 @@ pub struct Play<L> {
     /// What happened, a line a record or block, if it is to be told.
     pub story: Option<Vec<String>>,
     keys: BTreeMap<ItemId, SealKey>,
-    batches: BTreeMap<(ItemId, Address, u8), RevealAttestations>,
+    /// The parts of what was committed in a round.
+    batches: BTreeMap<(ItemId, Address, u8), Vec<RevealAttestations>>,
+    /// Whether there is one bounty alone, of so many submissions that the ledger needs several blocks for
+    /// what the model does at once. Nothing else is due in them.
+    is_flood: bool,
 }
 
 impl<L: Ledger> Play<L> {
@@ -70,6 +81,7 @@ impl<L: Ledger> Play<L> {
             story: None,
             keys: BTreeMap::new(),
             batches: BTreeMap::new(),
+            is_flood: setup.flood > 0,
         };
         play.open_block(GENESIS_MS + 1);
         for number in 0..setup.evaluators {
@@ -86,6 +98,9 @@ impl<L: Ledger> Play<L> {
             let action = Action::JoinEvaluators { body };
             let first = play.send_as(one_of_the_crowd(number), action, |_| {});
             assert_eq!(first, Ok(Decision::Applied), "the crowd joins");
+        }
+        if play.is_flood {
+            play.flood(setup);
         }
         play
     }
@@ -122,13 +137,23 @@ impl<L: Ledger> Play<L> {
 
     fn open_block(&mut self, time_ms: u64) {
         let height = self.model.height + 1;
-        let parent = match height {
-            1 => self.model.parent,
+        let genesis = self.model.parent;
+        let parent = |height: u64| match height {
+            1 => genesis,
             _ => ItemId(hash("block", &[&(height - 1).to_le_bytes()])),
         };
-        self.model.begin_block(time_ms, parent);
-        self.ledger.begin_block(height, time_ms, parent);
-        self.tell(|| format!("  block {height} at {time_ms}"));
+        let (mut last, mut times_ms) = (height, vec![time_ms]);
+        self.ledger.begin_block(height, time_ms, parent(height));
+        while self.is_flood && self.ledger.is_behind() {
+            self.ledger.end_early();
+            last += 1;
+            times_ms.push(time_ms + (last - height));
+            self.ledger
+                .begin_block(last, time_ms + (last - height), parent(last));
+        }
+        self.model.begin_blocks(&times_ms, parent(last));
+        let time_ms = self.model.time_ms;
+        self.tell(|| format!("  block {last} at {time_ms}"));
     }
 
     /// Ends the block, compares, and begins one so much later.
@@ -248,6 +273,9 @@ impl<L: Ledger> Play<L> {
     // Steps.
 
     fn step(&mut self, step: Step) -> Result<(), String> {
+        if self.is_flood && !self.is_of_flood(&step) {
+            return Ok(());
+        }
         match step {
             Step::Proceed {
                 bounty,

@@ -30,7 +30,34 @@ fn play_reaches_every_phase_end_standing_and_rule() {
         let played = play(Setup::from_seed(seed), &Step::list(seed, 250));
         seen.add(&played.expect("no difference"));
     }
+    for seed in 0..4 {
+        seen.add(&flooded(seed));
+    }
     assert_eq!(seen.missing(), Vec::<String>::new(), "\n{seen}");
+}
+
+/// A bounty with more submissions than a batch has room for in one part, and a block's budget for all.
+fn flooded(seed: u64) -> Coverage {
+    let flood = 500 + u16::try_from(seed % 64).expect("small");
+    let setup = Setup {
+        flood,
+        evaluators: 7,
+        crowd: 0,
+        ..Setup::from_seed(seed)
+    };
+    play(setup, &Step::list(seed, 100))
+        .unwrap_or_else(|difference| panic!("seed {seed}: {difference}"))
+}
+
+#[test]
+fn a_flood_ends_over_many_blocks_as_it_would_at_once() {
+    let mut seen = Coverage::default();
+    for seed in 100..104 {
+        seen.add(&flooded(seed));
+    }
+    for name in ["clock: over several blocks", "batch: of several parts"] {
+        assert!(seen.count(name) > 0, "{name}\n{seen}");
+    }
 }
 
 #[test]

@@ -107,9 +107,9 @@ fn labels(numbers: Vec<f64>, classes: bool) -> Option<Labels> {
         return is_finite.then_some(Labels::Numbers(numbers));
     }
     let class = |label: f64| {
-        // A cast saturates, so that only a class comes back as it was.
+        // A cast saturates, so that only a class comes back as it was, to the bit.
         let class = label as u32;
-        (f64::from(class) == label).then_some(class)
+        (f64::from(class).to_bits() == label.to_bits()).then_some(class)
     };
     let classes: Option<Vec<u32>> = numbers.into_iter().map(class).collect();
     classes.map(Labels::Classes)
@@ -158,6 +158,8 @@ mod tests {
             (3.0, 1.0, true, true),
             (3.5, 1.0, true, false),
             (-1.0, 1.0, true, false),
+            (-0.0, 1.0, true, false),
+            (-0.0, -0.0, false, true),
             (4_294_967_296.0, 1.0, true, false),
             (f64::NAN, 1.0, true, false),
             (3.5, 1.0, false, true),

@@ -18,6 +18,7 @@ use tokio_stream::wrappers::ReceiverStream;
 
 use super::answer::{Answered, Wrong, bad, bug, id, missing};
 use super::body::Incoming;
+use super::range::{self, Part, asked};
 use super::{App, Shared};
 use crate::blobs::{Arrival, BlobError, BlobReader, Blobs, PART_BYTES};
 
@@ -102,11 +103,12 @@ fn is_full(error: &BlobError) -> bool {
     false
 }
 
-/// The part that `Range` asks for, as first and end; none: the whole.
-fn range(headers: &HeaderMap, size: u64) -> Answered<Option<(u64, u64)>> {
-    let Some(text) = headers.get(header::RANGE) else {
+/// The part that `Range` asks for; none: the whole.
+fn range(headers: &HeaderMap, size: u64) -> Answered<Option<Part>> {
+    let Some(value) = headers.get(header::RANGE) else {
         return Ok(None);
     };
+    let asked = value.to_str().ok().and_then(|text| asked(text, size));
     let outside = || {
         Wrong::new(
             StatusCode::RANGE_NOT_SATISFIABLE,
@@ -117,24 +119,7 @@ fn range(headers: &HeaderMap, size: u64) -> Answered<Option<(u64, u64)>> {
             ),
         )
     };
-    let text = text.to_str().map_err(|_| outside())?;
-    let (first, last) = text
-        .strip_prefix("bytes=")
-        .and_then(|range| range.split_once('-'))
-        .ok_or_else(outside)?;
-    let first: u64 = first.parse().map_err(|_| outside())?;
-    let end = match last {
-        "" => size,
-        last => last
-            .parse::<u64>()
-            .map_err(|_| outside())?
-            .saturating_add(1)
-            .min(size),
-    };
-    if first >= end {
-        return Err(outside());
-    }
-    Ok(Some((first, end)))
+    asked.map(Some).ok_or_else(outside)
 }
 
 pub(super) async fn head(State(app): App, Path(text): Path<String>) -> Answered<Response> {
@@ -178,16 +163,11 @@ pub(super) async fn get(
     let (pieces, receiver) = mpsc::channel(SENT_WAITING);
     let source = match range {
         None => Source::Whole(Box::new(Whole::new(reader))),
-        Some((first, end)) => Source::Part {
-            blobs,
-            blob,
-            first,
-            end,
-        },
+        Some(part) => Source::Part { blobs, blob, part },
     };
     tokio::spawn(send(Arc::clone(&app), source, pieces));
     let body = Body::from_stream(ReceiverStream::new(receiver));
-    let Some((first, end)) = range else {
+    let Some(Part { first, end }) = range else {
         return Ok(described(StatusCode::OK, size, body));
     };
     let mut response = described(StatusCode::PARTIAL_CONTENT, end - first, body);
@@ -232,8 +212,8 @@ enum Source {
     Part {
         blobs: Blobs,
         blob: BlobId,
-        first: u64,
-        end: u64,
+        /// What is left of it.
+        part: Part,
     },
 }
 
@@ -242,20 +222,15 @@ impl Source {
     fn next(&mut self) -> io::Result<Option<Bytes>> {
         match self {
             Self::Whole(whole) => whole.next(),
-            Self::Part {
-                blobs,
-                blob,
-                first,
-                end,
-            } => {
-                if first >= end {
+            Self::Part { blobs, blob, part } => {
+                if part.first >= part.end {
                     return Ok(None);
                 }
-                let piece_end = (*end).min(*first + SENT_BYTES as u64);
-                let part = blobs.part(*blob, *first, piece_end);
-                let part = part.map_err(io::Error::other)?;
-                *first += part.len() as u64;
-                Ok((!part.is_empty()).then(|| part.into()))
+                let piece_end = part.end.min(part.first + SENT_BYTES as u64);
+                let piece = blobs.part(*blob, part.first, piece_end);
+                let piece = piece.map_err(io::Error::other)?;
+                part.first += piece.len() as u64;
+                Ok((!piece.is_empty()).then(|| piece.into()))
             }
         }
     }
@@ -343,14 +318,8 @@ pub(super) async fn upload(
     Ok(Json(Offset { offset }))
 }
 
-/// What an upload says of itself: where it begins, where it ends, and the blob's size.
-struct Announced {
-    first: u64,
-    end: u64,
-    size: u64,
-}
-
-fn announced(headers: &HeaderMap, body: &Body) -> Answered<Announced> {
+/// What an upload says of itself: the part that it is, and the blob's size.
+fn announced(headers: &HeaderMap, body: &Body) -> Answered<(Part, u64)> {
     let next = "send Content-Length, and for a part 'Content-Range: bytes first-last/size'";
     let length = HttpBody::size_hint(body).exact();
     let Some(length) = length else {
@@ -359,29 +328,15 @@ fn announced(headers: &HeaderMap, body: &Body) -> Answered<Announced> {
             Problem::new("length", "the upload does not say how long it is", next),
         ));
     };
-    let Some(text) = headers.get(header::CONTENT_RANGE) else {
-        return Ok(Announced {
+    let Some(value) = headers.get(header::CONTENT_RANGE) else {
+        let whole = Part {
             first: 0,
             end: length,
-            size: length,
-        });
+        };
+        return Ok((whole, length));
     };
-    let parts = || -> Option<Announced> {
-        let (range, size) = text
-            .to_str()
-            .ok()?
-            .strip_prefix("bytes ")?
-            .split_once('/')?;
-        let (first, last) = range.split_once('-')?;
-        Some(Announced {
-            first: first.parse().ok()?,
-            end: last.parse::<u64>().ok()?.checked_add(1)?,
-            size: size.parse().ok()?,
-        })
-    };
-    let announced = parts().filter(|part| {
-        part.first <= part.end && part.end <= part.size && part.end - part.first == length
-    });
+    let announced = value.to_str().ok().and_then(range::announced);
+    let announced = announced.filter(|(part, _)| part.end - part.first == length);
     announced.ok_or_else(|| bad("content_range", "the Content-Range makes no sense", next))
 }
 
@@ -392,10 +347,10 @@ pub(super) async fn put(
     body: Body,
 ) -> Answered<Response> {
     let id: BlobId = id(&text)?;
-    let announced = announced(&headers, &body)?;
+    let (part, size_bytes) = announced(&headers, &body)?;
     let token = token(&headers)?;
-    let is_whole = announced.end == announced.size;
-    if token.is_none() && !(announced.first == 0 && is_whole) {
+    let is_last = part.end == size_bytes;
+    if token.is_none() && !(part.first == 0 && is_last) {
         let next = "send the same Upload-Token with every part and with GET /v1/uploads/{id}, or send the whole";
         return Err(bad(
             "upload_token",
@@ -403,10 +358,7 @@ pub(super) async fn put(
             next,
         ));
     }
-    let blob = BlobRef {
-        id,
-        size_bytes: announced.size,
-    };
+    let blob = BlobRef { id, size_bytes };
     let blobs = app.node.blobs().clone();
     let begun = app.blocking(move || {
         if let Some(size_bytes) = blobs.size_bytes(id).map_err(wrong)? {
@@ -416,7 +368,7 @@ pub(super) async fn put(
             return Ok(Err(BlobRef { id, size_bytes }));
         }
         let arrival = match &token {
-            Some(token) => blobs.arrive_at(blob, token, announced.first),
+            Some(token) => blobs.arrive_at(blob, token, part.first),
             None => blobs.arrive(blob),
         };
         arrival.map(|new| Ok(Box::new(new))).map_err(wrong)
@@ -426,7 +378,7 @@ pub(super) async fn put(
         Err(held) => return Ok((StatusCode::OK, Json(held)).into_response()),
     };
     let arrival = receive(&app, body, arrival).await?;
-    if !is_whole {
+    if !is_last {
         let offset = arrival.offset();
         return Ok((StatusCode::ACCEPTED, Json(Offset { offset })).into_response());
     }

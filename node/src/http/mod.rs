@@ -8,7 +8,7 @@
 //! | `statements` | every unit in and out of an account, a bounty, an asset |
 //! | `chain` | status, blocks, the log, proofs |
 //! | `events` | server-sent events |
-//! | `blobs` | blobs up and down |
+//! | `blobs`, `range` | blobs up and down, whole or in parts |
 //! | `answer` | answers as JSON, errors with their status |
 //! | `outgoing` | what is held of large answers until their peers have taken them |
 //! | `body` | bodies that come in, from senders who keep sending |
@@ -25,6 +25,7 @@ mod chain;
 mod events;
 mod market;
 mod outgoing;
+mod range;
 mod records;
 pub mod server;
 mod statements;

@@ -27,7 +27,7 @@ impl<L: Ledger> Play<L> {
         let price = self.model.parameters.evaluation_price.base_units();
         let multiply_adds_max = 1_000_000;
         let benchmark = benchmark(multiply_adds_max);
-        let counted = u128::from(multiply_adds_max) * price;
+        let counted = benchmark.counted_cost() * price;
         let least = (counted.div_ceil(1_000_000_000) * 5).max(31);
         let mut parents: Vec<NamedParent> = Vec::new();
         for (number, bits) in [(terms_shape >> 4, 8), (terms_shape >> 7, 10)] {
@@ -313,13 +313,13 @@ impl<L: Ledger> Play<L> {
         }
     }
 
-    /// The batch that a seat would hand in.
+    /// The batch that a seat would hand in, part by part.
     pub(super) fn batch(
         who: Address,
         undecided: &[ItemId],
         conduct: Conduct,
         shape: u16,
-    ) -> RevealAttestations {
+    ) -> Vec<RevealAttestations> {
         let word = |(place, submission): (usize, &ItemId)| {
             let truth = Self::truth(*submission);
             let outcome = match conduct {
@@ -342,7 +342,7 @@ impl<L: Ledger> Play<L> {
             size_bytes: 100,
         });
         let salt = Digest(hash("salt", &[&who.0]));
-        RevealAttestations::batch(salt, &attestations, leaves).remove(0)
+        RevealAttestations::batch(salt, &attestations, leaves)
     }
 
     pub(super) fn commit_batches(
@@ -368,7 +368,7 @@ impl<L: Ledger> Play<L> {
                 continue;
             }
             let batch = Self::batch(seat.who, &undecided, conduct, shape);
-            let commitment = attestation_commitment(id, seat.who, &batch);
+            let commitment = attestation_commitment(id, seat.who, &batch[0]);
             let body = CommitAttestations { commitment };
             let action = Action::CommitAttestations { bounty: id, body };
             self.send_as(seat.who, action, |_| {})?;
@@ -389,12 +389,19 @@ impl<L: Ledger> Play<L> {
         };
         for (number, seat) in seats.seats.iter().enumerate() {
             let conduct = Self::conduct(mood, shape, number, seats.seats.len());
-            let withholds = matches!(conduct, Conduct::Withholds | Conduct::Silent);
-            let is_due = seat.batch(seats.round).is_some_and(|batch| !batch.is_whole);
-            let Some(body) = self.batches.get(&(id, seat.who, seats.round)).cloned() else {
+            let Some(batch) = seat.batch(seats.round).filter(|batch| !batch.is_whole) else {
                 continue;
             };
-            if is_due && !withholds {
+            let Some(parts) = self.batches.get(&(id, seat.who, seats.round)).cloned() else {
+                continue;
+            };
+            let shown = match conduct {
+                // Of several parts all but the last.
+                Conduct::Withholds => parts.len() - 1,
+                Conduct::Silent => 0,
+                Conduct::Honest | Conduct::Lies | Conduct::Unavailable => parts.len(),
+            };
+            for body in parts.into_iter().take(shown).skip(batch.parts) {
                 let action = Action::RevealAttestations { bounty: id, body };
                 self.send_as(seat.who, action, |_| {})?;
             }

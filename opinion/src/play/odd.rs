@@ -117,9 +117,10 @@ impl<L: Ledger> Play<L> {
         let round = self.model.bounties.get(&id).and_then(|b| b.score.as_ref());
         let round = round.map_or(0, |seats| seats.round);
         let known = self.batches.get(&(id, who, round)).cloned();
-        let mut body = known.unwrap_or_else(|| Self::batch(who, &[id], Conduct::Honest, 0));
+        let mut parts = known.unwrap_or_else(|| Self::batch(who, &[id], Conduct::Honest, 0));
+        let mut body = parts.swap_remove(usize::from(shape >> 3) % parts.len());
         match shape & 7 {
-            0 => body.part = 1,
+            0 => body.part ^= 1,
             1 => body.salt = Digest([2; 32]),
             2 => body.leaves = None,
             3 => body.parts.push(Digest([3; 32])),

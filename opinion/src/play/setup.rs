@@ -11,6 +11,9 @@ pub struct Setup {
     pub evaluators: u8,
     /// How many more there are who do nothing else: so many that not all can be asked.
     pub crowd: u8,
+    /// How many submissions there are from the beginning: so many that a batch on them has
+    /// several parts, and that no block's budget is enough for them.
+    pub flood: u16,
 }
 
 impl Setup {
@@ -21,6 +24,10 @@ impl Setup {
             numbers,
             evaluators: [7, 7, 8, 9, 7, 5, 3, 7][usize::from(evaluators % 8)],
             crowd: if evaluators >= 250 { 66 } else { 0 },
+            flood: match (evaluators, numbers & 15) {
+                (240..244, 5) => 500 + u16::from(numbers),
+                _ => 0,
+            },
         }
     }
 

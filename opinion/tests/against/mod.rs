@@ -3,23 +3,46 @@
 use std::collections::BTreeMap;
 
 use market::State;
+use market::bounty::Step;
 use opinion::model::Model;
 use opinion::money::{Units, units};
-use opinion::{Coverage, Decision, Ledger, Play, Setup, Step};
+use opinion::{Coverage, Decision, Ledger, Play, Setup};
 use protocol::receipt::{LicenseStanding, Panel, Phase, Purse, Receipt, Rule};
 use protocol::record::Transaction;
 use protocol::{Address, Digest, ItemId};
 
 /// The market as the ledger beside the model.
-pub struct Market(State);
+pub struct Market {
+    state: State,
+    /// Of blocks that were not compared.
+    earlier: Vec<Receipt>,
+}
 
 impl Ledger for Market {
     fn begin_block(&mut self, height: u64, time_ms: u64, parent: ItemId) {
-        self.0.begin_block(height, time_ms, parent);
+        self.state.begin_block(height, time_ms, parent);
+    }
+
+    fn is_behind(&self) -> bool {
+        let mut steps = self.state.bounties().map(|(id, _)| {
+            let (_, progress) = self.state.bounty(id).expect("it is listed");
+            progress.step
+        });
+        // What waits for a time or for the next block's draw is no work that was left.
+        steps.any(|step| {
+            !matches!(
+                step,
+                Step::Wait | Step::Draw | Step::SeatAll | Step::Forget { next: 0 }
+            )
+        })
+    }
+
+    fn end_early(&mut self) {
+        self.earlier.extend(self.state.end_block().receipts);
     }
 
     fn apply(&mut self, tx: &Transaction) -> Decision {
-        match self.0.apply(tx) {
+        match self.state.apply(tx) {
             Err(rejection) => Decision::NotIncludable(rejection.code()),
             Ok(Some(rejection)) => Decision::Rejected(rejection.code()),
             Ok(None) => Decision::Applied,
@@ -27,16 +50,17 @@ impl Ledger for Market {
     }
 
     fn end_block(&mut self, model: &Model) -> Result<(), String> {
-        let due_ms = self.0.next_deadline_ms();
-        let outcome = self.0.end_block();
+        let due_ms = self.state.next_deadline_ms();
+        let mut receipts = std::mem::take(&mut self.earlier);
+        receipts.extend(self.state.end_block().receipts);
         let left = due_ms.is_some_and(|due_ms| due_ms <= model.time_ms);
         if left && !model.has_work_left() {
             return Err("the block's budget was too small for the work that was due".to_owned());
         }
-        let alike = moves(model, &outcome.receipts).and_then(|()| self.compare(model));
+        let alike = moves(model, &receipts).and_then(|()| self.compare(model));
         alike.map_err(|difference| {
             let mut told = difference;
-            for receipt in &outcome.receipts {
+            for receipt in &receipts {
                 told.push_str(&format!("\n{:?}", receipt.cause));
                 for step in &receipt.moves {
                     told.push_str(&format!("\n    {step:?}"));
@@ -82,6 +106,11 @@ fn moves(model: &Model, receipts: &[Receipt]) -> Result<(), String> {
 }
 
 impl Market {
+    fn new(state: State) -> Self {
+        let earlier = Vec::new();
+        Self { state, earlier }
+    }
+
     fn compare(&self, model: &Model) -> Result<(), String> {
         self.money(model)?;
         self.people(model)?;
@@ -104,7 +133,7 @@ impl Market {
                 months.map(|(count, _)| (*count, it.began.len(), it.declared.len(), standing));
             (it.id, it.asset, it.licensee, it.bought_ms, months)
         });
-        let theirs = self.0.licenses().map(|(id, it)| {
+        let theirs = self.state.licenses().map(|(id, it)| {
             let months = it.term.map(|term| {
                 let (begun, declared) = (term.begun as usize, term.declared as usize);
                 (term.months, begun, declared, term.standing)
@@ -116,12 +145,12 @@ impl Market {
     }
 
     fn money(&self, model: &Model) -> Result<(), String> {
-        if self.0.audit().is_none() {
+        if self.state.audit().is_none() {
             return Err("the ledger's purses do not make the supply".to_owned());
         }
         let mut supply = Units::from(0);
         for (purse, amount) in model.money.balances() {
-            let ledger = units(self.0.balance(purse));
+            let ledger = units(self.state.balance(purse));
             if amount != ledger {
                 return Err(format!("{purse:?}: model {amount}, ledger {ledger}"));
             }
@@ -135,30 +164,30 @@ impl Market {
 
     fn people(&self, model: &Model) -> Result<(), String> {
         for (&who, &nonce) in &model.nonces {
-            let ledger = self.0.account(who).nonce;
+            let ledger = self.state.account(who).nonce;
             same(|| format!("nonce of {who}"), nonce, ledger)?;
         }
         let evaluators = model.evaluators.iter();
         let evaluators: Vec<(Address, ItemId, Option<u64>)> = evaluators
             .map(|(&who, &joined)| (who, joined, model.leaving.get(&who).copied()))
             .collect();
-        let ledger = self.0.evaluators();
+        let ledger = self.state.evaluators();
         let ledger = ledger.map(|(who, e)| (who, e.joined, e.leaves_ms));
         same(|| "evaluators".to_owned(), evaluators, ledger.collect())
     }
 
     fn bounties(&self, model: &Model) -> Result<(), String> {
         let ids: Vec<ItemId> = model.bounties.keys().copied().collect();
-        let ledger = self.0.bounties().map(|(id, _)| id).collect();
+        let ledger = self.state.bounties().map(|(id, _)| id).collect();
         same(|| "bounties".to_owned(), ids, ledger)?;
         for (&id, bounty) in &model.bounties {
-            let (_, progress) = self.0.bounty(id).ok_or("a bounty is missing")?;
+            let (_, progress) = self.state.bounty(id).ok_or("a bounty is missing")?;
             let ours = (bounty.phase, bounty.until_ms);
             let theirs = (progress.phase, progress.until_ms);
             same(|| format!("phase of {id}"), ours, theirs)?;
             let ours = bounty.submissions.iter();
             let ours = ours.map(|s| (s.id, s.is_revealed, s.verdict.clone(), s.standing));
-            let theirs = self.0.submissions(id);
+            let theirs = self.state.submissions(id);
             let theirs = theirs.map(|s| (s.id, s.key.is_some(), s.verdict.clone(), s.standing));
             let (ours, theirs): (Vec<_>, Vec<_>) = (ours.collect(), theirs.collect());
             same(|| format!("submissions of {id}"), ours, theirs)?;
@@ -180,7 +209,7 @@ impl Market {
             seats
         };
         let theirs: Vec<_> = self
-            .0
+            .state
             .seats(id)
             .map(|(who, seat)| (who, seat.failed))
             .collect();
@@ -191,7 +220,7 @@ impl Market {
         )?;
         if model.bounties[&id].phase == Phase::TestCheck {
             let theirs: Vec<_> = self
-                .0
+                .state
                 .checks(id)
                 .map(|(who, seat)| (who, seat.failed))
                 .collect();
@@ -209,7 +238,7 @@ impl Market {
         for who in model.assets[&id].holders_ever() {
             let ours = votes.ballots.get(&who);
             let ours = ours.map(|(terms, record)| (terms.id(), *record));
-            let theirs = self.0.ballot(id, who);
+            let theirs = self.state.ballot(id, who);
             let theirs = theirs.map(|ballot| (ballot.terms, ballot.record));
             same(|| format!("ballot of {who} on {id}"), ours, theirs)?;
         }
@@ -217,20 +246,20 @@ impl Market {
         let ours: BTreeMap<Digest, i64> = wanted
             .map(|(terms, _)| (terms.id(), model.shares_for(id, terms)))
             .collect();
-        let theirs = self.0.tallies(id);
+        let theirs = self.state.tallies(id);
         let theirs = theirs.map(|(terms, tally)| (terms, i64::from(tally.shares)));
         same(|| format!("tallies of {id}"), ours, theirs.collect())?;
-        let theirs = self.0.voting(id).pending;
+        let theirs = self.state.voting(id).pending;
         let theirs = theirs.map(|pending| (pending.terms, pending.at_ms));
         same(|| format!("pending of {id}"), votes.pending.clone(), theirs)
     }
 
     fn assets(&self, model: &Model) -> Result<(), String> {
         let ids: Vec<ItemId> = model.assets.keys().copied().collect();
-        let ledger = self.0.assets().map(|(id, _)| id).collect();
+        let ledger = self.state.assets().map(|(id, _)| id).collect();
         same(|| "assets".to_owned(), ids, ledger)?;
         for (&id, asset) in &model.assets {
-            let theirs = self.0.asset(id).ok_or("an asset is missing")?;
+            let theirs = self.state.asset(id).ok_or("an asset is missing")?;
             same(|| format!("terms of {id}"), &asset.terms, &theirs.terms)?;
             self.votes(model, id)?;
             let theirs = theirs.stack.entries().iter();
@@ -241,13 +270,13 @@ impl Market {
             same(|| format!("stack of {id}"), ours, theirs)?;
             let ours: Vec<(Address, i64)> = asset.holdings().into_iter().collect();
             let theirs = self
-                .0
+                .state
                 .holdings(id)
                 .map(|(who, held)| (who, i64::from(held.shares)));
             let theirs: Vec<(Address, i64)> = theirs.filter(|(_, shares)| *shares > 0).collect();
             same(|| format!("holdings of {id}"), ours, theirs)?;
             for who in asset.holders_ever() {
-                let (ours, theirs) = (asset.owed(who), units(self.0.owed(id, who)));
+                let (ours, theirs) = (asset.owed(who), units(self.state.owed(id, who)));
                 same(|| format!("owed to {who} by {id}"), ours, theirs)?;
             }
         }
@@ -256,17 +285,17 @@ impl Market {
 }
 
 /// Plays a history on both.
-pub fn play(setup: Setup, steps: &[Step]) -> Result<Coverage, String> {
+pub fn play(setup: Setup, steps: &[opinion::Step]) -> Result<Coverage, String> {
     let state = State::genesis(&setup.genesis()).expect("a valid genesis");
-    let mut play = Play::beside(setup, Market(state));
+    let mut play = Play::beside(setup, Market::new(state));
     play.run(steps)?;
     Ok(play.model.coverage)
 }
 
 /// The history as a readable list, to its difference.
-pub fn story(setup: Setup, steps: &[Step]) -> Vec<String> {
+pub fn story(setup: Setup, steps: &[opinion::Step]) -> Vec<String> {
     let state = State::genesis(&setup.genesis()).expect("a valid genesis");
-    let mut play = Play::beside(setup, Market(state));
+    let mut play = Play::beside(setup, Market::new(state));
     play.story = Some(vec![format!("{setup:?}")]);
     let end = play.run(steps);
     let mut story = play.story.unwrap_or_default();
@@ -275,7 +304,10 @@ pub fn story(setup: Setup, steps: &[Step]) -> Vec<String> {
 }
 
 /// The steps without which the difference is gone, by leaving out ever smaller pieces.
-pub fn shrink(steps: &[Step], fails: impl Fn(&[Step]) -> bool) -> Vec<Step> {
+pub fn shrink(
+    steps: &[opinion::Step],
+    fails: impl Fn(&[opinion::Step]) -> bool,
+) -> Vec<opinion::Step> {
     let mut steps = steps.to_vec();
     let mut piece = steps.len().div_ceil(2);
     while piece > 0 {

@@ -1,0 +1,57 @@
+//! What a child process answers that has read a stranger's files: one meaning, one form;
+//! and predictions, of which a row is as many bytes as was said, or they are refused.
+#![no_main]
+
+use std::path::Path;
+
+use libfuzzer_sys::fuzz_target;
+use lode_fuzz::boxed::orders::{ANSWER_BYTES_MAX, Answer, ORDERS_BYTES_MAX, Orders};
+use lode_fuzz::boxed::predictions::{Predictions, predictions_bytes};
+use protocol::json;
+
+fuzz_target!(|data: &[u8]| {
+    // JSON has no zero byte: what is behind one is the file of predictions.
+    let (text, rows) = lode_fuzz::two(data).unwrap_or((data, &[]));
+    if let Ok(orders) = json::from_slice::<Orders>(text, ORDERS_BYTES_MAX) {
+        let written = json::to_vec(&orders);
+        let again: Orders = json::from_slice(&written, ORDERS_BYTES_MAX).expect("as written");
+        assert_eq!(json::to_vec(&again), written);
+    }
+    let Ok(answer) = json::from_slice::<Answer>(text, ANSWER_BYTES_MAX) else {
+        return;
+    };
+    let written = json::to_vec(&answer);
+    let again: Answer = json::from_slice(&written, usize::MAX).expect("what is written is read");
+    assert_eq!(json::to_vec(&again), written);
+    if let Answer::Predictions {
+        rows: count,
+        outputs,
+        classes,
+    } = answer
+    {
+        let dir = lode_fuzz::scratch();
+        check(dir.path(), rows, count, outputs, classes);
+        // And with as many as there are.
+        let outputs = outputs % 8;
+        let count = rows.len() as u64 / predictions_bytes(1, outputs.into());
+        let rows = &rows[..predictions_bytes(count, outputs.into()) as usize];
+        check(dir.path(), rows, count as u32, outputs, classes);
+    }
+});
+
+fn check(dir: &Path, bytes: &[u8], rows: u32, outputs: u32, classes: bool) {
+    let (path, written) = (dir.join("predictions"), dir.join("written"));
+    std::fs::write(&path, bytes).expect("room");
+    let is_as_said = predictions_bytes(rows.into(), outputs.into()) == bytes.len() as u64;
+    let Ok(read) = Predictions::read(&path, rows, outputs, classes) else {
+        return;
+    };
+    assert!(is_as_said && outputs > 0);
+    assert_eq!(
+        (read.leaves.len(), read.labels.len()),
+        (rows as usize, rows as usize)
+    );
+    read.write(&written).expect("room");
+    assert_eq!(std::fs::read(&written).expect("written"), bytes);
+    std::fs::remove_file(&written).expect("written");
+}
