@@ -156,14 +156,14 @@ pub fn draw_below(bytes: &[u8], modulus: &Units) -> Units {
 
 /// The terms that tags state, if they are canonical and pay the holders.
 pub fn good_terms(tags: &[Tag]) -> Result<Terms, Refused> {
-    let terms = Terms::parse(tags).map_err(|_| "no terms")?;
+    let terms = Terms::parse(tags).map_err(|error| error.code())?;
+    if terms.payment_mode == PaymentMode::Signer {
+        return Err("payment_mode");
+    }
     if terms.to_tags() != tags {
-        return Err("terms are not canonical");
+        return Err("terms_not_canonical");
     }
-    match terms.payment_mode {
-        PaymentMode::Signer => Err("holders must be paid"),
-        PaymentMode::GlobalDistribution | PaymentMode::RandomDistribution => Ok(terms),
-    }
+    Ok(terms)
 }
 
 /// What is left of an income when the stack is paid, exactly.
@@ -189,7 +189,7 @@ impl Model {
             *most = share.max(*most);
         };
         for id in parents {
-            let parent = self.assets.get(id).ok_or("an unknown parent")?;
+            let parent = self.assets.get(id).ok_or("unknown_asset")?;
             let now = owed_to_parent((&parent.terms, parent.kind), (terms, kind));
             let own = match at_most.get(id) {
                 None => now?,
@@ -203,11 +203,11 @@ impl Model {
                 owe(ancestor, share);
             }
         }
-        if stack.values().sum::<u64>() > WHOLE {
-            return Err("more than all is owed");
-        }
         if stack.len() > STACK_ENTRIES_MAX {
-            return Err("too many are owed a share");
+            return Err("too_many_ancestors");
+        }
+        if stack.values().sum::<u64>() > WHOLE {
+            return Err("royalties_above_all");
         }
         Ok(stack)
     }
@@ -236,20 +236,18 @@ impl Model {
         body: &RegisterAsset,
     ) -> Result<(), Refused> {
         let terms = good_terms(tags)?;
+        if (body.kind == AssetKind::Model) != body.weights_digest.is_some() {
+            return Err("weights_digest");
+        }
         if body.self_funding_ppm > SELF_FUNDING_PPM_MAX {
-            return Err("too much is set aside");
+            return Err("self_funding");
         }
         Self::good_parents(&body.parents)?;
         let stack = self.stack(&body.parents, &terms, body.kind, &BTreeMap::new())?;
-        match (body.kind, body.weights_digest) {
-            (AssetKind::DataSet, None) => {}
-            (AssetKind::Model, Some(weights)) if self.claimant(weights).is_none() => {}
-            _ => return Err("weights"),
-        }
         let mut shares: BTreeMap<Address, i64> = BTreeMap::new();
         for holder in &body.holders {
             if holder.shares == 0 || shares.contains_key(&holder.account) {
-                return Err("holders");
+                return Err("shares");
             }
             shares.insert(holder.account, i64::from(holder.shares));
         }
@@ -258,9 +256,13 @@ impl Model {
         }
         if shares.len() > HOLDERS_MAX || shares.values().sum::<i64>() != i64::from(SHARES_PER_ASSET)
         {
-            return Err("holders");
+            return Err("shares");
         }
         self.deposit(tx)?;
+        let claimant = |weights| self.claimant(weights);
+        if body.weights_digest.and_then(claimant).is_some() {
+            return Err("weights_taken");
+        }
         let asset = Asset {
             kind: body.kind,
             terms,
@@ -350,10 +352,13 @@ impl Model {
     }
 
     pub(crate) fn claim_royalty(&mut self, tx: &Transaction, id: ItemId) -> Result<(), Refused> {
-        let asset = self.assets.get(&id).ok_or("no such asset")?;
+        let asset = self.assets.get(&id).ok_or("unknown_asset")?;
+        if !asset.holdings().contains_key(&tx.signer) {
+            return Err("not_holder");
+        }
         let owed = asset.owed(tx.signer);
         if owed == Units::from(0) {
-            return Err("nothing is owed");
+            return Err("nothing_owed");
         }
         let (income, account) = (Purse::Income(id), Purse::Account(tx.signer));
         self.money.pay(income, account, &owed, Rule::Claim)?;
@@ -367,18 +372,18 @@ impl Model {
         id: ItemId,
         body: &TransferShares,
     ) -> Result<(), Refused> {
-        let asset = self.assets.get(&id).ok_or("no such asset")?;
+        let asset = self.assets.get(&id).ok_or("unknown_asset")?;
+        let mut waiting = self.distributions.iter();
+        if waiting.any(|(_, _, asset, _)| *asset == id) {
+            return Err("draw_pending");
+        }
         let held = asset.holdings().get(&tx.signer).copied().unwrap_or(0);
         let shares = i64::from(body.shares);
-        if shares == 0 || shares > held {
-            return Err("too few shares");
+        if shares == 0 {
+            return Err("zero_amount");
         }
-        if self
-            .distributions
-            .iter()
-            .any(|(_, _, asset, _)| *asset == id)
-        {
-            return Err("a holder is still to be drawn");
+        if shares > held {
+            return Err("too_few_shares");
         }
         let asset = &self.assets[&id];
         let is_new = !asset.holdings().contains_key(&body.to);

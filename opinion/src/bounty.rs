@@ -277,9 +277,12 @@ impl Model {
 
     /// Whether a bounty takes records of this phase.
     pub(crate) fn in_phase(&self, id: ItemId, phase: Phase) -> Result<&Bounty, Refused> {
-        let bounty = self.bounties.get(&id).ok_or("no such bounty")?;
-        if bounty.phase != phase || bounty.draw.is_some() {
-            return Err("not in this phase");
+        let bounty = self.bounties.get(&id).ok_or("unknown_bounty")?;
+        if bounty.phase != phase {
+            return Err("wrong_phase");
+        }
+        if bounty.draw.is_some() {
+            return Err("phase_over");
         }
         Ok(bounty)
     }

@@ -63,39 +63,29 @@ impl Model {
             schedule.challenge_ms,
         ];
         let allowed = parameters.phase_min_ms..=parameters.phase_max_ms;
-        if windows.iter().any(|window| !allowed.contains(window)) {
-            return Err("schedule");
-        }
-        if !body.parents.is_empty() && schedule.open_ms > (30 * DAY_MS).max(parameters.tighten_ms) {
-            return Err("parents are held too long");
-        }
+        let are_held_too_long =
+            !body.parents.is_empty() && schedule.open_ms > (30 * DAY_MS).max(parameters.tighten_ms);
         // While these last seats are locked, or wait to be.
-        if windows[1..].iter().any(|window| *window > 14 * DAY_MS) {
-            return Err("seats are locked too long");
+        let lock_too_long = windows[1..].iter().any(|window| *window > 14 * DAY_MS);
+        if windows.iter().any(|window| !allowed.contains(window))
+            || are_held_too_long
+            || lock_too_long
+        {
+            return Err("schedule");
         }
         let shares = [body.split.miner, body.split.sponsor, body.split.backers];
         if shares.iter().map(|part| u64::from(*part)).sum::<u64>() != u64::from(SHARES_PER_ASSET) {
-            return Err("split");
+            return Err("shares");
         }
         if body.reward.is_zero() {
-            return Err("no reward");
-        }
-        let stake = part(&units(body.reward), parameters.seat_stake_ppm);
-        let candidates = self.with_free_stake(&stake, |who| who == tx.signer);
-        self.panel_size(candidates.len()).ok_or("no panel")?;
-        let counted = counted_cost(&body.benchmark) * units(parameters.evaluation_price);
-        let billion = Units::from(1_000_000_000);
-        let a_seat: Units = (counted + &billion - 1) / billion;
-        let fee = units(body.evaluation_fee);
-        let least: Units = a_seat * 5;
-        if fee < least.max(units(parameters.evaluation_fee_min)) {
-            return Err("evaluation fee");
-        }
-        if &fee * 2 > units(Amount::MAX) {
-            return Err("a bond that is no amount");
+            return Err("zero_amount");
         }
         if u64::from(body.prepaid) > submissions_max(&body.benchmark) {
             return Err("prepaid");
+        }
+        let fee = units(body.evaluation_fee);
+        if &fee * 2 > units(Amount::MAX) {
+            return Err("overflow");
         }
         let tags: Vec<Tag> = body
             .model_terms
@@ -103,7 +93,14 @@ impl Model {
             .map(|(name, value)| Tag::new(name, value))
             .collect();
         let terms = good_terms(&tags)?;
+        if body.self_funding_ppm > SELF_FUNDING_PPM_MAX {
+            return Err("self_funding");
+        }
+        if self.test_sets.contains(&body.test_set.ciphertext.id) {
+            return Err("test_set_used");
+        }
         let parents: Vec<ItemId> = body.parents.iter().map(|parent| parent.asset).collect();
+        let own = self.own_part(tx, body, &parents)?;
         Self::good_parents(&parents)?;
         let none = BTreeMap::new();
         self.stack(&parents, &terms, AssetKind::Model, &none)?;
@@ -112,38 +109,38 @@ impl Model {
             let alone = self.stack(&[*parent], &terms, AssetKind::Model, &none)?;
             asked.insert(*parent, alone.get(parent).copied());
         }
-        if body.self_funding_ppm > SELF_FUNDING_PPM_MAX {
-            return Err("too much is set aside");
-        }
-        if self.test_sets.contains(&body.test_set.ciphertext.id) {
-            return Err("an old test set");
-        }
-        let mut own = units(body.reward);
         if let Some(fund) = &body.fund {
-            let asset = self.assets.get(&fund.asset).ok_or("no such asset")?;
-            let held = asset.holdings().get(&tx.signer).copied().unwrap_or(0);
-            if 2 * held < i64::from(SHARES_PER_ASSET) || !parents.contains(&fund.asset) {
-                return Err("not this sponsor's to spend on this");
-            }
-            let amount = units(fund.amount);
-            own -= &amount;
-            if amount == Units::from(0) || own < Units::from(0) {
-                return Err("nothing, or more than the reward");
-            }
             let (from, to) = (Purse::Fund(fund.asset), Purse::Reward(tx.id));
+            let amount = units(fund.amount);
             self.money.pay(from, to, &amount, Rule::FundedReward)?;
         }
         let bond = self.sponsors_bond(body);
-        let prepaid = fee * body.prepaid;
+        let prepaid = &fee * body.prepaid;
         let sponsor = Purse::Account(tx.signer);
-        for (purse, amount, rule) in [
-            (Purse::Reward(tx.id), own, Rule::Reward),
-            (Purse::SponsorBond(tx.id), bond, Rule::Bond),
-            (Purse::PrepaidFees(tx.id), prepaid, Rule::PrepaidFees),
-        ] {
-            self.money.pay(sponsor, purse, &amount, rule)?;
+        self.money
+            .pay(sponsor, Purse::Reward(tx.id), &own, Rule::Reward)?;
+        self.money
+            .pay(sponsor, Purse::SponsorBond(tx.id), &bond, Rule::Bond)?;
+        if prepaid > units(Amount::MAX) {
+            return Err("overflow");
         }
+        let purse = Purse::PrepaidFees(tx.id);
+        self.money
+            .pay(sponsor, purse, &prepaid, Rule::PrepaidFees)?;
         self.deposit(tx)?;
+        let stake = part(&units(body.reward), self.parameters.seat_stake_ppm);
+        let candidates = self.with_free_stake(&stake, |who| who == tx.signer);
+        self.panel_size(candidates.len()).ok_or("pool_too_small")?;
+        let counted = counted_cost(&body.benchmark) * units(self.parameters.evaluation_price);
+        let billion = Units::from(1_000_000_000);
+        let a_seat: Units = (counted + &billion - 1) / billion;
+        let least: Units = a_seat * 5;
+        if least > units(Amount::MAX) {
+            return Err("overflow");
+        }
+        if fee < least.max(units(self.parameters.evaluation_fee_min)) {
+            return Err("evaluation_fee");
+        }
         let bounty = Bounty {
             sponsor: tx.signer,
             nonce: tx.envelope.nonce,
@@ -166,6 +163,32 @@ impl Model {
         Ok(())
     }
 
+    /// What of a reward the sponsor pays: all but what a fund does.
+    fn own_part(
+        &self,
+        tx: &Transaction,
+        body: &PostBounty,
+        parents: &[ItemId],
+    ) -> Result<Units, Refused> {
+        let reward = units(body.reward);
+        let Some(fund) = &body.fund else {
+            return Ok(reward);
+        };
+        let asset = self.assets.get(&fund.asset).ok_or("unknown_asset")?;
+        let amount = units(fund.amount);
+        if amount == Units::from(0) || amount > reward {
+            return Err("fund_amount");
+        }
+        if !parents.contains(&fund.asset) {
+            return Err("fund_parent");
+        }
+        let held = asset.holdings().get(&tx.signer).copied().unwrap_or(0);
+        if 2 * held < i64::from(SHARES_PER_ASSET) {
+            return Err("fund_majority");
+        }
+        Ok(reward - amount)
+    }
+
     pub(crate) fn back_bounty(
         &mut self,
         tx: &Transaction,
@@ -174,23 +197,33 @@ impl Model {
     ) -> Result<(), Refused> {
         let bounty = self.in_phase(id, Phase::Open)?;
         if self.time_ms > bounty.posted_ms + bounty.body.schedule.open_ms / 2 {
-            return Err("too late to back");
+            return Err("backing_closed");
         }
-        if *amount == Units::from(0) || bounty.backings.len() >= BACKINGS_MAX {
-            return Err("no backing");
+        if *amount == Units::from(0) {
+            return Err("zero_amount");
+        }
+        if bounty.backings.len() >= BACKINGS_MAX {
+            return Err("full");
+        }
+        let together = bounty.stakes() + amount;
+        if together > units(Amount::MAX) {
+            return Err("overflow");
         }
         if amount * BACKINGS_MAX < units(bounty.body.reward) {
-            return Err("less than a place is worth");
+            return Err("stake_too_small");
         }
-        let stake = part(&(bounty.stakes() + amount), self.parameters.seat_stake_ppm);
+        let stake = part(&together, self.parameters.seat_stake_ppm);
         let candidates = self.with_free_stake(&stake, |who| {
             bounty.is_party(who) || bounty.has_failed(who) || who == tx.signer
         });
-        self.panel_size(candidates.len()).ok_or("no panel")?;
+        let is_enough = self.panel_size(candidates.len()).is_some();
         let backer = Purse::Account(tx.signer);
         self.money
             .pay(backer, Purse::Reward(id), amount, Rule::Backing)?;
         self.deposit(tx)?;
+        if !is_enough {
+            return Err("pool_too_small");
+        }
         let backing = Backing {
             id: tx.id,
             backer: tx.signer,
@@ -203,8 +236,11 @@ impl Model {
 
     pub(crate) fn cancel_bounty(&mut self, tx: &Transaction, id: ItemId) -> Result<(), Refused> {
         let bounty = self.in_phase(id, Phase::Open)?;
-        if bounty.sponsor != tx.signer || !bounty.submissions.is_empty() {
-            return Err("not to be cancelled");
+        if bounty.sponsor != tx.signer {
+            return Err("not_owner");
+        }
+        if !bounty.submissions.is_empty() {
+            return Err("has_submissions");
         }
         self.void(id, VoidReason::Cancelled);
         Ok(())
@@ -219,32 +255,30 @@ impl Model {
     ) -> Result<(), Refused> {
         let bounty = self.in_phase(id, Phase::Open)?;
         if bounty.submissions.len() as u64 >= submissions_max(&bounty.body.benchmark) {
-            return Err("too many submissions");
+            return Err("full");
         }
         if tags != bounty.terms.to_tags() {
-            return Err("not the bounty's terms");
+            return Err("other_terms");
         }
         Self::good_parents(&body.parents)?;
         if bounty
             .required()
             .any(|required| body.parents.contains(&required))
         {
-            return Err("a required parent is not named again");
+            return Err("parent_required");
         }
         let (left_named, left) = self.left_of(bounty, &body.parents)?;
         let whole = BigRational::from(BigInt::from(SHARES_PER_ASSET));
         let miner = BigRational::from(BigInt::from(bounty.body.split.miner));
         if &left_named - &left > &left_named * miner / whole {
-            return Err("unnamed parents want more than the miner has");
+            return Err("unnamed_parents");
         }
+        let mut is_enough = true;
         if self.evaluators.contains_key(&tx.signer) && !bounty.is_party(tx.signer) {
             let candidates = self.with_free_stake(&self.seat_stake(bounty), |who| {
                 bounty.is_party(who) || who == tx.signer
             });
-            if self.panel_size(candidates.len()).is_none() {
-                self.coverage.saw("commit: too few would be left to judge");
-                return Err("too few would be left to judge");
-            }
+            is_enough = self.panel_size(candidates.len()).is_some();
         }
         let all = bounty.parents_with(&body.parents);
         let stack = self.stack(&all, &bounty.terms, AssetKind::Model, &bounty.asked)?;
@@ -265,6 +299,10 @@ impl Model {
         self.money
             .pay(payer, fee_purse, &fee, Rule::EvaluationFee)?;
         self.deposit(tx)?;
+        if !is_enough {
+            self.coverage.saw("commit: too few would be left to judge");
+            return Err("pool_too_small");
+        }
         let submission = Submission {
             id: tx.id,
             miner: tx.signer,
@@ -305,23 +343,27 @@ impl Model {
     }
 
     pub(crate) fn reveal_test_set(&mut self, id: ItemId, key: &SealKey) -> Result<(), Refused> {
-        let bounty = self.bounties.get(&id).ok_or("no such bounty")?;
-        if bounty.draw.is_some() || bounty.is_key_out {
-            return Err("not now");
+        let bounty = self.bounties.get(&id).ok_or("unknown_bounty")?;
+        if !matches!(bounty.phase, Phase::Open | Phase::TestKey) {
+            return Err("wrong_phase");
+        }
+        if bounty.draw.is_some() {
+            return Err("phase_over");
+        }
+        if bounty.is_key_out {
+            return Err("already_revealed");
         }
         let scope = SealScope::test_set(self.network, bounty.sponsor, bounty.nonce);
         let sealed = &bounty.body.test_set;
         let blob = &sealed.ciphertext;
         if seal_digest(&scope, key, &blob.id, blob.size_bytes) != sealed.seal {
-            return Err("not the key");
+            return Err("seal_mismatch");
         }
-        match bounty.phase {
-            Phase::Open => self.void(id, VoidReason::KeyLeaked),
-            Phase::TestKey => {
-                let bounty = self.bounties.get_mut(&id).expect("looked up");
-                bounty.is_key_out = true;
-            }
-            _ => return Err("not in this phase"),
+        if bounty.phase == Phase::Open {
+            self.void(id, VoidReason::KeyLeaked);
+        } else {
+            let bounty = self.bounties.get_mut(&id).expect("looked up");
+            bounty.is_key_out = true;
         }
         Ok(())
     }
@@ -334,15 +376,18 @@ impl Model {
         key: &SealKey,
     ) -> Result<(), Refused> {
         let bounty = self.in_phase(id, Phase::Reveal)?;
-        let committed = bounty.submission(submission).ok_or("no such submission")?;
-        if committed.miner != tx.signer || committed.is_revealed {
-            return Err("not to be revealed");
+        let committed = bounty.submission(submission).ok_or("unknown_submission")?;
+        if committed.miner != tx.signer {
+            return Err("not_owner");
+        }
+        if committed.is_revealed {
+            return Err("already_revealed");
         }
         let scope = SealScope::submission(self.network, id, committed.miner);
         let sealed = &committed.body.sealed;
         let blob = &sealed.ciphertext;
         if seal_digest(&scope, key, &blob.id, blob.size_bytes) != sealed.seal {
-            return Err("not the key");
+            return Err("seal_mismatch");
         }
         let bounty = self.bounties.get_mut(&id).expect("looked up");
         let committed = bounty.submission_mut(submission).expect("looked up");

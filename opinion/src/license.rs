@@ -4,7 +4,7 @@
 use num_rational::BigRational;
 use protocol::receipt::{Purse, Rule};
 use protocol::record::{BuyLicense, DeclareRevenue, Transaction};
-use protocol::{Address, ItemId};
+use protocol::{Address, Amount, ItemId};
 use sha2::{Digest as _, Sha256};
 
 use crate::model::{Model, Refused};
@@ -160,9 +160,9 @@ impl Model {
         id: ItemId,
         body: &BuyLicense,
     ) -> Result<(), Refused> {
-        let asset = self.assets.get(&id).ok_or("no such asset")?;
+        let asset = self.assets.get(&id).ok_or("unknown_asset")?;
         if asset.terms.id() != body.terms {
-            return Err("other terms");
+            return Err("terms_changed");
         }
         let asked = tags::price(&asset.terms, body.grant)?;
         let years = asset.terms.expiry_years.map(|years| u64::from(years.get()));
@@ -177,17 +177,20 @@ impl Model {
             Asked::Nothing | Asked::ItsTerms => unreachable!("it has a price"),
         };
         if is_once && count > 0 {
-            return Err("no months are sold");
+            return Err("sold_once");
         }
         if !is_once && (count == 0 || count > 120) {
-            return Err("so many months are not sold");
+            return Err("sold_by_month");
         }
         if years.is_some_and(|years| count > 12 * years) {
-            return Err("the terms end before");
+            return Err("sold_by_month");
         }
         let price = &first * body.months.max(1);
+        if price > units(Amount::MAX) {
+            return Err("overflow");
+        }
         if price > units(body.price_max) {
-            return Err("too dear");
+            return Err("price_above_max");
         }
         self.deposit(tx)?;
         let buyer = Purse::Account(tx.signer);
@@ -222,19 +225,25 @@ impl Model {
         body: &DeclareRevenue,
     ) -> Result<(), Refused> {
         let place = self.licenses.iter().position(|it| it.id == id);
-        let place = place.ok_or("no such licence")?;
+        let place = place.ok_or("unknown_license")?;
         let it = self.licenses[place].clone();
         if it.licensee != tx.signer {
-            return Err("another's licence");
+            return Err("not_owner");
+        }
+        if it.share.is_none() {
+            return Err("no_revenue_share");
+        }
+        if it.lapsed_ms.is_some() {
+            return Err("license_lapsed");
         }
         if !it.owes_a_word() {
-            return Err("nothing is to be declared");
+            return Err("all_declared");
         }
         if body.period as usize != it.declared.len() + 1 {
-            return Err("another month");
+            return Err("other_period");
         }
         if self.time_ms < self.next_period_over_ms(&it) {
-            return Err("the month is not over");
+            return Err("period_not_over");
         }
         let (_, minimum) = it.months.clone().expect("it was sold for months");
         let share = it.share.clone().expect("it owes a share");

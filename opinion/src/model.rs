@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use protocol::receipt::{Purse, Rule};
 use protocol::record::{Action, GenesisRecord, Parameters, Transaction};
-use protocol::{Address, BlobId, ItemId, NetworkId};
+use protocol::{Address, Amount, BlobId, ItemId, NetworkId};
 
 use crate::asset::Asset;
 use crate::bounty::Bounty;
@@ -16,25 +16,18 @@ use crate::money::{Money, Movement, Units, units};
 /// What became of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// It cannot stand in this block.
-    NotIncludable(&'static str),
-    /// It paid its fee, and a rule refuses what it asks.
-    Rejected(&'static str),
+    /// It cannot stand in this block, and the code of why.
+    NotIncludable(Refused),
+    /// It paid its fee, and a rule refuses what it asks; the code that its receipt has.
+    Rejected(Refused),
     /// It did what it asks.
     Applied,
-}
-
-impl Decision {
-    /// Whether two say the same, whatever their reasons.
-    pub fn agrees(self, other: Self) -> bool {
-        std::mem::discriminant(&self) == std::mem::discriminant(&other)
-    }
 }
 
 /// A place on the log: height, and place in the block.
 pub type Place = (u64, u64);
 
-/// Why a record is refused, for people.
+/// The code of why a record is refused: of several faults the first that `docs/rules.md` lists.
 pub type Refused = &'static str;
 
 /// The whole market, as plain lists.
@@ -181,6 +174,11 @@ impl Model {
     pub fn apply(&mut self, tx: &Transaction) -> Decision {
         let decision = self.decide(tx);
         self.coverage.decided(tx.action.record_type(), decision);
+        if let Decision::NotIncludable(code) | Decision::Rejected(code) = decision {
+            self.coverage.saw(format!("code: {code}"));
+            let record_type = tx.action.record_type();
+            self.coverage.saw(format!("refused: {record_type}: {code}"));
+        }
         if !matches!(decision, Decision::NotIncludable(_)) {
             self.records += 1;
         }
@@ -207,18 +205,23 @@ impl Model {
     fn include(&mut self, tx: &Transaction) -> Result<(), Refused> {
         let envelope = &tx.envelope;
         if envelope.network != self.network {
-            return Err("another network");
+            return Err("other_network");
         }
-        if envelope.nonce != self.nonce(tx.signer) {
-            return Err("not the next nonce");
+        if self.time_ms > envelope.valid_until_ms {
+            return Err("expired");
         }
         let latest = u128::from(self.time_ms) + u128::from(self.parameters.validity_max_ms);
-        if self.time_ms > envelope.valid_until_ms || u128::from(envelope.valid_until_ms) > latest {
-            return Err("not valid now");
+        if u128::from(envelope.valid_until_ms) > latest {
+            return Err("valid_too_long");
+        }
+        if envelope.nonce != self.nonce(tx.signer) {
+            return Err("nonce");
         }
         let signer = Purse::Account(tx.signer);
-        self.money
-            .pay(signer, Purse::Burned, &self.byte_fee(tx), Rule::ByteFee)
+        let paid = self
+            .money
+            .pay(signer, Purse::Burned, &self.byte_fee(tx), Rule::ByteFee);
+        paid.map_err(|_| "fee_unpayable")
     }
 
     fn byte_fee(&self, tx: &Transaction) -> Units {
@@ -247,7 +250,7 @@ impl Model {
         match &tx.action {
             Action::Transfer { to, body } => {
                 if body.amount.is_zero() {
-                    return Err("nothing to transfer");
+                    return Err("zero_amount");
                 }
                 let (from, to) = (Purse::Account(tx.signer), Purse::Account(*to));
                 self.money
@@ -290,10 +293,14 @@ impl Model {
     fn join(&mut self, tx: &Transaction, stake: &Units) -> Result<(), Refused> {
         let purse = Purse::Stake(tx.signer);
         if *stake == Units::from(0) {
-            return Err("no stake");
+            return Err("zero_amount");
         }
-        if self.money.balance(purse) + stake < units(self.parameters.evaluator_stake_min) {
-            return Err("too small a stake");
+        let together = self.money.balance(purse) + stake;
+        if together > units(Amount::MAX) {
+            return Err("overflow");
+        }
+        if together < units(self.parameters.evaluator_stake_min) {
+            return Err("stake_too_small");
         }
         self.money
             .pay(Purse::Account(tx.signer), purse, stake, Rule::Stake)?;
@@ -309,20 +316,20 @@ impl Model {
 
     fn leave(&mut self, tx: &Transaction) -> Result<(), Refused> {
         let who = tx.signer;
-        let joined = *self.evaluators.get(&who).ok_or("no evaluator")?;
+        let joined = *self.evaluators.get(&who).ok_or("not_evaluator")?;
         let Some(until_ms) = self.leaving.get(&who) else {
             let until_ms = self.time_ms + self.parameters.unstake_ms;
             self.leaving.insert(who, until_ms);
             return Ok(());
         };
         if self.time_ms < *until_ms {
-            return Err("the notice is not over");
+            return Err("notice_not_over");
         }
         let at_work = |bounty: &Bounty| bounty.seats_at_work().any(|seat| seat.who == who);
         let has_seats = self.bounties.values().any(at_work);
         let stake = Purse::Stake(who);
         if has_seats && self.money.balance(stake) == Units::from(0) {
-            return Err("seats have locked what is left");
+            return Err("seats_at_work");
         }
         let account = Purse::Account(who);
         self.money.empty(stake, account, Rule::Unstake);

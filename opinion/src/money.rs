@@ -106,7 +106,7 @@ impl Money {
             return Ok(());
         }
         if self.balance(from) < *amount {
-            return Err("a purse cannot pay");
+            return Err("insufficient_funds");
         }
         self.moves.push(Movement {
             from: Some(from),

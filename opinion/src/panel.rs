@@ -362,11 +362,14 @@ impl Model {
     ) -> Result<(), Refused> {
         self.in_phase(id, Phase::TestCheck)?;
         let bounty = self.bounties.get_mut(&id).expect("looked up");
-        let seats = bounty.panel_mut(Panel::Check).as_mut().ok_or("no seats")?;
-        let sits = |seat: &&mut Seat| seat.who == tx.signer && seat.failed_in.is_none();
-        let seat = seats.seats.iter_mut().find(sits).ok_or("no seat")?;
+        let seats = bounty.panel_mut(Panel::Check).as_mut().ok_or("no_seat")?;
+        let seat = seats.seats.iter_mut().find(|seat| seat.who == tx.signer);
+        let seat = seat.ok_or("no_seat")?;
+        if seat.failed_in.is_some() {
+            return Err("not_asked");
+        }
         if seat.said.is_some() {
-            return Err("it has spoken");
+            return Err("already_done");
         }
         seat.said = Some(outcome.clone());
         Ok(())
@@ -381,15 +384,15 @@ impl Model {
         self.in_phase(id, Phase::Score)?;
         let undecided = self.bounties[&id].undecided();
         let bounty = self.bounties.get_mut(&id).expect("looked up");
-        let seats = bounty.panel_mut(Panel::Score).as_mut().ok_or("no seats")?;
+        let seats = bounty.panel_mut(Panel::Score).as_mut().ok_or("no_seat")?;
         let (round, asked) = (seats.round, seats.clone());
         let seat = seats.seats.iter_mut().find(|seat| seat.who == tx.signer);
-        let seat = seat.ok_or("no seat")?;
+        let seat = seat.ok_or("no_seat")?;
         if !asked.is_asked(seat, &undecided) {
-            return Err("not asked");
+            return Err("not_asked");
         }
         if seat.batch(round).is_some() {
-            return Err("it has committed");
+            return Err("already_done");
         }
         seat.batches.push(Batch {
             round,
@@ -410,32 +413,36 @@ impl Model {
         self.in_phase(id, Phase::ScoreReveal)?;
         let undecided = self.bounties[&id].undecided();
         let bounty = self.bounties.get_mut(&id).expect("looked up");
-        let seats = bounty.panel_mut(Panel::Score).as_mut().ok_or("no seats")?;
-        let round = seats.round;
+        let seats = bounty.panel_mut(Panel::Score).as_mut().ok_or("no_seat")?;
+        let (round, asked) = (seats.round, seats.clone());
         let seat = seats.seats.iter_mut().find(|seat| seat.who == tx.signer);
-        let batches = &mut seat.ok_or("no seat")?.batches;
-        let committed = batches.iter_mut().find(|batch| batch.round == round);
-        let batch = committed.ok_or("nothing committed")?;
-        if batch.is_whole {
-            return Err("all is revealed");
+        let seat = seat.ok_or("no_seat")?;
+        if !asked.is_asked(seat, &undecided) {
+            return Err("not_asked");
         }
+        let mut batches = seat.batches.iter_mut();
+        let committed = batches.find(|batch| batch.round == round);
+        let batch = committed.ok_or("nothing_committed")?;
         if attestation_commitment(id, tx.signer, body) != batch.commitment {
-            return Err("not what was committed");
+            return Err("commitment_mismatch");
+        }
+        if batch.is_whole {
+            return Err("already_done");
+        }
+        if body.part as usize != batch.parts {
+            return Err("part_out_of_order");
         }
         let parts: Vec<&[ItemId]> = undecided.chunks(ATTESTATIONS_PER_PART).collect();
-        if body.parts.len() != parts.len() || body.part as usize != batch.parts {
-            return Err("not the next part");
-        }
         let about = body.attestations.iter().map(|word| &word.submission);
-        if !about.eq(parts[batch.parts].iter()) {
-            return Err("not a word for each");
+        if body.parts.len() != parts.len() || !about.eq(parts[batch.parts].iter()) {
+            return Err("batch_incomplete");
         }
         if part_digest(&body.attestations) != body.parts[batch.parts] {
-            return Err("not the part committed");
+            return Err("commitment_mismatch");
         }
         let is_scored = |word: &Attestation| matches!(word.outcome, Outcome::Scored { .. });
         if body.leaves.is_none() && body.attestations.iter().any(is_scored) {
-            return Err("no leaves");
+            return Err("leaves_missing");
         }
         batch.revealed.extend(body.attestations.iter().cloned());
         batch.parts += 1;

@@ -215,7 +215,7 @@ impl<L: Ledger> Play<L> {
         let decision = self.model.apply(&tx);
         self.tell(|| format!("    {:?} {tx:?}", decision));
         let other = self.ledger.apply(&tx);
-        if !decision.agrees(other) {
+        if decision != other {
             let kind = tx.action.record_type();
             return Err(format!("{kind}: model {decision:?}, ledger {other:?}"));
         }

@@ -66,9 +66,9 @@ pub fn price(terms: &Terms, grant: Grant) -> Result<Asked, Refused> {
         Grant::DataModelTraining => "Data-Model-Training",
     };
     match asked(terms, name) {
-        None => Err("not granted, or free"),
-        Some(Asked::Nothing | Asked::ItsTerms) => Err("free"),
-        Some(Asked::Part(_)) if grant == Grant::Derivation => Err("what is made from it pays"),
+        None if grant != Grant::Access => Err("not_granted"),
+        None | Some(Asked::Nothing | Asked::ItsTerms) => Err("nothing_to_buy"),
+        Some(Asked::Part(_)) if grant == Grant::Derivation => Err("paid_by_child"),
         Some(price) => Ok(price),
     }
 }
@@ -91,10 +91,15 @@ pub fn owed_to_parent(
         true => asked(parent, "Data-Model-Training"),
         false => derivation,
     };
+    let either = |training, derivation| Err(if is_trained { training } else { derivation });
     match wanted {
-        None => Err("a parent does not allow it"),
-        Some(Asked::Once(_) | Asked::EachMonth(_)) => Err("a parent asks for a fee"),
-        Some(Asked::ItsTerms) if parent.to_tags() != child.to_tags() => Err("a parent's terms"),
+        None => either("training_not_granted", "derivation_not_granted"),
+        Some(Asked::Once(_)) => either("training_fee_not_yet", "derivation_fee_not_yet"),
+        Some(Asked::EachMonth(_)) => either(
+            "training_monthly_fee_not_yet",
+            "derivation_monthly_fee_not_yet",
+        ),
+        Some(Asked::ItsTerms) if parent.to_tags() != child.to_tags() => Err("terms_not_passed_on"),
         Some(Asked::Nothing | Asked::ItsTerms | Asked::Part(_)) => Ok(part),
     }
 }
@@ -125,7 +130,7 @@ mod tests {
         let seven = Units::from(7);
         let prices = [
             (Grant::Access, Ok(Asked::Once(seven.clone()))),
-            (Grant::Derivation, Err("what is made from it pays")),
+            (Grant::Derivation, Err("paid_by_child")),
             (Grant::CommercialUse, Ok(Asked::EachMonth(seven.clone()))),
             (Grant::DataModelTraining, Ok(Asked::Once(seven))),
         ];
@@ -135,6 +140,6 @@ mod tests {
         let model = (&terms, AssetKind::Model);
         assert_eq!(owed_to_parent(model, model), Ok(Some(12_500_000_000)));
         let data = (&terms, AssetKind::DataSet);
-        assert_eq!(owed_to_parent(data, model), Err("a parent asks for a fee"));
+        assert_eq!(owed_to_parent(data, model), Err("training_fee_not_yet"));
     }
 }

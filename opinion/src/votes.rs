@@ -136,26 +136,26 @@ impl Model {
         tags: &[Tag],
     ) -> Result<(), Refused> {
         let terms = good_terms(tags)?;
-        let asset = self.assets.get(&id).ok_or("no such asset")?;
+        let asset = self.assets.get(&id).ok_or("unknown_asset")?;
         // All but a model that is trained on data.
         let derives = |parent: &ItemId| {
             asset.kind == AssetKind::DataSet || self.assets[parent].kind == AssetKind::Model
         };
         let passes_on = |terms: &Terms| terms.derivation == Some(Derivation::LicensePassthrough);
         if (passes_on(&asset.terms) || passes_on(&terms)) && asset.parents.iter().any(derives) {
-            return Err("its terms are its parent's, or would be for ever");
+            return Err("terms_bound");
         }
         if asset.terms.payment_mode != terms.payment_mode {
-            return Err("another payment mode");
+            return Err("payment_mode_fixed");
         }
         if !asset.holdings().contains_key(&tx.signer) {
-            return Err("holds nothing");
+            return Err("not_holder");
         }
         let ballot = asset.votes.ballots.get(&tx.signer).cloned();
         let takes_back = asset.terms == terms;
         match &ballot {
-            None if takes_back => return Err("no ballot"),
-            Some((wanted, _)) if *wanted == terms => return Err("voted so already"),
+            None if takes_back => return Err("no_ballot"),
+            Some((wanted, _)) if *wanted == terms => return Err("ballot_stands"),
             _ => {}
         }
         if let Some((_, record)) = ballot {

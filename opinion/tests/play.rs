@@ -34,6 +34,41 @@ fn play_reaches_every_phase_end_standing_and_rule() {
         seen.add(&flooded(seed));
     }
     assert_eq!(seen.missing(), Vec::<String>::new(), "\n{seen}");
+    let unlisted = seen.0.keys().filter(|name| !is_listed(name));
+    assert_eq!(unlisted.collect::<Vec<_>>(), Vec::<&String>::new());
+}
+
+/// Whether `docs/rules.md` lists the fault, if it is one, for its record.
+fn is_listed(name: &str) -> bool {
+    let Some((record, code)) = name
+        .strip_prefix("refused: ")
+        .and_then(|name| name.split_once(": "))
+    else {
+        return true;
+    };
+    let page = include_str!("../../docs/rules.md");
+    let (_, section) = page
+        .split_once("## Which fault a receipt names")
+        .expect("the section");
+    let (section, _) = section.split_once("\n## ").expect("one behind it");
+    let (head, rows) = section.split_once("\n|").expect("the table");
+    let (_, last) = section.rsplit_once("|\n").expect("the table");
+    let row = rows
+        .lines()
+        .find(|line| line.starts_with(&format!("| `{record}` |")));
+    let row = row.expect("every record has a row");
+    // Of what stands for several faults the head tells which.
+    let words = ["*phase*", "*terms*", "*parents*"];
+    let stands_for_several = words.iter().any(|word| row.contains(word));
+    let quoted = format!("`{code}`");
+    let in_head = || {
+        let parts = ["training_", "derivation_"];
+        let part = parts.iter().find_map(|part| code.strip_prefix(part));
+        let part = part.map(|part| format!("`{part}`"));
+        let is_of_tags = code == "no_license" && head.contains("the fault of the tags");
+        head.contains(&quoted) || part.is_some_and(|part| head.contains(&part)) || is_of_tags
+    };
+    row.contains(&quoted) || last.contains(&quoted) || stands_for_several && in_head()
 }
 
 /// A bounty with more submissions than a batch has room for in one part, and a block's budget for all.

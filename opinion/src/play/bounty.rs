@@ -135,7 +135,10 @@ impl<L: Ledger> Play<L> {
         shape: u16,
     ) -> Result<(), String> {
         let posted = self.model.bounties.get(&bounty);
-        let terms = posted.map_or_else(Terms::default, |bounty| bounty.terms.clone());
+        let terms = match posted {
+            Some(bounty) if shape >> 11 != 31 => bounty.terms.clone(),
+            _ => terms(shape),
+        };
         let named: Vec<ItemId> = posted
             .iter()
             .flat_map(|bounty| &bounty.body.parents)

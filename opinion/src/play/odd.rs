@@ -54,7 +54,7 @@ impl<L: Ledger> Play<L> {
                     .get(&bounty)
                     .map(|b| b.submissions.clone());
                 let submissions = submissions.unwrap_or_default();
-                let chosen = submissions.get(usize::from(shape) % submissions.len().max(1));
+                let chosen = submissions.get(usize::from(shape) % (submissions.len() + 1));
                 let (id, owner) = chosen.map_or((nothing, me), |s| (s.id, s.miner));
                 let key = match self.keys.get(&id) {
                     Some(key) if what % 32 != 12 => key.clone(),

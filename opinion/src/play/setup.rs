@@ -183,6 +183,10 @@ pub(super) fn terms(shape: u16) -> Terms {
         12 => Terms {
             data_model_training: Some(DataModelTraining::FeeMonthly(fee(41))),
             commercial_use: Some(CommercialUse::FeeMonthly(fee(3_333_333))),
+            derivation: Some(match shape >> 4 & 1 {
+                0 => Derivation::FeeMonthly(fee(17)),
+                _ => Derivation::RevenueShare(percent(50_000_000_000)),
+            }),
             ..sharing(percent(50_000_000_000), 1, random)
         },
         13 => Terms {
