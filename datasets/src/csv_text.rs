@@ -182,6 +182,18 @@ pub(crate) fn excerpt(cell: &str) -> String {
     cell.chars().take(EXCERPT_CHARS).collect()
 }
 
+/// Refuses a file of more bytes than a data set may have.
+pub(crate) fn check_size(size_bytes: u64) -> Result<(), CsvError> {
+    let limit_bytes = DATA_BYTES_MAX;
+    if size_bytes > limit_bytes {
+        return Err(CsvError::TooLarge {
+            size_bytes,
+            limit_bytes,
+        });
+    }
+    Ok(())
+}
+
 /// The lines of a CSV file, each exactly as it is in the source, without its
 /// line break. Cells are not looked at: [`read_csv`](crate::read_csv) does that.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -197,13 +209,7 @@ impl<'a> CsvText<'a> {
     /// [`CsvError`] at the first line that is empty, too long for its columns,
     /// or has what no line may have.
     pub fn read(bytes: &'a [u8], spec: &CsvSpec) -> Result<Self, CsvError> {
-        let size_bytes = bytes.len() as u64;
-        if size_bytes > DATA_BYTES_MAX {
-            return Err(CsvError::TooLarge {
-                size_bytes,
-                limit_bytes: DATA_BYTES_MAX,
-            });
-        }
+        check_size(bytes.len() as u64)?;
         if bytes.starts_with(b"\xef\xbb\xbf") {
             return Err(CsvError::ByteOrderMark);
         }

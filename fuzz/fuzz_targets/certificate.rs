@@ -20,13 +20,23 @@ fuzz_target!(|data: &[u8]| {
         return;
     };
     check(&certificate);
-    if let Some((proof, block, asset, vote)) = mended(&certificate) {
+    if let Some(((proof, block, asset, vote), purchase, terms)) = mended(&certificate) {
         let made = match &vote {
             Some(vote) => Certificate::with_vote(proof, &block, &asset, vote),
             None => Certificate::new(proof, &block, &asset),
         };
         if let Ok(made) = made {
-            assert!(made.verify(None).is_ok(), "what proves a licence verifies");
+            let proven = made.verify(None).expect("what proves a licence verifies");
+            let Action::BuyLicense { body, .. } = &purchase.action else {
+                panic!("only a purchase is one");
+            };
+            let license = &proven.license;
+            assert_eq!(
+                (license.id, license.asset, license.licensee, license.grant),
+                (purchase.id, asset.id(), purchase.signer, body.grant)
+            );
+            assert_eq!((license.terms, license.price), (terms.id(), body.price_max));
+            assert_eq!(proven.terms, terms);
             check(&made);
         }
     }
@@ -80,8 +90,9 @@ type Parts = (
     Option<VerifiedItem>,
 );
 
-/// The parts of a certificate, each of which names the one before as it is by now.
-fn mended(certificate: &Certificate) -> Option<Parts> {
+/// The parts of a certificate, each of which names the one before as it is by now; the purchase that they
+/// prove, and the terms.
+fn mended(certificate: &Certificate) -> Option<(Parts, Transaction, Terms)> {
     let proof = &certificate.proof;
     let genesis = draft_of(&item(&proof.genesis)?).sign(key()).ok()?;
     let GenesisRecord {
@@ -145,7 +156,7 @@ fn mended(certificate: &Certificate) -> Option<Parts> {
         header: to_base64url(next.bytes()),
         network,
     };
-    Some((proof, block_item, asset, vote))
+    Some(((proof, block_item, asset, vote), purchase, terms))
 }
 
 /// What a grant costs for so many months.

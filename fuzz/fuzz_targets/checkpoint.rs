@@ -12,6 +12,7 @@ use miner::Recipe;
 use miner::checkpoint::{self, CHECKPOINT_FILE, Origin};
 use miner::fit::{State, Targets, Trainer};
 use ndarray::Array2;
+use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
 
 /// Nine or ten rows in batches of four: three steps an epoch.
@@ -36,8 +37,12 @@ fuzz_target!(|data: &[u8]| {
     let inputs = inputs();
     let origin = Origin::of(recipe, inputs.view(), targets(), None);
     let mut files = files(recipe, (number, steps), &inputs, &origin);
+    let whole = files.clone();
     edit(&mut files, edits);
-    check(recipe, &inputs, &origin, &files);
+    let taken = check(recipe, &inputs, &origin, &files);
+    // The note may be spelled in another way; the state has one digest.
+    assert!(taken || files != whole, "what was written is taken");
+    assert!(!taken || files[1] == whole[1], "what was not is not");
     if let Some(files) = mended(&files, &origin, flags & 1 == 1) {
         check(recipe, &inputs, &origin, &files);
     }
@@ -144,7 +149,9 @@ fn mended([note, state]: &Files, origin: &Origin, all: bool) -> Option<Files> {
     Some([serde_json::to_vec(&signed).ok()?, state])
 }
 
-fn check(recipe: &Recipe, inputs: &Array2<f32>, origin: &Origin, [note, state]: &Files) {
+/// Reads the files, and goes on from what they hold; whether they were taken.
+fn check(recipe: &Recipe, inputs: &Array2<f32>, origin: &Origin, files: &Files) -> bool {
+    let [note, state] = files;
     let dir = lode_fuzz::scratch();
     std::fs::write(dir.path().join(CHECKPOINT_FILE), note).expect("room");
     // It may name any step; a name that is none, or another folder's, is not written.
@@ -154,7 +161,7 @@ fn check(recipe: &Recipe, inputs: &Array2<f32>, origin: &Origin, [note, state]: 
     std::fs::write(dir.path().join(name), state).expect("room");
     let mut trainer = trainer(recipe, inputs);
     let Ok(read) = checkpoint::read(dir.path(), origin, &trainer) else {
-        return;
+        return false;
     };
     let read = read.expect("there is a checkpoint.json");
     let again = |state: &State| {
@@ -162,16 +169,45 @@ fn check(recipe: &Recipe, inputs: &Array2<f32>, origin: &Origin, [note, state]: 
         checkpoint::write(dir.path(), origin, state).expect("room");
         read_files(dir.path())
     };
-    // The state's header may have had another order or spaces: its one form is what was written.
+    // The state's header may have had another order or spaces: its one form is what is written.
     let written = again(&read);
+    let names = names(&written[1]);
+    let [then, now] = [files, &written].map(|files| said(files, &names));
+    assert_eq!(now, then, "what was read is what was there");
     trainer.restore(read).expect("shapes that were compared");
     let state = trainer.state().expect("weights that were read are finite");
     assert_eq!(again(&state), written);
     while !trainer.is_finished() {
         // Numbers that no training comes to may end it, and are then told.
         if trainer.step().is_err() {
-            return;
+            return true;
         }
     }
     let _ = trainer.finish();
+    true
+}
+
+/// The tensors of a state.
+fn names(state: &[u8]) -> Vec<String> {
+    let file = SafeTensors::deserialize(state).expect("it was written");
+    let mut names: Vec<String> = file.names().into_iter().map(str::to_owned).collect();
+    names.sort();
+    names
+}
+
+/// The numbers of a note: step, rows seen, bits of the sum; epoch and bits of the best loss.
+type Numbers = (u64, u64, Option<u64>, Option<(u64, Option<u64>)>);
+
+/// What two files say, as far as it is these tensors.
+fn said([note, state]: &Files, names: &[String]) -> (Numbers, Vec<Vec<u8>>) {
+    let bits = |text: &str| u64::from_str_radix(text, 16).ok();
+    let Signed { note, .. } = serde_json::from_slice(note).expect("it was read");
+    let best = note.best.map(|best| (best.epoch, bits(&best.loss)));
+    let file = SafeTensors::deserialize(state).expect("it was read");
+    let tensors = names.iter().map(|name| {
+        let tensor = file.tensor(name).expect("it was read");
+        tensor.data().to_vec()
+    });
+    let numbers = (note.step, note.seen, bits(&note.total), best);
+    (numbers, tensors.collect())
 }

@@ -258,6 +258,13 @@ impl Node {
         ChainGuard(self.shared.chain.blocking_read())
     }
 
+    /// For tests: does something to the chain.
+    #[cfg(test)]
+    pub(crate) fn with_chain(&self, change: impl FnOnce(&mut Chain)) {
+        let mut chain = self.shared.chain.blocking_write();
+        change(chain.as_mut().expect("it is open"));
+    }
+
     /// The height of the last block, and a way to wait for the next one.
     pub fn heights(&self) -> watch::Receiver<u64> {
         self.shared.heights.subscribe()

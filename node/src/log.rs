@@ -217,6 +217,12 @@ impl Log {
         Ok(self.view.height)
     }
 
+    /// For tests: blocks go to another file from now on.
+    #[cfg(test)]
+    pub(crate) fn set_file(&mut self, file: File) {
+        self.file = file;
+    }
+
     /// For tests: rolls sooner.
     #[cfg(test)]
     pub(crate) fn set_segment_bytes_max(&mut self, bytes: u64) {

@@ -174,10 +174,13 @@ impl Model {
     pub fn apply(&mut self, tx: &Transaction) -> Decision {
         let decision = self.decide(tx);
         self.coverage.decided(tx.action.record_type(), decision);
-        if let Decision::NotIncludable(code) | Decision::Rejected(code) = decision {
-            self.coverage.saw(format!("code: {code}"));
-            let record_type = tx.action.record_type();
-            self.coverage.saw(format!("refused: {record_type}: {code}"));
+        let record_type = tx.action.record_type();
+        match decision {
+            Decision::NotIncludable(code) => self.coverage.saw(format!("left out: {code}")),
+            Decision::Rejected(code) => {
+                self.coverage.saw(format!("refused: {record_type}: {code}"))
+            }
+            Decision::Applied => {}
         }
         if !matches!(decision, Decision::NotIncludable(_)) {
             self.records += 1;
@@ -214,13 +217,15 @@ impl Model {
         if u128::from(envelope.valid_until_ms) > latest {
             return Err("valid_too_long");
         }
+        if self.byte_fee(tx) > units(Amount::MAX) {
+            return Err("overflow");
+        }
         if envelope.nonce != self.nonce(tx.signer) {
             return Err("nonce");
         }
         let signer = Purse::Account(tx.signer);
-        let paid = self
-            .money
-            .pay(signer, Purse::Burned, &self.byte_fee(tx), Rule::ByteFee);
+        let fee = self.byte_fee(tx);
+        let paid = self.money.pay(signer, Purse::Burned, &fee, Rule::ByteFee);
         paid.map_err(|_| "fee_unpayable")
     }
 
@@ -241,6 +246,9 @@ impl Model {
     /// Locks the deposit of a record that makes state.
     pub(crate) fn deposit(&mut self, tx: &Transaction) -> Result<(), Refused> {
         let amount = self.byte_fee(tx) * self.parameters.deposit_factor;
+        if amount > units(Amount::MAX) {
+            return Err("overflow");
+        }
         let signer = Purse::Account(tx.signer);
         self.money
             .pay(signer, Purse::Deposit(tx.id), &amount, Rule::Deposit)

@@ -26,7 +26,7 @@ use crate::panel::Seat;
 use crate::step::{Numbers, Step, Wait};
 
 pub use setup::{Setup, person};
-use setup::{benchmark, code, hash, name, one_of_the_crowd, pairs, sealed, terms, units};
+use setup::{benchmark, choice, code, hash, name, one_of_the_crowd, pairs, sealed, terms, units};
 
 /// The people.
 const PEOPLE: u8 = 18;
@@ -70,6 +70,8 @@ pub struct Play<L> {
     /// Whether there is one bounty alone, of so many submissions that the ledger needs several blocks for
     /// what the model does at once. Nothing else is due in them.
     is_flood: bool,
+    /// [`Setup::salt`]
+    salt: u64,
 }
 
 impl<L: Ledger> Play<L> {
@@ -82,6 +84,7 @@ impl<L: Ledger> Play<L> {
             keys: BTreeMap::new(),
             batches: BTreeMap::new(),
             is_flood: setup.flood > 0,
+            salt: setup.salt,
         };
         play.open_block(GENESIS_MS + 1);
         for number in 0..setup.evaluators {
@@ -137,16 +140,17 @@ impl<L: Ledger> Play<L> {
 
     fn open_block(&mut self, time_ms: u64) {
         let height = self.model.height + 1;
-        let genesis = self.model.parent;
+        let (genesis, salt) = (self.model.parent, self.salt.to_le_bytes());
         let parent = |height: u64| match height {
             1 => genesis,
-            _ => ItemId(hash("block", &[&(height - 1).to_le_bytes()])),
+            _ => ItemId(hash("block", &[&salt, &(height - 1).to_le_bytes()])),
         };
         let (mut last, mut times_ms) = (height, vec![time_ms]);
         self.ledger.begin_block(height, time_ms, parent(height));
         while self.is_flood && self.ledger.is_behind() {
             self.ledger.end_early();
             last += 1;
+            assert!(last - height < 1_000, "the clock comes to no end");
             times_ms.push(time_ms + (last - height));
             self.ledger
                 .begin_block(last, time_ms + (last - height), parent(last));
@@ -204,13 +208,13 @@ impl<L: Ledger> Play<L> {
             valid_until_ms: self.model.time_ms + 10_000,
         };
         change(&mut envelope);
-        let id = hash("record", &[&signer.0, &nonce.to_le_bytes()]);
+        let id = self.record_id(signer, nonce);
         let tx = Transaction {
-            id: ItemId(id),
+            id,
             signer,
             envelope,
             action,
-            size_bytes: 500 + u32::from(id[0]) * 5,
+            size_bytes: 500 + u32::from(id.0[0]) * 5,
         };
         let decision = self.model.apply(&tx);
         self.tell(|| format!("    {:?} {tx:?}", decision));
@@ -220,6 +224,12 @@ impl<L: Ledger> Play<L> {
             return Err(format!("{kind}: model {decision:?}, ledger {other:?}"));
         }
         Ok(decision)
+    }
+
+    /// The id of what an account signs with this nonce.
+    fn record_id(&self, signer: Address, nonce: u64) -> ItemId {
+        let parts = [self.salt.to_le_bytes(), nonce.to_le_bytes()];
+        ItemId(hash("record", &[&signer.0, &parts.concat()]))
     }
 
     // Choices.
@@ -285,7 +295,7 @@ impl<L: Ledger> Play<L> {
                 let first = self.first_bounty().filter(|_| bounty < 160);
                 match first.or_else(|| self.open_bounty(bounty)) {
                     Some(id) => self.proceed(id, mood, shape)?,
-                    None => self.post(mood, shape, shape)?,
+                    None => self.post(mood, shape, choice(shape, "terms"))?,
                 }
             }
             Step::Wait(how) => {

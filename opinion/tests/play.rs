@@ -2,6 +2,8 @@
 
 mod against;
 
+use std::collections::BTreeSet;
+
 use against::{play, shrink, story};
 use opinion::{Coverage, Setup, Step};
 use proptest::prelude::*;
@@ -23,64 +25,111 @@ proptest! {
     }
 }
 
-#[test]
-fn play_reaches_every_phase_end_standing_and_rule() {
+/// What 300 plays have seen, and some floods.
+fn seen() -> Coverage {
     let mut seen = Coverage::default();
     for seed in 0..300 {
         let played = play(Setup::from_seed(seed), &Step::list(seed, 250));
-        seen.add(&played.expect("no difference"));
+        seen.add(&played.unwrap_or_else(|difference| panic!("seed {seed}: {difference}")));
     }
     for seed in 0..4 {
         seen.add(&flooded(seed));
     }
-    assert_eq!(seen.missing(), Vec::<String>::new(), "\n{seen}");
-    let unlisted = seen.0.keys().filter(|name| !is_listed(name));
-    assert_eq!(unlisted.collect::<Vec<_>>(), Vec::<&String>::new());
+    seen
 }
 
-/// Whether `docs/rules.md` lists the fault, if it is one, for its record.
-fn is_listed(name: &str) -> bool {
-    let Some((record, code)) = name
-        .strip_prefix("refused: ")
-        .and_then(|name| name.split_once(": "))
-    else {
-        return true;
-    };
+#[test]
+fn play_reaches_every_phase_end_standing_and_rule() {
+    let seen = seen();
+    assert_eq!(seen.missing(), Vec::<String>::new(), "\n{seen}");
+}
+
+/// What a word of the page's table stands for. Play has no other fault of the tags than that they are none.
+const WORDS: [(&str, &[&str]); 3] = [
+    ("*phase*", &["unknown_bounty", "wrong_phase", "phase_over"]),
+    (
+        "*terms*",
+        &["no_license", "payment_mode", "terms_not_canonical"],
+    ),
+    (
+        "*parents*",
+        &[
+            "parents",
+            "unknown_asset",
+            "training_not_granted",
+            "training_fee_not_yet",
+            "training_monthly_fee_not_yet",
+            "derivation_not_granted",
+            "derivation_fee_not_yet",
+            "derivation_monthly_fee_not_yet",
+            "terms_not_passed_on",
+            "too_many_ancestors",
+            "royalties_above_all",
+        ],
+    ),
+];
+
+/// Faults that so few plays do not meet: seldom ones, and sums that no account can pay. `market`'s own tests do.
+const RARE: &[&str] = &[
+    "left out: overflow",
+    "refused: attest-test-set: not_asked",
+    "refused: attest-test-set: phase_over",
+    "refused: back-bounty: full",
+    "refused: back-bounty: overflow",
+    "refused: buy-license: overflow",
+    "refused: commit-attestations: phase_over",
+    "refused: commit-submission: full",
+    "refused: commit-submission: too_many_ancestors",
+    "refused: join-evaluators: overflow",
+    "refused: leave-evaluators: seats_at_work",
+    "refused: post-bounty: too_many_ancestors",
+    "refused: register-asset: too_many_ancestors",
+];
+
+/// The faults of each record as `docs/rules.md` lists them.
+fn listed() -> BTreeSet<String> {
     let page = include_str!("../../docs/rules.md");
     let (_, section) = page
         .split_once("## Which fault a receipt names")
         .expect("the section");
     let (section, _) = section.split_once("\n## ").expect("one behind it");
-    let (head, rows) = section.split_once("\n|").expect("the table");
-    let (_, last) = section.rsplit_once("|\n").expect("the table");
-    let row = rows
-        .lines()
-        .find(|line| line.starts_with(&format!("| `{record}` |")));
-    let row = row.expect("every record has a row");
-    // Of what stands for several faults the head tells which.
-    let words = ["*phase*", "*terms*", "*parents*"];
-    let stands_for_several = words.iter().any(|word| row.contains(word));
-    let quoted = format!("`{code}`");
-    let in_head = || {
-        let parts = ["training_", "derivation_"];
-        let part = parts.iter().find_map(|part| code.strip_prefix(part));
-        let part = part.map(|part| format!("`{part}`"));
-        let is_of_tags = code == "no_license" && head.contains("the fault of the tags");
-        head.contains(&quoted) || part.is_some_and(|part| head.contains(&part)) || is_of_tags
-    };
-    row.contains(&quoted) || last.contains(&quoted) || stands_for_several && in_head()
+    let mut all = BTreeSet::new();
+    for row in section.lines().filter(|line| line.starts_with("| `")) {
+        let mut cells = row.trim_matches('|').split('|');
+        let record = cells.next().expect("a record").trim().trim_matches('`');
+        let faults = cells.next().expect("its faults");
+        let quoted = faults.split('`').skip(1).step_by(2);
+        let words = WORDS.into_iter().filter(|(word, _)| faults.contains(word));
+        let codes = quoted.chain(words.flat_map(|(_, codes)| codes.iter().copied()));
+        all.extend(codes.map(|code| format!("refused: {record}: {code}")));
+    }
+    let (_, last) = section.rsplit_once("|\n").expect("a table");
+    let codes = last.split('`').skip(1).step_by(2);
+    all.extend(codes.map(|code| format!("left out: {code}")));
+    all
+}
+
+#[test]
+fn play_meets_the_faults_that_the_page_lists_and_no_other() {
+    let (seen, listed) = (seen(), listed());
+    let is_fault = |name: &&String| name.starts_with("refused: ") || name.starts_with("left out: ");
+    let met: BTreeSet<String> = seen.0.keys().filter(is_fault).cloned().collect();
+    let unlisted: Vec<&String> = met.difference(&listed).collect();
+    assert_eq!(unlisted, Vec::<&String>::new());
+    let unmet: Vec<&str> = listed.difference(&met).map(String::as_str).collect();
+    assert_eq!(unmet, RARE);
 }
 
 /// A bounty with more submissions than a batch has room for in one part, and a block's budget for all.
 fn flooded(seed: u64) -> Coverage {
-    let flood = 500 + u16::try_from(seed % 64).expect("small");
+    let flood = [510, 1_400][usize::from(seed.is_multiple_of(4))];
     let setup = Setup {
         flood,
         evaluators: 7,
         crowd: 0,
         ..Setup::from_seed(seed)
     };
-    play(setup, &Step::list(seed, 100))
+    play(setup, &Step::list(seed, 150))
         .unwrap_or_else(|difference| panic!("seed {seed}: {difference}"))
 }
 
@@ -88,7 +137,13 @@ fn flooded(seed: u64) -> Coverage {
 fn a_flood_ends_over_many_blocks_as_it_would_at_once() {
     let mut seen = Coverage::default();
     for seed in 100..104 {
-        seen.add(&flooded(seed));
+        let flooded = flooded(seed);
+        let ended = flooded
+            .0
+            .keys()
+            .any(|name| name.starts_with("phase: Settled") || name.starts_with("phase: Void"));
+        assert!(ended, "seed {seed} comes to an end\n{flooded}");
+        seen.add(&flooded);
     }
     for name in ["clock: over several blocks", "batch: of several parts"] {
         assert!(seen.count(name) > 0, "{name}\n{seen}");

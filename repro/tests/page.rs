@@ -358,6 +358,15 @@ fn example(page: &Page, name: &str, inputs: &[String]) -> Vec<String> {
         .collect()
 }
 
+/// `x` to the power `n` as the page has it: from the lowest bit of `n`, the result times the base where the bit is one,
+/// then the base times itself.
+fn power(x: f64, n: usize) -> f64 {
+    let squares = std::iter::successors(Some(x), |base| Some(base * base));
+    let bits = (0..usize::BITS - n.leading_zeros()).map(|bit| n >> bit & 1 == 1);
+    let taken = squares.zip(bits).filter(|(_, bit)| *bit);
+    taken.fold(1.0, |result, (base, _)| result * base)
+}
+
 /// The weight after AdamW's steps with these gradients, at a learning rate of 0.01 and the usual settings.
 fn adamw(numbers: &[f32]) -> f32 {
     let (mut w, mut m, mut v) = (numbers[0], 0.0f32, 0.0f32);
@@ -368,7 +377,7 @@ fn adamw(numbers: &[f32]) -> f32 {
             0 => (new_m, new_v),
             _ => (m * beta_1 + new_m, v * beta_2 + new_v),
         };
-        let correction = |beta: f32| (1.0 - optim::power(f64::from(beta), at as u64 + 1)) as f32;
+        let correction = |beta: f32| (1.0 - power(f64::from(beta), at + 1)) as f32;
         let u = (m / correction(beta_1)) / ((v / correction(beta_2)).sqrt() + 1e-8);
         w = w * (1.0 - 0.01 * f64::from(0.01f32)) as f32 - u * 0.01;
     }

@@ -269,6 +269,17 @@ pub fn is_done(bounty: &BountyView) -> bool {
     }
 }
 
+/// Whether a seat has done what a phase waits for.
+fn is_begun(bounty: &BountyView) -> bool {
+    let (checks, seats) = (&bounty.checks, &bounty.seats);
+    match bounty.summary.phase {
+        Phase::TestCheck => checks.iter().any(|check| check.word.is_some()),
+        Phase::Score => seats.iter().any(|seat| seat.commitment.is_some()),
+        Phase::ScoreReveal => seats.iter().any(|seat| seat.parts > 0),
+        phase => panic!("{phase:?} waits for no seat"),
+    }
+}
+
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -308,8 +319,18 @@ fn two_bounties_live_through_kills_in_every_phase_and_end_as_if_undisturbed() {
         let victim = phases.len() % EVALUATORS.len();
         node.kill();
         node = world.node("node");
-        evaluators.remove(victim).kill();
-        evaluators.insert(victim, world.evaluator(EVALUATORS[victim]));
+        let kill = |evaluators: &mut Vec<Process>, victim: usize| {
+            evaluators.remove(victim).kill();
+            evaluators.insert(victim, world.evaluator(EVALUATORS[victim]));
+        };
+        kill(&mut evaluators, victim);
+        if matches!(phase, Phase::TestCheck | Phase::Score | Phase::ScoreReveal) {
+            // And once the first of them has spoken, another, which may be in the midst of it.
+            wait_until(&format!("the first word of {phase:?}"), || {
+                views().any(|view| is_begun(&view))
+            });
+            kill(&mut evaluators, (victim + 1) % EVALUATORS.len());
+        }
         wait_until(&format!("the work of {phase:?}"), || {
             views().all(|view| is_done(&view))
         });
@@ -424,7 +445,14 @@ fn train_through_a_kill(world: &World, bounty: &str) {
     process.kill();
     assert!(has_checkpoint(), "it was killed before its end");
     assert!(!world.path("mina").join("killed").exists());
-    let resumed = world.json("mina", &words);
+    let output = world.run("mina", &[&words[..], &["--json", "--yes"]].concat());
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("going on after step "),
+        "it did not begin anew: {}",
+        stderr(&output)
+    );
+    let resumed: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
     let words = train("whole", &[]);
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let whole = world.json("mina", &words);

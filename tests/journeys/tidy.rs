@@ -27,6 +27,8 @@ fn arrows() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("models", &[]),
         ("evaluator", SCORING),
         ("miner", TRAINING),
+        ("client", &["protocol"]),
+        ("wallet", &["protocol"]),
         ("node", &["protocol", "licensing", "market"]),
     ])
 }
@@ -34,6 +36,12 @@ fn arrows() -> BTreeMap<&'static str, &'static [&'static str]> {
 #[test]
 fn arrows_between_crates_point_one_way() {
     let arrows = arrows();
+    let manifest = read("Cargo.toml");
+    let (_, members) = manifest.split_once("members = [").unwrap();
+    let (members, _) = members.split_once(']').unwrap();
+    let mut members: Vec<&str> = members.split('"').skip(1).step_by(2).collect();
+    members.sort_unstable();
+    assert_eq!(arrows.keys().copied().collect::<Vec<_>>(), members);
     for (name, allowed) in &arrows {
         let manifest = read(&format!("{name}/Cargo.toml"));
         let normal = manifest.split("[dev-dependencies]").next().unwrap();

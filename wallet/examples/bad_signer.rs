@@ -1,6 +1,7 @@
 //! Programs for `--signer exec:` that do not keep to the protocol, for tests.
 //!
 //!     bad_signer silent|fails|hangs|floods|babbles|declines|forges|empty
+//!     bad_signer hangs FILE          writes its process id into the file first
 //!
 //! `forges` names a key and answers a request to sign with 64 zero bytes.
 
@@ -16,9 +17,17 @@ fn main() -> ExitCode {
     match &*kind {
         "silent" => {}
         "fails" => return ExitCode::from(7),
-        "hangs" => loop {
-            thread::park();
-        },
+        "hangs" => {
+            if let Some(file) = std::env::args().nth(2) {
+                let id = std::process::id().to_string();
+                if std::fs::write(file, id).is_err() {
+                    return ExitCode::FAILURE;
+                }
+            }
+            loop {
+                thread::park();
+            }
+        }
         "floods" => {
             // Ends when nobody reads any longer.
             while io::stdout().write_all(&[b'{'; 1024]).is_ok() {}

@@ -137,6 +137,19 @@ fn a_program_that_never_answers_is_ended() {
     assert_eq!(bad("hangs", short).unwrap_err(), ExecFlaw::Timeout(0));
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_program_that_was_ended_is_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("id");
+    let kind = format!("hangs '{}'", file.display());
+    // Long enough for it to begin, on a machine that has much to do.
+    let found = bad(&kind, Duration::from_secs(2)).unwrap_err();
+    assert_eq!(found, ExecFlaw::Timeout(2));
+    let id = std::fs::read_to_string(&file).unwrap();
+    assert!(!Path::new("/proc").join(id).exists(), "it runs on");
+}
+
 #[test]
 fn a_signature_that_does_not_hold_is_not_used() {
     let signer = bad("forges", LONG).unwrap();

@@ -6,6 +6,7 @@ use client::{AssetFilter, Client, ClientError, LicenseFilter, PhaseFilter};
 use protocol::api::{API_VERSION, Page, Readiness, Version};
 use protocol::id::{Address, ItemId};
 use protocol::record::AssetKind;
+use protocol::statement::Subject;
 
 use crate::fake::{Exchange, Fake, Ledger, SHORT};
 
@@ -106,7 +107,17 @@ fn every_call_asks_its_route() {
             client.asset_history(id).next_page().err(),
             format!("/v1/assets/{a}/history"),
         ),
+        (client.votes(id).err(), format!("/v1/assets/{a}/votes")),
+        (
+            client.statement(&Subject::Bounty(id)).err(),
+            format!("/v1/bounties/{a}/statement?limit=1"),
+        ),
+        (
+            client.movements(&Subject::Asset(id)).next_page().err(),
+            format!("/v1/assets/{a}/statement"),
+        ),
     ];
+    assert_eq!(fake.seen().len(), calls.len(), "each asks once");
     for ((error, path), seen) in calls.into_iter().zip(fake.seen()) {
         assert!(error.is_some_and(|error| error.is_not_found()), "{path}");
         assert_eq!(seen, format!("GET {path}"));

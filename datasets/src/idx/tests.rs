@@ -193,13 +193,37 @@ fn arrays_that_do_not_fit_each_other_make_no_table() {
 
 proptest! {
     #[test]
-    fn no_bytes_panic(bytes: Vec<u8>, magic: bool, packed: bool, labels: bool) {
-        let mut file = if magic { vec![0, 0, 8, if labels { 1 } else { 3 }] } else { Vec::new() };
-        file.extend(bytes);
+    fn a_file_is_read_if_it_has_as_many_bytes_as_its_sizes_say(
+        bytes in prop::collection::vec(any::<u8>(), 1..40),
+        height in 1..4usize,
+        width in 1..4usize,
+        missing in prop::option::weighted(0.3, 1..3usize),
+        packed: bool,
+        labels: bool,
+    ) {
+        let each = if labels { 1 } else { height * width };
+        let rows = bytes.len().div_ceil(each);
+        let mut file = vec![0, 0, 8, if labels { 1 } else { 3 }];
+        let sizes = if labels { vec![rows] } else { vec![rows, height, width] };
+        file.extend(sizes.iter().flat_map(|size| (*size as u32).to_be_bytes()));
+        file.extend(&bytes);
+        file.resize(file.len() - bytes.len() + rows * each, 7);
+        file.truncate(file.len() - missing.unwrap_or(0).min(rows * each));
         let file = if packed { gz(&file) } else { file };
         let kind = if labels { IdxKind::Labels } else { IdxKind::Images };
-        if let Ok(array) = IdxArray::read(&file, kind, 1 << 20) {
-            prop_assert_eq!(array.rows() * array.row_bytes(), array.bytes().len());
+        let read = IdxArray::read(&file, kind, 1 << 20);
+        prop_assert_eq!(read.is_ok(), missing.is_none(), "{:?}", read);
+        if let Ok(array) = read {
+            prop_assert_eq!((array.rows(), array.row_bytes()), (rows, each));
+            prop_assert_eq!(&array.bytes()[..bytes.len()], &bytes[..]);
+        }
+    }
+
+    #[test]
+    fn no_bytes_panic(bytes: Vec<u8>, packed: bool) {
+        let file = if packed { gz(&bytes) } else { bytes };
+        for kind in [IdxKind::Labels, IdxKind::Images] {
+            let _ = IdxArray::read(&file, kind, 1 << 20);
         }
     }
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::csv_text::check_size;
 use crate::manifest::DATA_BYTES_MAX;
 use ndarray::array;
 use proptest::prelude::*;
@@ -200,11 +201,9 @@ fn rows_and_bytes_are_bounded_before_anything_is_kept() {
             limit: 256
         }
     );
-    let error = CsvError::TooLarge {
-        size_bytes: DATA_BYTES_MAX + 1,
-        limit_bytes: DATA_BYTES_MAX,
-    };
-    assert!(error.to_string().contains("1073741824"));
+    assert_eq!(check_size(DATA_BYTES_MAX), Ok(()));
+    let error = check_size(DATA_BYTES_MAX + 1).expect_err("a byte above the limit");
+    assert!(error.to_string().contains("1073741824"), "{error}");
 }
 
 #[test]

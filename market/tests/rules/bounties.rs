@@ -80,6 +80,68 @@ fn a_posting_is_refused_at_its_first_fault() {
     }
 }
 
+/// The receipts' root hangs on it: `docs/rules.md` lists the faults in this order.
+#[test]
+fn of_two_faults_of_a_posting_the_one_that_the_page_lists_first_is_named() {
+    type Change = fn(&mut PostBounty);
+    let faults: [(&str, Change); 13] = [
+        ("benchmark", |p| p.benchmark.inputs = 0),
+        ("schedule", |p| p.schedule.open_ms = 999),
+        ("shares", |p| p.split.miner -= 1),
+        ("zero_amount", |p| p.reward = units(0)),
+        ("prepaid", |p| p.prepaid = 10_001),
+        ("overflow", |p| p.evaluation_fee = protocol::Amount::MAX),
+        ("no_license", |p| p.model_terms.clear()),
+        ("self_funding", |p| p.self_funding_ppm = 200_001),
+        ("test_set_used", |p| p.test_set.ciphertext = blob("used")),
+        ("unknown_asset", |p| {
+            let (asset, amount) = (nothing(), units(1));
+            p.fund = Some(FundPart { asset, amount });
+        }),
+        ("parents", |p| {
+            let parent = NamedParent {
+                asset: nothing(),
+                required: true,
+            };
+            p.parents = vec![parent; 2];
+        }),
+        ("insufficient_funds", |p| p.reward = units(2 * FUNDS)),
+        ("evaluation_fee", |p| p.evaluation_fee = units(29)),
+    ];
+    let mut world = world();
+    world.post(|p| p.test_set.ciphertext = blob("used"));
+    for (place, (code, first)) in faults.iter().enumerate() {
+        for (_, second) in &faults[place..] {
+            // What both set is as the first has it.
+            let action = world.post_action("sponsor", |p| {
+                second(p);
+                first(p);
+            });
+            world.row("sponsor", action, code);
+        }
+    }
+    let action = world.post_action("sponsor", |p| {
+        p.reward = units(20_002);
+        p.evaluation_fee = units(29);
+    });
+    world.row("sponsor", action, "pool_too_small");
+}
+
+#[test]
+fn what_no_amount_can_hold_is_refused_as_such() {
+    let mut world = world();
+    let bounty = world.post(|_| ());
+    world.row("backer-1", back(bounty, u128::MAX - 5), "overflow");
+    let parameters = Parameters {
+        evaluation_price: protocol::Amount::MAX,
+        ..parameters()
+    };
+    let mut world = World::with(parameters, &[]);
+    world.evaluators(3);
+    let action = world.post_action("sponsor", |_| ());
+    world.row("sponsor", action, "overflow");
+}
+
 #[test]
 fn backers_may_join_until_half_of_the_phase_to_the_millisecond() {
     let mut world = world();

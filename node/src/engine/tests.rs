@@ -43,14 +43,50 @@ fn once_the_clock_is_right_again_records_are_taken_with_nothing_else_due() {
     runtime().block_on(at_work.node.block_after(0));
     let pause = Duration::from_millis(20);
     let tries = PATIENCE.as_millis() / pause.as_millis();
-    for _ in 0..tries {
+    for tried in 0..tries {
         match at_work.offer(at_work.transfer(0)) {
-            Ok(_) => return,
+            Ok(_) => return assert!(tried > 0, "the clock was behind"),
             Err(problem) => assert_eq!(problem.code, "clock_behind"),
         }
         std::thread::sleep(pause);
     }
     panic!("records are refused for ever");
+}
+
+/// For one block the disk is full, or does not sync: its records are told so, and the node opens its log again by itself
+/// and takes them.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_log_that_could_not_be_written_is_opened_again() {
+    for disk in ["/dev/full", "/dev/null"] {
+        let at_work = AtWork::by_hand();
+        assert_eq!(at_work.include(at_work.transfer(0)).height, 1);
+        let next = at_work.transfer(1);
+        at_work.node.with_chain(|chain| {
+            let disk = std::fs::OpenOptions::new().write(true).open(disk);
+            chain.log_mut().set_file(disk.expect("linux"));
+        });
+        let told = match at_work.offer(next.clone()).expect("it is taken") {
+            Ticket::Waiting(answer) => answer.blocking_recv().expect("told"),
+            Ticket::Final(found) => panic!("{found:?}"),
+        };
+        assert_eq!(told.expect_err("it is not on the log").code, "log_write");
+        let (status, text) = readiness(&at_work);
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{text}");
+        assert!(text.contains("could not write its log"), "{text}");
+        let pause = Duration::from_millis(20);
+        let tries = PATIENCE.as_millis() / pause.as_millis();
+        let taken = (0..tries).find_map(|_| {
+            std::thread::sleep(pause);
+            at_work.offer(next.clone()).ok()
+        });
+        let found = at_work.wait_for(taken.expect("the log is open again"));
+        assert_eq!(
+            found.height, 2,
+            "the block that was not written is no block"
+        );
+        assert_eq!(readiness(&at_work).0, StatusCode::OK);
+    }
 }
 
 /// An asset, and a licence for so many months of it; gives the record that registered it.

@@ -236,8 +236,13 @@ fn all_that_is_due_goes_however_much_it_is() {
 fn no_record_is_taken_whose_blob_is_removed_in_the_same_moment() {
     let mut play = Play::begin();
     let node = play.served.node.clone();
-    let mut kept = Vec::new();
+    let (mut kept, mut refused) = (Vec::new(), 0);
     for round in 0..20 {
+        // Now one of them has a start, now the other, and now none.
+        let start = |who: u64| match round % 3 == who {
+            true => std::thread::sleep(std::time::Duration::from_millis(5)),
+            false => {}
+        };
         let texts = [0, 1, 2, 3].map(|place| format!("{round}, {place}"));
         let blobs = texts.each_ref().map(|text| play.upload(text));
         play.collect();
@@ -247,9 +252,11 @@ fn no_record_is_taken_whose_blob_is_removed_in_the_same_moment() {
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 together.wait();
+                start(0);
                 node.collect_blobs().unwrap();
             });
             together.wait();
+            start(1);
             for (text, blob) in texts.iter().zip(blobs) {
                 let action = registration(text, blob, PaymentMode::GlobalDistribution);
                 let nonce = play.nonces[3];
@@ -260,10 +267,14 @@ fn no_record_is_taken_whose_blob_is_removed_in_the_same_moment() {
                         play.nonces[3] += 1;
                         kept.push(blob.id);
                     }
-                    Err(error) => assert_eq!(error.code(), "blob_missing", "{error}"),
+                    Err(error) => {
+                        assert_eq!(error.code(), "blob_missing", "{error}");
+                        refused += 1;
+                    }
                 }
             }
         });
         assert!(kept.iter().all(|&blob| play.is_held(blob)), "round {round}");
     }
+    assert!(!kept.is_empty() && refused > 0, "{refused} were refused");
 }

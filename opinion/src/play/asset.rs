@@ -4,32 +4,36 @@ use super::*;
 
 impl<L: Ledger> Play<L> {
     pub(super) fn register(&mut self, who: u8, shape: u16, terms_shape: u16) -> Result<(), String> {
-        let kind = match shape & 1 {
+        let choose = |what: &str| choice(shape, what);
+        let kind = match choose("kind") & 1 {
             0 => AssetKind::Model,
             _ => AssetKind::DataSet,
         };
         let nonce = self.model.nonce(person(who));
-        let label = match shape >> 1 & 3 {
-            0 => vec![(shape >> 3 & 3) as u8],
+        let label = match choose("weights") & 3 {
+            0 => vec![(choose("known weights") & 3) as u8],
             _ => [&person(who).0[..], &nonce.to_le_bytes()].concat(),
         };
         let weights = Digest(hash("weights", &[&label]));
         let mut parents: Vec<ItemId> = Vec::new();
-        if terms_shape >> 4 & 1 == 1 {
-            parents.extend(self.asset((terms_shape >> 5) as u8));
+        for what in ["first parent", "second parent"] {
+            let how = choice(terms_shape, what);
+            if how & 1 == 1 {
+                parents.extend(self.asset((how >> 1) as u8));
+            }
         }
-        if terms_shape >> 12 & 1 == 1 {
-            parents.extend(self.asset((terms_shape >> 9) as u8));
+        if choose("no parent") % 64 == 0 {
+            parents.push(ItemId([7; 32]));
         }
         parents.sort_unstable();
-        if shape >> 12 & 7 != 0 {
+        if choose("parents twice") & 7 != 0 {
             parents.dedup();
         }
         let holder = |who: u8, shares| Holder {
             account: person(who),
             shares,
         };
-        let holders = match shape >> 5 & 15 {
+        let holders = match choose("holders") & 15 {
             0 => vec![holder(1, 999_999), holder(17, 1)],
             1 => vec![holder(9, 333_333), holder(2, 333_333), holder(16, 333_334)],
             2 => vec![holder(9, 500_000), holder(9, 500_000)],
@@ -39,6 +43,7 @@ impl<L: Ledger> Play<L> {
             6 => vec![holder(who, 400_000), holder(who.wrapping_add(1), 600_000)],
             _ => Vec::new(),
         };
+        let set_aside = choose("set aside");
         let body = RegisterAsset {
             kind,
             name: name("asset"),
@@ -46,18 +51,22 @@ impl<L: Ledger> Play<L> {
                 id: BlobId(weights.0),
                 size_bytes: 10,
             },
-            weights_digest: match (kind, shape >> 9 & 15) {
+            weights_digest: match (kind, choose("digest") & 15) {
                 (AssetKind::Model, 0) | (AssetKind::DataSet, 1..) => None,
                 _ => Some(weights),
             },
             parents,
             holders,
-            self_funding_ppm: [0, 200_000, 1, 77_777][usize::from(shape >> 9 & 3)]
-                + u32::from(shape >> 12 == 14),
+            self_funding_ppm: match set_aside & 15 {
+                15 => 200_001,
+                some => [0, 200_000, 1, 77_777][usize::from(some & 3)],
+            },
         };
         let mut tags = terms(terms_shape).to_tags();
-        if shape >> 12 == 15 {
-            tags.reverse();
+        match choose("tags") & 31 {
+            0 => tags.reverse(),
+            1 => tags.clear(),
+            _ => {}
         }
         self.send(who, Action::RegisterAsset { terms: tags, body })?;
         Ok(())
@@ -146,7 +155,16 @@ impl<L: Ledger> Play<L> {
                 wanted.payment_mode = payment_mode;
             }
         }
-        let terms = wanted.to_tags();
+        let mut asset = asset;
+        let mut tags = wanted.to_tags();
+        match choice(shape, "tags") & 63 {
+            0 => tags.reverse(),
+            1 => tags.clear(),
+            2 => tags = terms(13).to_tags(),
+            3 => asset = ItemId(hash("nothing", &[])),
+            _ => {}
+        }
+        let terms = tags;
         self.send_as(holder, Action::VoteTerms { asset, terms }, |_| {})?;
         Ok(())
     }

@@ -23,28 +23,29 @@ impl<L: Ledger> Play<L> {
         let scope = SealScope::test_set(self.model.network, sponsor, nonce);
         let key = Self::test_key_of(sponsor, nonce);
         let blob = hash("test set", &[&sponsor.0, &nonce.to_le_bytes()]);
-        let pick = |bits: u32, of: &[u64]| of[usize::from(shape >> bits) % of.len()];
+        let pick = |what: &str, of: &[u64]| of[usize::from(choice(shape, what)) % of.len()];
         let price = self.model.parameters.evaluation_price.base_units();
         let multiply_adds_max = 1_000_000;
         let benchmark = benchmark(multiply_adds_max);
         let counted = benchmark.counted_cost() * price;
         let least = (counted.div_ceil(1_000_000_000) * 5).max(31);
         let mut parents: Vec<NamedParent> = Vec::new();
-        for (number, bits) in [(terms_shape >> 4, 8), (terms_shape >> 7, 10)] {
-            if terms_shape >> bits & 3 != 0
-                && let Some(asset) = self.asset(number as u8 & 31)
+        for what in ["first parent", "second parent"] {
+            let how = choice(terms_shape, what);
+            if how & 3 != 0
+                && let Some(asset) = self.asset((how >> 2) as u8 & 31)
                 && parents.iter().all(|parent| parent.asset != asset)
             {
-                let required = terms_shape >> bits & 3 == 1;
+                let required = how & 3 == 1;
                 parents.push(NamedParent { asset, required });
             }
         }
-        let fund = match shape >> 8 & 3 {
+        let fund = match choice(shape, "fund") & 3 {
             0 => None,
             how => self.fund(sponsor, how),
         };
         if let Some(fund) = &fund
-            && shape >> 11 & 7 != 0
+            && choice(shape, "parent of the fund") & 7 != 0
             && parents.iter().all(|parent| parent.asset != fund.asset)
         {
             let asset = fund.asset;
@@ -64,31 +65,30 @@ impl<L: Ledger> Play<L> {
             (333_334, 333_333, 333_333),
             (900_000, 100_000, 0),
         ];
-        let (miner, sponsor, backers) = splits[usize::from(shape >> 3) % splits.len()];
+        let (miner, sponsor, backers) = splits[usize::from(choice(shape, "split") % 8)];
+        let reserves = [300, -5, 300, i64::MIN, 900];
+        let rewards = [10_000, 9_999, 24_001, 1, 10_000, 15_000, 60_000];
         PostBounty {
             title: name("digits"),
             benchmark,
             test_set: sealed(&scope, &key, &blob),
-            reward: units(u128::from(pick(
-                0,
-                &[10_000, 9_999, 24_001, 1, 10_000, 15_000, 60_000],
-            ))),
-            pay: match shape & 1 {
+            reward: units(pick("reward", &rewards).into()),
+            pay: match choice(shape, "pay") & 1 {
                 0 => Pay::Steps,
                 _ => Pay::WinnerTakesAll,
             },
-            reserve: Score([300, -5, 300, i64::MIN, 900][usize::from(shape >> 2) % 5]),
-            margin: pick(4, &[0, 10, 10, 100, u64::MAX, 1]),
-            evaluation_fee: units(least + u128::from(shape >> 9 & 3)),
-            prepaid: pick(6, &[0, 1, 2, 0, 5]) as u32,
+            reserve: Score(reserves[usize::from(choice(shape, "reserve")) % reserves.len()]),
+            margin: pick("margin", &[0, 10, 10, 100, u64::MAX, 1]),
+            evaluation_fee: units(least + u128::from(pick("fee", &[0, 1, 2, 3]))),
+            prepaid: pick("prepaid", &[0, 1, 2, 0, 5]) as u32,
             schedule: Schedule {
-                open_ms: pick(1, &[3_000, 4_001, 1_000]),
-                test_key_ms: pick(2, &[400, 1_000]),
-                test_check_ms: pick(3, &[500, 900]),
-                reveal_ms: pick(4, &[600, 1_500]),
-                score_ms: pick(5, &[700, 1_100]),
-                score_reveal_ms: pick(6, &[800, 1_300]),
-                challenge_ms: pick(7, &[900, 200]),
+                open_ms: pick("open", &[3_000, 4_001, 1_000]),
+                test_key_ms: pick("test key", &[400, 1_000]),
+                test_check_ms: pick("test check", &[500, 900]),
+                reveal_ms: pick("reveal", &[600, 1_500]),
+                score_ms: pick("score", &[700, 1_100]),
+                score_reveal_ms: pick("score reveal", &[800, 1_300]),
+                challenge_ms: pick("challenge", &[900, 200]),
             },
             model_terms: pairs(terms(terms_shape).to_tags()),
             parents,
@@ -97,7 +97,7 @@ impl<L: Ledger> Play<L> {
                 sponsor,
                 backers,
             },
-            self_funding_ppm: match terms_shape >> 11 {
+            self_funding_ppm: match choice(terms_shape, "self-funding") & 31 {
                 31 => 200_001,
                 some => [0, 200_000, 33_333][usize::from(some % 3)],
             },
@@ -154,6 +154,11 @@ impl<L: Ledger> Play<L> {
         }
         parents.sort_unstable();
         parents.dedup();
+        match choice(shape, "odd parents") & 31 {
+            0 => parents.push(ItemId([u8::MAX; 32])),
+            1 => parents.extend(parents.first().copied()),
+            _ => {}
+        }
         let nonce = self.model.nonce(miner).to_le_bytes();
         let key = SealKey::from_bytes(hash("key", &[&miner.0, &nonce]));
         let blob = hash("model", &[&miner.0, &nonce]);
@@ -163,7 +168,7 @@ impl<L: Ledger> Play<L> {
             sealed: sealed(&scope, &key, &blob),
             parents,
         };
-        let id = ItemId(hash("record", &[&miner.0, &nonce]));
+        let id = self.record_id(miner, self.model.nonce(miner));
         let action = Action::CommitSubmission {
             bounty,
             terms: terms.to_tags(),

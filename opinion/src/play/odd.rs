@@ -6,7 +6,10 @@ use super::*;
 impl<L: Ledger> Play<L> {
     /// Things that ought not to be done.
     pub(super) fn odd(&mut self, who: u8, what: u8, at: u8, shape: u16) -> Result<(), String> {
-        let bounty = self.any_bounty(at);
+        let first = self
+            .first_bounty()
+            .filter(|_| choice(shape, "first") & 1 == 0);
+        let bounty = first.unwrap_or_else(|| self.any_bounty(at));
         let nothing = ItemId(hash("nothing", &[]));
         let transfer = || Action::Transfer {
             to: person(0),
@@ -44,7 +47,10 @@ impl<L: Ledger> Play<L> {
             11 => {
                 let outcome = TestOutcome::Ok;
                 let body = AttestTestSet { outcome };
-                let who = self.seat_of(bounty, shape).unwrap_or(me);
+                let seat = self.seat_of(bounty, shape);
+                let who = seat
+                    .filter(|_| choice(shape, "seat") & 3 != 0)
+                    .unwrap_or(me);
                 self.send_as(who, Action::AttestTestSet { bounty, body }, |_| {})?
             }
             12..=14 => {
@@ -134,48 +140,64 @@ impl<L: Ledger> Play<L> {
         Ok(())
     }
 
+    /// A posting with a fault, and often a second one.
     pub(super) fn odd_posting(&mut self, who: u8, shape: u16) -> Result<(), String> {
         let who = who % PEOPLE;
-        let mut body = self.posting(who, shape >> 5, 7);
-        match shape & 15 {
+        let terms = match choice(shape, "terms") & 3 {
+            0 => choice(shape, "other terms"),
+            _ => 7,
+        };
+        let mut body = self.posting(who, choice(shape, "posting"), terms);
+        self.spoil(&mut body, choice(shape, "first fault"));
+        self.spoil(&mut body, choice(shape, "second fault"));
+        self.post_body(who, body)
+    }
+
+    /// Makes a fault, in one case of two.
+    fn spoil(&self, body: &mut PostBounty, how: u16) {
+        match how & 31 {
             0 => body.reward = units(0),
             1 => body.schedule.open_ms = 99,
             2 => body.schedule.challenge_ms = 100_001,
-            3 => body.split.miner += 1,
+            3 => body.split.miner ^= 1,
             4 => body.split.sponsor = u32::MAX,
             5 => {
                 let half = u128::MAX / 2;
                 let fees = [30, half, half + 1, u128::MAX];
-                let place = usize::from(shape >> 4 & 3);
-                body.evaluation_fee = units(fees[place]);
-                if place > 0 {
-                    body.prepaid = 0;
-                }
+                body.evaluation_fee = units(fees[usize::from(how >> 5 & 3)]);
             }
             6 => body.prepaid = 10_001,
             7 => body.prepaid = 10_000,
-            8 if shape >> 4 & 1 == 0 => {
+            8 => {
                 if let Some(other) = self.model.bounties.values().next() {
                     body.test_set = other.body.test_set;
                 }
             }
-            8 => body.benchmark.task = Task::Classification { classes: 1 },
-            9 => body.benchmark.arithmetic += 1,
-            10 => body.model_terms.clear(),
-            11 => body.model_terms = pairs(terms(13).to_tags()),
-            12 => body.reward = units(100_000_000),
-            13 => body.reward = Amount::MAX,
-            14 => {
+            9 => body.benchmark.task = Task::Classification { classes: 1 },
+            10 => body.benchmark.arithmetic += 1,
+            11 => body.model_terms.clear(),
+            12 => body.model_terms = pairs(terms(13).to_tags()),
+            13 => body.reward = units(100_000_000),
+            14 => body.reward = Amount::MAX,
+            15 => {
                 body.parents.push(NamedParent {
                     asset: ItemId([7; 32]),
                     required: true,
                 });
             }
-            _ => {
+            16 => {
                 let three = units(body.evaluation_fee.base_units() * 3 / 5);
                 body.evaluation_fee = three;
             }
+            17 => body.self_funding_ppm = 200_001,
+            18 => body.model_terms.reverse(),
+            19 => {
+                let asset = ItemId([9; 32]);
+                let amount = units(1);
+                body.fund = Some(FundPart { asset, amount });
+            }
+            20 => body.prepaid = u32::MAX,
+            _ => {}
         }
-        self.post_body(who, body)
     }
 }

@@ -14,6 +14,8 @@ pub struct Setup {
     /// How many submissions there are from the beginning: so many that a batch on them has
     /// several parts, and that no block's budget is enough for them.
     pub flood: u16,
+    /// Makes ids, and what follows from them (verdicts, draws, ties), those of this play alone.
+    pub salt: u64,
 }
 
 impl Setup {
@@ -25,45 +27,55 @@ impl Setup {
             evaluators: [7, 7, 8, 9, 7, 5, 3, 7][usize::from(evaluators % 8)],
             crowd: if evaluators >= 250 { 66 } else { 0 },
             flood: match (evaluators, numbers & 15) {
-                (240..244, 5) => 500 + u16::from(numbers),
+                (240..244, 5) => 500 + choice(number, "flood") % 1_000,
                 _ => 0,
             },
+            salt: number.into(),
         }
     }
 
     /// The setup that goes with a list of steps from this seed.
     pub fn from_seed(seed: u64) -> Self {
-        Self::from_number(Numbers(seed ^ 0x5eed).next_number() as u16)
+        let number = Numbers(seed ^ 0x5eed).next_number() as u16;
+        Self {
+            salt: seed,
+            ..Self::from_number(number)
+        }
     }
 
     fn parameters(self) -> Parameters {
-        let pick = |bit: u8| self.numbers >> bit & 1 == 1;
+        let choose = |what: &str| choice(self.numbers.into(), what);
+        let pick = |what: &str| choose(what) & 1 == 1;
         Parameters {
             fee_per_byte: units(1),
             block_bytes_max: 1 << 21,
-            deposit_factor: if pick(0) { 10 } else { 3 },
+            deposit_factor: if pick("deposit") { 10 } else { 3 },
             validity_max_ms: 60_000,
             phase_min_ms: 100,
             phase_max_ms: 100_000,
             late_ms: 300,
-            retention_ms: if pick(1) { 20_000 } else { 60_000 },
-            sponsor_bond_ppm: if pick(2) { 200_000 } else { 3_000 },
+            retention_ms: if pick("retention") { 20_000 } else { 60_000 },
+            sponsor_bond_ppm: if pick("bond") { 200_000 } else { 3_000 },
             miner_bond_ppm: 10_000,
             evaluation_fee_min: units(31),
-            evaluation_price: units(if pick(3) { 1_000 } else { 70_001 }),
-            committee_min: [3, 1, 3, 1, 3, 3, 5, 1][usize::from(self.numbers >> 4 & 7)],
+            evaluation_price: units(if pick("price") { 1_000 } else { 70_001 }),
+            committee_min: [3, 1, 3, 1, 3, 3, 5, 1][usize::from(choose("committee") % 8)],
             seat_stake_ppm: 500_000,
             evaluator_stake_min: units(10_000),
-            silent_forfeit_ppm: match self.numbers % 8 {
+            silent_forfeit_ppm: match choose("silent") % 8 {
                 5 => 1_000_000,
                 _ => 10_000,
             },
-            unrevealed_forfeit_ppm: if pick(7) { 100_000 } else { 1_000_000 },
-            tighten_ms: if pick(6) { 700 } else { 5_000 },
-            month_ms: if pick(0) { 2_500 } else { 6_000 },
-            grace_ms: if pick(1) { 6_000 } else { 2_000 },
+            unrevealed_forfeit_ppm: if pick("unrevealed") {
+                100_000
+            } else {
+                1_000_000
+            },
+            tighten_ms: if pick("tighten") { 700 } else { 5_000 },
+            month_ms: if pick("month") { 2_500 } else { 6_000 },
+            grace_ms: if pick("grace") { 6_000 } else { 2_000 },
             revenue_minimum: units(10_007),
-            unstake_ms: if pick(2) { 1 } else { 3_000 },
+            unstake_ms: if pick("notice") { 1 } else { 3_000 },
         }
     }
 
@@ -96,6 +108,12 @@ impl Setup {
             genesis,
         }
     }
+}
+
+/// A number that a shape stands for where this is chosen. What is chosen for another thing does not go with it.
+pub(super) fn choice(shape: u16, what: &str) -> u16 {
+    let [first, second, ..] = hash(what, &[&shape.to_le_bytes()]);
+    u16::from_le_bytes([first, second])
 }
 
 pub(super) fn hash(what: &str, more: &[&[u8]]) -> [u8; 32] {
