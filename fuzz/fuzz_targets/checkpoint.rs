@@ -136,7 +136,10 @@ fn mended([note, state]: &Files, origin: &Origin, all: bool) -> Option<Files> {
     let mut state = state.clone();
     if all {
         let (_, rest) = state.split_first_chunk::<8>()?;
-        let end = rest.windows(2).position(|pair| pair == b"}}")? as u64 + 2;
+        // Behind the header's last brace spaces fill it up to a multiple of eight.
+        let brace = rest.windows(2).position(|pair| pair == b"}}")? + 2;
+        let spaces = rest[brace..].iter().take_while(|byte| **byte == b' ');
+        let end = (brace + spaces.count()) as u64;
         state.splice(..8, end.to_le_bytes());
     }
     let note = &mut signed.note;

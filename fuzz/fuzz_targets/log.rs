@@ -13,6 +13,7 @@ use protocol::ans104::bundle::{self, BundleReader, Limits};
 use protocol::ans104::{SignedItem, VerifiedItem};
 use protocol::block::{Header, HeaderRecord, items_root};
 use protocol::record::{GenesisRecord, Transaction};
+use protocol::{Digest, ItemId};
 
 /// Bytes before the bundle: what is done to the file, and where.
 const CONTROL_BYTES: usize = 8;
@@ -28,7 +29,7 @@ fuzz_target!(|data: &[u8]| {
     while let Some(Ok(item)) = reader.next_item() {
         items.push(item);
     }
-    if let Some(blocks) = blocks(&items, bytes) {
+    if let Some(blocks) = blocks(&items, *control) {
         check(&blocks, *control);
     }
 });
@@ -50,7 +51,7 @@ fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
 
 /// The bodies of the blocks that these items can be made to, the genesis first: each
 /// header begins one. Every one of them is checked as a node does that follows.
-fn blocks(items: &[SignedItem], raw: &[u8]) -> Option<Vec<Vec<u8>>> {
+fn blocks(items: &[SignedItem], control: [u8; CONTROL_BYTES]) -> Option<Vec<Vec<u8>>> {
     let (first, rest) = items.split_first()?;
     let genesis = signed_again(first);
     let record = GenesisRecord::read(&genesis).ok()?;
@@ -91,15 +92,20 @@ fn blocks(items: &[SignedItem], raw: &[u8]) -> Option<Vec<Vec<u8>>> {
         parent = (signed.id(), header.height, header.time_ms);
         let mut items = vec![signed];
         items.append(&mut records);
-        bodies.push(follow(&record, tip, &items, raw));
+        bodies.push(follow(&record, tip, &items, control));
     }
     Some(bodies)
 }
 
-/// The block of these items, which is what follows the tip, and nothing else does.
-fn follow(genesis: &GenesisRecord, tip: Tip, items: &[VerifiedItem], raw: &[u8]) -> Vec<u8> {
+/// The block of these items, which is what follows the tip, and no other: not of another tip, not with a record less or
+/// in another order, and not with a bit changed.
+fn follow(
+    genesis: &GenesisRecord,
+    tip: Tip,
+    items: &[VerifiedItem],
+    control: [u8; CONTROL_BYTES],
+) -> Vec<u8> {
     let solo = Solo::new(genesis, tip, None);
-    assert!(solo.verify(raw).is_err(), "what nobody signed");
     let body = bundle::encode(items);
     let size: usize = items[1..].iter().map(|item| item.bytes().len()).sum();
     let fits = size as u64 <= u64::from(genesis.genesis.parameters.block_bytes_max);
@@ -110,77 +116,132 @@ fn follow(genesis: &GenesisRecord, tip: Tip, items: &[VerifiedItem], raw: &[u8])
         }
         Err(error) => assert!(!fits, "{error}"),
     }
-    let other = Tip {
-        height: tip.height + 1,
-        ..tip
+    let other = |mut bytes: [u8; 32]| {
+        bytes[31] ^= 1;
+        bytes
     };
-    assert!(Solo::new(genesis, other, None).verify(&body).is_err());
-    if let [header, fewer @ .., _] = items {
-        let mut fewer = fewer.to_vec();
-        fewer.insert(0, header.clone());
-        assert!(solo.verify(&bundle::encode(&fewer)).is_err());
+    let header = HeaderRecord::read(&items[0]).expect("it was made").header;
+    for tip in [
+        Tip {
+            height: tip.height + 1,
+            ..tip
+        },
+        Tip {
+            id: ItemId(other(tip.id.0)),
+            ..tip
+        },
+        Tip {
+            time_ms: header.time_ms,
+            ..tip
+        },
+        Tip {
+            state_root: Digest(other(tip.state_root.0)),
+            ..tip
+        },
+        Tip {
+            receipts_root: Digest(other(tip.receipts_root.0)),
+            ..tip
+        },
+    ] {
+        let verified = Solo::new(genesis, tip, None).verify(&body);
+        assert!(verified.is_err(), "of another tip: {tip:?}");
     }
+    if let [.., _, _] = items {
+        let (last, whole) = (items.len() - 1, items.to_vec());
+        assert!(solo.verify(&bundle::encode(&whole[..last])).is_err());
+        let mut turned = whole;
+        turned[1..].rotate_left(1);
+        let is_same = turned == items;
+        assert!(is_same || solo.verify(&bundle::encode(&turned)).is_err());
+    }
+    let mut changed = body.clone();
+    let place = place(control) % changed.len();
+    changed[place] ^= 1 << (control[1] % 8);
+    assert!(solo.verify(&changed).is_err(), "byte {place} is another");
     body
 }
 
-/// What is done to the file.
+/// Where, as the control bytes have it.
+fn place(control: [u8; CONTROL_BYTES]) -> usize {
+    let [.., a, b, c] = control;
+    usize::from(a) | usize::from(b) << 8 | usize::from(c) << 16
+}
+
+/// What is done to the files: to the last of them, or, for a bit, to any.
 enum Harm {
     None,
     /// So many bytes are left.
     Cut(usize),
-    /// A bit of this byte is another.
+    /// A bit of this byte of all files is another.
     Bit(usize),
     /// So many bytes more.
     More(usize),
 }
 
+fn frame(body: &[u8]) -> Vec<u8> {
+    let length = (body.len() as u32).to_le_bytes();
+    let frame = [&length, &blake3::hash(body).as_bytes()[..], body].concat();
+    assert_eq!(frame.len() - body.len(), FRAME_HEAD_BYTES);
+    frame
+}
+
 fn check(blocks: &[Vec<u8>], control: [u8; CONTROL_BYTES]) {
-    let mut file = Vec::new();
-    // Where each frame ends.
-    let mut ends = Vec::new();
-    for body in blocks {
-        file.extend_from_slice(&(body.len() as u32).to_le_bytes());
-        file.extend_from_slice(blake3::hash(body).as_bytes());
-        file.extend_from_slice(body);
-        ends.push(file.len());
-        assert_eq!(
-            file.len() - body.len() - FRAME_HEAD_BYTES,
-            ends.iter().rev().nth(1).copied().unwrap_or(0)
-        );
-    }
-    let [what, bit, more @ .., a, b, c] = control;
-    let place = usize::from(a) | usize::from(b) << 8 | usize::from(c) << 16;
-    let place = place % file.len();
+    let [what, bit, split, more @ ..] = control;
+    let frames: Vec<Vec<u8>> = blocks.iter().map(|body| frame(body)).collect();
+    // The first block of the last segment; 0: there is one segment alone.
+    let split = usize::from(split) % frames.len();
+    let before = frames[..split].concat();
+    let mut last = frames[split..].concat();
+    let place = place(control);
     let harm = match what % 4 {
         0 => Harm::None,
-        1 => Harm::Cut(place),
-        2 => Harm::Bit(place),
+        1 => Harm::Cut(place % last.len()),
+        2 => Harm::Bit(place % (before.len() + last.len())),
         _ => Harm::More(1 + place % 64),
     };
-    match harm {
-        Harm::None => {}
-        Harm::Cut(size) => file.truncate(size),
-        Harm::Bit(place) => file[place] ^= 1 << (bit % 8),
-        Harm::More(count) => file.extend(more.iter().cycle().take(count)),
-    }
-    let whole = |size: usize| ends.iter().filter(|end| **end <= size).count();
-    let last = blocks.len() - 1;
+    // How many frames of a list lie before this byte, whole.
+    let whole = |frames: &[Vec<u8>], size: usize| {
+        let ends = frames.iter().scan(0, |end, frame| {
+            *end += frame.len();
+            Some(*end)
+        });
+        ends.take_while(|end| *end <= size).count()
+    };
+    let size = |count: usize| frames[split..count].concat().len();
+    let mut first = before.clone();
     // How many blocks are there still, and whether bytes behind them are cut; none: damage.
     let expected = match harm {
         Harm::None => Some((blocks.len(), false)),
-        Harm::Cut(size) => {
-            let is_torn = size > 0 && !ends.contains(&size);
-            Some((whole(size), is_torn)).filter(|(count, _)| *count > 0)
+        Harm::Cut(left) => {
+            last.truncate(left);
+            let count = split + whole(&frames[split..], left);
+            Some((count, left > size(count))).filter(|(count, _)| *count > 0)
         }
         Harm::Bit(place) => {
-            Some((whole(place), true)).filter(|(count, _)| *count == last && last > 0)
+            let count = whole(&frames, place);
+            match place.checked_sub(before.len()) {
+                Some(place) => last[place] ^= 1 << (bit % 8),
+                None => first[place] ^= 1 << (bit % 8),
+            }
+            // Only the last frame can be a torn one, and a log is born with its genesis whole.
+            Some((count, true)).filter(|(count, _)| *count > 0 && *count == blocks.len() - 1)
         }
-        Harm::More(_) => Some((blocks.len(), true)),
+        Harm::More(count) => {
+            last.extend(more.iter().cycle().take(count));
+            Some((blocks.len(), true))
+        }
     };
     let dir = lode_fuzz::scratch();
-    let path = dir.path().join("blocks-00000000000000000000.log");
-    std::fs::write(&path, &file).expect("room");
+    let path = |first: usize| dir.path().join(format!("blocks-{first:020}.log"));
+    if split > 0 {
+        std::fs::write(path(0), &first).expect("room");
+    }
+    std::fs::write(path(split), &last).expect("room");
     std::fs::write(dir.path().join("lock"), []).expect("room");
+    let is_untouched = || {
+        let same = |place: usize, bytes: &[u8]| std::fs::read(path(place)).expect("there") == bytes;
+        (split == 0 || same(0, &first)) && same(split, &last)
+    };
     let read = |log: &Log| {
         let (height, count) = (log.height(), log.blocks(0).count());
         assert_eq!(count as u64, height + 1);
@@ -192,11 +253,7 @@ fn check(blocks: &[Vec<u8>], control: [u8; CONTROL_BYTES]) {
     };
     let seen = Log::open_for_reading(dir.path()).map(|(log, cut)| (read(&log), cut.is_some()));
     assert_eq!(seen.ok(), expected);
-    assert_eq!(
-        std::fs::read(&path).expect("there"),
-        file,
-        "a reader changes nothing"
-    );
+    assert!(is_untouched(), "a reader changes nothing");
     let opened = Log::open(dir.path());
     let opened = opened.map(|(log, cut)| {
         let tail = cut.map(|cut| std::fs::read(cut.kept_at).expect("kept"));
@@ -205,11 +262,11 @@ fn check(blocks: &[Vec<u8>], control: [u8; CONTROL_BYTES]) {
     match (opened, expected) {
         (Ok((count, tail)), Some((kept, is_torn))) => {
             assert_eq!((count, tail.is_some()), (kept, is_torn));
-            let rest = &file[ends[kept - 1]..];
+            let rest = &last[size(kept)..];
             assert_eq!(tail.unwrap_or_default(), rest, "what is cut is kept");
             clean(dir.path(), kept);
         }
-        (Err(_), None) => assert_eq!(std::fs::read(&path).expect("there"), file),
+        (Err(_), None) => assert!(is_untouched(), "damage is left as it is"),
         (opened, expected) => panic!("{opened:?}, not {expected:?}"),
     }
 }

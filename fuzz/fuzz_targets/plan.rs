@@ -42,12 +42,33 @@ fuzz_target!(|data: &[u8]| {
         let parts = [split.miner, split.sponsor, split.backers].map(u64::from);
         assert_eq!(parts.iter().sum::<u64>(), u64::from(SHARES_PER_ASSET));
     }
+    // A number that may be left out, and is not, but cannot be read.
+    let file: toml::Table = text.parse().expect("read before");
+    let benchmark = file.get("benchmark").and_then(toml::Value::as_table);
+    let is_wrong = |name: &str, value: Option<u32>| {
+        let is_given = benchmark.is_some_and(|benchmark| benchmark.contains_key(name));
+        is_given && value.is_none()
+    };
+    let limits = ["parameters_max", "file_bytes_max", "multiply_adds_max"];
+    let is_limit = |field: &str| {
+        limits
+            .iter()
+            .any(|name| field == format!("benchmark.{name}"))
+    };
+    let is_limit_named = findings.iter().any(|finding| is_limit(&finding.field));
+    assert_eq!(is_limit_named, plan.limits.is_none(), "{findings:?}");
     // What is missing is told; what is told is missing.
     let fields = [
         ("title", plan.title.is_none()),
         ("test_set", plan.test_set.is_none()),
         ("benchmark.task", plan.task.is_none()),
         ("benchmark.metric", plan.metric.is_none()),
+        ("benchmark.inputs", is_wrong("inputs", plan.inputs)),
+        ("benchmark.classes", is_wrong("classes", plan.classes)),
+        (
+            "benchmark.examples_max",
+            is_wrong("examples_max", plan.examples_max),
+        ),
         ("money.reward", plan.reward.is_none()),
         ("money.pay", plan.pay.is_none()),
         ("money.evaluation_fee", plan.evaluation_fee.is_none()),

@@ -168,8 +168,11 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_are_a_leaf_or_refused(bytes: Vec<u8>) {
-            if let Some((leaf, rest)) = Leaf::split_from(&bytes) {
+        fn any_bytes_are_a_leaf_or_refused(index: u32, count in 0..6u32, rest: Vec<u8>) {
+            let bytes = [&index.to_le_bytes(), &count.to_le_bytes(), &rest[..]].concat();
+            let split = Leaf::split_from(&bytes);
+            prop_assert_eq!(split.is_some(), rest.len() >= 4 * count as usize);
+            if let Some((leaf, rest)) = split {
                 prop_assert_eq!([&leaf.to_bytes()[..], rest].concat(), bytes);
             }
         }

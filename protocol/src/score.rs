@@ -174,11 +174,29 @@ mod tests {
 
     proptest! {
         #[test]
-        fn rounding_is_within_half_a_billionth(value in -9e9f64..9e9) {
+        fn rounding_is_within_half_a_billionth_and_ties_go_to_even(
+            value in prop_oneof![
+                -2.0..2.0f64,
+                -9e9..9e9f64,
+                -1e-7..1e-7f64,
+                // Many of these are ties.
+                (-4_096..4_096i32).prop_map(|count| f64::from(count) / 1_024.0),
+            ],
+        ) {
             let score = Score::from_f64(value).unwrap();
-            let error = (value * 1e9 - score.0 as f64).abs();
-            // The check itself is a double product, so it may be off by an ulp.
-            prop_assert!(error <= 0.5 + (value * 1e9).abs() * f64::EPSILON);
+            // value = mantissa ÷ 2^places, exactly.
+            let bits = value.to_bits();
+            let exponent = (bits >> 52 & 0x7ff) as u32;
+            let places = 1_075 - exponent;
+            if places > 92 {
+                return Ok(prop_assert_eq!(score, Score(0)));
+            }
+            let mantissa = i128::from(bits & ((1 << 52) - 1) | 1 << 52);
+            let mantissa = if value < 0.0 { -mantissa } else { mantissa };
+            let off = mantissa * i128::from(BILLION) - (i128::from(score.0) << places);
+            let twice = 2 * off.abs();
+            prop_assert!(twice <= 1 << places, "{} is off by {}", score.0, off);
+            prop_assert!(twice < 1 << places || score.0 % 2 == 0, "a tie, to {}", score.0);
         }
     }
 }

@@ -179,11 +179,26 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_an_item_or_an_error(bytes in vec(any::<u8>(), 0..400)) {
-        let mut bytes = bytes;
-        if let Some(kind) = bytes.get_mut(..2) {
-            kind.copy_from_slice(&[2, 0]);
+    fn any_bytes_are_an_item_or_an_error(
+        signature in vec(any::<u8>(), 64),
+        target in proptest::option::of(any::<[u8; 32]>()),
+        anchor in proptest::option::of(any::<[u8; 32]>()),
+        tags in vec(short_tag(), 0..3),
+        count in proptest::option::weighted(0.2, 0..4u64),
+        data in vec(any::<u8>(), 0..40),
+    ) {
+        let mut bytes = [&[2, 0], &signature[..], key(1).public().as_bytes()].concat();
+        for field in [target, anchor] {
+            bytes.push(u8::from(field.is_some()));
+            bytes.extend(field.into_iter().flatten());
         }
+        let text = encode_tags(&tags).expect("small tags");
+        bytes.extend(count.unwrap_or(tags.len() as u64).to_le_bytes());
+        bytes.extend((text.len() as u64).to_le_bytes());
+        bytes.extend(text);
+        bytes.extend(data);
+        let is_sound = count.is_none_or(|count| count == tags.len() as u64);
+        prop_assert_eq!(SignedItem::decode(&bytes).is_ok(), is_sound);
         if let Ok(item) = SignedItem::decode(&bytes) {
             prop_assert_eq!(spelled(&item), bytes);
             prop_assert!(item.verify().is_err());

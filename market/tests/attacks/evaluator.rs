@@ -321,7 +321,7 @@ fn a_bounty_for_next_to_nothing_holds_no_stake_back() {
     let notice_ms = parameters.unstake_ms;
     let mut world = pool_with(parameters, 5);
     let bounty = world.post(|p| {
-        p.reward = units(1);
+        p.reward = units(3);
         p.schedule.test_check_ms = 14 * day_ms;
     });
     world.commit("miner-1", bounty, "a");
@@ -332,9 +332,9 @@ fn a_bounty_for_next_to_nothing_holds_no_stake_back() {
     world.block(world.now() + notice_ms, &[]);
     for who in world.checks(bounty) {
         world.must(&who, protocol::record::Action::LeaveEvaluators);
-        // All but the deposit, which returns when the seat is done.
+        // All but the deposit and the seat's one unit, which return when the seat is done.
         let (paid, locked) = (world.bytes_paid(&who), world.deposits(&who));
-        assert_eq!(world.balance(&who), FUNDS - paid - locked, "{who}");
+        assert_eq!(world.balance(&who), FUNDS - paid - locked - 1, "{who}");
     }
 }
 
@@ -361,6 +361,17 @@ fn a_round_of_all_leaves_the_evaluators_to_other_bounties() {
                 false => extra_locks,
             };
             assert_eq!(locked(&world, &who), expected, "{who}, {rounds}");
+        }
+        if rounds == 1 {
+            // All but a twentieth of what each has is free for others: a seat of 9,500, not one of 9,501.
+            let post = |world: &World, reward| {
+                world.post_action("carol", |posting| posting.reward = units(reward))
+            };
+            let larger = post(&world, 19_002);
+            world.row("carol", larger, "pool_too_small");
+            let other = post(&world, 19_000);
+            let other = world.must("carol", other);
+            world.must("carol", cancel(other));
         }
     }
     assert_eq!(world.phase(bounty), Phase::Challenge);

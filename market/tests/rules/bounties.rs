@@ -138,7 +138,9 @@ fn what_no_amount_can_hold_is_refused_as_such() {
     };
     let mut world = World::with(parameters, &[]);
     world.evaluators(3);
-    let action = world.post_action("sponsor", |_| ());
+    let action = world.post_action("sponsor", |p| {
+        p.benchmark.limits.multiply_adds_max = 1_000_000_000_000;
+    });
     world.row("sponsor", action, "overflow");
 }
 

@@ -57,7 +57,7 @@ fn a_bounty_is_forgotten_after_its_retention_and_what_became_no_asset_returns() 
     world.row("sponsor", cancel(bounty), "unknown_bounty");
     // Nothing of it is left in any table.
     let entries = world.state.entries();
-    let tables = [12, 13, 14, 15, 16, 17, 18, 19, 21];
+    let tables = [11, 12, 13, 14, 15, 16, 17, 18, 19, 21];
     let left = entries.filter(|(key, _)| tables.contains(&key[0]));
     assert_eq!(left.count(), 0);
 }
@@ -99,7 +99,7 @@ fn a_bounty_that_is_void_is_forgotten_too() {
             assert_eq!(world.deposits(who), 0, "{who}, {reason:?}");
         }
         let entries = world.state.entries();
-        let tables = [12, 13, 14, 15, 16, 17, 18, 19, 21];
+        let tables = [11, 12, 13, 14, 15, 16, 17, 18, 19, 21];
         let left = entries.filter(|(key, _)| tables.contains(&key[0]));
         assert_eq!(left.count(), 0, "{reason:?}");
     }

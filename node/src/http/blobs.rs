@@ -18,7 +18,7 @@ use tokio_stream::wrappers::ReceiverStream;
 
 use super::answer::{Answered, Wrong, bad, bug, id, missing};
 use super::body::Incoming;
-use super::range::{self, Part, asked};
+use super::range::{Part, announced, asked};
 use super::{App, Shared};
 use crate::blobs::{Arrival, BlobError, BlobReader, Blobs, PART_BYTES};
 
@@ -104,11 +104,11 @@ fn is_full(error: &BlobError) -> bool {
 }
 
 /// The part that `Range` asks for; none: the whole.
-fn range(headers: &HeaderMap, size: u64) -> Answered<Option<Part>> {
+fn asked_part(headers: &HeaderMap, size: u64) -> Answered<Option<Part>> {
     let Some(value) = headers.get(header::RANGE) else {
         return Ok(None);
     };
-    let asked = value.to_str().ok().and_then(|text| asked(text, size));
+    let part = value.to_str().ok().and_then(|text| asked(text, size));
     let outside = || {
         Wrong::new(
             StatusCode::RANGE_NOT_SATISFIABLE,
@@ -119,7 +119,7 @@ fn range(headers: &HeaderMap, size: u64) -> Answered<Option<Part>> {
             ),
         )
     };
-    asked.map(Some).ok_or_else(outside)
+    part.map(Some).ok_or_else(outside)
 }
 
 pub(super) async fn head(State(app): App, Path(text): Path<String>) -> Answered<Response> {
@@ -159,15 +159,15 @@ pub(super) async fn get(
     let held = blobs.clone();
     let reader = app.blocking(move || held.get(blob).map_err(wrong)).await?;
     let size = reader.size_bytes();
-    let range = range(&headers, size)?;
+    let part = asked_part(&headers, size)?;
     let (pieces, receiver) = mpsc::channel(SENT_WAITING);
-    let source = match range {
+    let source = match part {
         None => Source::Whole(Box::new(Whole::new(reader))),
         Some(part) => Source::Part { blobs, blob, part },
     };
     tokio::spawn(send(Arc::clone(&app), source, pieces));
     let body = Body::from_stream(ReceiverStream::new(receiver));
-    let Some(Part { first, end }) = range else {
+    let Some(Part { first, end }) = part else {
         return Ok(described(StatusCode::OK, size, body));
     };
     let mut response = described(StatusCode::PARTIAL_CONTENT, end - first, body);
@@ -319,7 +319,7 @@ pub(super) async fn upload(
 }
 
 /// What an upload says of itself: the part that it is, and the blob's size.
-fn announced(headers: &HeaderMap, body: &Body) -> Answered<(Part, u64)> {
+fn announced_part(headers: &HeaderMap, body: &Body) -> Answered<(Part, u64)> {
     let next = "send Content-Length, and for a part 'Content-Range: bytes first-last/size'";
     let length = HttpBody::size_hint(body).exact();
     let Some(length) = length else {
@@ -335,9 +335,9 @@ fn announced(headers: &HeaderMap, body: &Body) -> Answered<(Part, u64)> {
         };
         return Ok((whole, length));
     };
-    let announced = value.to_str().ok().and_then(range::announced);
-    let announced = announced.filter(|(part, _)| part.end - part.first == length);
-    announced.ok_or_else(|| bad("content_range", "the Content-Range makes no sense", next))
+    let said = value.to_str().ok().and_then(announced);
+    let said = said.filter(|(part, _)| part.end - part.first == length);
+    said.ok_or_else(|| bad("content_range", "the Content-Range makes no sense", next))
 }
 
 pub(super) async fn put(
@@ -347,7 +347,7 @@ pub(super) async fn put(
     body: Body,
 ) -> Answered<Response> {
     let id: BlobId = id(&text)?;
-    let (part, size_bytes) = announced(&headers, &body)?;
+    let (part, size_bytes) = announced_part(&headers, &body)?;
     let token = token(&headers)?;
     let is_last = part.end == size_bytes;
     if token.is_none() && !(part.first == 0 && is_last) {

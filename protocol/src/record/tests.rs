@@ -457,30 +457,47 @@ fn a_batch_is_cut_into_parts_whose_digests_bind_every_word() {
 proptest! {
     #[test]
     fn any_body_and_tags_are_a_record_or_refused(
-        place in 0usize..16,
-        data in proptest::collection::vec(any::<u8>(), 0..300),
+        place in any::<prop::sample::Index>(),
+        data in proptest::option::of(proptest::collection::vec(any::<u8>(), 0..300)),
         extra in proptest::option::of("[A-Za-z-]{1,20}"),
-        target: Option<[u8; 32]>,
+        target in proptest::option::of(any::<Option<[u8; 32]>>()),
     ) {
-        let action = &every_action()[place];
-        let _ = read_changed(action, |draft| {
-            draft.data = data;
-            draft.target = target;
+        let actions = every_action();
+        let action = place.get(&actions);
+        let (keeps_body, keeps_target) = (data.is_none(), target.is_none());
+        let is_extra = extra.is_some();
+        let read = read_changed(action, |draft| {
+            draft.data = data.unwrap_or(std::mem::take(&mut draft.data));
+            draft.target = target.unwrap_or(draft.target);
             draft.tags.extend(extra.map(|name| Tag::new(name, "x")));
         });
+        if let Ok(read) = &read {
+            prop_assert_eq!(&read_changed(read, |_| ()), &Ok(read.clone()));
+        }
+        if keeps_body && keeps_target {
+            match (is_extra, action.terms().is_empty()) {
+                (false, _) => prop_assert_eq!(read, Ok(action.clone())),
+                (true, true) => prop_assert_eq!(read, Err("record_tag_unknown")),
+                // What stands beside the tags of terms is for whoever reads those.
+                (true, false) => prop_assert!(read.is_ok(), "{:?}", read),
+            }
+        }
     }
 
     #[test]
     fn a_mutated_body_is_a_record_or_refused(
-        place in 0usize..16,
+        place in any::<prop::sample::Index>(),
         at in any::<prop::sample::Index>(),
         byte: u8,
     ) {
-        let action = &every_action()[place];
-        let _ = read_changed(action, |draft| {
+        let actions = every_action();
+        let read = read_changed(place.get(&actions), |draft| {
             let at = at.index(draft.data.len());
             draft.data[at] = byte;
         });
+        if let Ok(read) = read {
+            prop_assert_eq!(read_changed(&read, |_| ()), Ok(read));
+        }
     }
 }
 

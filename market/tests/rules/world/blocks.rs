@@ -68,7 +68,7 @@ impl World {
             .filter(|receipt| matches!(receipt.cause, Cause::Record(_)));
         for (receipt, tx) in records.zip(&included) {
             assert_eq!(receipt.cause, Cause::Record(tx.id));
-            self.check_fee(receipt, tx);
+            self.check_fee(receipt, tx, included.len() == 1);
             self.depositors.insert(tx.id, tx.signer);
         }
         for receipt in &outcome.receipts {
@@ -104,7 +104,8 @@ impl World {
         outcome.receipts
     }
 
-    fn check_fee(&self, receipt: &Receipt, tx: &Transaction) {
+    /// What it made is looked at where nothing in its block came after it.
+    fn check_fee(&self, receipt: &Receipt, tx: &Transaction, is_alone: bool) {
         let fee = &receipt.moves[0];
         assert_eq!(fee.rule, Rule::ByteFee);
         assert_eq!(fee.from, Purse::Account(tx.signer));
@@ -128,17 +129,35 @@ impl World {
             Purse::Deposit(tx.id),
             fee.amount.checked_mul(factor),
         );
-        match tx.action {
+        // One that is locked by a record which only sometimes makes state.
+        let made = |is_made: bool| {
+            assert!(deposits.iter().all(|it| *it == deposit));
+            let count = usize::from(is_made);
+            assert!(!is_alone || deposits.len() == count, "{deposits:?}");
+        };
+        match &tx.action {
             // Who is an evaluator already locks none.
-            Action::JoinEvaluators { .. } => assert!(deposits.iter().all(|it| *it == deposit)),
+            Action::JoinEvaluators { .. } => {
+                let evaluator = self.state.evaluator(tx.signer);
+                made(evaluator.is_some_and(|evaluator| evaluator.joined == tx.id));
+            }
             Action::RegisterAsset { .. }
             | Action::PostBounty { .. }
             | Action::BackBounty { .. }
             | Action::CommitSubmission { .. }
             | Action::BuyLicense { .. } => assert_eq!(deposits, [deposit]),
-            // Who takes a ballot back locks none, nor who moves shares to a holder.
-            Action::VoteTerms { .. } | Action::TransferShares { .. } => {
+            // Who moves shares to a holder locks none.
+            Action::TransferShares { asset, body } => {
+                let holding = self.state.holding(*asset, body.to);
+                let makes = |deposit: (ItemId, _)| deposit.0 == tx.id;
+                made(holding.is_some_and(|held| held.deposit.is_some_and(makes)));
+            }
+            // Who takes a ballot back locks none; a ballot that decides is void at once.
+            Action::VoteTerms { asset, terms } => {
                 assert!(deposits.iter().all(|it| *it == deposit));
+                let asset = self.state.asset(*asset).expect("it was voted on");
+                let is_back = asset.terms.to_tags() == *terms && deposits.is_empty();
+                assert!(is_back || deposits.len() == 1 || !is_alone, "{deposits:?}");
             }
             _ => assert!(deposits.is_empty(), "{deposits:?}"),
         }
