@@ -1,5 +1,5 @@
 use super::*;
-use crate::{Grant, Refusal, TermsError, presets};
+use crate::{Grant, Refusal, presets};
 use proptest::prelude::*;
 
 fn fee(lode: &str) -> Fee {

@@ -239,9 +239,10 @@ fn no_record_is_taken_whose_blob_is_removed_in_the_same_moment() {
     let (mut kept, mut refused) = (Vec::new(), 0);
     for round in 0..20 {
         // Now one of them has a start, now the other, and now none.
-        let start = |who: u64| match round % 3 == who {
-            true => std::thread::sleep(std::time::Duration::from_millis(5)),
-            false => {}
+        let start = |who: u64| {
+            if round % 3 == who {
+                std::thread::sleep(std::time::Duration::from_millis(5));
+            }
         };
         let texts = [0, 1, 2, 3].map(|place| format!("{round}, {place}"));
         let blobs = texts.each_ref().map(|text| play.upload(text));

@@ -186,7 +186,7 @@ impl<L: Ledger> Play<L> {
                 });
             }
             16 => {
-                let three = units(body.evaluation_fee.base_units() * 3 / 5);
+                let three = units(body.evaluation_fee.base_units() / 5 * 3);
                 body.evaluation_fee = three;
             }
             17 => body.self_funding_ppm = 200_001,
