@@ -38,9 +38,9 @@ use protocol::keys::{PublicKey, SecretKey};
 use protocol::seal::SealKey;
 
 /// Who plays in `lode demo`, from whose log the seeds come; its keys are no secrets.
-const CAST: [&str; 13] = [
-    "Olga", "Sofia", "Ben", "Dora", "Boris", "Mira", "Milo", "Cory", "Ada", "Emil", "Ines", "Loki",
-    "Lumen",
+const CAST: [&str; 14] = [
+    "Olga", "Sofia", "Ben", "Dora", "Boris", "Mira", "Milo", "Cory", "Ada", "Emil", "Ines", "Otto",
+    "Loki", "Lumen",
 ];
 
 /// The most bytes that one change adds to an item.

@@ -310,10 +310,13 @@ impl Model {
         if together < units(self.parameters.evaluator_stake_min) {
             return Err("stake_too_small");
         }
+        let is_new = !self.evaluators.contains_key(&tx.signer);
+        if is_new {
+            self.deposit(tx)?;
+        }
         self.money
             .pay(Purse::Account(tx.signer), purse, stake, Rule::Stake)?;
-        if !self.evaluators.contains_key(&tx.signer) {
-            self.deposit(tx)?;
+        if is_new {
             self.evaluators.insert(tx.signer, tx.id);
         }
         if self.leaving.remove(&tx.signer).is_some() {

@@ -165,7 +165,7 @@ proptest! {
     fn a_bounty_takes_as_many_submissions_and_costs_as_much_as_the_market_says(
         classes in prop_oneof![Just(None), (2..=1u32 << 20).prop_map(Some)],
         // The leaves of one test set: from so few that all submissions have room to more than there may be.
-        leaves_bytes in 3_000_000..1_100_000_000u64,
+        leaves_bytes in prop_oneof![12..7_000_000u64, 3_000_000..1_100_000_000u64],
         multiply_adds_max in prop_oneof![1..1_000_000u64, 1..=u64::MAX],
     ) {
         let each = 8 + 4 * u64::from(classes.unwrap_or(1));

@@ -50,12 +50,14 @@ fn main() {
             1 => format!("{name}.txt"),
             _ => format!("{name}-{every}.txt"),
         });
-        let line = std::fs::read_to_string(&file).unwrap_or_else(|_| {
-            let line = sweep(function, &name, every);
-            std::fs::write(&file, &line).expect("target/sweep can be written");
-            line
-        });
-        print!("{line}");
+        match std::fs::read_to_string(&file) {
+            Ok(line) => print!("kept: {line}"),
+            Err(_) => {
+                let line = sweep(function, &name, every);
+                std::fs::write(&file, &line).expect("target/sweep can be written");
+                print!("{line}");
+            }
+        }
     }
 }
 

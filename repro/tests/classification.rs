@@ -190,8 +190,11 @@ fn burn_backend_source() -> Option<PathBuf> {
         return None;
     }
     let text = String::from_utf8(output.stdout).ok()?;
-    let end = text.find("burn-backend-0.21.0/Cargo.toml");
-    let end = end.expect("burn is another version: the table has to be looked at again");
+    assert!(
+        text.contains(r#""name":"burn-backend","version":"0.21.0""#),
+        "burn is another version: the table has to be looked at again"
+    );
+    let end = text.find("burn-backend-0.21.0/Cargo.toml")?;
     let start = text[..end].rfind('"')? + 1;
     Some(Path::new(&text[start..end]).join("burn-backend-0.21.0"))
 }

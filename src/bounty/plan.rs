@@ -233,10 +233,27 @@ pub fn load(path: &Path) -> Result<(Plan, Vec<Finding>), Failure> {
 /// # Errors
 /// It is no TOML, or has fields that no bounty has.
 pub fn read(text: &str) -> Result<(Plan, Vec<Finding>), toml::de::Error> {
+    let file: toml::Table = toml::from_str(text)?;
+    if let Some(name) = list_for_table(&file) {
+        let message = format!("'{name}' is a list; its fields stand by name, as 'field = value'");
+        return Err(serde::de::Error::custom(message));
+    }
     let text: Text = toml::from_str(text)?;
     let mut reader = Reader::default();
     let plan = reader.plan(&text);
     Ok((plan, reader.findings))
+}
+
+/// A table that is written as a list: serde would take its values in the order in which our fields are declared.
+fn list_for_table(file: &toml::Table) -> Option<&str> {
+    let tables = ["benchmark", "money", "schedule", "terms", "split", "fund"];
+    let is_list = |name: &&str| file.get(*name).is_some_and(Value::is_array);
+    let parents = file.get("parents").and_then(Value::as_array);
+    let mut parents = parents.into_iter().flatten();
+    match tables.into_iter().find(is_list) {
+        None => parents.any(Value::is_array).then_some("parents"),
+        found => found,
+    }
 }
 
 #[derive(Default)]
@@ -578,6 +595,19 @@ mod tests {
         // A fund whose amount makes no sense is not left out: nothing is posted.
         let found = codes("[fund]\nasset = \"Base\"\namount = 2.5");
         assert!(found.contains(&("fund.amount".to_owned(), "unquoted".to_owned())));
+    }
+
+    #[test]
+    fn a_list_is_no_table() {
+        for text in [
+            "benchmark = [\"classification\", \"accuracy\"]",
+            "[[money]]\nreward = \"5\"",
+            "parents = [[\"an asset\", true]]",
+        ] {
+            let error = read(text).err().unwrap().to_string();
+            assert!(error.contains("is a list"), "{text}: {error}");
+        }
+        assert!(read("[[parents]]\nasset = \"an asset\"").is_ok());
     }
 
     #[test]

@@ -328,6 +328,12 @@ fn a_sponsors_watch_reveals_where_others_have_all_streams_of_events() {
     assert!(!taken.is_empty());
     let view = || client.bounty(id).unwrap();
     let _watch = world.spawn("sponsor", &["bounty", "watch", &id.to_string(), "--reveal"]);
+    // It has looked, asked for a stream, and got none.
+    let told = world.path("sponsor.talk");
+    wait_until("it watches", || {
+        let told = fs::read_to_string(&told).unwrap_or_default();
+        told.contains("is revealed as soon as its phase begins")
+    });
     client.set_clock(view().summary.until_ms + 1).unwrap();
     wait_until("the key is out", || view().test_key.is_some());
     drop(taken);

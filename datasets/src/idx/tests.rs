@@ -220,8 +220,10 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_panic(bytes: Vec<u8>, packed: bool) {
-        let file = if packed { gz(&bytes) } else { bytes };
+    fn no_bytes_panic(bytes: Vec<u8>, dimensions in prop::option::weighted(0.8, 0..6u8), packed: bool) {
+        let mut file: Vec<u8> = dimensions.map(|count| [0, 0, 8, count]).into_iter().flatten().collect();
+        file.extend(bytes);
+        let file = if packed { gz(&file) } else { file };
         for kind in [IdxKind::Labels, IdxKind::Images] {
             let _ = IdxArray::read(&file, kind, 1 << 20);
         }

@@ -238,10 +238,11 @@ fn no_record_is_taken_whose_blob_is_removed_in_the_same_moment() {
     let node = play.served.node.clone();
     let (mut kept, mut refused) = (Vec::new(), 0);
     for round in 0..20 {
-        // Now one of them has a start, now the other, and now none.
-        let start = |who: u64| {
-            if round % 3 == who {
-                std::thread::sleep(std::time::Duration::from_millis(5));
+        // Now a record is taken before anything is removed, now all is removed before, and now they run.
+        let first = Barrier::new(2);
+        let meet = |turn: u64| {
+            if round % 3 == turn {
+                first.wait();
             }
         };
         let texts = [0, 1, 2, 3].map(|place| format!("{round}, {place}"));
@@ -253,12 +254,13 @@ fn no_record_is_taken_whose_blob_is_removed_in_the_same_moment() {
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 together.wait();
-                start(0);
+                meet(0);
                 node.collect_blobs().unwrap();
+                meet(1);
             });
             together.wait();
-            start(1);
-            for (text, blob) in texts.iter().zip(blobs) {
+            meet(1);
+            for (place, (text, blob)) in texts.iter().zip(blobs).enumerate() {
                 let action = registration(text, blob, PaymentMode::GlobalDistribution);
                 let nonce = play.nonces[3];
                 let record = play.served.signed_until(3, nonce, until_ms, &action);
@@ -272,6 +274,9 @@ fn no_record_is_taken_whose_blob_is_removed_in_the_same_moment() {
                         assert_eq!(error.code(), "blob_missing", "{error}");
                         refused += 1;
                     }
+                }
+                if place == 0 {
+                    meet(0);
                 }
             }
         });

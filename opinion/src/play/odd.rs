@@ -140,7 +140,7 @@ impl<L: Ledger> Play<L> {
         Ok(())
     }
 
-    /// A posting with a fault, and often a second one.
+    /// A posting that mostly has a fault, and often a second one.
     pub(super) fn odd_posting(&mut self, who: u8, shape: u16) -> Result<(), String> {
         let who = who % PEOPLE;
         let terms = match choice(shape, "terms") & 3 {
@@ -153,7 +153,7 @@ impl<L: Ledger> Play<L> {
         self.post_body(who, body)
     }
 
-    /// Makes a fault, in one case of two.
+    /// Makes a fault, in two cases of three.
     fn spoil(&self, body: &mut PostBounty, how: u16) {
         match how & 31 {
             0 => body.reward = units(0),

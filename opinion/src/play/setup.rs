@@ -27,7 +27,7 @@ impl Setup {
             evaluators: [7, 7, 8, 9, 7, 5, 3, 7][usize::from(evaluators % 8)],
             crowd: if evaluators >= 250 { 66 } else { 0 },
             flood: match (evaluators, numbers & 15) {
-                (240..244, 5) => 500 + choice(number, "flood") % 1_000,
+                (240..244, 5) => 501 + choice(number, "flood") % 1_000,
                 _ => 0,
             },
             salt: number.into(),

@@ -115,7 +115,7 @@ def main():
     for group, count in counts.items():
         print(f"{group}: {right[group]} of {count}")
     print(f"total: {sum(right.values())} of {sum(counts.values())}")
-    sys.exit(right != counts)
+    sys.exit(right != counts or not counts)
 
 
 if __name__ == "__main__":
