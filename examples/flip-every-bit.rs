@@ -27,6 +27,7 @@ fn main() -> ExitCode {
         eprintln!("{}: it is refused as it is: {error}", path.display());
         return ExitCode::FAILURE;
     }
+    let begins = &begins(&bundle);
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     let unseen: Vec<String> = std::thread::scope(|scope| {
         let handles: Vec<_> = (0..workers)
@@ -38,7 +39,7 @@ fn main() -> ExitCode {
                         bundle[bit / 8] ^= 1 << (bit % 8);
                         match node::replay(&bundle[..], |_| {}) {
                             Ok(_) => unseen.push(format!("bit {bit}: not seen")),
-                            Err(error) if !is_there(&error, &bundle, bit / 8) => {
+                            Err(error) if !is_there(&error, begins, bit / 8) => {
                                 unseen.push(format!("bit {bit}: another place in '{error}'"));
                             }
                             Err(_) => {}
@@ -65,29 +66,28 @@ fn main() -> ExitCode {
     ExitCode::from(u8::from(!unseen.is_empty()))
 }
 
-/// Whether an error names the item that a byte is of; of a byte before all items, at least none that comes before what
-/// the byte says.
-fn is_there(error: &node::ReplayError, bundle: &[u8], place: usize) -> bool {
-    let count = |at: usize| {
-        let bytes = bundle[at..at + 8].try_into().expect("eight bytes");
-        u64::from_le_bytes(bytes) as usize
-    };
+/// Where each item begins, and where the last one ends.
+fn begins(bundle: &[u8]) -> Vec<usize> {
+    let items = protocol::ans104::bundle::decode(bundle).expect("it was replayed");
+    let mut begins = vec![32 + 64 * items.len()];
+    for (place, item) in items.iter().enumerate() {
+        begins.push(begins[place] + item.bytes().len());
+    }
+    begins
+}
+
+/// Whether an error names the item that a byte is of. What is wrong in the list of sizes and ids before all items
+/// shows in the item that it is of or a later one, and a wrong count anywhere.
+fn is_there(error: &node::ReplayError, begins: &[usize], place: usize) -> bool {
     match place {
-        // How many items there are.
-        0..32 => error.offset <= bundle.len() as u64,
+        0..32 => true,
+        _ if place < begins[0] => {
+            let entry = (place - 32) / 64;
+            error.item.is_none_or(|item| item >= entry as u64)
+        }
         _ => {
-            let items = count(0);
-            if place < 32 + 64 * items {
-                let entry = (place - 32) / 64;
-                return error.item.is_none_or(|item| item >= entry as u64);
-            }
-            let mut begin = 32 + 64 * items;
-            let mut ends = (0..items).map(|item| {
-                begin += count(32 + 64 * item);
-                begin
-            });
-            let item = ends.position(|end| place < end);
-            error.item == item.map(|item| item as u64)
+            let item = begins.partition_point(|&begin| begin <= place) - 1;
+            error.item == Some(item as u64)
         }
     }
 }

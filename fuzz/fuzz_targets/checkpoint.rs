@@ -1,6 +1,6 @@
 //! The state of a training on disk, changed: as it is, and with digests and names put
-//! right. What is taken is written again as the same bytes, and the training goes on from
-//! it to an end.
+//! right. What is taken says the same when it is written again, and the training goes on
+//! from it to an end.
 #![no_main]
 
 use std::collections::BTreeMap;

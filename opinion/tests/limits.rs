@@ -98,31 +98,20 @@ fn any_terms() -> impl Strategy<Value = Terms> {
 }
 
 /// The first terms with some fields of the others.
-fn mixed(of: &Terms, other: &Terms, fields: u8) -> Terms {
-    let mut terms = of.clone();
-    let takes = |bit: u8| fields >> bit & 1 == 1;
-    if takes(0) {
-        terms.access_fee = other.access_fee;
+fn mixed(own: &Terms, other: &Terms, fields: u8) -> Terms {
+    let of = |bit: u8| match fields >> bit & 1 {
+        1 => other,
+        _ => own,
+    };
+    Terms {
+        access_fee: of(0).access_fee,
+        derivation: of(1).derivation,
+        commercial_use: of(2).commercial_use,
+        data_model_training: of(3).data_model_training,
+        unknown_usage_rights: of(4).unknown_usage_rights,
+        expiry_years: of(5).expiry_years,
+        payment_mode: of(6).payment_mode,
     }
-    if takes(1) {
-        terms.derivation = other.derivation;
-    }
-    if takes(2) {
-        terms.commercial_use = other.commercial_use;
-    }
-    if takes(3) {
-        terms.data_model_training = other.data_model_training;
-    }
-    if takes(4) {
-        terms.unknown_usage_rights = other.unknown_usage_rights;
-    }
-    if takes(5) {
-        terms.expiry_years = other.expiry_years;
-    }
-    if takes(6) {
-        terms.payment_mode = other.payment_mode;
-    }
-    terms
 }
 
 proptest! {

@@ -45,11 +45,10 @@ fn replaying_the_exported_bundle_gives_the_live_state_root() {
 fn a_flipped_bit_anywhere_is_refused_with_its_place() {
     let bundle = fs::read(export(&Demo::play())).unwrap();
     node::replay::replay(&bundle[..], |_| {}).unwrap();
-    let number = |at: usize| u64::from_le_bytes(bundle[at..at + 8].try_into().unwrap()) as usize;
-    let items = number(0);
-    let mut begins = vec![32 + 64 * items];
-    for item in 0..items {
-        begins.push(begins[item] + number(32 + 64 * item));
+    let items = protocol::ans104::bundle::decode(&bundle).unwrap();
+    let mut begins = vec![32 + 64 * items.len()];
+    for (place, item) in items.iter().enumerate() {
+        begins.push(begins[place] + item.bytes().len());
     }
     let flips = (0..bundle.len()).step_by(bundle.len() / 300 + 1);
     for (count, at) in flips.enumerate() {

@@ -41,20 +41,27 @@ fn once_the_clock_is_right_again_records_are_taken_with_nothing_else_due() {
     let at_work = AtWork::begin(begin_ms, Clock::System);
     // Somebody wants a block, which cannot be made yet.
     runtime().block_on(at_work.node.block_after(0));
+    let taken = soon(|| match at_work.offer(at_work.transfer(0)) {
+        Ok(_) => Some(crate::clock::system_ms()),
+        Err(problem) => {
+            assert_eq!(problem.code, "clock_behind");
+            None
+        }
+    });
+    let now_ms = taken.expect("records are not refused for ever");
+    assert!(now_ms + CLOCK_BEHIND_MS_MAX >= begin_ms, "taken too early");
+}
+
+/// What is found within [`PATIENCE`].
+fn soon<T>(mut look: impl FnMut() -> Option<T>) -> Option<T> {
     let pause = Duration::from_millis(20);
     let tries = PATIENCE.as_millis() / pause.as_millis();
-    for _ in 0..tries {
-        match at_work.offer(at_work.transfer(0)) {
-            Ok(_) => {
-                let now_ms = crate::clock::system_ms();
-                assert!(now_ms + CLOCK_BEHIND_MS_MAX >= begin_ms, "taken too early");
-                return;
-            }
-            Err(problem) => assert_eq!(problem.code, "clock_behind"),
-        }
-        std::thread::sleep(pause);
-    }
-    panic!("records are refused for ever");
+    (0..tries).find_map(|_| {
+        look().or_else(|| {
+            std::thread::sleep(pause);
+            None
+        })
+    })
 }
 
 /// For one block the disk is full, or does not sync: its records are told so, and the node opens its log again by itself
@@ -79,12 +86,7 @@ fn a_log_that_could_not_be_written_is_opened_again() {
         // It may be open again by now.
         let is_told = text.contains("could not write its log");
         assert_eq!(is_told, status == StatusCode::SERVICE_UNAVAILABLE, "{text}");
-        let pause = Duration::from_millis(20);
-        let tries = PATIENCE.as_millis() / pause.as_millis();
-        let taken = (0..tries).find_map(|_| {
-            std::thread::sleep(pause);
-            at_work.offer(next.clone()).ok()
-        });
+        let taken = soon(|| at_work.offer(next.clone()).ok());
         let found = at_work.wait_for(taken.expect("the log is open again"));
         assert_eq!(
             found.height, 2,

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use market::State;
-use market::bounty::Step;
+use market::bounty::Step as Work;
 use opinion::model::Model;
 use opinion::money::{Units, units};
-use opinion::{Coverage, Decision, Ledger, Play, Setup};
+use opinion::{Coverage, Decision, Ledger, Play, Setup, Step};
 use protocol::receipt::{LicenseStanding, Panel, Phase, Purse, Receipt, Rule};
 use protocol::record::Transaction;
 use protocol::{Address, Digest, ItemId};
@@ -32,7 +32,7 @@ impl Ledger for Market {
         steps.any(|step| {
             !matches!(
                 step,
-                Step::Wait | Step::Draw | Step::SeatAll | Step::Forget { next: 0 }
+                Work::Wait | Work::Draw | Work::SeatAll | Work::Forget { next: 0 }
             )
         })
     }
@@ -285,7 +285,7 @@ impl Market {
 }
 
 /// Plays a history on both.
-pub fn play(setup: Setup, steps: &[opinion::Step]) -> Result<Coverage, String> {
+pub fn play(setup: Setup, steps: &[Step]) -> Result<Coverage, String> {
     let state = State::genesis(&setup.genesis()).expect("a valid genesis");
     let mut play = Play::beside(setup, Market::new(state));
     play.run(steps)?;
@@ -293,7 +293,7 @@ pub fn play(setup: Setup, steps: &[opinion::Step]) -> Result<Coverage, String> {
 }
 
 /// The history as a readable list, to its difference.
-pub fn story(setup: Setup, steps: &[opinion::Step]) -> Vec<String> {
+pub fn story(setup: Setup, steps: &[Step]) -> Vec<String> {
     let state = State::genesis(&setup.genesis()).expect("a valid genesis");
     let mut play = Play::beside(setup, Market::new(state));
     play.story = Some(vec![format!("{setup:?}")]);
@@ -304,10 +304,7 @@ pub fn story(setup: Setup, steps: &[opinion::Step]) -> Vec<String> {
 }
 
 /// The steps without which the difference is gone, by leaving out ever smaller pieces.
-pub fn shrink(
-    steps: &[opinion::Step],
-    fails: impl Fn(&[opinion::Step]) -> bool,
-) -> Vec<opinion::Step> {
+pub fn shrink(steps: &[Step], fails: impl Fn(&[Step]) -> bool) -> Vec<Step> {
     let mut steps = steps.to_vec();
     let mut piece = steps.len().div_ceil(2);
     while piece > 0 {
