@@ -36,6 +36,30 @@ use protocol::ans104::bundle::{BundleReader, BundleWriter, Limits};
 use protocol::ans104::{Draft, SignedItem, VerifiedItem, encode_tags};
 use protocol::keys::{PublicKey, SecretKey};
 use protocol::seal::SealKey;
+use serde_json::Value;
+
+/// Whether what is written by name was read by name, at every depth, so that the order in which our fields are declared
+/// is no part of a format.
+pub fn is_by_name(given: &Value, written: &Value) -> bool {
+    match (given, written) {
+        (Value::Object(given), Value::Object(written)) => given.iter().all(|(name, given)| {
+            let written = written.get(name);
+            written.is_none_or(|written| is_by_name(given, written))
+        }),
+        (_, Value::Object(_)) => false,
+        (Value::Array(given), Value::Array(written)) => {
+            let mut pairs = given.iter().zip(written);
+            given.len() == written.len() && pairs.all(|(given, written)| is_by_name(given, written))
+        }
+        _ => true,
+    }
+}
+
+/// The same of two texts that are JSON.
+pub fn are_by_name(given: &[u8], written: &[u8]) -> bool {
+    let read = |json| serde_json::from_slice::<Value>(json).expect("it was read before");
+    is_by_name(&read(given), &read(written))
+}
 
 /// Who plays in `lode demo`, from whose log the seeds come; its keys are no secrets.
 const CAST: [&str; 14] = [

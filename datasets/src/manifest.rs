@@ -245,8 +245,8 @@ impl Manifest {
     /// # Errors
     /// [`DatasetError`] if it is not such JSON, or says what cannot be.
     pub fn from_json(bytes: &[u8]) -> Result<Self, DatasetError> {
-        let manifest: Self =
-            json::from_slice(bytes, MANIFEST_BYTES_MAX).map_err(DatasetError::ManifestJson)?;
+        let manifest: Self = json::from_slice_by_name(bytes, MANIFEST_BYTES_MAX)
+            .map_err(DatasetError::ManifestJson)?;
         manifest.check()?;
         Ok(manifest)
     }

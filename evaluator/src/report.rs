@@ -244,7 +244,7 @@ impl Report {
     /// [`ReportError`] for anything that `write` would not have written.
     pub fn read(dir: &Path, outputs: u32) -> Result<Self, ReportError> {
         let json = read_bounded(dir, REPORT_FILE, REPORT_BYTES_MAX)?;
-        let file: ReportFile = json::from_slice(&json, REPORT_BYTES_MAX as usize)?;
+        let file: ReportFile = json::from_slice_by_name(&json, REPORT_BYTES_MAX as usize)?;
         let limit_bytes = leaves_bytes(file.examples, outputs).min(LEAVES_BYTES_MAX);
         let leaves = read_bounded(dir, LEAVES_FILE, limit_bytes)?;
         let report = Self::from_bytes(&json, &leaves)?;
@@ -260,7 +260,7 @@ impl Report {
     /// # Errors
     /// As [`Report::read`].
     pub fn from_bytes(json: &[u8], leaves: &[u8]) -> Result<Self, ReportError> {
-        let file: ReportFile = json::from_slice(json, REPORT_BYTES_MAX as usize)?;
+        let file: ReportFile = json::from_slice_by_name(json, REPORT_BYTES_MAX as usize)?;
         let leaves = split_leaves(leaves)?;
         let examples = u64::from(file.examples);
         let metrics = file.metrics.map(|metrics| metrics.metrics(examples));

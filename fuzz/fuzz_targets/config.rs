@@ -9,6 +9,7 @@ fuzz_target!(|data: &[u8]| {
     if let Ok(config) = ModelConfig::from_json(data) {
         let written = config.to_json();
         assert_eq!(ModelConfig::from_json(&written), Ok(config.clone()));
+        assert!(lode_fuzz::are_by_name(data, &written));
         let tensors = config.tensors();
         let numbers: u64 = tensors.iter().map(|tensor| tensor.len() as u64).sum();
         assert_eq!(config.parameters(), numbers);

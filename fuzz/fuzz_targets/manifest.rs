@@ -10,5 +10,6 @@ fuzz_target!(|data: &[u8]| {
         let again = Manifest::from_json(&written).expect("what is written is read");
         assert_eq!(again, manifest);
         assert_eq!(again.to_json(), written);
+        assert!(lode_fuzz::are_by_name(data, &written));
     }
 });

@@ -6,6 +6,10 @@ use miner::Recipe;
 
 fuzz_target!(|data: &[u8]| {
     if let Ok(recipe) = Recipe::from_toml(data) {
+        // Values belong to keys, whatever the order in which our fields are declared.
+        let text = std::str::from_utf8(data).expect("read before");
+        let file: toml::Table = text.parse().expect("read before");
+        assert!(file["model"].is_table() && file["train"].is_table());
         let written = recipe.to_toml();
         let again = Recipe::parse(&written).expect("its one form");
         assert_eq!(again, recipe);

@@ -24,6 +24,7 @@ fn check(json: &[u8], leaves: &[u8]) {
         let again = Report::from_bytes(&written, leaves).expect("what is written is read");
         assert_eq!(again, report);
         assert_eq!(again.to_json(), written);
+        assert!(lode_fuzz::are_by_name(json, &written));
     }
 }
 

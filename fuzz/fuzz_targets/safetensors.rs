@@ -43,6 +43,12 @@ fn check(config: &ModelConfig, file: &[u8]) {
             let again = Weights::from_safetensors(config, &written).expect("its one form");
             assert_eq!(again, weights);
             assert_eq!(again.digest(), weights.digest());
+            let header = |file: &[u8]| {
+                let (length, rest) = file.split_first_chunk::<8>().expect("it was read");
+                serde_json::from_slice(&rest[..u64::from_le_bytes(*length) as usize])
+                    .expect("it was read")
+            };
+            assert!(lode_fuzz::is_by_name(&header(file), &header(&written)));
         }
         Err(error) => {
             assert!(!error.code().is_empty() && !error.place().is_empty());

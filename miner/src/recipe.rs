@@ -12,6 +12,7 @@ use models::cnn::CnnConfig;
 use models::{ConvLayer, MlpConfig, ModelConfig, ModelError};
 use protocol::text::Text;
 use serde::Deserialize;
+use toml::Value;
 
 /// The most bytes of a `recipe.toml`.
 pub const RECIPE_BYTES_MAX: usize = 64 << 10;
@@ -331,9 +332,25 @@ impl Recipe {
         if size_bytes > RECIPE_BYTES_MAX {
             return Err(RecipeError::TooLong { size_bytes });
         }
+        let file: toml::Table = toml::from_str(text).map_err(|error| malformed(text, &error))?;
+        if let Some(name) = list_for_table(&file) {
+            let message = format!("'{name}' is a list; its keys stand by name, as 'key = value'");
+            return Err(RecipeError::Form(message));
+        }
         let recipe: Self = toml::from_str(text).map_err(|error| malformed(text, &error))?;
         recipe.check()?;
         Ok(recipe)
+    }
+}
+
+/// A table that is written as a list: serde would take its values in the order in which our fields are declared.
+fn list_for_table(file: &toml::Table) -> Option<&'static str> {
+    let is_list = |name: &&str| file.get(*name).is_some_and(Value::is_array);
+    let conv = file.get("model").and_then(|model| model.get("conv"));
+    let layers = conv.and_then(Value::as_array);
+    match ["model", "train"].into_iter().find(is_list) {
+        None => layers?.iter().any(Value::is_array).then_some("conv"),
+        found => found,
     }
 }
 

@@ -24,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::{Architecture, MlpConfig, TensorSpec, WIDTH_MAX, width, word};
 use crate::error::ModelError;
 use crate::mlp::{Mlp, values};
+use crate::object;
 use crate::weights::{self, Weights};
 
 /// The value of `model_type`.
@@ -92,6 +93,7 @@ struct Fields {
     input_channels: u64,
     input_height: u64,
     input_width: u64,
+    #[serde(deserialize_with = "object::list")]
     conv_layers: Vec<ConvLayer>,
     hidden_sizes: Vec<u64>,
     num_labels: u64,
@@ -458,6 +460,9 @@ mod tests {
         check(&GOOD.replace("\"pool\":2", "\"pool\":2,\"stride\":2"), form);
         check(&GOOD.replace("\"input_width\":28,", ""), form);
         check(&GOOD.replace("\"kernel\":3,", "\"kernel\":-3,"), form);
+        let layer = r#"{"channels":32,"kernel":3,"padding":1,"pool":2}"#;
+        assert!(GOOD.contains(layer));
+        check(&GOOD.replace(layer, "[32,3,1,2]"), form);
         check(
             &GOOD.replace("cnn", "resnet"),
             value("config.json/model_type"),

@@ -21,6 +21,7 @@ pub mod cnn;
 pub mod config;
 pub mod error;
 pub mod mlp;
+mod object;
 pub mod reader;
 pub mod weights;
 

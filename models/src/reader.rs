@@ -22,6 +22,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 
 use crate::config::{Architecture, TensorSpec};
 use crate::error::{ModelError, excerpt};
+use crate::object::Object;
 use crate::weights::{Tensor, Weights, check_finite};
 
 /// The most bytes of a header: more than [`crate::config::HIDDEN_LAYERS_MAX`] layers need.
@@ -161,7 +162,7 @@ impl<'de> Deserialize<'de> for Entries {
                         entries.duplicate = entries.duplicate.or(metadata.duplicate);
                         std::mem::replace(&mut metadata_seen, true)
                     } else {
-                        let entry: Entry = map.next_value()?;
+                        let Object(entry) = map.next_value::<Object<Entry>>()?;
                         entries.tensors.insert(name.clone(), entry).is_some()
                     };
                     if is_duplicate && entries.duplicate.is_none() {

@@ -165,6 +165,11 @@ impl Bounty {
         check.chain(score.filter(move |seat| !(is_scored && seat.with_all)))
     }
 
+    /// What it costs that the seats at work are so no more, but for those of a round of all.
+    pub(crate) fn rows_of_seats(&self) -> usize {
+        2 * self.seats_at_work().filter(|seat| !seat.with_all).count()
+    }
+
     /// The revealed submissions without verdict, in order.
     pub fn undecided(&self) -> Vec<ItemId> {
         let open = |s: &&Submission| s.is_revealed && s.verdict.is_none();
@@ -244,6 +249,7 @@ impl Model {
 
     /// One piece of the clock's work on a bounty.
     pub(crate) fn due(&mut self, id: ItemId) {
+        self.work.turn();
         let now = self.time_ms;
         let is_late = self.was_missed(self.bounties[&id].until_ms);
         let bounty = self.bounties.get_mut(&id).expect("it is due");
@@ -290,6 +296,7 @@ impl Model {
     /// Who did not reveal is out.
     fn end_reveal(&mut self, id: ItemId) {
         let bounty = self.bounties[&id].clone();
+        self.work.submissions(bounty.submissions.iter().map(|_| 4));
         let sealed = bounty.submissions.iter().filter(|s| !s.is_revealed);
         for submission in sealed {
             self.stands(id, submission.id, Standing::NotRevealed);

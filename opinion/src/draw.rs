@@ -151,8 +151,10 @@ impl Model {
     /// The draw that a bounty waits for, and the phase that begins with it.
     pub(crate) fn seat(&mut self, id: ItemId, draw: Draw) {
         if draw.panel == Panel::Score && self.bounties[&id].phase == Phase::Reveal {
+            self.work.besides(self.bounties[&id].rows_of_seats());
             self.return_seats(id, Panel::Check);
         }
+        self.work.besides(self.evaluators.len() / 8);
         let bounty = &self.bounties[&id];
         let mut candidates = self.candidates(bounty, draw.panel);
         let stake = self.seat_stake(bounty);
@@ -232,6 +234,7 @@ impl Model {
             true => candidates.into_iter().map(|(who, _)| who).collect(),
             false => self.draw(id, draw.panel, seats.redraws, count, candidates),
         };
+        self.work.besides(4 * drawn.len());
         for who in drawn {
             let (from, to) = (Purse::Stake(who), Purse::Seat(id, who));
             let mut lock = self.money.balance(from).min(seats.stake.clone());

@@ -102,6 +102,14 @@ impl Model {
         kept.standing = Some(standing);
     }
 
+    /// What it costs to add up what all have at risk.
+    fn rows_of_harm(&self, id: ItemId) -> usize {
+        match self.money.balance(Purse::Harm(id)) == Units::from(0) {
+            true => 0,
+            false => self.bounties[&id].submissions.len() / 16,
+        }
+    }
+
     /// A bounty ends without a ranking.
     pub(crate) fn void(&mut self, id: ItemId, reason: VoidReason) {
         let bounty = self.bounties[&id].clone();
@@ -128,6 +136,10 @@ impl Model {
         } else {
             self.money.empty(bond, sponsor, Rule::BondReturn);
         }
+        self.work.besides(self.rows_of_harm(id));
+        self.work.submissions(bounty.submissions.iter().map(|_| 6));
+        self.work.stakes(bounty.backings.len());
+        self.work.besides(bounty.rows_of_seats());
         let after_reveal = matches!(bounty.phase, Phase::Score | Phase::ScoreReveal);
         self.pay_harmed(id, &bounty, after_reveal);
         for submission in bounty.submissions.iter().filter(|s| s.standing.is_none()) {
@@ -140,10 +152,22 @@ impl Model {
     pub(crate) fn settle(&mut self, id: ItemId) {
         let bounty = self.bounties[&id].clone();
         let standings = self.rank(&bounty);
+        self.work.submissions(standings.iter().map(|_| 3));
+        self.work.besides(self.rows_of_harm(id));
+        if bounty.body.pay == Pay::Steps && standings.contains(&Standing::Won) {
+            self.work.besides(standings.len() / 16);
+        }
+        let paid = standings.iter().map(|standing| match standing {
+            Standing::Won => 24 + bounty.backings.len(),
+            _ => 24,
+        });
+        self.work.submissions(paid);
         let won = self.award(id, &bounty, &standings);
         if !won {
             self.return_stakes(id, &bounty);
+            self.work.stakes(bounty.backings.len());
         }
+        self.work.besides(bounty.rows_of_seats());
         for submission in &bounty.submissions {
             self.pay_evaluators(&bounty, submission);
             let bond = Purse::MinerBond(submission.id);
@@ -308,6 +332,8 @@ impl Model {
     /// A bounty is kept no longer.
     pub(crate) fn forget(&mut self, id: ItemId) {
         let bounty = self.bounties.remove(&id).expect("it is due");
+        self.work.submissions(bounty.submissions.iter().map(|_| 4));
+        self.work.besides(3 * bounty.backings.len());
         let sponsor = Purse::Account(bounty.sponsor);
         self.money
             .empty(Purse::Deposit(id), sponsor, Rule::DepositReturn);

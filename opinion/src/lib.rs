@@ -6,7 +6,7 @@
 //! benchmark may be. It keeps what
 //! happened and computes everything else from it whenever it is asked: a
 //! balance is the sum of all movements, a claim the sum over all payments. It
-//! knows no budget (the clock's work is done whole), no undo and no index.
+//! has no undo and no index, and does the clock's work whole, whatever a block's budget is: it only counts what it costs.
 //!
 //! | module | what it holds |
 //! |---|---|
@@ -17,6 +17,7 @@
 //! | [`draw`] | candidates, draws, seats |
 //! | [`panel`] | words, failures, tallies |
 //! | [`end`] | ranking, awards, refunds |
+//! | [`work`] | what the clock's work on a bounty costs, and over how many blocks it goes on |
 //! | [`limits`] | the numbers that no network chooses |
 //! | [`asset`] | stacks, holdings, income, claims |
 //! | [`votes`] | votes on terms, counted anew each time |
@@ -41,6 +42,7 @@ pub mod play;
 pub mod step;
 pub mod tags;
 pub mod votes;
+pub mod work;
 
 pub use coverage::Coverage;
 pub use model::{Decision, Model};

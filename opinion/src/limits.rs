@@ -31,5 +31,11 @@ pub const ATTESTATIONS_PER_PART: usize = 500;
 /// How often a panel's missing seats are drawn again.
 pub const REDRAWS_MAX: u8 = 3;
 
+/// The budget of a block, in rows of the clock's work.
+pub const ROWS_PER_BLOCK: usize = 4_000;
+
+/// What each turn of a bounty costs.
+pub const ROWS_PER_TURN: usize = 4;
+
 /// The places that are drawn in the round of all, if there are more to ask.
 pub const PLACES: usize = 64;

@@ -12,6 +12,7 @@ use crate::bounty::Bounty;
 use crate::coverage::Coverage;
 use crate::license::License;
 use crate::money::{Money, Movement, Units, units};
+use crate::work::Work;
 
 /// What became of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +68,8 @@ pub struct Model {
     pub licenses: Vec<License>,
     /// Incomes that wait for a holder to be drawn: height, record, asset, how much.
     pub distributions: Vec<(u64, ItemId, ItemId, Units)>,
+    /// What the clock has done to bounties as the block began.
+    pub work: Work,
     /// What was seen.
     pub coverage: Coverage,
 }
@@ -100,6 +103,7 @@ impl Model {
             assets: BTreeMap::new(),
             licenses: Vec::new(),
             distributions: Vec::new(),
+            work: Work::default(),
             coverage: Coverage::default(),
         }
     }
@@ -135,6 +139,7 @@ impl Model {
         self.parent = parent;
         self.records = 0;
         self.moved_before = self.money.moves.len();
+        self.work = Work::default();
         self.distribute();
         self.votes_due();
         self.licenses_due();

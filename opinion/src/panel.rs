@@ -142,6 +142,11 @@ impl Seats {
         seat.failed_in.is_none() && (seat.since_round == self.round || undecided.iter().any(before))
     }
 
+    /// What it costs to free the seats of the round of all.
+    fn rows_of_all(&self) -> usize {
+        2 * self.seats.iter().filter(|seat| seat.with_all).count()
+    }
+
     pub(crate) fn name(&self) -> &'static str {
         self.panel.name()
     }
@@ -236,6 +241,7 @@ impl Model {
             }
             verdict
         };
+        self.work.besides(seats.rows_of_all());
         match verdict {
             Some(true) => {
                 for seat in seats.seats.iter().filter(|seat| seat.with_all) {
@@ -297,8 +303,12 @@ impl Model {
         let undecided = self.bounties[&id].undecided();
         let seats = self.bounties[&id].panel(Panel::Score).cloned();
         let seats = seats.expect("scoring has seats");
+        let submissions = self.bounties[&id].submissions.iter();
+        let rows = 2 + seats.seats.len() / 4;
+        self.work.submissions(submissions.map(|_| rows));
         // 2
         if seats.all {
+            self.work.besides(seats.rows_of_all());
             self.count_all(id, &seats);
             self.return_those(id, Panel::Score, |seat| seat.with_all);
             return self.begin_phase(id, Phase::Challenge);

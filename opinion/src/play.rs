@@ -40,8 +40,9 @@ pub trait Ledger {
     /// A block begins, and the clock works.
     fn begin_block(&mut self, height: u64, time_ms: u64, parent: ItemId);
 
-    /// Whether a block is not enough for what the clock has begun.
-    fn is_behind(&self) -> bool;
+    /// How much of the same was done, if the block is not enough for what the clock has begun: submissions that were
+    /// looked at in this way, or stakes that were returned.
+    fn left_at(&self) -> Option<usize>;
 
     /// Ends a block in which nothing but the clock's work was done; it is compared with the next.
     fn end_early(&mut self);
@@ -86,7 +87,7 @@ impl<L: Ledger> Play<L> {
             is_flood: setup.flood > 0,
             salt: setup.salt,
         };
-        play.open_block(GENESIS_MS + 1);
+        play.open_block(GENESIS_MS + 1).expect("nothing is due");
         for number in 0..setup.evaluators {
             let body = JoinEvaluators {
                 stake: units(11_000 + 4_000 * u128::from(number)),
@@ -138,7 +139,7 @@ impl<L: Ledger> Play<L> {
 
     // Blocks and records.
 
-    fn open_block(&mut self, time_ms: u64) {
+    fn open_block(&mut self, time_ms: u64) -> Result<(), String> {
         let height = self.model.height + 1;
         let (genesis, salt) = (self.model.parent, self.salt.to_le_bytes());
         let parent = |height: u64| match height {
@@ -146,8 +147,10 @@ impl<L: Ledger> Play<L> {
             _ => ItemId(hash("block", &[&salt, &(height - 1).to_le_bytes()])),
         };
         let (mut last, mut times_ms) = (height, vec![time_ms]);
+        let mut left_at = Vec::new();
         self.ledger.begin_block(height, time_ms, parent(height));
-        while self.is_flood && self.ledger.is_behind() {
+        while let Some(at) = self.ledger.left_at().filter(|_| self.is_flood) {
+            left_at.push(at);
             self.ledger.end_early();
             last += 1;
             assert!(last - height < 1_000, "the clock comes to no end");
@@ -158,13 +161,19 @@ impl<L: Ledger> Play<L> {
         self.model.begin_blocks(&times_ms, parent(last));
         let time_ms = self.model.time_ms;
         self.tell(|| format!("  block {last} at {time_ms}"));
+        let expected = self.model.work.left_at();
+        if self.is_flood && expected != left_at {
+            return Err(format!(
+                "where blocks leave the clock's work: model {expected:?}, ledger {left_at:?}"
+            ));
+        }
+        Ok(())
     }
 
     /// Ends the block, compares, and begins one so much later.
     fn wait(&mut self, by_ms: u64) -> Result<(), String> {
         self.ledger.end_block(&self.model)?;
-        self.open_block(self.model.time_ms + by_ms.max(1));
-        Ok(())
+        self.open_block(self.model.time_ms + by_ms.max(1))
     }
 
     fn wait_for_deadline(&mut self) -> Result<(), String> {

@@ -8,6 +8,7 @@ use protocol::archive::{self, ArchivePath};
 use protocol::seal::{self, SealKey, SealScope};
 use protocol::{Address, BlobId, ItemId, NetworkId};
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 /// Compares with the stored file, or writes it where the environment says so.
 fn check(name: &str, found: &Value) {
@@ -54,8 +55,13 @@ fn seals_keep_their_bytes() {
             let mut out = Vec::new();
             let sealed = seal::encrypt(&key, nonce, &plaintext(len)[..], &mut out)
                 .expect("memory does not fail");
-            let first = hex(&out[..out.len().min(64)]);
-            json!({"plaintext_len": len, "len": sealed.len, "root": sealed.root, "first": first})
+            json!({
+                "plaintext_len": len,
+                "len": sealed.len,
+                "root": sealed.root,
+                "first": hex(&out[..out.len().min(64)]),
+                "sha256": hex(&Sha256::digest(&out)),
+            })
         })
         .into();
     check(

@@ -55,6 +55,13 @@ fn a_manifest_that_says_what_cannot_be_is_refused() {
             .map(|i| another(&i.to_string()))
             .collect::<String>();
     let deep = "[".repeat(100_000);
+    let piece = |from: &str, to: &str| {
+        let (_, rest) = GOOD.split_once(from).expect("it begins");
+        let (inner, _) = rest.split_once(to).expect("it ends");
+        format!("{from}{inner}{to}")
+    };
+    let csv: &str = &piece("\"csv\": {", "16\n    }");
+    let entry: &str = &piece("{\n      \"path\"", "}");
     for (from, to, code) in [
         (r#""version": 1"#, r#""version": 2"#, "manifest_version"),
         (
@@ -106,6 +113,16 @@ fn a_manifest_that_says_what_cannot_be_is_refused() {
             "manifest_json",
         ),
         (r#""csv""#, r#""parquet""#, "manifest_json"),
+        (
+            csv,
+            r#""csv": [false, 2, 2, {"classes": 3}, 16]"#,
+            "manifest_json",
+        ),
+        (
+            entry,
+            &format!(r#"["data.csv", 18, "{}"]"#, "A".repeat(43)),
+            "manifest_json",
+        ),
         (
             r#""header": false"#,
             r#""header": false, "header": true"#,

@@ -262,6 +262,19 @@ fn a_winner_costs_more_the_more_backers_share_its_model() {
     assert_eq!(closed(&receipts), 21);
 }
 
+/// A bounty that becomes void for want of a key, with 1,010 submissions, so long after what is due for another.
+fn void_beside(world: &mut World, bounty: ItemId, who: &str, after_ms: u64) -> ItemId {
+    let due_ms = world.until(bounty) + after_ms;
+    let open_ms = due_ms - 2_000 - 1 - (world.now() + 1);
+    let post = world.post_action(who, |p| p.schedule.open_ms = open_ms);
+    let other = world.must(who, post);
+    world.commit_many("miner-2", other, &labels(1_010));
+    world.block(world.until(other), &[]);
+    world.block(world.now() + 1, &[]);
+    assert_eq!(world.until(other), due_ms);
+    other
+}
+
 /// Seats of a check whose stake returns cost 2 rows each: those that were asked with all others when the check ends,
 /// the panel's when the score's is drawn. Another bounty's submissions have what is left of the block, 6 rows each.
 #[test]
@@ -284,31 +297,58 @@ fn returning_the_seats_of_a_check_takes_from_the_block() {
             world.must(&who, found(bounty, TestOutcome::Ok));
         }
     }
-    // Void for want of a key, with 1,010 submissions, so long after what is due for the bounty.
-    let beside = |world: &mut World, who: &str, after_ms: u64| {
-        let due_ms = world.until(bounty) + after_ms;
-        let open_ms = due_ms - 2_000 - 1 - (world.now() + 1);
-        let post = world.post_action(who, |p| p.schedule.open_ms = open_ms);
-        let other = world.must(who, post);
-        world.commit_many("miner-2", other, &labels(1_010));
-        world.block(world.until(other), &[]);
-        world.block(world.now() + 1, &[]);
-        assert_eq!(world.until(other), due_ms);
-        other
-    };
-    let other = beside(&mut world, "alice", 1);
+    let other = void_beside(&mut world, bounty, "alice", 1);
     let receipts = world.block(world.until(other), &[]);
     assert_eq!(world.phase(bounty), Phase::Reveal);
     // 4 and 10 seats; 4 and a sixteenth of 1,010; what remains are 3,909.
     assert_eq!(closed(&receipts), 652);
     world.block(world.now() + 1, &[]);
     world.reveal(submission);
-    let other = beside(&mut world, "bob", 3);
+    let other = void_beside(&mut world, bounty, "bob", 3);
     world.block(world.until(bounty), &[]);
     let receipts = world.block(world.until(other), &[]);
     assert_eq!(world.phase(bounty), Phase::Score);
     // 4, the panel's 5 seats, an eighth of 15 evaluators, 5 seats that are drawn; what remains are 3,898.
     assert_eq!(closed(&receipts), 650);
+}
+
+/// Seats of the score cost 2 rows each as well: those that were asked with all others when their words are counted, the
+/// panel's when the bounty ends. Another bounty's submissions have what is left of the block, 6 rows each.
+#[test]
+fn returning_the_seats_of_the_score_takes_from_the_block() {
+    let mut world = World::pool(parameters(), 15, &[]);
+    let bounty = world.post(|p| {
+        p.schedule.score_reveal_ms = 20_000;
+        p.schedule.challenge_ms = 20_000;
+    });
+    world.commit("miner-1", bounty, "m");
+    world.bring_to_score(bounty);
+    let panel = world.asked(bounty);
+    world.round(bounty, |who, _| match who == panel[0] {
+        true => Some(invalid()),
+        false => Some(scored(600, "m")),
+    });
+    let all = world.asked(bounty);
+    assert_eq!(all.len(), 10);
+    for who in &all {
+        world.commit_batch(who, bounty, &[scored(600, "m")]);
+    }
+    world.skip(bounty);
+    for who in &all {
+        world.reveal_batch(who, bounty);
+    }
+    let other = void_beside(&mut world, bounty, "alice", 1);
+    let receipts = world.block(world.until(other), &[]);
+    assert_eq!(world.phase(bounty), Phase::Challenge);
+    // 4, a submission with 15 seats, 10 seats; 4 and a sixteenth of 1,010; what remains are 3,904.
+    assert_eq!(closed(&receipts), 651);
+    world.block(world.now() + 1, &[]);
+    let other = void_beside(&mut world, bounty, "bob", 1);
+    let receipts = world.block(world.until(other), &[]);
+    assert_eq!(world.phase(bounty), Phase::Settled);
+    // 4, a submission that is ranked and paid, 5 seats; 4 and a sixteenth of 1,010; what remains are 3,892. The winner is
+    // ranked too.
+    assert_eq!(closed(&receipts), 1 + 649);
 }
 
 /// A settlement takes two blocks; in between another bounty ranks the same weights, committed earlier. That claim stays

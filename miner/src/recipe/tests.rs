@@ -31,6 +31,22 @@ fn unknown_and_repeated_keys_are_refused() {
 }
 
 #[test]
+fn a_table_is_no_list_of_its_values() {
+    let said = |text: &str| Recipe::parse(text).unwrap_err().to_string();
+    let train = "[train]\nepochs = 1\nseed = 1\n";
+    let model = said(&format!(
+        "model = [\"mlp\", [1, 28, 28], [], [4], 0.1]\n{train}"
+    ));
+    assert!(model.contains("'model' is a list"), "{model}");
+    let written = said("train = [1, 32]\n[model]\nhidden = [4]\n");
+    assert!(written.contains("'train' is a list"), "{written}");
+    let layer = "{ channels = 32, kernel = 3, padding = 1, pool = 2 }";
+    assert!(CNN_EXAMPLE.contains(layer));
+    let conv = said(&CNN_EXAMPLE.replace(layer, "[32, 3, 1, 2]"));
+    assert!(conv.contains("'conv' is a list"), "{conv}");
+}
+
+#[test]
 fn values_out_of_range_are_refused() {
     check("epochs = 100", "epochs = 0", "recipe_range");
     check("epochs = 100", "epochs = 100001", "recipe_range");

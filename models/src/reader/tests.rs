@@ -134,6 +134,9 @@ fn malformed_headers_are_refused() {
     form(&HEADER.replace("[3]", "3"));
     form(&HEADER.replace("[0,12]", "[0]"));
     form(&HEADER.replace("[0,12]", "[0,12,12]"));
+    let entry = r#"{"dtype":"F32","shape":[3],"data_offsets":[0,12]}"#;
+    assert!(HEADER.contains(entry));
+    form(&HEADER.replace(entry, r#"["F32",[3],[0,12]]"#));
     form(&HEADER.replace(r#""shape":[3],"#, ""));
     form(&HEADER.replace(r#""shape":[3],"#, r#""shape":[3],"shape":[3],"#));
     form(&HEADER.replace(r#""shape":[3],"#, r#""shape":[3],"extra":1,"#));

@@ -15,6 +15,20 @@ impl<L: Ledger> Play<L> {
             self.post_body(0, body).expect("both say the same");
         }
         let bounty = *self.model.bounties.keys().next().expect("it was posted");
+        let least = units(
+            self.model.bounties[&bounty]
+                .body
+                .reward
+                .base_units()
+                .div_ceil(1_000),
+        );
+        let backings = [0, 70, 990];
+        for number in 0..backings[usize::from(choice(setup.numbers.into(), "backings")) % 3] {
+            let body = BackBounty { amount: least };
+            let backer = [14, 17][number % 2];
+            self.send(backer, Action::BackBounty { bounty, body })
+                .expect("both say the same");
+        }
         for number in 0..setup.flood {
             let miner = person(12 + (number % 3) as u8);
             self.commit_as(miner, bounty, 0).expect("both say the same");

@@ -23,17 +23,21 @@ impl Ledger for Market {
         self.state.begin_block(height, time_ms, parent);
     }
 
-    fn is_behind(&self) -> bool {
+    fn left_at(&self) -> Option<usize> {
         let mut steps = self.state.bounties().map(|(id, _)| {
             let (_, progress) = self.state.bounty(id).expect("it is listed");
             progress.step
         });
-        // What waits for a time or for the next block's draw is no work that was left.
-        steps.any(|step| {
-            !matches!(
-                step,
-                Work::Wait | Work::Draw | Work::SeatAll | Work::Forget { next: 0 }
-            )
+        steps.find_map(|step| match step {
+            // What waits for a time or for the next block's draw is no work that was left.
+            Work::Wait | Work::Draw | Work::SeatAll | Work::Forget { next: 0 } => None,
+            Work::PutOut { next }
+            | Work::Tally { next, .. }
+            | Work::Rank { next, .. }
+            | Work::Pay { next, .. }
+            | Work::Void { next, .. }
+            | Work::Return { next, .. }
+            | Work::Forget { next } => Some(next as usize),
         })
     }
 
