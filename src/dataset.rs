@@ -9,6 +9,7 @@ use datasets::{DatasetError, Manifest};
 use licensing::{DataModelTraining, Terms};
 use protocol::api::AssetView;
 use protocol::record::{Action, AssetKind, BlobRef, Holder, RegisterAsset};
+use protocol::text::whole_number;
 use protocol::{Address, ItemId};
 
 use crate::failure::{Exit, Failure};
@@ -270,7 +271,7 @@ fn holder(session: &Session, text: &str) -> Result<Holder, Failure> {
     let (account, shares) = text.split_once('=').ok_or_else(wrong)?;
     Ok(Holder {
         account: session.account(account)?,
-        shares: shares.parse().map_err(|_| wrong())?,
+        shares: whole_number(shares).ok_or_else(wrong)?,
     })
 }
 

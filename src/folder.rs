@@ -35,6 +35,9 @@ impl fmt::Display for ArchiveFault {
     }
 }
 
+/// Which files of an archive are written.
+pub type Belongs<'a> = &'a mut dyn FnMut(&ArchivePath) -> bool;
+
 /// Why an archive was not unpacked.
 #[derive(Debug)]
 pub enum UnpackError {
@@ -154,12 +157,18 @@ pub fn bytes_in(dir: &Path) -> io::Result<u64> {
     Ok(bytes)
 }
 
-/// Unpacks an archive into a folder that must not exist yet. On an error
-/// nothing is left behind.
+/// Unpacks an archive into a folder that must not exist yet, writing those of its files alone that belong. The others
+/// are read past: what is wrong with them as a part of the archive is found all the same. On an error nothing is left
+/// behind.
 ///
 /// # Errors
 /// [`UnpackError`], which keeps the maker's faults and the machine's apart.
-pub fn unpack(source: impl Read, limits: Limits, dir: &Path) -> Result<(), UnpackError> {
+pub fn unpack(
+    source: impl Read,
+    limits: Limits,
+    dir: &Path,
+    belongs: Belongs<'_>,
+) -> Result<(), UnpackError> {
     let io = |path: &Path, error: &io::Error| UnpackError::Io(Failure::io(path, error));
     // In one spelling: 'DIR/' is 'DIR'.
     let dir: &Path = &dir.components().collect::<PathBuf>();
@@ -167,7 +176,7 @@ pub fn unpack(source: impl Read, limits: Limits, dir: &Path) -> Result<(), Unpac
         fs::create_dir_all(parent).map_err(|error| io(parent, &error))?;
     }
     let partial = new_beside(dir).map_err(|error| io(dir, &error))?;
-    let unpacked = unpack_into(source, limits, &partial)
+    let unpacked = unpack_into(source, limits, &partial, belongs)
         .and_then(|()| fs::rename(&partial, dir).map_err(|error| io(dir, &error)));
     if unpacked.is_err() {
         let _ = fs::remove_dir_all(&partial);
@@ -200,7 +209,12 @@ fn new_beside(dir: &Path) -> io::Result<PathBuf> {
     }
 }
 
-fn unpack_into(source: impl Read, limits: Limits, dir: &Path) -> Result<(), UnpackError> {
+fn unpack_into(
+    source: impl Read,
+    limits: Limits,
+    dir: &Path,
+    belongs: Belongs<'_>,
+) -> Result<(), UnpackError> {
     let fault = |error: ArchiveError| match error {
         ArchiveError::Io(error) => UnpackError::Io(Failure::io(dir, &error)),
         fault => UnpackError::Archive(ArchiveFault {
@@ -211,6 +225,9 @@ fn unpack_into(source: impl Read, limits: Limits, dir: &Path) -> Result<(), Unpa
     };
     let mut archive = Reader::new(source, limits).map_err(fault)?;
     while let Some(mut entry) = archive.next_entry().map_err(fault)? {
+        if !belongs(entry.path()) {
+            continue;
+        }
         let path = dir.join(entry.path().as_str());
         let io = |error: io::Error| match error.downcast::<ArchiveError>() {
             // The content ends too early, which only reading it shows.
@@ -242,10 +259,36 @@ mod tests {
         fs::write(theirs.join("work"), b"of a week").unwrap();
         // Also with the slash that a shell's completion adds.
         let to = temp.path().join("to/");
-        unpack(&bytes[..], LIMITS, &to).unwrap();
+        unpack(&bytes[..], LIMITS, &to, &mut |_| true).unwrap();
         assert_eq!(fs::read(to.join("a")).unwrap(), b"one");
         assert_eq!(fs::read(theirs.join("work")).unwrap(), b"of a week");
         assert_eq!(fs::read_dir(temp.path()).unwrap().count(), 3);
+    }
+
+    #[test]
+    fn what_does_not_belong_is_read_past() {
+        let temp = tempfile::tempdir().unwrap();
+        let from = temp.path().join("from");
+        fs::create_dir_all(from.join("b")).unwrap();
+        for name in ["a", "b/c", "d"] {
+            fs::write(from.join(name), name).unwrap();
+        }
+        let mut bytes = pack(&from, Vec::new()).unwrap();
+        let mut asked = Vec::new();
+        let mut belongs = |path: &ArchivePath| {
+            asked.push(path.as_str().to_owned());
+            path.as_str() == "d"
+        };
+        let to = temp.path().join("to");
+        unpack(&bytes[..], LIMITS, &to, &mut belongs).unwrap();
+        assert_eq!(asked, ["a", "b/c", "d"]);
+        assert_eq!(fs::read(to.join("d")).unwrap(), b"d");
+        assert_eq!(fs::read_dir(&to).unwrap().count(), 1);
+        // What comes after the end is found, though nothing was wanted.
+        bytes.push(0);
+        let nothing = temp.path().join("nothing");
+        let found = unpack(&bytes[..], LIMITS, &nothing, &mut |_| false);
+        assert!(matches!(found, Err(UnpackError::Archive(_))), "{found:?}");
     }
 
     #[test]
@@ -257,7 +300,7 @@ mod tests {
         fs::write(from.join("b/c/d"), b"").unwrap();
         let bytes = pack(&from, Vec::new()).unwrap();
         let to = temp.path().join("to");
-        unpack(&bytes[..], LIMITS, &to).unwrap();
+        unpack(&bytes[..], LIMITS, &to, &mut |_| true).unwrap();
         assert_eq!(fs::read(to.join("a.txt")).unwrap(), b"one");
         assert_eq!(pack(&to, Vec::new()).unwrap(), bytes);
         assert_eq!(bytes_in(&to).unwrap(), 3);
@@ -274,7 +317,7 @@ mod tests {
             let to = temp.path().join("to");
             assert!(
                 matches!(
-                    unpack(&bytes[..cut], LIMITS, &to),
+                    unpack(&bytes[..cut], LIMITS, &to, &mut |_| true),
                     Err(UnpackError::Archive(_))
                 ),
                 "{cut}"

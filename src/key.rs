@@ -3,6 +3,7 @@
 use std::io::{BufRead, IsTerminal, Write};
 use std::path::Path;
 
+use protocol::Address;
 use protocol::keys::PublicKey;
 use serde::Serialize;
 use wallet::key_file::{self, WORK_FACTOR_DEMO, WriteOptions};
@@ -146,13 +147,22 @@ pub fn check_name(name: &str) -> Result<(), Failure> {
     Err(Failure::new("key_name", message, "choose such a name").exit(Exit::Usage))
 }
 
+/// The same of a key that is made: where an account is meant, an address counts before a name.
+fn check_new_name(name: &str) -> Result<(), Failure> {
+    if name.parse::<Address>().is_ok() {
+        let message = "this name is an account's address, and would be taken for that account";
+        return Err(Failure::new("key_name", message, "choose a shorter name").exit(Exit::Usage));
+    }
+    check_name(name)
+}
+
 fn write(
     session: &Session,
     name: String,
     words: &RecoveryWords,
     low_work_factor: bool,
 ) -> Result<KeyView, Failure> {
-    check_name(&name)?;
+    check_new_name(&name)?;
     let path = session.key_path(&name);
     if let Some(dir) = path.parent() {
         crate::session::private_dir(dir)?;
@@ -281,4 +291,23 @@ fn read_words() -> Result<RecoveryWords, Failure> {
         let next = "check the words and their order against what you wrote down";
         Failure::new("recovery_words", flaw, next).exit(Exit::Key)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_key_has_a_name_that_is_no_address() {
+        let address = Address([5; 32]).to_string();
+        assert!(check_name(&address).is_ok(), "one that is there is found");
+        let failure = check_new_name(&address).unwrap_err();
+        assert_eq!(failure.code, "key_name");
+        for name in ["alice", "A-b_2", &"a".repeat(64)] {
+            assert!(check_new_name(name).is_ok(), "{name}");
+        }
+        for name in ["", "a b", "../a", "é", &"a".repeat(65)] {
+            assert!(check_new_name(name).is_err(), "{name}");
+        }
+    }
 }

@@ -217,6 +217,10 @@ fn check_dry_run(command: &Command, session: &Session) -> Result<(), Failure> {
             key::Command::New { .. } | key::Command::Recover { .. } | key::Command::Export { .. }
         ) | Command::Dataset(dataset::Command::Init(_) | dataset::Command::Get { .. })
             | Command::Bounty(bounty::Command::Init { .. })
+            | Command::Model(model::Command::Get { .. })
+            | Command::License(license::Command::Certificate { .. })
+            | Command::Demo(_)
+            | Command::Man(_)
             | Command::Log(log::Command::Export { .. })
     );
     if !(writes && session.global.dry_run) {

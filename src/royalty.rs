@@ -9,6 +9,7 @@ use protocol::Amount;
 use protocol::api::{AssetView, HolderView};
 use protocol::id::{Address, ItemId};
 use protocol::record::{Action, SHARES_PER_ASSET, TransferShares};
+use protocol::text::whole_number;
 use serde::Serialize;
 
 use crate::failure::{Exit, Failure};
@@ -239,10 +240,7 @@ fn claim_all(session: &Session) -> Result<(), Failure> {
 /// A number of shares on the command line.
 fn shares(text: &str) -> Result<u32, String> {
     let all = SHARES_PER_ASSET;
-    let number = text
-        .parse()
-        .ok()
-        .filter(|shares| (1..=all).contains(shares));
+    let number = whole_number(text).filter(|shares| (1..=all).contains(shares));
     number.ok_or_else(|| {
         format!(
             "shares are a whole number from 1 to {all}, which is all of them: 10 % is {}",

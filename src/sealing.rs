@@ -9,7 +9,7 @@ use datasets::MANIFEST_FILE;
 use datasets::manifest::{DATA_BYTES_MAX, FILES_MAX, MANIFEST_BYTES_MAX};
 use evaluator::folder::{FILES_OPTIONAL, FILES_REQUIRED};
 use node::blobs::{BlobError, Blobs};
-use protocol::archive::{Limits, PATH_BYTES_MAX, archive_len};
+use protocol::archive::{PATH_BYTES_MAX, archive_len};
 use protocol::benchmark::Benchmark;
 use protocol::record::{BlobRef, SealedFolder};
 use protocol::report::{Outcome, TestOutcome};
@@ -19,7 +19,7 @@ use protocol::seal::{
 use protocol::text::Code;
 
 use crate::failure::Failure;
-use crate::folder::{self, ArchiveFault, UnpackError};
+use crate::folder::{self, ArchiveFault, Belongs, UnpackError};
 use crate::out;
 
 /// Why a sealed folder was not opened.
@@ -226,7 +226,7 @@ pub fn hold_folder(dir: &Path, store: &impl Store) -> Result<BlobRef, Failure> {
 /// [`OpenError`], which keeps the maker's faults and the machine's apart.
 pub fn fetch_folder(archive: BlobRef, store: &impl Store, dir: &Path) -> Result<(), OpenError> {
     let archive = store.fetch(archive).map_err(OpenError::Machine)?;
-    unpack(BufReader::new(archive), folder::LIMITS, dir)
+    unpack(BufReader::new(archive), dir, &mut |_| true)
 }
 
 /// Seals a folder under a fresh key, into a temporary file that still has to be held.
@@ -270,10 +270,10 @@ pub fn open_folder(
     // The whole blob was checked against its name: a chunk that fails is the
     // owner's fault only if the bytes are those that were committed.
     let ciphertext = store.fetch(sealed.ciphertext).map_err(OpenError::Machine)?;
-    open_ciphertext(ciphertext, key, folder::LIMITS, dir)
+    open_ciphertext(ciphertext, key, dir, &mut |_| true)
 }
 
-/// Opens a ciphertext, whose bytes were checked, into `dir`, which must not exist yet.
+/// Opens a ciphertext, whose bytes were checked, into `dir`, which must not exist yet: those of its files that belong.
 ///
 /// It is read twice: a chunk that does not open counts before anything that is
 /// wrong with the archive in the chunks before it.
@@ -283,8 +283,8 @@ pub fn open_folder(
 pub fn open_ciphertext(
     mut ciphertext: File,
     key: &SealKey,
-    limits: Limits,
     dir: &Path,
+    belongs: Belongs<'_>,
 ) -> Result<(), OpenError> {
     let mut opener = Opener::new(key, BufReader::new(&ciphertext)).map_err(seal_fault)?;
     while opener.next_chunk().map_err(seal_fault)?.is_some() {}
@@ -292,15 +292,15 @@ pub fn open_ciphertext(
         .rewind()
         .map_err(|error| OpenError::Machine(Failure::io(dir, &error)))?;
     let opener = Opener::new(key, BufReader::new(ciphertext)).map_err(seal_fault)?;
-    unpack(opener, limits, dir)
+    unpack(opener, dir, belongs)
 }
 
-/// Unpacks an archive into `dir`, which must not exist yet.
+/// Unpacks those files of an archive that belong into `dir`, which must not exist yet.
 ///
 /// # Errors
 /// As [`open_folder`].
-pub fn unpack(archive: impl Read, limits: Limits, dir: &Path) -> Result<(), OpenError> {
-    folder::unpack(archive, limits, dir).map_err(|error| match error {
+pub fn unpack(archive: impl Read, dir: &Path, belongs: Belongs<'_>) -> Result<(), OpenError> {
+    folder::unpack(archive, folder::LIMITS, dir, belongs).map_err(|error| match error {
         UnpackError::Archive(fault) => OpenError::Archive(fault),
         UnpackError::Io(failure) => OpenError::Machine(failure),
     })

@@ -72,11 +72,16 @@ fn from_file(path: &Path) -> Result<Terms, Failure> {
         let message = format!("{}: line {line} is not 'Name: value'", path.display());
         Failure::new("terms", message, "write one tag a line").exit(Exit::Usage)
     })?;
-    Terms::parse(&tags).map_err(|error| {
+    let wrong = |code: &str, error: &dyn std::fmt::Display| {
         let message = format!("{}: {error}", path.display());
         let next = "correct the tag; the Universal Data License says what each may be";
-        Failure::new(error.code(), message, next).exit(Exit::Usage)
-    })
+        Failure::new(code, message, next).exit(Exit::Usage)
+    };
+    let terms = Terms::parse(&tags).map_err(|error| wrong(error.code(), &error))?;
+    match stranger(&tags) {
+        Some(error) => Err(wrong("unknown_tag", &error)),
+        None => Ok(terms),
+    }
 }
 
 /// One tag a line; empty lines and lines that begin with '#' do not count. The error is a line's number.
@@ -93,10 +98,16 @@ fn tags(text: &str) -> Result<Vec<Tag>, usize> {
     Ok(tags)
 }
 
-/// Terms as the ledger takes them: what the tags say, paid to the holders of the shares.
+/// What the licence knows nothing of, where tags hold terms and nothing else: whoever wrote it believes that it counts.
+fn stranger(tags: &[Tag]) -> Option<String> {
+    let name = &tags.iter().find(|tag| !Terms::is_named(&tag.name))?.name;
+    Some(format!("the licence has no tag '{name:.60}'"))
+}
+
+/// Terms as the ledger takes them: what the tags say, and nothing beside, paid to the holders of the shares.
 ///
 /// # Errors
-/// The tags are no terms, or would pay the uploader alone.
+/// The tags are no terms, or more than terms, or would pay the uploader alone.
 pub fn of_tags(tags: &[Tag]) -> Result<Terms, Failure> {
     let terms = Terms::parse(tags).map_err(|error| {
         Failure::new(
@@ -106,11 +117,15 @@ pub fn of_tags(tags: &[Tag]) -> Result<Terms, Failure> {
         )
         .exit(Exit::Rejected)
     })?;
-    if terms.payment_mode != PaymentMode::GlobalDistribution {
+    if let Some(error) = stranger(tags) {
+        let next = "take the tag out, or write what it says as the licence does";
+        return Err(Failure::new("unknown_tag", error, next).exit(Exit::Rejected));
+    }
+    if terms.payment_mode == PaymentMode::Signer {
         return Err(Failure::new(
             "payment_mode",
             "these terms would pay only who signs, not the holders of the royalty shares",
-            "add the tag 'Payment-Mode: Global-Distribution'",
+            "add the tag 'Payment-Mode: Global-Distribution', or 'Random-Distribution'",
         )
         .exit(Exit::Rejected));
     }
@@ -151,6 +166,36 @@ mod tests {
         assert_eq!(named(&name).unwrap(), share);
         assert_eq!(named("credit=10%").unwrap(), share);
         assert_eq!(tags("A: b\nc"), Err(2));
+    }
+
+    #[test]
+    fn terms_are_made_of_the_licences_tags_alone() {
+        let mut tags = presets::open().to_tags();
+        tags.push(Tag::new("No-Military", "Required"));
+        let failure = of_tags(&tags).unwrap_err();
+        assert_eq!(failure.code, "unknown_tag");
+        assert!(failure.message.contains("'No-Military'"));
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let lines = tags
+            .iter()
+            .map(|tag| format!("{}: {}\n", tag.name, tag.value));
+        fs::write(file.path(), lines.collect::<String>()).unwrap();
+        let failure = from_file(file.path()).unwrap_err();
+        assert_eq!(failure.code, "unknown_tag");
+    }
+
+    #[test]
+    fn both_ways_to_pay_the_holders_are_taken() {
+        let random = Terms {
+            payment_mode: PaymentMode::RandomDistribution,
+            ..presets::open()
+        };
+        assert_eq!(of_tags(&random.to_tags()).unwrap(), random);
+        let signer = Terms {
+            payment_mode: PaymentMode::Signer,
+            ..presets::open()
+        };
+        assert_eq!(of_tags(&signer.to_tags()).unwrap_err().code, "payment_mode");
     }
 
     #[test]

@@ -111,6 +111,12 @@ pub fn run(args: &Args, session: &Session) -> Result<(), Failure> {
     let note = note_path(session.home(), &args.out)?;
     if session.global.dry_run {
         talk!("dry run: nothing was trained. Recipe, limits and data fit.");
+        if session.json() {
+            let plan = json!({
+                "out": args.out, "data": data, "base": args.base, "recipe": begun.recipe,
+            });
+            out::json("train.plan", &plan)?;
+        }
         return Ok(());
     }
     // Two at once would write over each other's checkpoints, and the second over what the first has finished.

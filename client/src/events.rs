@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use protocol::api::{BlockView, HistoryEntry};
 use protocol::id::{Address, ItemId};
+use protocol::text::whole_number;
 use serde::de::DeserializeOwned;
 use ureq::http::Response;
 use ureq::{Agent, Body};
@@ -49,8 +50,8 @@ impl FromStr for EventId {
 
     fn from_str(text: &str) -> Result<Self, EventIdError> {
         let (height, place) = text.split_once('.').ok_or(EventIdError)?;
-        let height = height.parse().map_err(|_| EventIdError)?;
-        let place = place.parse().map_err(|_| EventIdError)?;
+        let height = whole_number(height).ok_or(EventIdError)?;
+        let place = whole_number(place).ok_or(EventIdError)?;
         Ok(Self { height, place })
     }
 }

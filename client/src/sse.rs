@@ -31,12 +31,16 @@ pub(crate) enum SseError {
     LongField,
     #[error("the stream is not UTF-8")]
     NotUtf8,
+    #[error("the stream begins with a byte order mark")]
+    ByteOrderMark,
 }
 
 /// Takes bytes as they come, gives events as they end.
 #[derive(Debug, Default)]
 pub(crate) struct SseParser {
     line: Vec<u8>,
+    /// A line has ended.
+    has_begun: bool,
     /// The byte before was CR: an LF now belongs to it.
     after_cr: bool,
     /// The last id of an event that has ended, with data or without.
@@ -84,10 +88,14 @@ impl SseParser {
     }
 
     fn end_line(&mut self, line: &[u8]) -> Result<Option<Frame>, SseError> {
+        let is_first = !std::mem::replace(&mut self.has_begun, true);
         if line.is_empty() {
             return Ok(self.end_event());
         }
         let line = std::str::from_utf8(line).map_err(|_| SseError::NotUtf8)?;
+        if is_first && line.starts_with('\u{feff}') {
+            return Err(SseError::ByteOrderMark);
+        }
         let (field, value) = line.split_once(':').unwrap_or((line, ""));
         let value = value.strip_prefix(' ').unwrap_or(value);
         match field {
@@ -197,6 +205,16 @@ mod tests {
         assert_eq!(last_id("\nid: 1.2\n"), (1, Some("1.1".into())));
         // Without data it is where the stream stands.
         assert_eq!(last_id("\n"), (0, Some("1.2".into())));
+    }
+
+    #[test]
+    fn a_stream_begins_with_no_byte_order_mark() {
+        let mark = "\u{feff}data: a\n\n".as_bytes();
+        assert_eq!(read(&[mark]), Err(SseError::ByteOrderMark));
+        let parts: Vec<&[u8]> = mark.chunks(1).collect();
+        assert_eq!(read(&parts), Err(SseError::ByteOrderMark));
+        // Later it is a character like any other, of a field that nobody knows.
+        check("\n\u{feff}data: a\n\ndata: b\n\n", &[frame("", "", "b")]);
     }
 
     #[test]

@@ -8,7 +8,7 @@
 //!
 //! A row is one line and its cells are numbers, which need no quotes, so a
 //! quote in a row is refused and can never swallow the lines after it. Only a
-//! header may quote. Empty lines and control characters are refused. Splitting
+//! header may quote, and ends its quotes. Empty lines and control characters are refused. Splitting
 //! works on these lines, so that no number is ever printed again.
 
 use crate::manifest::{CELLS_MAX, CsvSpec, DATA_BYTES_MAX};
@@ -64,6 +64,12 @@ pub enum CsvError {
         columns: usize,
         /// Bytes they can have.
         limit_bytes: usize,
+    },
+    /// A quote in the header that does not end there.
+    #[error("line {line}: a quote is not closed")]
+    Quote {
+        /// The line.
+        line: u64,
     },
     /// No row at all, or no header where one is said to be.
     #[error("there are no rows")]
@@ -148,6 +154,7 @@ impl CsvError {
             Self::Control { .. } => "csv_control_character",
             Self::EmptyLine { .. } => "csv_empty_line",
             Self::LineTooLong { .. } => "csv_line_too_long",
+            Self::Quote { .. } => "csv_quote",
             Self::NoRows => "csv_no_rows",
             Self::TooManyRows { .. } => "csv_too_many_rows",
             Self::Width { .. } => "csv_width",
@@ -167,6 +174,7 @@ impl CsvError {
             | Self::Control { line, .. }
             | Self::EmptyLine { line }
             | Self::LineTooLong { line, .. }
+            | Self::Quote { line }
             | Self::TooManyRows { line, .. }
             | Self::Width { line, .. }
             | Self::CellTooLong { line, .. }
@@ -274,10 +282,13 @@ impl<'a> CsvText<'a> {
     }
 }
 
-/// The lines of a text without their line breaks; a last line may lack its own.
+/// The lines of a text without their line breaks; a last line may lack its own, and then a carriage return at its end is
+/// no part of one.
 fn lines(text: &str) -> impl Iterator<Item = &str> {
-    text.split_terminator('\n')
-        .map(|line| line.strip_suffix('\r').unwrap_or(line))
+    text.split_inclusive('\n').map(|line| {
+        let ended = line.strip_suffix('\n');
+        ended.map_or(line, |line| line.strip_suffix('\r').unwrap_or(line))
+    })
 }
 
 /// The line that a byte is on.

@@ -84,7 +84,8 @@ impl TableBuilder {
         let mut line = 0;
         if let Some(header) = text.header() {
             line += 1;
-            self.check_width(line, header_width(header))?;
+            let width = header_width(header).ok_or(CsvError::Quote { line })?;
+            self.check_width(line, width)?;
         }
         for row in text.rows() {
             line += 1;
@@ -194,14 +195,18 @@ fn class(line: u64, column: usize, cell: &str, classes: u32) -> Result<u32, CsvE
     }
 }
 
-/// How many columns a header names; a name may be quoted and have commas in it.
-fn header_width(header: &str) -> usize {
+/// How many columns a header names; a name may be quoted and have commas in it. None if a quote does not end: to a
+/// reader that takes line breaks into quotes the rows would be a part of the header.
+fn header_width(header: &str) -> Option<usize> {
+    let text = format!("{header}\n0");
     let reader = csv::ReaderBuilder::new()
         .has_headers(false)
-        .from_reader(header.as_bytes());
-    match reader.into_records().next() {
-        Some(Ok(record)) => record.len(),
-        _ => 0,
+        .flexible(true)
+        .from_reader(text.as_bytes());
+    let mut records = reader.into_records();
+    match (records.next(), records.next()) {
+        (Some(Ok(names)), Some(Ok(_))) => Some(names.len()),
+        _ => None,
     }
 }
 

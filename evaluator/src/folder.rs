@@ -84,40 +84,63 @@ pub fn load_model(dir: &Path, benchmark: &Benchmark) -> Result<LoadedModel, Fail
     })
 }
 
+/// Entries that do not belong into a model folder. Only the lowest is kept: memory does not grow with the folder.
+///
+/// Whoever unpacks an archive asks it before anything is written: names that are two in an archive are one on some
+/// disks, and what a model is must not hang on that.
+#[derive(Debug, Default)]
+pub struct Strangers(Option<(String, bool)>);
+
+impl Strangers {
+    /// Whether an entry of this name belongs, which is a regular file or something else.
+    pub fn admits(&mut self, name: &str, is_file: bool) -> bool {
+        let mut known = FILES_REQUIRED.iter().chain(&FILES_OPTIONAL);
+        let is_known = known.any(|known| *known == name);
+        if is_known && is_file {
+            return true;
+        }
+        let Self(lowest) = self;
+        if lowest
+            .as_ref()
+            .is_none_or(|(lowest, _)| name < lowest.as_str())
+        {
+            *lowest = Some((name.to_owned(), is_known));
+        }
+        false
+    }
+
+    /// What is wrong with the folder, if anything did not belong.
+    pub fn fault(self) -> Option<Fault> {
+        let Self(lowest) = self;
+        let (name, is_known) = lowest?;
+        if is_known {
+            let message = format!("'{name}' is not a regular file");
+            return Some(Fault::new("file_not_regular", &name, message));
+        }
+        let message = format!(
+            "'{name}' does not belong into a model folder, which has {FILES_REQUIRED:?} and \
+             may have {FILES_OPTIONAL:?}"
+        );
+        Some(Fault::new("file_unexpected", &name, message))
+    }
+}
+
 /// The size of every file of the folder, all of which belong there.
 fn list(dir: &Path) -> Result<BTreeMap<String, u64>, Failure> {
     let io = |error| NoVerdict::io(dir, error);
     let mut sizes = BTreeMap::new();
-    // Only the lowest stranger is kept: memory does not grow with the folder.
-    let mut stranger: Option<(String, bool)> = None;
+    let mut strangers = Strangers::default();
     for entry in fs::read_dir(dir).map_err(io)? {
         let entry = entry.map_err(io)?;
         let name = entry.file_name().to_string_lossy().into_owned();
         // Of the entry itself: a link is not followed.
         let metadata = entry.metadata().map_err(io)?;
-        let belongs = FILES_REQUIRED
-            .iter()
-            .chain(&FILES_OPTIONAL)
-            .any(|known| *known == name);
-        if belongs && metadata.is_file() {
+        if strangers.admits(&name, metadata.is_file()) {
             sizes.insert(name, metadata.len());
-        } else if stranger.as_ref().is_none_or(|(lowest, _)| name < *lowest) {
-            stranger = Some((name, belongs));
         }
     }
-    match stranger {
-        Some((name, true)) => {
-            let message = format!("'{name}' is not a regular file");
-            return Err(Fault::new("file_not_regular", &name, message).into());
-        }
-        Some((name, false)) => {
-            let message = format!(
-                "'{name}' does not belong into a model folder, which has {FILES_REQUIRED:?} and \
-                 may have {FILES_OPTIONAL:?}"
-            );
-            return Err(Fault::new("file_unexpected", &name, message).into());
-        }
-        None => {}
+    if let Some(fault) = strangers.fault() {
+        return Err(fault.into());
     }
     for name in FILES_REQUIRED {
         if !sizes.contains_key(name) {

@@ -22,6 +22,7 @@ use protocol::id::Digest;
 use protocol::json;
 use protocol::report::{Leaf, Outcome, predictions_root};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::fault::Fault;
 use crate::metric::{ClassMetrics, Metrics, NumberMetrics, TwoClassMetrics};
@@ -158,7 +159,7 @@ impl MetricsFile {
         }
     }
 
-    /// The metrics; what follows from others is not looked at.
+    /// The metrics, without what follows from others.
     fn metrics(self, examples: u64) -> Metrics {
         match self {
             Self::Classes(file) => Metrics::Classes(ClassMetrics {
@@ -183,7 +184,8 @@ impl MetricsFile {
 }
 
 impl Report {
-    pub(crate) fn invalid(
+    /// The report of a submission with this fault.
+    pub fn invalid(
         benchmark: &Benchmark,
         fault: &Fault,
         weights_digest: Option<Digest>,
@@ -244,7 +246,7 @@ impl Report {
     /// [`ReportError`] for anything that `write` would not have written.
     pub fn read(dir: &Path, outputs: u32) -> Result<Self, ReportError> {
         let json = read_bounded(dir, REPORT_FILE, REPORT_BYTES_MAX)?;
-        let file: ReportFile = json::from_slice_by_name(&json, REPORT_BYTES_MAX as usize)?;
+        let file: ReportFile = json::from_slice(&json, REPORT_BYTES_MAX as usize)?;
         let limit_bytes = leaves_bytes(file.examples, outputs).min(LEAVES_BYTES_MAX);
         let leaves = read_bounded(dir, LEAVES_FILE, limit_bytes)?;
         let report = Self::from_bytes(&json, &leaves)?;
@@ -260,7 +262,7 @@ impl Report {
     /// # Errors
     /// As [`Report::read`].
     pub fn from_bytes(json: &[u8], leaves: &[u8]) -> Result<Self, ReportError> {
-        let file: ReportFile = json::from_slice_by_name(json, REPORT_BYTES_MAX as usize)?;
+        let file: ReportFile = json::from_slice(json, REPORT_BYTES_MAX as usize)?;
         let leaves = split_leaves(leaves)?;
         let examples = u64::from(file.examples);
         let metrics = file.metrics.map(|metrics| metrics.metrics(examples));
@@ -274,6 +276,11 @@ impl Report {
             leaves,
         };
         report.check()?;
+        let value = |json: &[u8]| json::from_slice::<Value>(json, json.len());
+        if value(json)? != value(&report.to_json())? {
+            let what = "something in it is not as it would be written";
+            return Err(ReportError::Inconsistent(what));
+        }
         Ok(report)
     }
 

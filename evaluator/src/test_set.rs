@@ -16,7 +16,7 @@
 use std::fs;
 use std::path::Path;
 
-use datasets::{CsvError, DatasetError, LabelKind, Labels, MANIFEST_FILE, Manifest, Table};
+use datasets::{DatasetError, LabelKind, Labels, MANIFEST_FILE, Manifest, Table};
 use ndarray::ArrayView2;
 use protocol::benchmark::{Benchmark, Metric, Task};
 use protocol::report::TestOutcome;
@@ -244,7 +244,7 @@ fn place(error: &DatasetError) -> String {
         | DatasetError::NotAFile(path)
         | DatasetError::Unlisted(path) => path.clone(),
         DatasetError::Idx { path, .. } => path.clone(),
-        DatasetError::Csv { path, error } => match line(error) {
+        DatasetError::Csv { path, error } => match error.line() {
             Some(line) => format!("{path}/line {line}"),
             None => path.clone(),
         },
@@ -255,23 +255,5 @@ fn place(error: &DatasetError) -> String {
         | DatasetError::Version(_)
         | DatasetError::NotListed(_)
         | DatasetError::Rows { .. } => MANIFEST_FILE.to_owned(),
-    }
-}
-
-/// The line of a CSV file that is wrong, from 1.
-const fn line(error: &CsvError) -> Option<u64> {
-    match error {
-        CsvError::TooLarge { .. } | CsvError::NoRows => None,
-        CsvError::ByteOrderMark => Some(1),
-        CsvError::Utf8 { line }
-        | CsvError::Control { line, .. }
-        | CsvError::EmptyLine { line }
-        | CsvError::LineTooLong { line, .. }
-        | CsvError::TooManyRows { line, .. }
-        | CsvError::Width { line, .. }
-        | CsvError::CellTooLong { line, .. }
-        | CsvError::Number { line, .. }
-        | CsvError::Infinite { line, .. }
-        | CsvError::Label { line, .. } => Some(*line),
     }
 }

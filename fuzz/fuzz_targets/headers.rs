@@ -37,8 +37,8 @@ fuzz_target!(|data: &[u8]| {
 
 fn meaning<T: FromStr + Display + PartialEq>(text: &str) {
     if let Ok(value) = text.parse::<T>() {
-        let again = value.to_string().parse::<T>().ok();
-        assert!(again == Some(value), "{text}");
+        assert_eq!(value.to_string(), text, "one spelling");
+        assert!(text.parse::<T>().is_ok_and(|again| again == value));
     }
 }
 

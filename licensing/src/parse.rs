@@ -141,6 +141,11 @@ impl Terms {
         }
     }
 
+    /// Whether terms are made of tags of this name: what has another says nothing about them.
+    pub fn is_named(name: &str) -> bool {
+        crate::spelling::NAMES.contains(&name)
+    }
+
     /// Reads the value of one tag into the field it is for.
     fn read(&mut self, name: &'static str, value: &str) -> Result<(), TermsError> {
         let illegal = || illegal_value(name, value);

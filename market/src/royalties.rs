@@ -148,8 +148,8 @@ fn credit(
 
 /// Pays an income that waits for its draw to one holder, in proportion to shares.
 ///
-/// The seed is the id of the block that the income came in, so that neither the
-/// payer nor a holder could know it when the record was signed.
+/// The seed is the id of the block before this one: that the income came in, or a later one where more
+/// is due than fits. Neither the payer nor a holder could know it when the record was signed.
 pub(crate) fn draw_holder(state: &mut State, order: (u64, ItemId, ItemId)) {
     let (_, asset, record) = order;
     let key = (asset, record);

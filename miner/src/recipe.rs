@@ -26,7 +26,7 @@ pub const EXAMPLE: &str = r#"# What to train. The same recipe on the same rows g
 [model]
 kind = "mlp"          # "mlp", or "cnn" with `image` and `conv`
 hidden = [128]        # widths of the hidden layers; [] is a linear model
-dropout = 0.1         # part of the hidden units left out at each step, 0 to below 1
+dropout = 0.1         # part of the hidden units left out at each step, 0 to 0.95
 
 [train]
 epochs = 100          # times that every row is seen
@@ -44,7 +44,7 @@ epsilon = 1e-8        # adamw
 momentum = 0.9        # sgd: part of the last step in the next, 0 for none
 nesterov = false      # sgd: look ahead along the momentum
 clip_norm = 0.0       # gradients are scaled down to this norm over all weights, 0 for not at all
-label_smoothing = 0.1 # part of the target spread over all classes, 0 to below 1
+label_smoothing = 0.1 # part of the target spread over all classes, 0 to 0.95
 input_noise = 0.1     # standard deviation of normal noise on the inputs, 0 for none
 standardize = false   # inputs to mean 0 and deviation 1; folded into the first layer when the model is written
 held_out = 0.0        # part of the rows that are not trained on but choose the best epoch, 0 for none
@@ -333,8 +333,7 @@ impl Recipe {
             return Err(RecipeError::TooLong { size_bytes });
         }
         let file: toml::Table = toml::from_str(text).map_err(|error| malformed(text, &error))?;
-        if let Some(name) = list_for_table(&file) {
-            let message = format!("'{name}' is a list; its keys stand by name, as 'key = value'");
+        if let Some(message) = misread(&file) {
             return Err(RecipeError::Form(message));
         }
         let recipe: Self = toml::from_str(text).map_err(|error| malformed(text, &error))?;
@@ -343,15 +342,37 @@ impl Recipe {
     }
 }
 
-/// A table that is written as a list: serde would take its values in the order in which our fields are declared.
-fn list_for_table(file: &toml::Table) -> Option<&'static str> {
-    let is_list = |name: &&str| file.get(*name).is_some_and(Value::is_array);
-    let conv = file.get("model").and_then(|model| model.get("conv"));
-    let layers = conv.and_then(Value::as_array);
-    match ["model", "train"].into_iter().find(is_list) {
-        None => layers?.iter().any(Value::is_array).then_some("conv"),
-        found => found,
+/// What `toml` and serde take in a place where it does not belong: a list for a table, whose values they would take in
+/// the order in which our fields are declared; a table for a word; more numbers than are read.
+fn misread(file: &toml::Table) -> Option<String> {
+    let value = |table: &str, key: &str| file.get(table)?.get(key);
+    let layers = value("model", "conv").and_then(Value::as_array);
+    let layers = layers.is_some_and(|layers| layers.iter().any(Value::is_array));
+    let is_list = |table: &str| file.get(table).is_some_and(Value::is_array);
+    let lists = [
+        ("model", is_list("model")),
+        ("train", is_list("train")),
+        ("conv", layers),
+    ];
+    if let Some((name, _)) = lists.into_iter().find(|(_, is_list)| *is_list) {
+        return Some(format!(
+            "'{name}' is a list; its keys stand by name, as 'key = value'"
+        ));
     }
+    let words = [
+        ("model", "kind"),
+        ("train", "schedule"),
+        ("train", "optimizer"),
+    ];
+    let mut words = words.into_iter();
+    if let Some((_, name)) =
+        words.find(|(table, key)| value(table, key).is_some_and(|v| !v.is_str()))
+    {
+        return Some(format!("'{name}' is a word in quotes"));
+    }
+    let image = value("model", "image").and_then(Value::as_array);
+    let is_image = image.is_none_or(|image| image.len() == 3);
+    (!is_image).then(|| "'image' is three numbers: channels, height, width".to_owned())
 }
 
 /// Where a text is no recipe and why, as it can be shown: a recipe may come from anybody.

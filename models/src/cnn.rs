@@ -98,6 +98,7 @@ struct Fields {
     hidden_sizes: Vec<u64>,
     num_labels: u64,
     hidden_act: String,
+    #[serde(default, deserialize_with = "object::given")]
     tensor_names: Option<String>,
 }
 
@@ -463,6 +464,9 @@ mod tests {
         let layer = r#"{"channels":32,"kernel":3,"padding":1,"pool":2}"#;
         assert!(GOOD.contains(layer));
         check(&GOOD.replace(layer, "[32,3,1,2]"), form);
+        let null = GOOD.replace("relu\"", "relu\",\"tensor_names\":null");
+        assert_ne!(null, GOOD);
+        check(&null, form);
         check(
             &GOOD.replace("cnn", "resnet"),
             value("config.json/model_type"),

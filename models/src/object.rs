@@ -1,4 +1,4 @@
-//! JSON objects that are no lists: of a derived struct serde takes a list of its values too, in the order in which we
+//! What serde takes and a format does not. Of a derived struct serde takes a list of its values too, in the order in which we
 //! declare the fields, which is no part of any format.
 
 use std::fmt;
@@ -29,6 +29,13 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
 
         deserializer.deserialize_map(ObjectVisitor(PhantomData))
     }
+}
+
+/// What may be left out and is no `null`, for `deserialize_with` beside `default`.
+pub(crate) fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }
 
 /// A list of objects, for `deserialize_with`.

@@ -23,6 +23,7 @@ use protocol::api::{BlockView, HistoryEntry};
 use protocol::id::{Address, ItemId};
 use protocol::receipt::{Move, Receipt};
 use protocol::statement::{self, Movement, Subject, touched};
+use protocol::text::whole_number;
 
 mod archive;
 mod books;
@@ -113,8 +114,8 @@ impl std::str::FromStr for Place {
     fn from_str(text: &str) -> Result<Self, ()> {
         let (height, place) = text.split_once('.').ok_or(())?;
         Ok(Self {
-            height: height.parse().map_err(|_| ())?,
-            place: place.parse().map_err(|_| ())?,
+            height: whole_number(height).ok_or(())?,
+            place: whole_number(place).ok_or(())?,
         })
     }
 }
@@ -141,7 +142,7 @@ impl std::str::FromStr for Mark {
         let (at, index) = text.rsplit_once('.').ok_or(())?;
         Ok(Self {
             at: at.parse()?,
-            index: index.parse().map_err(|_| ())?,
+            index: whole_number(index).ok_or(())?,
         })
     }
 }

@@ -1,6 +1,7 @@
 //! Short texts from outside, bounded and free of control characters.
 
 use std::fmt;
+use std::str::FromStr;
 
 use borsh::{BorshDeserialize, BorshSerialize};
 
@@ -67,6 +68,13 @@ pub fn visible(line: &str) -> String {
 fn shown(text: &str) -> impl Iterator<Item = char> {
     let shown = |c| if is_deceptive(c) { '\u{fffd}' } else { c };
     text.chars().map(shown)
+}
+
+/// A whole number in its one spelling: digits alone, and no zero before others. `parse` takes a sign and zeros too.
+pub fn whole_number<T: FromStr>(text: &str) -> Option<T> {
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_short = text.len() == 1 || !text.starts_with('0');
+    text.parse().ok().filter(|_| is_plain && is_short)
 }
 
 impl<const MAX: usize> Text<MAX> {

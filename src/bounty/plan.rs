@@ -238,10 +238,22 @@ pub fn read(text: &str) -> Result<(Plan, Vec<Finding>), toml::de::Error> {
         let message = format!("'{name}' is a list; its fields stand by name, as 'field = value'");
         return Err(serde::de::Error::custom(message));
     }
+    if no_pair(&file) {
+        let message = "a tag of 'terms.tags' is a list of its name and its value";
+        return Err(serde::de::Error::custom(message));
+    }
     let text: Text = toml::from_str(text)?;
     let mut reader = Reader::default();
     let plan = reader.plan(&text);
     Ok((plan, reader.findings))
+}
+
+/// A tag that is no pair: of a list that is too long `toml` would drop what is left.
+fn no_pair(file: &toml::Table) -> bool {
+    let terms = file.get("terms").and_then(Value::as_table);
+    let tags = terms.and_then(|terms| terms.get("tags")?.as_array());
+    let mut pairs = tags.into_iter().flatten().filter_map(Value::as_array);
+    pairs.any(|pair| pair.len() != 2)
 }
 
 /// A table that is written as a list: serde would take its values in the order in which our fields are declared.
@@ -530,6 +542,32 @@ mod tests {
         let found = codes("");
         assert!(found.len() >= 20, "{found:?}");
         assert!(found.iter().all(|(_, code)| code == "missing"));
+    }
+
+    #[test]
+    fn a_tag_is_a_pair_and_one_of_the_licences() {
+        let license = &licensing::presets::open().to_tags()[0];
+        assert_eq!(license.name, "License");
+        let tags = |more: &str| {
+            format!(
+                "[terms]\ntags = [[\"License\", \"{}\"], {more}]",
+                license.value
+            )
+        };
+        let triple = tags("[\"Commercial-Use\", \"Allowed\", \"dropped\"]");
+        let error = read(&triple).unwrap_err();
+        assert!(error.message().contains("'terms.tags'"), "{error}");
+        let mode = "[\"Payment-Mode\", \"Random-Distribution\"]";
+        let found = |text: &str| {
+            let mut found = codes(text).into_iter();
+            found.find(|(field, _)| field == "terms.tags")
+        };
+        assert_eq!(found(&tags(mode)), None);
+        let stranger = found(&tags(&format!("{mode}, [\"Sublicensing\", \"Forbidden\"]")));
+        assert_eq!(
+            stranger.map(|(_, code)| code).as_deref(),
+            Some("unknown_tag")
+        );
     }
 
     #[test]

@@ -340,7 +340,7 @@ multiply_adds_max = 100_000
 [money]
 # What the best model's maker gets from you, in LODE. With it you put up a bond of {bond} % of
 # the reward, or twice the evaluation fee if that is more, which returns to you unless the test set
-# turns out bad or you withhold its key.
+# turns out bad, you withhold its key, or somebody shows the key while the bounty is open.
 # The reward buys no licence: you hold your part of the royalty shares ([split], below), and buy
 # a licence like anybody.
 reward = "100"

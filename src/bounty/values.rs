@@ -7,6 +7,7 @@ use protocol::Amount;
 use protocol::amount::AmountError;
 use protocol::benchmark::Metric;
 use protocol::record::{Pay, SHARES_PER_ASSET};
+use protocol::text::whole_number;
 
 /// A folder that was filled in.
 pub fn folder(text: &str) -> Result<PathBuf, &'static str> {
@@ -46,10 +47,10 @@ pub fn pay(text: &str) -> Result<Pay, &'static str> {
     found.ok_or("there is no such way to pay")
 }
 
-/// A whole number of 64 bits, or of 32.
+/// A whole number of 64 bits, or of 32, in its one spelling.
 pub fn number<T: TryFrom<u64>>(text: &str) -> Result<T, &'static str> {
-    let whole = text.parse::<u64>();
-    let whole = whole.map_err(|_| "not a whole number from 0 to 18446744073709551615")?;
+    let whole: Option<u64> = whole_number(text);
+    let whole = whole.ok_or("not a whole number from 0 to 18446744073709551615")?;
     T::try_from(whole).map_err(|_| "more than 4294967295, which is the most here")
 }
 
@@ -79,7 +80,7 @@ pub fn shares(text: &str) -> Result<u32, &'static str> {
     let number = text
         .strip_suffix('%')
         .ok_or("the percent sign is missing")?;
-    let shares = decimal(number.trim_end(), 4).ok_or("not a percentage with at most 4 places")?;
+    let shares = decimal(number, 4).ok_or("not a percentage with at most 4 places")?;
     let shares = u32::try_from(shares).ok();
     shares
         .filter(|&shares| shares <= SHARES_PER_ASSET)
@@ -94,7 +95,7 @@ fn decimal(text: &str, places: u32) -> Option<u64> {
     if !digits(whole) || !digits(fraction) || length > places {
         return None;
     }
-    let whole: u64 = whole.parse().ok()?;
+    let whole: u64 = whole_number(whole)?;
     let fraction: u64 = fraction.parse().ok()?;
     let whole = whole.checked_mul(10u64.pow(places))?;
     whole.checked_add(fraction * 10u64.pow(places - length))
@@ -108,21 +109,27 @@ const UNITS: [(&str, u64); 5] = [
     ("ms", 1),
 ];
 
-/// A duration such as `2d`, `1d 12h` or `30s`, in milliseconds.
+/// A duration such as `2d`, `1d 12h` or `30s`, in milliseconds: the larger units first, each once.
 pub fn duration_ms(text: &str) -> Result<u64, &'static str> {
     let mut sum_ms: u64 = 0;
+    let mut units = UNITS.iter();
     let mut parts = 0;
     for part in text.split_whitespace() {
         let digits = part.bytes().take_while(u8::is_ascii_digit).count();
         let (number, unit) = part.split_at(digits);
-        let (_, unit_ms) = UNITS
-            .iter()
+        if !UNITS.iter().any(|(name, _)| *name == unit) {
+            return Err("a duration is a number and d, h, m, s or ms");
+        }
+        let (_, unit_ms) = units
             .find(|(name, _)| *name == unit)
-            .ok_or("a duration is a number and d, h, m, s or ms")?;
+            .ok_or("the larger units come first, each once, as in '1d 12h'")?;
         if number.is_empty() {
             return Err("the number is missing");
         }
-        let number: u64 = number.parse().map_err(|_| "too long")?;
+        if number.len() > 1 && number.starts_with('0') {
+            return Err("a zero stands before the number");
+        }
+        let number: u64 = whole_number(number).ok_or("too long")?;
         sum_ms = number
             .checked_mul(*unit_ms)
             .and_then(|part_ms| sum_ms.checked_add(part_ms))
@@ -175,6 +182,9 @@ mod tests {
             "1.5h",
             "-1s",
             "2w",
+            "1s 1s",
+            "12h 1d",
+            "01h",
             "99999999999999999d",
         ] {
             assert!(duration_ms(text).is_err(), "{text}");
@@ -189,7 +199,7 @@ mod tests {
         assert_eq!(number::<u32>("4294967295"), Ok(u32::MAX));
         assert_eq!(number::<u64>("4294967296"), Ok(1 << 32));
         assert!(number::<u32>("4294967296").is_err_and(|why| why.contains("4294967295")));
-        for text in ["", "-1", "1.5", "18446744073709551616"] {
+        for text in ["", "-1", "+1", "01", "1.5", "18446744073709551616"] {
             assert!(number::<u64>(text).is_err(), "{text}");
         }
     }
@@ -203,7 +213,7 @@ mod tests {
         assert!(score("1e-3").is_err());
         assert_eq!(shares("60%"), Ok(600_000));
         assert_eq!(shares("33.3333%"), Ok(333_333));
-        for text in ["60", "101%", "-1%", "1.00001%", "%"] {
+        for text in ["60", "101%", "-1%", "1.00001%", "%", "60 %", "060%"] {
             assert!(shares(text).is_err(), "{text}");
         }
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use datasets::DatasetError;
 use evaluator::fault::Failure as Verdict;
+use evaluator::folder::Strangers;
 use evaluator::job::with_threads;
 use evaluator::{
     Job, ModelRunner, NoVerdict, Options, Report, TestSet, check_test_set, evaluate,
@@ -25,7 +26,7 @@ use super::orders::{
 use super::predictions::Predictions;
 use crate::evaluate::test_text;
 use crate::failure::{Exit, Failure};
-use crate::folder;
+use crate::folder::Belongs;
 use crate::model::load_any;
 use crate::sealing::{OpenError, open_ciphertext, unpack};
 
@@ -99,14 +100,27 @@ fn obey(orders: &Orders) -> Result<Answer, Failure> {
     }
 }
 
-/// A folder of a source, opened into `dir` if it is not open already.
-fn open(source: &Source, dir: &Path) -> Result<PathBuf, OpenError> {
+/// A model's folder. Of an archive, what belongs there alone is written; of an open folder nothing is asked yet.
+fn open_model(source: &Source, dir: &Path) -> Result<(PathBuf, Strangers), OpenError> {
+    let mut strangers = Strangers::default();
+    let dir = open(source, dir, &mut |path| {
+        let (name, rest) = match path.as_str().split_once('/') {
+            Some((name, rest)) => (name, Some(rest)),
+            None => (path.as_str(), None),
+        };
+        strangers.admits(name, rest.is_none())
+    })?;
+    Ok((dir, strangers))
+}
+
+/// A folder of a source, opened into `dir` if it is not open already: those of its files that belong.
+fn open(source: &Source, dir: &Path, belongs: Belongs<'_>) -> Result<PathBuf, OpenError> {
     let read = |file: &Path| {
         File::open(file).map_err(|error| OpenError::Machine(Failure::io(file, &error)))
     };
     match source {
         Source::Open { dir } => return Ok(dir.clone()),
-        Source::Sealed { file, key } => open_ciphertext(read(file)?, key, folder::LIMITS, dir)?,
+        Source::Sealed { file, key } => open_ciphertext(read(file)?, key, dir, belongs)?,
         &Source::TooLarge {
             size_bytes,
             limit_bytes,
@@ -116,13 +130,13 @@ fn open(source: &Source, dir: &Path) -> Result<PathBuf, OpenError> {
                 limit_bytes,
             });
         }
-        Source::Archive { file } => unpack(BufReader::new(read(file)?), folder::LIMITS, dir)?,
+        Source::Archive { file } => unpack(BufReader::new(read(file)?), dir, belongs)?,
     }
     Ok(dir.to_owned())
 }
 
 fn test_set(orders: &Orders, benchmark: &Benchmark, test: &Source) -> Result<Answer, Failure> {
-    let outcome = match open(test, &orders.own.join(TEST_DIR)) {
+    let outcome = match open(test, &orders.own.join(TEST_DIR), &mut |_| true) {
         Ok(dir) => check_test_set(benchmark, &dir).map_err(no_verdict)?.0,
         Err(error) => error.test_outcome()?,
     };
@@ -131,9 +145,11 @@ fn test_set(orders: &Orders, benchmark: &Benchmark, test: &Source) -> Result<Ans
 
 /// The folder of a test set that is to be used.
 fn opened_test_set(orders: &Orders, test: &Source) -> Result<PathBuf, Failure> {
-    open(test, &orders.own.join(TEST_DIR)).map_err(|error| match error.test_outcome() {
-        Ok(outcome) => unusable(&outcome),
-        Err(failure) => failure,
+    open(test, &orders.own.join(TEST_DIR), &mut |_| true).map_err(|error| {
+        match error.test_outcome() {
+            Ok(outcome) => unusable(&outcome),
+            Err(failure) => failure,
+        }
     })
 }
 
@@ -143,8 +159,8 @@ fn score(
     test: &Path,
     model: &Source,
 ) -> Result<Report, Failure> {
-    let dir = match open(model, &orders.own.join(MODEL_DIR)) {
-        Ok(dir) => dir,
+    let (dir, strangers) = match open_model(model, &orders.own.join(MODEL_DIR)) {
+        Ok(opened) => opened,
         Err(error) => {
             let examples = TestSet::load(benchmark, test).map_err(no_verdict)?;
             return Ok(Report {
@@ -158,6 +174,10 @@ fn score(
             });
         }
     };
+    if let Some(fault) = strangers.fault() {
+        let examples = TestSet::load(benchmark, test).map_err(no_verdict)?.len();
+        return Ok(Report::invalid(benchmark, &fault, None, examples));
+    }
     let job = Job {
         benchmark,
         model_dir: &dir,
@@ -177,8 +197,8 @@ fn example(
     model: &Source,
     index: u32,
 ) -> Result<Answer, Failure> {
-    let dir = match open(model, &orders.own.join(MODEL_DIR)) {
-        Ok(dir) => dir,
+    let (dir, strangers) = match open_model(model, &orders.own.join(MODEL_DIR)) {
+        Ok(opened) => opened,
         Err(error) => {
             let message = match error.submission_outcome()? {
                 Outcome::BadSeal { chunk } => format!("chunk {chunk} of the model does not open"),
@@ -190,6 +210,10 @@ fn example(
             return Ok(Answer::NoLeaf { message });
         }
     };
+    if let Some(fault) = strangers.fault() {
+        let message = fault.message;
+        return Ok(Answer::NoLeaf { message });
+    }
     let examples = TestSet::load(benchmark, test).map_err(no_verdict)?.len();
     let job = Job {
         benchmark,
@@ -214,9 +238,11 @@ fn example(
 }
 
 fn predict(orders: &Orders, model: &Source, data: &Source) -> Result<Answer, Failure> {
-    let dir = open(model, &orders.own.join(MODEL_DIR)).map_err(OpenError::of_asset)?;
+    let dir = open(model, &orders.own.join(MODEL_DIR), &mut |_| true);
+    let dir = dir.map_err(OpenError::of_asset)?;
     let loaded = load_any(&dir)?;
-    let data = open(data, &orders.own.join(TEST_DIR)).map_err(OpenError::of_asset)?;
+    let data = open(data, &orders.own.join(TEST_DIR), &mut |_| true);
+    let data = data.map_err(OpenError::of_asset)?;
     let table = datasets::load_table(&data).map_err(|error| {
         let next = "give a data-set folder: dataset.json and what it names";
         let exit = match &error {

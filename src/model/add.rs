@@ -24,9 +24,9 @@ pub struct Args {
     name: Option<String>,
     /// The terms: 'open', 'credit', 'credit=5%', 'paid=LODE', 'monthly=LODE', 'revenue=5%', or 'file:PATH' with a 'Name: value' a line.
     ///
-    /// 'open' grants everything for nothing; 'paid=300' sells every grant for one payment of
-    /// 300 LODE, 'monthly=25' business use and training for 25 LODE a month (making something
-    /// new from it is not granted); 'credit=10%' is free
+    /// 'open' grants everything for nothing; 'paid=300' sells each grant (business use, training,
+    /// making something new from it) for one payment of 300 LODE, 'monthly=25' business use and
+    /// training for 25 LODE a month each (making something new from it is not granted); 'credit=10%' is free
     /// with credit and gets 10 % of what descendants earn, 'revenue=5%' gets 5 % of that and of
     /// what a business earns with it. A file has the tags of the Universal Data License, one a line.
     #[arg(long, value_name = "TERMS")]

@@ -124,6 +124,9 @@ fn tampered_reports_are_refused() {
         ("\"examples\": 360", "\"examples\": 361"),
         ("\"message\": null", "\"message\": 1"),
         ("\"scored\"", "\"won\""),
+        // What follows from the rest, and a field that is left out.
+        ("\"accuracy\": ", "\"accuracy\": 1"),
+        (",\n  \"message\": null", ""),
     ] {
         assert!(text.contains(from), "{text} has no {from}");
         let changed = text.replacen(from, to, 1);

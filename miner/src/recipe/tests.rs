@@ -44,6 +44,19 @@ fn a_table_is_no_list_of_its_values() {
     assert!(CNN_EXAMPLE.contains(layer));
     let conv = said(&CNN_EXAMPLE.replace(layer, "[32, 3, 1, 2]"));
     assert!(conv.contains("'conv' is a list"), "{conv}");
+    // Nor is a word a table, and what is not read is no part of it.
+    for word in [
+        "schedule = \"linear\"",
+        "optimizer = \"adamw\"",
+        "kind = \"mlp\"",
+    ] {
+        let (key, value) = word.split_once(" = ").expect("a word");
+        let table = format!("{key} = {{ {} = {{}} }}", value.trim_matches('"'));
+        let table = said(&EXAMPLE.replacen(word, &table, 1));
+        assert!(table.contains(&format!("'{key}' is a word")), "{table}");
+    }
+    let image = said(&CNN_EXAMPLE.replacen("[1, 28, 28]", "[1, 28, 28, 99]", 1));
+    assert!(image.contains("'image' is three numbers"), "{image}");
 }
 
 #[test]

@@ -1,12 +1,18 @@
 //! Answers: JSON, or an error with its status.
 
+use std::str::FromStr;
 use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Body;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::extract::{FromRequestParts, Path};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use protocol::api::{ErrorAnswer, Problem};
+use protocol::text::whole_number;
+use serde::de::{DeserializeOwned, Deserializer, Error as _};
+use serde::{Deserialize as _, Serialize};
 
 use super::budget::{Budget, Peer, Share};
 use crate::derived::DerivedError;
@@ -128,13 +134,13 @@ pub(super) fn reader(
 }
 
 /// Reads a JSON body strictly.
-pub(super) fn json<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Answered<T> {
-    protocol::json::from_slice(bytes, bytes.len())
+pub(super) fn json<T: DeserializeOwned + Serialize>(bytes: &[u8]) -> Answered<T> {
+    protocol::json::from_slice_by_name(bytes, bytes.len())
         .map_err(|error| bad("json", error, "send what docs/api.md says for this route"))
 }
 
 /// Reads an id out of the path.
-pub(super) fn id<T: std::str::FromStr<Err = protocol::id::IdError>>(text: &str) -> Answered<T> {
+pub(super) fn id<T: FromStr<Err = protocol::id::IdError>>(text: &str) -> Answered<T> {
     text.parse().map_err(|error| {
         bad(
             "id",
@@ -150,16 +156,58 @@ pub(super) fn octets(bytes: impl Into<Body>) -> Response {
     (kind, bytes.into()).into_response()
 }
 
+/// A number of a query, in digits alone.
+pub(super) fn number<'de, D: Deserializer<'de>, T: FromStr>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let number = whole_number(&text);
+    let wrong = || D::Error::custom(format_args!("'{text:.40}' is no whole number"));
+    number.map(Some).ok_or_else(wrong)
+}
+
+/// A header that counts, which can stand there once: who reads the first and who reads the last of several would
+/// understand different things.
+pub(super) fn header_of<'a>(
+    headers: &'a HeaderMap,
+    name: &str,
+) -> Answered<Option<&'a HeaderValue>> {
+    let mut all = headers.get_all(name).iter();
+    match (all.next(), all.next()) {
+        (_, Some(_)) => {
+            let message = format_args!("'{name}' is given more than once");
+            Err(bad("header", message, "give it once"))
+        }
+        (first, None) => Ok(first),
+    }
+}
+
+/// What a route's path names; what is no text is an error like any other.
+pub(super) struct Segment(pub(super) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Segment {
+    type Rejection = Wrong;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Wrong> {
+        let named = Path::<String>::from_request_parts(parts, state).await;
+        let wrong = |error: axum::extract::rejection::PathRejection| {
+            bad(
+                "path",
+                error.body_text(),
+                "give what was printed, unchanged",
+            )
+        };
+        named.map(|Path(text)| Self(text)).map_err(wrong)
+    }
+}
+
 /// The query of a request; what does not fit is an error like any other.
 pub(super) struct Asked<T>(pub(super) T);
 
-impl<S: Sync, T: serde::de::DeserializeOwned> axum::extract::FromRequestParts<S> for Asked<T> {
+impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for Asked<T> {
     type Rejection = Wrong;
 
-    async fn from_request_parts(
-        parts: &mut axum::http::request::Parts,
-        _: &S,
-    ) -> Result<Self, Wrong> {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Wrong> {
         axum::extract::Query::try_from_uri(&parts.uri)
             .map(|query| Self(query.0))
             .map_err(|error| {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::{Body, Bytes, HttpBody};
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use protocol::api::{Problem, UPLOAD_TOKEN_HEADER, UploadToken};
@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_stream::wrappers::ReceiverStream;
 
-use super::answer::{Answered, Wrong, bad, bug, id, missing};
+use super::answer::{Answered, Segment, Wrong, bad, bug, header_of, id, missing};
 use super::body::Incoming;
 use super::range::{Part, announced, asked};
 use super::{App, Shared};
@@ -105,7 +105,7 @@ fn is_full(error: &BlobError) -> bool {
 
 /// The part that `Range` asks for; none: the whole.
 fn asked_part(headers: &HeaderMap, size: u64) -> Answered<Option<Part>> {
-    let Some(value) = headers.get(header::RANGE) else {
+    let Some(value) = header_of(headers, header::RANGE.as_str())? else {
         return Ok(None);
     };
     let part = value.to_str().ok().and_then(|text| asked(text, size));
@@ -122,7 +122,7 @@ fn asked_part(headers: &HeaderMap, size: u64) -> Answered<Option<Part>> {
     part.map(Some).ok_or_else(outside)
 }
 
-pub(super) async fn head(State(app): App, Path(text): Path<String>) -> Answered<Response> {
+pub(super) async fn head(State(app): App, Segment(text): Segment) -> Answered<Response> {
     let blob: BlobId = id(&text)?;
     let blobs = app.node.blobs().clone();
     let size = app
@@ -151,7 +151,7 @@ fn described(status: StatusCode, size: u64, body: Body) -> Response {
 
 pub(super) async fn get(
     State(app): App,
-    Path(text): Path<String>,
+    Segment(text): Segment,
     headers: HeaderMap,
 ) -> Answered<Response> {
     let blob: BlobId = id(&text)?;
@@ -291,7 +291,7 @@ pub(super) struct Offset {
 
 /// Whose upload it is: without a token nobody's, which cannot go on.
 fn token(headers: &HeaderMap) -> Answered<Option<UploadToken>> {
-    let Some(text) = headers.get(UPLOAD_TOKEN_HEADER) else {
+    let Some(text) = header_of(headers, UPLOAD_TOKEN_HEADER)? else {
         return Ok(None);
     };
     let token = text.to_str().ok().and_then(|text| text.parse().ok());
@@ -304,7 +304,7 @@ fn token(headers: &HeaderMap) -> Answered<Option<UploadToken>> {
 
 pub(super) async fn upload(
     State(app): App,
-    Path(text): Path<String>,
+    Segment(text): Segment,
     headers: HeaderMap,
 ) -> Answered<Json<Offset>> {
     let blob: BlobId = id(&text)?;
@@ -328,7 +328,7 @@ fn announced_part(headers: &HeaderMap, body: &Body) -> Answered<(Part, u64)> {
             Problem::new("length", "the upload does not say how long it is", next),
         ));
     };
-    let Some(value) = headers.get(header::CONTENT_RANGE) else {
+    let Some(value) = header_of(headers, header::CONTENT_RANGE.as_str())? else {
         let whole = Part {
             first: 0,
             end: length,
@@ -342,7 +342,7 @@ fn announced_part(headers: &HeaderMap, body: &Body) -> Answered<(Part, u64)> {
 
 pub(super) async fn put(
     State(app): App,
-    Path(text): Path<String>,
+    Segment(text): Segment,
     headers: HeaderMap,
     body: Body,
 ) -> Answered<Response> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::{Body, Bytes};
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
 use protocol::ans104::BundleReader;
@@ -16,10 +16,11 @@ use protocol::benchmark::ARITHMETIC_VERSION;
 use protocol::id::ItemId;
 use protocol::merkle;
 use protocol::record::LOG_VERSION;
+use protocol::text::whole_number;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
-use super::answer::{Answered, Wrong, bad, bug, id, missing, octets, reader, unavailable};
+use super::answer::{Answered, Segment, Wrong, bad, bug, id, missing, octets, reader, unavailable};
 use super::budget::Peer;
 use super::records::{closed, find, no_history, past};
 use super::{App, Shared};
@@ -144,11 +145,11 @@ pub(super) async fn genesis(State(app): App) -> Answered<Response> {
 }
 
 fn height(text: &str) -> Answered<u64> {
-    text.parse()
-        .map_err(|_| bad("height", "a height is a whole number", "give one from 0 on"))
+    let next = "give one from 0 on, in digits";
+    whole_number(text).ok_or_else(|| bad("height", "a height is a whole number", next))
 }
 
-pub(super) async fn block(State(app): App, Path(text): Path<String>) -> Answered<Json<BlockView>> {
+pub(super) async fn block(State(app): App, Segment(text): Segment) -> Answered<Json<BlockView>> {
     let height = height(&text)?;
     if height == 0 {
         let chain = app.node.chain().await;
@@ -170,7 +171,7 @@ pub(super) async fn block(State(app): App, Path(text): Path<String>) -> Answered
 
 pub(super) async fn bundle(
     State(app): App,
-    Path(text): Path<String>,
+    Segment(text): Segment,
     peer: Peer,
 ) -> Answered<Response> {
     let height = height(&text)?;
@@ -231,7 +232,7 @@ pub(super) async fn log(State(app): App, peer: Peer) -> Answered<Response> {
 /// root, so a record in the last block gets an empty block after it.
 pub(super) async fn proof(
     State(app): App,
-    Path(text): Path<String>,
+    Segment(text): Segment,
     peer: Peer,
 ) -> Answered<Response> {
     let id: ItemId = id(&text)?;

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
-use super::answer::{Answered, Asked, Wrong, bad, bug, reader, unavailable};
+use super::answer::{Answered, Asked, Wrong, bad, bug, header_of, number, reader, unavailable};
 use super::budget::Peer;
 use super::records::{closed, no_history};
 use super::{App, Shared};
@@ -38,11 +38,13 @@ const READ_BYTES_MAX: usize = 64 << 10;
 const WAITING_MAX: usize = 4;
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Filter {
     account: Option<Address>,
     bounty: Option<ItemId>,
     asset: Option<ItemId>,
     /// A height to begin at.
+    #[serde(default, deserialize_with = "number")]
     from: Option<u64>,
 }
 
@@ -102,7 +104,7 @@ pub(super) async fn events(
 }
 
 fn last_event(headers: &HeaderMap) -> Answered<Option<Place>> {
-    let Some(text) = headers.get("last-event-id") else {
+    let Some(text) = header_of(headers, "last-event-id")? else {
         return Ok(None);
     };
     let place = text.to_str().ok().and_then(|text| text.parse().ok());

@@ -4,7 +4,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use protocol::api::{AccountView, AssetView, LicenseView, PAGE_DEFAULT, PAGE_MAX, Page};
 use protocol::id::{Address, ItemId};
@@ -13,7 +13,7 @@ use protocol::record::AssetKind;
 use protocol::statement::Subject;
 use serde::{Deserialize, Serialize};
 
-use super::answer::{Answered, Asked, Wrong, bad, bug, id, missing, unavailable};
+use super::answer::{Answered, Asked, Segment, Wrong, bad, bug, id, missing, number, unavailable};
 use super::budget::Peer;
 use super::records::{closed, past};
 use super::turns::Turns;
@@ -23,8 +23,10 @@ use crate::views;
 
 /// What every list can be asked.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Paging {
     pub(super) after: Option<String>,
+    #[serde(default, deserialize_with = "number")]
     limit: Option<usize>,
 }
 
@@ -163,7 +165,7 @@ async fn ended<T: Serialize + 'static>(
 
 pub(super) async fn account(
     State(app): App,
-    Path(text): Path<String>,
+    Segment(text): Segment,
 ) -> Answered<Json<AccountView>> {
     let address: Address = id(&text)?;
     let view = read(&app, |state| {
@@ -193,17 +195,24 @@ pub(super) async fn evaluators(
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct BountyFilter {
     phase: Option<String>,
     sponsor: Option<Address>,
+    after: Option<String>,
+    #[serde(default, deserialize_with = "number")]
+    limit: Option<usize>,
 }
 
 pub(super) async fn bounties(
     State(app): App,
-    Asked(paging): Asked<Paging>,
     Asked(filter): Asked<BountyFilter>,
     peer: Peer,
 ) -> Answered<Response> {
+    let paging = Paging {
+        after: filter.after.clone(),
+        limit: filter.limit,
+    };
     if let Some(text) = &filter.phase
         && !Phase::NAMES.contains(&text.as_str())
     {
@@ -234,7 +243,7 @@ pub(super) async fn bounties(
 
 pub(super) async fn bounty(
     State(app): App,
-    Path(text): Path<String>,
+    Segment(text): Segment,
     peer: Peer,
 ) -> Answered<Response> {
     let id: ItemId = id(&text)?;
@@ -250,7 +259,7 @@ pub(super) async fn bounty(
 
 pub(super) async fn submission(
     State(app): App,
-    Path(text): Path<String>,
+    Segment(text): Segment,
     peer: Peer,
 ) -> Answered<Response> {
     let id: ItemId = id(&text)?;
@@ -268,19 +277,26 @@ pub(super) async fn submission(
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct AssetFilter {
     kind: Option<AssetKind>,
     maker: Option<Address>,
     holder: Option<Address>,
     name: Option<String>,
+    after: Option<String>,
+    #[serde(default, deserialize_with = "number")]
+    limit: Option<usize>,
 }
 
 pub(super) async fn assets(
     State(app): App,
-    Asked(paging): Asked<Paging>,
     Asked(filter): Asked<AssetFilter>,
     peer: Peer,
 ) -> Answered<Response> {
+    let paging = Paging {
+        after: filter.after.clone(),
+        limit: filter.limit,
+    };
     look(&app, peer, move |state| {
         let wanted = state.assets().filter(|(id, asset)| {
             let name = filter.name.as_deref();
@@ -300,7 +316,7 @@ pub(super) async fn assets(
     .await
 }
 
-pub(super) async fn asset(State(app): App, Path(text): Path<String>) -> Answered<Json<AssetView>> {
+pub(super) async fn asset(State(app): App, Segment(text): Segment) -> Answered<Json<AssetView>> {
     let id: ItemId = id(&text)?;
     let view = read(&app, |state| {
         state.asset(id).map(|asset| views::asset(state, id, asset))
@@ -310,7 +326,7 @@ pub(super) async fn asset(State(app): App, Path(text): Path<String>) -> Answered
 
 pub(super) async fn votes(
     State(app): App,
-    Path(text): Path<String>,
+    Segment(text): Segment,
     peer: Peer,
 ) -> Answered<Response> {
     let id: ItemId = id(&text)?;
@@ -323,7 +339,7 @@ pub(super) async fn votes(
 
 pub(super) async fn holders(
     State(app): App,
-    Path(text): Path<String>,
+    Segment(text): Segment,
     Asked(paging): Asked<Paging>,
     peer: Peer,
 ) -> Answered<Response> {
@@ -344,7 +360,7 @@ pub(super) async fn holders(
 
 pub(super) async fn holdings(
     State(app): App,
-    Path(text): Path<String>,
+    Segment(text): Segment,
     Asked(paging): Asked<Paging>,
     peer: Peer,
 ) -> Answered<Response> {
@@ -367,17 +383,24 @@ pub(super) async fn holdings(
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct LicenseFilter {
     asset: Option<ItemId>,
     licensee: Option<Address>,
+    after: Option<String>,
+    #[serde(default, deserialize_with = "number")]
+    limit: Option<usize>,
 }
 
 pub(super) async fn licenses(
     State(app): App,
-    Asked(paging): Asked<Paging>,
     Asked(filter): Asked<LicenseFilter>,
     peer: Peer,
 ) -> Answered<Response> {
+    let paging = Paging {
+        after: filter.after.clone(),
+        limit: filter.limit,
+    };
     look(&app, peer, move |state| {
         let wanted = state.licenses().filter(|(_, one)| {
             filter.asset.is_none_or(|asset| asset == one.asset)
@@ -394,7 +417,7 @@ pub(super) async fn licenses(
 
 pub(super) async fn license(
     State(app): App,
-    Path(text): Path<String>,
+    Segment(text): Segment,
 ) -> Answered<Json<LicenseView>> {
     let id: ItemId = id(&text)?;
     let view = read(&app, |state| {
@@ -405,7 +428,7 @@ pub(super) async fn license(
 
 pub(super) async fn account_history(
     State(app): App,
-    Path(text): Path<String>,
+    Segment(text): Segment,
     Asked(paging): Asked<Paging>,
     peer: Peer,
 ) -> Answered<Response> {
@@ -414,7 +437,7 @@ pub(super) async fn account_history(
 
 pub(super) async fn bounty_history(
     State(app): App,
-    Path(text): Path<String>,
+    Segment(text): Segment,
     Asked(paging): Asked<Paging>,
     peer: Peer,
 ) -> Answered<Response> {
@@ -423,7 +446,7 @@ pub(super) async fn bounty_history(
 
 pub(super) async fn asset_history(
     State(app): App,
-    Path(text): Path<String>,
+    Segment(text): Segment,
     Asked(paging): Asked<Paging>,
     peer: Peer,
 ) -> Answered<Response> {

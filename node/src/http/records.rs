@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use protocol::Amount;
@@ -17,7 +17,7 @@ use protocol::record::{Action, Envelope, RECORD_BYTES_MAX, Transaction, Transfer
 use serde::Deserialize;
 
 use super::answer::{
-    Answered, Asked, Wrong, bad, bug, id, json, missing, not_taken, octets, unavailable,
+    Answered, Asked, Segment, Wrong, bad, bug, id, json, missing, not_taken, octets, unavailable,
 };
 use super::body::whole;
 use super::budget::Peer;
@@ -32,6 +32,7 @@ const FAUCET_VALID_MS: u64 = 60_000;
 
 /// `?wait=`
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Wait {
     #[serde(default = "yes")]
     wait: bool,
@@ -291,10 +292,7 @@ pub(super) fn no_history() -> Wrong {
     crate::derived::DerivedError::failed().into()
 }
 
-pub(super) async fn record(
-    State(app): App,
-    Path(text): Path<String>,
-) -> Answered<Json<RecordView>> {
+pub(super) async fn record(State(app): App, Segment(text): Segment) -> Answered<Json<RecordView>> {
     let id: ItemId = id(&text)?;
     // The mempool first: a record leaves it only once it is in the history.
     let waiting = app.node.mempool().get(id).map(|record| record.tx.clone());
@@ -319,7 +317,7 @@ pub(super) async fn record(
     }))
 }
 
-pub(super) async fn item(State(app): App, Path(text): Path<String>) -> Answered<Response> {
+pub(super) async fn item(State(app): App, Segment(text): Segment) -> Answered<Response> {
     let id: ItemId = id(&text)?;
     let found = find(&app, id).await?;
     let found = found.ok_or_else(|| missing("record", id))?;

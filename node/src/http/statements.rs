@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use protocol::Amount;
 use protocol::api::{PurseFlaw, PurseSum, RuleSum, StatementView};
@@ -12,7 +12,7 @@ use protocol::receipt::Purse;
 use protocol::record::GenesisRecord;
 use protocol::statement::{Flow, Subject, Totals, with_opening};
 
-use super::answer::{Answered, Asked, Wrong, id, unavailable};
+use super::answer::{Answered, Asked, Segment, Wrong, id, unavailable};
 use super::budget::Peer;
 use super::market::{Paging, not_an_entry};
 use super::records::{closed, no_history};
@@ -33,7 +33,7 @@ const BEHIND_PAUSE: Duration = Duration::from_millis(1);
 
 pub(super) async fn of_account(
     State(app): App,
-    Path(text): Path<String>,
+    Segment(text): Segment,
     Asked(paging): Asked<Paging>,
     peer: Peer,
 ) -> Answered<Response> {
@@ -42,7 +42,7 @@ pub(super) async fn of_account(
 
 pub(super) async fn of_bounty(
     State(app): App,
-    Path(text): Path<String>,
+    Segment(text): Segment,
     Asked(paging): Asked<Paging>,
     peer: Peer,
 ) -> Answered<Response> {
@@ -51,7 +51,7 @@ pub(super) async fn of_bounty(
 
 pub(super) async fn of_asset(
     State(app): App,
-    Path(text): Path<String>,
+    Segment(text): Segment,
     Asked(paging): Asked<Paging>,
     peer: Peer,
 ) -> Answered<Response> {

@@ -3,6 +3,7 @@
 use std::io::{Cursor, ErrorKind, Read, Write};
 
 use client::{Client, ClientError, Options, UploadSecret, blob_ref_of};
+use protocol::BlobId;
 use protocol::api::UploadToken;
 use protocol::record::BlobRef;
 
@@ -230,6 +231,42 @@ fn ranges_give_their_part_and_nothing_outside() {
     ] {
         assert!(ask(range).starts_with("HTTP/1.1 416"), "{range}");
     }
+}
+
+#[test]
+fn a_header_that_counts_is_given_once() {
+    let served = Served::new();
+    let held = upload(&served, &bytes(10)).id;
+    let blob = BlobId([7; 32]);
+    for (start, header, one, other) in [
+        (
+            "PUT /v1/blobs",
+            "content-range",
+            "bytes 0-2/3",
+            "bytes 5-7/100",
+        ),
+        ("GET /v1/blobs", "range", "bytes=0-1", "bytes=1-2"),
+        ("GET /v1/uploads", "upload-token", "a", "b"),
+        ("GET /v1/events", "last-event-id", "0.0", "1.0"),
+    ] {
+        let path = match start {
+            "GET /v1/events" => start.to_owned(),
+            "GET /v1/blobs" => format!("{start}/{held}"),
+            _ => format!("{start}/{blob}"),
+        };
+        let ask = |headers: &str| {
+            served.raw(
+                format!(
+                    "{path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{headers}content-length: 3\r\n\r\nabc"
+                )
+                .as_bytes(),
+            )
+        };
+        let twice = ask(&format!("{header}: {one}\r\n{header}: {other}\r\n"));
+        assert!(twice.starts_with("HTTP/1.1 400"), "{twice}");
+        assert!(twice.contains("more than once"), "{twice}");
+    }
+    served.client.status().unwrap();
 }
 
 #[test]

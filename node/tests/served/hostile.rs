@@ -38,6 +38,18 @@ fn nonsense_gets_an_error_that_says_what_to_do() {
         (get("/v1/accounts/x/history?after=y"), 400),
         (get("/v1/events?from=never"), 400),
         (get("/v1/blocks/-1"), 400),
+        // What has several spellings has none, and what nobody reads is not passed over.
+        (get("/v1/blocks/+0"), 400),
+        (get("/v1/blocks/00"), 400),
+        (get("/v1/bounties?limit=%2B5"), 400),
+        (get("/v1/bounties?limit=005"), 400),
+        (get("/v1/bounties?phse=settled"), 400),
+        (get("/v1/assets?bounty=x"), 400),
+        (get("/v1/evaluators?phase=open"), 400),
+        (get("/v1/events?acount=x&from=0"), 400),
+        (get("/v1/bounties/%FF"), 400),
+        (post("/v1/records?wiat=false", "not an item"), 400),
+        (post("/v1/clock", "[1]"), 400),
         (get("/v2/anything"), 404),
         (get("/v1/records"), 405),
     ] {

@@ -94,9 +94,9 @@ pub struct Parameters {
     pub seat_stake_ppm: u32,
     /// The least stake of an evaluator.
     pub evaluator_stake_min: Amount,
-    /// What a seat that stays silent loses, in millionths of what it locked.
+    /// What a seat that stays silent loses, in millionths of the bounty's seat stake; at most what it has locked.
     pub silent_forfeit_ppm: u32,
-    /// What a seat that commits and does not reveal loses, in millionths of what it locked.
+    /// What a seat that commits and does not reveal loses, in millionths of the bounty's seat stake; at most what it has locked.
     pub unrevealed_forfeit_ppm: u32,
     /// How long before terms tighten that is said, in milliseconds. A genesis that does not say has the default.
     #[serde(default = "tighten_ms")]

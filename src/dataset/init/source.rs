@@ -7,6 +7,8 @@ use datasets::{
     read_csv, write_folder, write_idx_folder,
 };
 
+use protocol::text::whole_number;
+
 use super::super::{data_failure, usage};
 use super::{InitArgs, read};
 use crate::failure::Failure;
@@ -249,7 +251,17 @@ fn label_column(args: &InitArgs, columns: &[&str]) -> Result<usize, Failure> {
         let next = format!("give the place of the one that is meant, from 0 to {last}");
         return Err(usage("label", message, &next));
     }
-    let place = first.or_else(|| text.parse().ok());
+    let counted = whole_number(text).filter(|&place: &usize| place <= last);
+    if let (Some(first), Some(counted)) = (first, counted)
+        && first != counted
+    {
+        let message = format_args!(
+            "'{text:.60}' is the name of column {first}, and the place of column {counted}"
+        );
+        let next = "give the column that is meant another name in the file's first line, and that name here";
+        return Err(usage("label", message, next));
+    }
+    let place = first.or(counted);
     place.filter(|&place| place <= last).ok_or_else(|| {
         let message = format_args!("there is no column '{text:.60}'");
         let next = format!("give its place from 0 to {last}, or, with --header, its name");
@@ -366,6 +378,26 @@ mod tests {
         }
         assert!(legible("a;b,label", true).is_ok());
         assert!(legible("a;b;label", true).is_err());
+    }
+
+    #[test]
+    fn a_column_is_named_or_counted_but_never_both() {
+        let place = |label: &str, columns: &[&str]| {
+            let args = InitArgs {
+                label: Some(label.to_owned()),
+                ..named()
+            };
+            label_column(&args, columns).ok()
+        };
+        assert_eq!(place("0", &["a", "b"]), Some(0));
+        assert_eq!(place("b", &["a", "b"]), Some(1));
+        assert_eq!(place("0", &["0", "1"]), Some(0));
+        assert_eq!(place("7", &["a", "7"]), Some(1));
+        // The name of one and the place of another.
+        assert_eq!(place("0", &["id", "0"]), None);
+        for other in ["2", "+0", "00", "c"] {
+            assert_eq!(place(other, &["a", "b"]), None, "{other}");
+        }
     }
 
     #[test]

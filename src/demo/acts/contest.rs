@@ -50,7 +50,7 @@ impl Play<'_> {
         self.commit(Who::Copier, stolen, vec![self.base])?;
         self.story.say(
             "Each model is encrypted, the ciphertext held by the node, and its seal committed: a hash \
-             of owner, key and ciphertext. Each miner pays a fee of 3 LODE to the evaluators and puts \
+             of owner, key and ciphertext. Each miner pays a fee of 5 LODE to the evaluators and puts \
              up a bond of 50. Cory has trained nothing: he commits Mira's ciphertext and Mira's seal \
              as his own.",
         );
