@@ -209,7 +209,7 @@ fn usage(error: &clap::Error) -> ExitCode {
     ExitCode::from(failure.exit as u8)
 }
 
-/// A dry run of what signs and sends nothing anyway, but writes files, would be no dry run.
+/// A dry run of what has none, and would do its work all the same, would be no dry run.
 fn check_dry_run(command: &Command, session: &Session) -> Result<(), Failure> {
     let writes = matches!(
         command,
@@ -226,7 +226,7 @@ fn check_dry_run(command: &Command, session: &Session) -> Result<(), Failure> {
     if !(writes && session.global.dry_run) {
         return Ok(());
     }
-    let message = "this command signs and sends nothing, and has no dry run";
+    let message = "this command has no dry run";
     let next = "leave --dry-run out";
     Err(Failure::new("usage", message, next).exit(Exit::Usage))
 }

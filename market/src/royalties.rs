@@ -148,7 +148,7 @@ fn credit(
 
 /// Pays an income that waits for its draw to one holder, in proportion to shares.
 ///
-/// The seed is the id of the block before this one: that the income came in, or a later one where more
+/// The seed is the id of the block before this one: the one that the income came in, or a later one where more
 /// is due than fits. Neither the payer nor a holder could know it when the record was signed.
 pub(crate) fn draw_holder(state: &mut State, order: (u64, ItemId, ItemId)) {
     let (_, asset, record) = order;

@@ -279,7 +279,7 @@ pub enum RecipeError {
     /// Not UTF-8, from this byte on.
     #[error("the recipe is not UTF-8 from byte {0} on")]
     Utf8(usize),
-    /// Not the TOML that was expected: line and column, from 1, and why.
+    /// Not the TOML that was expected: why, and where the parser says so line and column, from 1.
     #[error("the recipe is malformed: {0}")]
     Form(String),
     /// A value out of its range.

@@ -68,7 +68,7 @@ pub struct Model {
     pub licenses: Vec<License>,
     /// Incomes that wait for a holder to be drawn: height, record, asset, how much.
     pub distributions: Vec<(u64, ItemId, ItemId, Units)>,
-    /// What the clock has done to bounties as the block began.
+    /// What the clock has done to bounties as the block began, and behind it what records do like it.
     pub work: Work,
     /// What was seen.
     pub coverage: Coverage,

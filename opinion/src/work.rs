@@ -44,7 +44,7 @@ impl Work {
         });
     }
 
-    /// What the last piece does besides; nothing, where it is a record that does it.
+    /// What the last piece does besides. (What a record does comes behind the clock's work, and is not looked at.)
     pub(crate) fn besides(&mut self, rows: usize) {
         if let Some(last) = self.0.last_mut() {
             last.rows += rows;

@@ -11,7 +11,7 @@ use std::str::FromStr;
 use borsh::{BorshDeserialize, BorshSerialize};
 use ethnum::U256;
 
-use crate::text::excerpt;
+use crate::text::{excerpt, is_whole_number};
 
 /// Decimal places of one LODE.
 pub const LODE_DECIMALS: u32 = 24;
@@ -129,7 +129,7 @@ impl Amount {
     /// than 24 places, and for a value that does not fit.
     pub fn parse_lode(text: &str) -> Result<Self, AmountError> {
         let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
-        if !is_canonical_digits(whole) || !is_digits(fraction) {
+        if !is_whole_number(whole) || !is_digits(fraction) {
             return Err(AmountError::Form(excerpt(text)));
         }
         let places = u32::try_from(fraction.len()).unwrap_or(u32::MAX);
@@ -162,10 +162,6 @@ fn is_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-fn is_canonical_digits(text: &str) -> bool {
-    is_digits(text) && (text.len() == 1 || !text.starts_with('0'))
-}
-
 impl fmt::Display for Amount {
     /// Base units in decimal.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -178,7 +174,7 @@ impl FromStr for Amount {
 
     /// Reads a canonical decimal number of base units.
     fn from_str(text: &str) -> Result<Self, AmountError> {
-        if !is_canonical_digits(text) {
+        if !is_whole_number(text) {
             return Err(AmountError::Form(excerpt(text)));
         }
         text.parse()

@@ -51,7 +51,7 @@ fn shown(error: &serde_json::Error) -> String {
     }
 }
 
-/// The same for what is signed and kept for ever, where the order in which Rust declares fields must be no part of the format: a list
+/// The same for what others write, above all what is signed and kept for ever, where the order in which Rust declares fields must be no part of the format: a list
 /// where fields by name belong is refused too, and an object where a word does, both of which serde takes.
 ///
 /// # Errors

@@ -70,11 +70,15 @@ fn shown(text: &str) -> impl Iterator<Item = char> {
     text.chars().map(shown)
 }
 
-/// A whole number in its one spelling: digits alone, and no zero before others. `parse` takes a sign and zeros too.
+/// Whether a text is a whole number in its one spelling: digits alone, and no zero before others.
+pub fn is_whole_number(text: &str) -> bool {
+    let is_plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    is_plain && (text.len() == 1 || !text.starts_with('0'))
+}
+
+/// Such a number. `parse` takes a sign and zeros too.
 pub fn whole_number<T: FromStr>(text: &str) -> Option<T> {
-    let is_plain = text.bytes().all(|byte| byte.is_ascii_digit());
-    let is_short = text.len() == 1 || !text.starts_with('0');
-    text.parse().ok().filter(|_| is_plain && is_short)
+    is_whole_number(text).then(|| text.parse().ok()).flatten()
 }
 
 impl<const MAX: usize> Text<MAX> {

@@ -507,7 +507,7 @@ const NUMBER_NEXT: &str = "write a whole number, as 100000";
 const AMOUNT_NEXT: &str = "write LODE in quotes, as \"100\" or \"0.5\"";
 const SCORE_NEXT: &str =
     "write the score in quotes, as \"0.9\"; below zero for log_loss, rmse and mae, as \"-0.35\"";
-const DURATION_NEXT: &str = "write a duration, as \"2d\", \"6h\", \"15m\" or \"30s\"";
+const DURATION_NEXT: &str = "write a duration, as \"2d\", \"1d 12h\", \"15m\" or \"30s\"";
 const SHARES_NEXT: &str = "write a part with a percent sign, as \"60%\"";
 
 /// A schedule of all seven phases.

@@ -7,7 +7,7 @@ use protocol::Amount;
 use protocol::amount::AmountError;
 use protocol::benchmark::Metric;
 use protocol::record::{Pay, SHARES_PER_ASSET};
-use protocol::text::whole_number;
+use protocol::text::{is_whole_number, whole_number};
 
 /// A folder that was filled in.
 pub fn folder(text: &str) -> Result<PathBuf, &'static str> {
@@ -50,7 +50,9 @@ pub fn pay(text: &str) -> Result<Pay, &'static str> {
 /// A whole number of 64 bits, or of 32, in its one spelling.
 pub fn number<T: TryFrom<u64>>(text: &str) -> Result<T, &'static str> {
     let whole: Option<u64> = whole_number(text);
-    let whole = whole.ok_or("not a whole number from 0 to 18446744073709551615")?;
+    let whole = whole.ok_or(
+        "not a whole number from 0 to 18446744073709551615, in digits and without zeros before it",
+    )?;
     T::try_from(whole).map_err(|_| "more than 4294967295, which is the most here")
 }
 
@@ -70,7 +72,8 @@ pub fn score(text: &str) -> Result<i64, String> {
         Some(digits) => (true, digits),
         None => (false, text),
     };
-    let billionths = decimal(digits, 9).ok_or("not a decimal number with at most 9 places")?;
+    let billionths = decimal(digits, 9)
+        .ok_or("not a decimal number with at most 9 places, without zeros before it")?;
     let billionths = i64::try_from(billionths).map_err(|_| "too large")?;
     Ok(if negative { -billionths } else { billionths })
 }
@@ -80,7 +83,9 @@ pub fn shares(text: &str) -> Result<u32, &'static str> {
     let number = text
         .strip_suffix('%')
         .ok_or("the percent sign is missing")?;
-    let shares = decimal(number, 4).ok_or("not a percentage with at most 4 places")?;
+    let shares = decimal(number, 4).ok_or(
+        "not a percentage with at most 4 places, without spaces and without zeros before it",
+    )?;
     let shares = u32::try_from(shares).ok();
     shares
         .filter(|&shares| shares <= SHARES_PER_ASSET)
@@ -126,10 +131,10 @@ pub fn duration_ms(text: &str) -> Result<u64, &'static str> {
         if number.is_empty() {
             return Err("the number is missing");
         }
-        if number.len() > 1 && number.starts_with('0') {
+        if !is_whole_number(number) {
             return Err("a zero stands before the number");
         }
-        let number: u64 = whole_number(number).ok_or("too long")?;
+        let number: u64 = number.parse().map_err(|_| "too long")?;
         sum_ms = number
             .checked_mul(*unit_ms)
             .and_then(|part_ms| sum_ms.checked_add(part_ms))

@@ -238,8 +238,12 @@ fn example(
 }
 
 fn predict(orders: &Orders, model: &Source, data: &Source) -> Result<Answer, Failure> {
-    let dir = open(model, &orders.own.join(MODEL_DIR), &mut |_| true);
-    let dir = dir.map_err(OpenError::of_asset)?;
+    let opened = open_model(model, &orders.own.join(MODEL_DIR));
+    let (dir, strangers) = opened.map_err(OpenError::of_asset)?;
+    if let Some(fault) = strangers.fault() {
+        let next = "docs/model-folder.md has every rule";
+        return Err(Failure::new(fault.code.as_str(), &fault, next).exit(Exit::Rejected));
+    }
     let loaded = load_any(&dir)?;
     let data = open(data, &orders.own.join(TEST_DIR), &mut |_| true);
     let data = data.map_err(OpenError::of_asset)?;
@@ -291,4 +295,53 @@ fn unusable(outcome: &TestOutcome) -> Failure {
 fn no_verdict(reason: NoVerdict) -> Failure {
     let next = "check the disk of $LODE_HOME, and that this version of lode knows the benchmark";
     Failure::new("no_verdict", reason, next)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::folder;
+
+    /// What is found in the archive of these files, and what was written of it.
+    fn opened(files: &[&str]) -> (Option<String>, Vec<String>) {
+        let temp = tempfile::tempdir().unwrap();
+        let from = temp.path().join("from");
+        for name in files {
+            let path = from.join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, name).unwrap();
+        }
+        let file = temp.path().join("archive");
+        folder::pack(&from, File::create(&file).unwrap()).unwrap();
+        let dir = temp.path().join("dir");
+        let (dir, strangers) = open_model(&Source::Archive { file }, &dir).unwrap();
+        let fault = strangers.fault();
+        let fault = fault.map(|fault| format!("{} {}", fault.code.as_str(), fault.place.as_str()));
+        let names = fs::read_dir(dir).unwrap();
+        let mut names: Vec<String> = names
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        (fault, names)
+    }
+
+    #[test]
+    fn what_does_not_belong_to_a_model_is_found_and_never_written() {
+        let (model, weights) = ("config.json", "model.safetensors");
+        let both = vec![model.to_owned(), weights.to_owned()];
+        assert_eq!(opened(&[model, weights]), (None, both.clone()));
+        for (more, fault) in [
+            (&["é", "e\u{301}"][..], "file_unexpected e\u{301}"),
+            (&["a.py", "b.py"], "file_unexpected a.py"),
+            (&["Config.py", "code/x"], "file_unexpected Config.py"),
+            (&["code/config.json"], "file_unexpected code"),
+            (&["LICENSE/x"], "file_not_regular LICENSE"),
+        ] {
+            let files = [&[model, weights][..], more].concat();
+            assert_eq!(opened(&files), (Some(fault.to_owned()), both.clone()));
+        }
+        let (fault, names) = opened(&["config.json/x", weights]);
+        assert_eq!(fault.as_deref(), Some("file_not_regular config.json"));
+        assert_eq!(names, [weights]);
+    }
 }

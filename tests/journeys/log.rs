@@ -264,6 +264,31 @@ fn a_last_block_that_is_not_whole_is_left_out_only_when_asked() {
     assert_eq!(fs::read(&segment).unwrap(), bytes, "an export only reads");
 }
 
+#[test]
+fn what_has_no_dry_run_does_nothing_instead_of_its_work() {
+    let dir = tempfile::tempdir().expect("a folder");
+    for args in [
+        &["demo", "--dir", "out"][..],
+        &["man", "--dir", "out"],
+        &["model", "get", "M", "out"],
+        &["license", "certificate", "L", "--out", "out"],
+        &["dataset", "get", "D", "out"],
+        &["log", "export", "--dir", "log", "--out", "out"],
+    ] {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_lode"))
+            .args(args)
+            .arg("--dry-run")
+            .env("LODE_HOME", dir.path().join("home"))
+            .current_dir(&dir)
+            .output()
+            .expect("the binary runs");
+        let told = super::stderr(&output);
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {told}");
+        assert!(told.contains("has no dry run"), "{args:?}: {told}");
+        assert!(!dir.path().join("out").exists(), "{args:?}");
+    }
+}
+
 /// What a dry run prints begins the network that it describes.
 #[test]
 fn a_genesis_that_a_dry_run_printed_is_read_as_it_stands() {

@@ -36,6 +36,11 @@ fn train(world: &World, who: &str, bounty: &str, seed: u32) -> String {
     fs::write(world.path(who).join("recipe.toml"), recipe).unwrap();
     let out = format!("model-{seed}");
     let args = ["train", bounty, "--recipe", "recipe.toml", "--out", &out];
+    let plan = world.json(who, &[&args[..], &["--dry-run"]].concat());
+    assert_eq!(plan["schema"], "lode.train.plan/1");
+    assert_eq!(plan["out"], out.as_str());
+    assert!(plan["recipe"].as_str().unwrap().contains("hidden = [4]"));
+    assert!(!world.path(who).join(&out).exists(), "nothing is trained");
     world.json(who, &args);
     let (exit, told) = fails(world, who, &[&args[..4], &["--out", ".lode"]].concat());
     assert_eq!(exit, 2, "{told}");

@@ -1,7 +1,7 @@
 //! Panels: who may sit, and the draw.
 //!
-//! A panel is drawn in the block after the one in which the phase before it
-//! ended, from the id of that block. Nobody sits in judgement on their own
+//! A panel is drawn in the block after the one in which the work on the phase before
+//! it was done, or later where more is due than fits, from the id of the block before its own. Nobody sits in judgement on their own
 //! bounty: not the sponsor, a backer, or a miner with a submission.
 //!
 //! The check's panel is drawn when submissions close, before the test key is asked for: its seats are locked while

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{FromRequestParts, Path};
+use axum::extract::{FromRequestParts, Path, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use protocol::api::{ErrorAnswer, Problem};
 use protocol::text::whole_number;
@@ -198,6 +199,17 @@ impl<S: Send + Sync> FromRequestParts<S> for Segment {
             )
         };
         named.map(|Path(text)| Self(text)).map_err(wrong)
+    }
+}
+
+/// Refuses a query where a route takes none.
+pub(super) async fn no_query(request: Request, next: Next) -> Response {
+    match request.uri().query() {
+        None | Some("") => next.run(request).await,
+        Some(_) => {
+            let message = "this route takes no parameters";
+            bad("query", message, "leave out what stands behind the '?'").into_response()
+        }
     }
 }
 

@@ -48,7 +48,10 @@ fn nonsense_gets_an_error_that_says_what_to_do() {
         (get("/v1/evaluators?phase=open"), 400),
         (get("/v1/events?acount=x&from=0"), 400),
         (get("/v1/bounties/%FF"), 400),
-        (post("/v1/records?wiat=false", "not an item"), 400),
+        (get("/v1/log?from=500"), 400),
+        (get("/v1/status?x=1"), 400),
+        (get(&format!("/v1/accounts/{}?at=5", address(1))), 400),
+        (post("/v1/faucet?wait=false", "{}"), 400),
         (post("/v1/clock", "[1]"), 400),
         (get("/v2/anything"), 404),
         (get("/v1/records"), 405),
@@ -64,6 +67,16 @@ fn nonsense_gets_an_error_that_says_what_to_do() {
             .raw(b"\x16\x03\x01 this is TLS\r\n\r\n")
             .starts_with("HTTP/1.1 400")
     );
+    // The query is what is wrong, not what comes with it.
+    for path in [
+        "/v1/records?wiat=false",
+        "/v1/bundles?wait=0",
+        "/v1/trial?x",
+        "/v1/clock?now=1",
+    ] {
+        let answer = post(path, "not an item");
+        assert!(answer.contains(r#""code":"query""#), "{path}: {answer}");
+    }
     served.client.status().unwrap();
 }
 

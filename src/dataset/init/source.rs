@@ -258,8 +258,15 @@ fn label_column(args: &InitArgs, columns: &[&str]) -> Result<usize, Failure> {
         let message = format_args!(
             "'{text:.60}' is the name of column {first}, and the place of column {counted}"
         );
-        let next = "give the column that is meant another name in the file's first line, and that name here";
-        return Err(usage("label", message, next));
+        let counts = whole_number::<usize>(columns[counted]).is_some();
+        let next = match counts || columns[counted].is_empty() {
+            true => "give the column that is meant another name in the file's first line, and that name here".to_owned(),
+            false => format!(
+                "write '{:.60}' for column {counted}; for column {first} give it another name in the file's first line, and that name here",
+                columns[counted]
+            ),
+        };
+        return Err(usage("label", message, &next));
     }
     let place = first.or(counted);
     place.filter(|&place| place <= last).ok_or_else(|| {
