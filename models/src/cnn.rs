@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::{Architecture, MlpConfig, TensorSpec, WIDTH_MAX, width, word};
 use crate::error::ModelError;
 use crate::mlp::{Mlp, values};
-use crate::object;
+use crate::strict;
 use crate::weights::{self, Weights};
 
 /// The value of `model_type`.
@@ -93,12 +93,12 @@ struct Fields {
     input_channels: u64,
     input_height: u64,
     input_width: u64,
-    #[serde(deserialize_with = "object::list")]
+    #[serde(deserialize_with = "strict::list")]
     conv_layers: Vec<ConvLayer>,
     hidden_sizes: Vec<u64>,
     num_labels: u64,
     hidden_act: String,
-    #[serde(default, deserialize_with = "object::given")]
+    #[serde(default, deserialize_with = "strict::given")]
     tensor_names: Option<String>,
 }
 

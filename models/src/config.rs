@@ -11,7 +11,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::{ModelError, excerpt};
-use crate::object;
+use crate::strict;
 
 /// The most bytes of a `config.json`.
 pub const CONFIG_BYTES_MAX: u64 = 64 << 10;
@@ -110,7 +110,7 @@ struct Fields {
     hidden_sizes: Vec<u64>,
     num_labels: u64,
     hidden_act: String,
-    #[serde(default, deserialize_with = "object::given")]
+    #[serde(default, deserialize_with = "strict::given")]
     tensor_names: Option<String>,
 }
 

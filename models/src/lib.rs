@@ -21,8 +21,8 @@ pub mod cnn;
 pub mod config;
 pub mod error;
 pub mod mlp;
-mod object;
 pub mod reader;
+mod strict;
 pub mod weights;
 
 pub use architecture::{Model, ModelConfig};

@@ -22,7 +22,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 
 use crate::config::{Architecture, TensorSpec};
 use crate::error::{ModelError, excerpt};
-use crate::object::Object;
+use crate::strict::Object;
 use crate::weights::{Tensor, Weights, check_finite};
 
 /// The most bytes of a header: more than [`crate::config::HIDDEN_LAYERS_MAX`] layers need.

@@ -17,7 +17,7 @@
 //! | [`draw`] | candidates, draws, seats |
 //! | [`panel`] | words, failures, tallies |
 //! | [`end`] | ranking, awards, refunds |
-//! | [`work`] | what the clock's work on a bounty costs, and over how many blocks it goes on |
+//! | [`work`] | what the clock's work on a bounty costs, and where each block leaves it |
 //! | [`limits`] | the numbers that no network chooses |
 //! | [`asset`] | stacks, holdings, income, claims |
 //! | [`votes`] | votes on terms, counted anew each time |

@@ -103,13 +103,14 @@ fn obey(orders: &Orders) -> Result<Answer, Failure> {
 /// A model's folder. Of an archive, what belongs there alone is written; of an open folder nothing is asked yet.
 fn open_model(source: &Source, dir: &Path) -> Result<(PathBuf, Strangers), OpenError> {
     let mut strangers = Strangers::default();
-    let dir = open(source, dir, &mut |path| {
-        let (name, rest) = match path.as_str().split_once('/') {
-            Some((name, rest)) => (name, Some(rest)),
-            None => (path.as_str(), None),
-        };
-        strangers.admits(name, rest.is_none())
-    })?;
+    let dir = open(
+        source,
+        dir,
+        &mut |path| match path.as_str().split_once('/') {
+            Some((folder, _)) => strangers.admits(folder, false),
+            None => strangers.admits(path.as_str(), true),
+        },
+    )?;
     Ok((dir, strangers))
 }
 

@@ -210,7 +210,7 @@ pub(super) async fn bounties(
     peer: Peer,
 ) -> Answered<Response> {
     let paging = Paging {
-        after: filter.after.clone(),
+        after: filter.after,
         limit: filter.limit,
     };
     if let Some(text) = &filter.phase
@@ -294,7 +294,7 @@ pub(super) async fn assets(
     peer: Peer,
 ) -> Answered<Response> {
     let paging = Paging {
-        after: filter.after.clone(),
+        after: filter.after,
         limit: filter.limit,
     };
     look(&app, peer, move |state| {
@@ -398,7 +398,7 @@ pub(super) async fn licenses(
     peer: Peer,
 ) -> Answered<Response> {
     let paging = Paging {
-        after: filter.after.clone(),
+        after: filter.after,
         limit: filter.limit,
     };
     look(&app, peer, move |state| {

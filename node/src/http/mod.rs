@@ -147,7 +147,7 @@ fn routes(shared: Arc<Shared>) -> Router {
         .route("/v1/assets/{id}/history", get(market::asset_history))
         .route("/v1/licenses", get(market::licenses))
         .route("/v1/events", get(events::events));
-    // What these were asked beside would be passed over.
+    // These take no parameters, and would pass over what they are given.
     Router::new()
         .route("/", get(chain::front))
         .route("/livez", get(chain::live))
