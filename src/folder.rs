@@ -111,9 +111,8 @@ fn list(
                 next,
             )
         };
-        let name = entry.file_name();
-        let name = name.to_str().ok_or_else(|| odd("the name is not UTF-8"))?;
-        let inner = format!("{prefix}{name}");
+        // What is no text has a character in it that no path has.
+        let inner = format!("{prefix}{}", entry.file_name().to_string_lossy());
         let kind = entry
             .file_type()
             .map_err(|error| Failure::io(&path, &error))?;

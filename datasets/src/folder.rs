@@ -437,15 +437,13 @@ fn walk(dir: &Path, entries_max: usize) -> Result<Vec<ArchivePath>, DatasetError
             if entries_seen > entries_max {
                 return Err(DatasetError::TooManyEntries(entries_max));
             }
-            let name = entry.file_name();
-            let path = format!("{prefix}{}", name.to_string_lossy());
+            // What is no text has a character in it that no path has.
+            let path = format!("{prefix}{}", entry.file_name().to_string_lossy());
             if path == MANIFEST_FILE {
                 continue;
             }
-            let parsed = ArchivePath::parse(&path);
-            let parsed = match parsed {
-                Ok(parsed) if name.to_str().is_some() => parsed,
-                Ok(_) => return Err(DatasetError::Unlisted(path)),
+            let parsed = match ArchivePath::parse(&path) {
+                Ok(parsed) => parsed,
                 Err(error) => return Err(DatasetError::Path { path, error }),
             };
             if entry.file_type().map_err(io_at(&folder))?.is_dir() {

@@ -8,7 +8,7 @@ use datasets::manifest::{
 use datasets::{CsvSpec, CsvText, FileEntry, Format, IdxSpec, LabelKind, Manifest, read_csv};
 use protocol::BlobId;
 use protocol::ans104::Tag;
-use protocol::archive::PATH_BYTES_MAX;
+use protocol::archive::{COMPONENT_BYTES_MAX, PATH_BYTES_MAX};
 use protocol::benchmark::WIDTH_MAX;
 use protocol::text::{Name, Text};
 
@@ -139,7 +139,7 @@ fn a_manifest_at_a_limit_is_read_and_one_above_it_is_refused() {
     // Together, not each.
     let bytes = |more: u64| with(&|made| made.files[1].size_bytes = DATA_BYTES_MAX - 1 + more);
     check("bytes", &bytes(0), &bytes(1), "data_too_large");
-    let component = "x".repeat(255);
+    let component = "x".repeat(COMPONENT_BYTES_MAX);
     let long = [&component[..]; 4].join("/");
     assert_eq!(long.len() + 1, PATH_BYTES_MAX);
     let path = |path: &str| with(&|made| made.files[0].path = path.to_owned());

@@ -86,8 +86,8 @@ pub fn load_model(dir: &Path, benchmark: &Benchmark) -> Result<LoadedModel, Fail
 
 /// Entries that do not belong into a model folder. Only the lowest is kept: memory does not grow with the folder.
 ///
-/// Whoever unpacks an archive asks it before anything is written: names that are two in an archive are one on some
-/// disks, and what a model is must not hang on that.
+/// Whoever unpacks an archive asks it before anything is written: what a model is must not hang on how many files a disk
+/// has room for.
 #[derive(Debug, Default)]
 pub struct Strangers(Option<(String, bool)>);
 

@@ -1,5 +1,6 @@
-//! What a child process answers that has read a stranger's files: one meaning, one form;
-//! and predictions, of which a row is as many bytes as was said, or they are refused.
+//! What a child process answers that has read a stranger's files, and a program that signs:
+//! one meaning, one form; and predictions, of which a row is as many bytes as was said, or
+//! they are refused.
 #![no_main]
 
 use std::path::Path;
@@ -8,6 +9,7 @@ use libfuzzer_sys::fuzz_target;
 use lode_fuzz::boxed::orders::{ANSWER_BYTES_MAX, Answer, ORDERS_BYTES_MAX, Orders};
 use lode_fuzz::boxed::predictions::{Predictions, predictions_bytes};
 use protocol::json;
+use wallet::signer::{REPLY_BYTES_MAX, Reply};
 
 fuzz_target!(|data: &[u8]| {
     // JSON has no zero byte: what is behind one is the file of predictions.
@@ -17,6 +19,7 @@ fuzz_target!(|data: &[u8]| {
         let again: Orders = json::from_slice(&written, ORDERS_BYTES_MAX).expect("as written");
         assert_eq!(json::to_vec(&again), written);
     }
+    signed(text);
     let Ok(answer) = json::from_slice::<Answer>(text, ANSWER_BYTES_MAX) else {
         return;
     };
@@ -38,6 +41,36 @@ fuzz_target!(|data: &[u8]| {
         check(dir.path(), rows, count as u32, outputs, classes);
     }
 });
+
+/// The answer of a program that signs.
+fn signed(text: &[u8]) {
+    let Ok(reply) = Reply::from_json(text) else {
+        return;
+    };
+    assert!(text.len() <= REPLY_BYTES_MAX);
+    let written = json::to_vec(&reply);
+    assert!(lode_fuzz::are_by_name(text, &written));
+    // Unlike what was read, what is written may be too long: as escapes, say.
+    let again: Reply = json::from_slice(&written, usize::MAX).expect("as written");
+    assert_eq!(again, reply);
+    if let Some(bytes) = reply.signature_bytes() {
+        let text = reply.signature.expect("it was read of this");
+        assert_eq!(base64url(&bytes), text, "one spelling");
+    }
+}
+
+/// Base64url without padding, once more.
+fn base64url(bytes: &[u8; 64]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let groups = bytes.chunks(3).flat_map(|group| {
+        let number = (0..3).fold(0u32, |n, at| {
+            n << 8 | u32::from(group.get(at).copied().unwrap_or(0))
+        });
+        let digits = (0..=group.len()).map(move |at| (number >> (18 - 6 * at)) as usize % 64);
+        digits.map(|digit| char::from(ALPHABET[digit]))
+    });
+    groups.collect()
+}
 
 fn check(dir: &Path, bytes: &[u8], rows: u32, outputs: u32, classes: bool) {
     let (path, written) = (dir.join("predictions"), dir.join("written"));

@@ -3,7 +3,7 @@
 //! ```text
 //! 14 bytes       "lode/archive/1"
 //! for each file  2: length of the path in bytes, little-endian, at least 1
-//!                   the path, UTF-8
+//!                   the path, ASCII
 //!                8: length of the file in bytes, little-endian
 //!                   the file
 //! 2 bytes        0: the end, after which nothing follows
@@ -18,8 +18,8 @@
 //! refused without a list of what was seen: memory use does not grow with the
 //! number of files.
 //!
-//! A path unpacks on every common system. Names that differ only by case
-//! outside ASCII or by Unicode normal form are not recognised as one.
+//! A path unpacks on every common system, and as the same files: which names beyond
+//! ASCII are one, by case or by Unicode normal form, is another question on every disk.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
@@ -68,12 +68,6 @@ pub enum ArchiveError {
     #[error("bytes follow the end of the archive, at byte {offset}")]
     Trailing {
         /// Where they begin.
-        offset: u64,
-    },
-    /// A path is not UTF-8.
-    #[error("the path at byte {offset} is not UTF-8")]
-    PathNotUtf8 {
-        /// Where the path begins.
         offset: u64,
     },
     /// A path is refused.
@@ -165,7 +159,6 @@ impl ArchiveError {
             Self::Magic => "archive_magic",
             Self::Truncated { .. } => "archive_truncated",
             Self::Trailing { .. } => "archive_trailing",
-            Self::PathNotUtf8 { .. } => "archive_path_utf8",
             Self::Path { .. } => "archive_path",
             Self::Order { .. } => "archive_order",
             Self::Case { .. } => "archive_case",
@@ -183,7 +176,6 @@ impl ArchiveError {
             Self::Io(_) | Self::WrittenLength { .. } | Self::Magic => 0,
             Self::Truncated { offset }
             | Self::Trailing { offset }
-            | Self::PathNotUtf8 { offset }
             | Self::Path { offset, .. }
             | Self::Order { offset, .. }
             | Self::Case { offset, .. }
@@ -274,7 +266,7 @@ impl<W: Write> Writer<W> {
         mut content: impl Read,
     ) -> Result<(), ArchiveError> {
         check_order(self.previous.as_ref(), path, self.offset + 2)?;
-        // A path has at most 1,024 bytes.
+        // At most PATH_BYTES_MAX.
         let path_len = path.as_str().len() as u16;
         self.out.write_all(&path_len.to_le_bytes())?;
         self.out.write_all(path.as_str().as_bytes())?;
@@ -421,8 +413,10 @@ impl<R: Read> Reader<R> {
         }
         let mut bytes = vec![0; len];
         self.fill(&mut bytes)?;
-        let text = std::str::from_utf8(&bytes).map_err(|_| ArchiveError::PathNotUtf8 { offset })?;
-        ArchivePath::parse(text).map_err(|error| ArchiveError::Path { offset, error })
+        std::str::from_utf8(&bytes)
+            .map_err(|_| PathError::NotAscii)
+            .and_then(ArchivePath::parse)
+            .map_err(|error| ArchiveError::Path { offset, error })
     }
 
     fn count(

@@ -36,6 +36,7 @@
 //! [`TIMEOUT`]. Every signature is verified, strictly, before it is used.
 
 mod exec;
+mod reply;
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -48,7 +49,8 @@ use crate::error::WalletError;
 use crate::key_file;
 use crate::passphrase::{Passphrase, PassphraseSource};
 
-pub use exec::{ExecCommand, ExecSigner, REPLY_BYTES_MAX, TIMEOUT};
+pub use exec::{ExecCommand, ExecSigner, TIMEOUT};
+pub use reply::{REPLY_BYTES_MAX, Reply};
 
 /// Whoever signs for one account.
 pub trait Signer: Send + Sync {

@@ -4,10 +4,10 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
-/// Most bytes of a path.
-pub const PATH_BYTES_MAX: usize = 1024;
-/// Most bytes of one component of a path.
-pub const COMPONENT_BYTES_MAX: usize = 255;
+/// Most bytes of a path: half of what macOS takes with the folders above it.
+pub const PATH_BYTES_MAX: usize = 512;
+/// Most bytes of one component of a path; eCryptfs takes 143.
+pub const COMPONENT_BYTES_MAX: usize = 128;
 /// Most components of a path.
 pub const DEPTH_MAX: usize = 16;
 
@@ -38,6 +38,11 @@ pub enum PathError {
     /// A component is longer than [`COMPONENT_BYTES_MAX`].
     #[error("a component has {0} bytes, and it has at most {COMPONENT_BYTES_MAX}")]
     ComponentTooLong(usize),
+    /// A character that is not ASCII: some file systems take two spellings of it for one name.
+    #[error(
+        "a character of the path is not ASCII; what others are one name is not the same on every disk"
+    )]
+    NotAscii,
     /// A control character, or one that some common file system refuses.
     #[error("the path has the character {0:?}, which cannot stand in a file name everywhere")]
     Character(char),
@@ -49,8 +54,8 @@ pub enum PathError {
     DeviceName,
 }
 
-/// The path of a file in an archive: relative, '/' between components, and such
-/// that it can be unpacked on every common system.
+/// The path of a file in an archive: relative, ASCII, '/' between components, and
+/// such that it can be unpacked on every common system.
 ///
 /// Ordered by components with ASCII capitals as small letters, then by bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -61,14 +66,17 @@ impl ArchivePath {
     ///
     /// # Errors
     ///
-    /// The path is not relative, too long or deep, or a component of it is not
-    /// a file name everywhere.
+    /// The path is not relative, not ASCII, too long or deep, or a component of it
+    /// is not a file name everywhere.
     pub fn parse(text: &str) -> Result<Self, PathError> {
         if text.is_empty() {
             return Err(PathError::Empty);
         }
         if text.len() > PATH_BYTES_MAX {
             return Err(PathError::TooLong(text.len()));
+        }
+        if !text.is_ascii() {
+            return Err(PathError::NotAscii);
         }
         if text.starts_with('/') {
             return Err(PathError::Absolute);
@@ -154,8 +162,7 @@ fn is_device_name(component: &str) -> bool {
         "con" | "prn" | "aux" | "nul" | "conin$" | "conout$" => true,
         stem => ["com", "lpt"].iter().any(|port| {
             let mut digits = stem.strip_prefix(port).unwrap_or_default().chars();
-            let is_number = |c: char| c.is_ascii_digit() || matches!(c, '¹' | '²' | '³');
-            digits.next().is_some_and(is_number) && digits.next().is_none()
+            digits.next().is_some_and(|c| c.is_ascii_digit()) && digits.next().is_none()
         }),
     }
 }

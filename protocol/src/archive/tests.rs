@@ -69,7 +69,7 @@ fn paths_that_unpack_everywhere_are_taken() {
         "a/b/c",
         "a b.txt",
         "..a",
-        "données/é.csv",
+        "data/part 1.csv",
         "com",
         "com10",
         "console.log",
@@ -77,13 +77,13 @@ fn paths_that_unpack_everywhere_are_taken() {
     ] {
         assert_eq!(path(text).as_str(), text);
     }
-    assert_eq!(path(&"x".repeat(255)).as_str().len(), 255);
+    assert_eq!(path(&"x".repeat(128)).as_str().len(), 128);
 }
 
 #[test]
 fn paths_that_do_not_are_refused() {
     use PathError::*;
-    let cases: [(&str, PathError); 25] = [
+    let cases: [(&str, PathError); 27] = [
         ("", Empty),
         ("/a", Absolute),
         ("a//b", EmptyComponent),
@@ -99,7 +99,9 @@ fn paths_that_do_not_are_refused() {
         ("a\0b", Character('\0')),
         ("a\nb", Character('\n')),
         ("a\u{7f}", Character('\u{7f}')),
-        ("a\u{85}", Character('\u{85}')),
+        ("a\u{85}", NotAscii),
+        ("\u{e9}.csv", NotAscii),
+        ("e\u{301}.csv", NotAscii),
         ("a.", TrailingDotOrSpace),
         ("a /b", TrailingDotOrSpace),
         ("...", TrailingDotOrSpace),
@@ -113,10 +115,10 @@ fn paths_that_do_not_are_refused() {
     for (text, error) in cases {
         assert_eq!(ArchivePath::parse(text), Err(error), "{text:?}");
     }
-    let long = "x".repeat(256);
-    assert_eq!(ArchivePath::parse(&long), Err(ComponentTooLong(256)));
-    let long = ["x".repeat(255).as_str(); 5].join("/");
-    assert_eq!(ArchivePath::parse(&long), Err(TooLong(1279)));
+    let long = "x".repeat(129);
+    assert_eq!(ArchivePath::parse(&long), Err(ComponentTooLong(129)));
+    let long = ["x".repeat(128).as_str(); 4].join("/");
+    assert_eq!(ArchivePath::parse(&long), Err(TooLong(515)));
 }
 
 #[test]
@@ -155,7 +157,7 @@ fn paths_at_each_limit_are_taken_and_one_above_it_is_not() {
 #[test]
 fn folders_are_neighbours_in_the_order_of_paths() {
     let sorted = [
-        "A", "a b", "a-b/x", "a.txt", "a/b", "a/c", "a/c.d", "B/a", "b/b", "é",
+        "A", "a b", "a-b/x", "a.txt", "a/b", "a/c", "a/c.d", "B/a", "b/b", "~",
     ];
     let mut paths: Vec<_> = sorted.iter().rev().map(|text| path(text)).collect();
     paths.sort();
@@ -164,7 +166,7 @@ fn folders_are_neighbours_in_the_order_of_paths() {
     assert_eq!(
         found,
         [
-            "A", "a/b", "a/c", "a/c.d", "a b", "a-b/x", "a.txt", "B/a", "b/b", "é"
+            "A", "a/b", "a/c", "a/c.d", "a b", "a-b/x", "a.txt", "B/a", "b/b", "~"
         ]
     );
 }
@@ -191,8 +193,8 @@ fn hostile_archives_are_refused_by_name() {
     check(&raw(&[(b"a", ""), (b"a/b", "")]), "FileIsFolder");
     check(&raw(&[(b"../a", "")]), "Path");
     check(&raw(&[(b"a\\b", "")]), "Path");
-    check(&raw(&[(b"\xff", "")]), "PathNotUtf8");
-    check(&raw(&[("x".repeat(1025).as_bytes(), "")]), "Path");
+    check(&raw(&[(b"\xff", "")]), "Path");
+    check(&raw(&[("x".repeat(513).as_bytes(), "")]), "Path");
     check(&[&good[..], b"x"].concat(), "Trailing");
     for len in MAGIC.len()..good.len() {
         let error = decode(&good[..len], WIDE).unwrap_err();
@@ -317,7 +319,8 @@ fn every_fault_has_its_code_and_the_byte_where_it_is() {
         (cut(20), "archive_truncated", 20),
         (cut(39), "archive_truncated", 39),
         (long, "archive_trailing", 40),
-        (raw(&[(b"\xff", "")]), "archive_path_utf8", 16),
+        (raw(&[(b"\xff", "")]), "archive_path", 16),
+        (raw(&[("é".as_bytes(), "")]), "archive_path", 16),
         (raw(&[(b"../a", "")]), "archive_path", 16),
         (raw(&[(b"/etc/passwd", "")]), "archive_path", 16),
         (path_lies, "archive_path", 16),

@@ -16,13 +16,12 @@ use base64ct::{Base64UrlUnpadded, Encoding as _};
 use protocol::ans104::{Draft, VerifiedItem};
 use protocol::json;
 use protocol::keys::{PublicKey, SIGNATURE_LEN};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::Signer;
+use super::reply::{REPLY_BYTES_MAX, Reply};
 use crate::error::{ExecFlaw, WalletError};
 
-/// Most bytes of an answer.
-pub const REPLY_BYTES_MAX: usize = 4096;
 /// How long a program may take: a person may have to find and touch a key.
 pub const TIMEOUT: Duration = Duration::from_secs(120);
 
@@ -120,13 +119,7 @@ impl ExecSigner {
             draft: Some(DraftView::of(draft)),
         };
         let reply = ask(&self.command, self.timeout, &request)?;
-        let text = reply.signature.ok_or(ExecFlaw::Form("signature"))?;
-        let mut signature = [0; SIGNATURE_LEN];
-        match Base64UrlUnpadded::decode(&text, &mut signature) {
-            Ok(decoded) if decoded.len() == SIGNATURE_LEN => {}
-            _ => return Err(ExecFlaw::Form("signature")),
-        }
-        Ok(signature)
+        reply.signature_bytes().ok_or(ExecFlaw::Form("signature"))
     }
 }
 
@@ -188,17 +181,6 @@ impl<'a> DraftView<'a> {
     }
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Reply {
-    #[serde(default)]
-    public: Option<PublicKey>,
-    #[serde(default)]
-    signature: Option<String>,
-    #[serde(default)]
-    error: Option<String>,
-}
-
 fn encode(bytes: &[u8]) -> String {
     Base64UrlUnpadded::encode_string(bytes)
 }
@@ -244,8 +226,7 @@ fn ask(command: &ExecCommand, timeout: Duration, request: &Request<'_>) -> Resul
     } else {
         "public"
     };
-    let reply: Reply =
-        json::from_slice(&answer, REPLY_BYTES_MAX).map_err(|_| ExecFlaw::Form(field))?;
+    let reply = Reply::from_json(&answer).map_err(|_| ExecFlaw::Form(field))?;
     match reply.error {
         Some(reason) => Err(ExecFlaw::Declined(printable(&reason))),
         None => Ok(reply),
