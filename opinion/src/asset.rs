@@ -7,7 +7,7 @@ use licensing::{PaymentMode, Terms};
 use num_bigint::{BigInt, Sign};
 use num_rational::BigRational;
 use protocol::ans104::Tag;
-use protocol::receipt::{Purse, Rule};
+use protocol::receipt::{Cause, Event, Purse, Rule};
 use protocol::record::{AssetKind, RegisterAsset, Transaction, TransferShares};
 use protocol::{Address, Digest, ItemId};
 use sha2::{Digest as _, Sha256};
@@ -148,6 +148,19 @@ impl Asset {
     }
 }
 
+/// An income that waits for a holder to be drawn: in the order of these.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Distribution {
+    /// Height of the block that it came in with.
+    pub height: u64,
+    /// Whose.
+    pub asset: ItemId,
+    /// The payment.
+    pub payment: ItemId,
+    /// How much.
+    pub amount: Units,
+}
+
 /// A hash as a big-endian number, modulo `modulus`.
 pub fn draw_below(bytes: &[u8], modulus: &Units) -> Units {
     let hash = Sha256::digest(bytes);
@@ -279,6 +292,7 @@ impl Model {
                 .collect(),
         };
         self.assets.insert(tx.id, asset);
+        self.event(Event::AssetRegistered { asset: tx.id });
         Ok(())
     }
 
@@ -325,8 +339,12 @@ impl Model {
         }
         match asset.terms.payment_mode {
             PaymentMode::RandomDistribution => {
-                self.distributions
-                    .push((self.height, payment, earner, part));
+                self.distributions.push(Distribution {
+                    height: self.height,
+                    asset: earner,
+                    payment,
+                    amount: part,
+                });
             }
             _ => asset.happenings.push(Happening::Income(part)),
         }
@@ -334,8 +352,11 @@ impl Model {
 
     /// Gives every income of the block before that waits for its holder.
     pub(crate) fn distribute(&mut self) {
-        for (_, record, id, amount) in std::mem::take(&mut self.distributions) {
-            let seed = [b"lode/holder/1", &self.parent.0[..], &record.0, &id.0].concat();
+        let mut waiting = std::mem::take(&mut self.distributions);
+        waiting.sort_unstable();
+        for it in waiting {
+            let (id, amount) = (it.asset, it.amount);
+            let seed = [b"lode/holder/1", &self.parent.0[..], &it.payment.0, &id.0].concat();
             let mut share = draw_below(&seed, &Units::from(SHARES_PER_ASSET));
             let mut holder = None;
             for (who, shares) in self.assets[&id].holdings() {
@@ -348,6 +369,7 @@ impl Model {
             let income = Purse::Income(id);
             self.money
                 .must_pay(income, to, &amount, Rule::RandomDistribution);
+            self.receipt(Cause::Distribution(id), None);
         }
     }
 
@@ -374,7 +396,7 @@ impl Model {
     ) -> Result<(), Refused> {
         let asset = self.assets.get(&id).ok_or("unknown_asset")?;
         let mut waiting = self.distributions.iter();
-        if waiting.any(|(_, _, asset, _)| *asset == id) {
+        if waiting.any(|it| it.asset == id) {
             return Err("draw_pending");
         }
         let held = asset.holdings().get(&tx.signer).copied().unwrap_or(0);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use licensing::Terms;
 use num_rational::BigRational;
-use protocol::receipt::{Panel, Phase, Standing, VoidReason};
+use protocol::receipt::{Event, Panel, Phase, Standing, VoidReason};
 use protocol::record::{CommitSubmission, PostBounty};
 use protocol::report::Outcome;
 use protocol::{Address, ItemId};
@@ -234,6 +234,7 @@ impl Model {
         bounty.phase = phase;
         bounty.until_ms = now.saturating_add(bounty.window_ms(phase));
         bounty.draw = None;
+        self.event(Event::PhaseBegan { bounty: id, phase });
     }
 
     pub(crate) fn wait_for_draw(&mut self, id: ItemId, panel: Panel, again: bool, all: bool) {
@@ -261,7 +262,13 @@ impl Model {
         }
         let phase = bounty.phase;
         if is_late {
-            bounty.until_ms = now.saturating_add(bounty.window_ms(phase).min(DAY_MS));
+            let until_ms = now.saturating_add(bounty.window_ms(phase).min(DAY_MS));
+            bounty.until_ms = until_ms;
+            self.event(Event::PhaseExtended {
+                bounty: id,
+                phase,
+                until_ms,
+            });
             self.coverage.saw(format!("extended: {phase:?}"));
             return;
         }
@@ -299,9 +306,9 @@ impl Model {
         self.work.submissions(bounty.submissions.iter().map(|_| 4));
         let sealed = bounty.submissions.iter().filter(|s| !s.is_revealed);
         for submission in sealed {
-            self.stands(id, submission.id, Standing::NotRevealed);
             self.forfeit_bond(id, submission);
             self.return_fee(&bounty, submission);
+            self.stands(id, submission.id, Standing::NotRevealed);
         }
         if bounty.submissions.iter().any(|s| s.is_revealed) {
             self.wait_for_draw(id, Panel::Score, false, false);

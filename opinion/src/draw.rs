@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use protocol::receipt::{Panel, Phase, Purse, Rule, VoidReason};
+use protocol::receipt::{Event, Panel, Phase, Purse, Rule, VoidReason};
 use protocol::report::TestOutcome;
 use protocol::{Address, ItemId};
 
@@ -230,11 +230,20 @@ impl Model {
                 seat.said = None;
             }
         }
-        let drawn = match draw.all {
+        let drawn: Vec<Address> = match draw.all {
             true => candidates.into_iter().map(|(who, _)| who).collect(),
             false => self.draw(id, draw.panel, seats.redraws, count, candidates),
         };
         self.work.besides(4 * drawn.len());
+        if !drawn.is_empty() {
+            self.event(Event::Seated {
+                bounty: id,
+                panel: draw.panel,
+                round: seats.redraws,
+                all: draw.all,
+                seats: drawn.clone(),
+            });
+        }
         for who in drawn {
             let (from, to) = (Purse::Stake(who), Purse::Seat(id, who));
             let mut lock = self.money.balance(from).min(seats.stake.clone());

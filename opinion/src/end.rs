@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use num_rational::BigRational;
-use protocol::receipt::{Panel, Phase, Purse, Rule, Standing, VoidReason};
+use protocol::receipt::{Event, Panel, Phase, Purse, Rule, Standing, VoidReason};
 use protocol::record::{AssetKind, Pay};
 use protocol::report::Outcome;
 use protocol::{Address, Digest, ItemId, Score};
@@ -51,44 +51,65 @@ impl Model {
     /// Reward and backings return to who put them up.
     fn return_stakes(&mut self, id: ItemId, bounty: &Bounty) {
         let reward = Purse::Reward(id);
+        let mut own = units(bounty.body.reward);
+        if let Some(fund) = &bounty.body.fund {
+            let (to, amount) = (Purse::Fund(fund.asset), units(fund.amount));
+            self.money.must_pay(reward, to, &amount, Rule::FundReturn);
+            own -= amount;
+        }
+        let sponsor = Purse::Account(bounty.sponsor);
+        self.money.must_pay(reward, sponsor, &own, Rule::Refund);
         for backing in &bounty.backings {
             let backer = Purse::Account(backing.backer);
             self.money
                 .must_pay(reward, backer, &backing.amount, Rule::Refund);
         }
-        if let Some(fund) = &bounty.body.fund {
-            let (to, amount) = (Purse::Fund(fund.asset), units(fund.amount));
-            self.money.must_pay(reward, to, &amount, Rule::FundReturn);
-        }
-        let sponsor = Purse::Account(bounty.sponsor);
-        self.money.empty(reward, sponsor, Rule::Refund);
     }
 
-    /// Pays the harmed out of the bounty's harm purse and burns what is left.
-    fn pay_harmed(&mut self, id: ItemId, bounty: &Bounty, only_revealed: bool) {
-        let harmed = bounty.submissions.iter();
-        let harmed: Vec<&Submission> = harmed.filter(|s| s.is_revealed || !only_revealed).collect();
+    /// What each submission gets out of the bounty's harm purse, as it is now.
+    fn shares_of_harm(&self, id: ItemId, bounty: &Bounty, only_revealed: bool) -> Vec<Units> {
         let fee = units(bounty.body.evaluation_fee);
-        let risks: Vec<Units> = harmed
+        let risks: Vec<Units> = bounty
+            .submissions
             .iter()
-            .map(|s| match s.is_prepaid {
-                true => s.bond.clone(),
-                false => &s.bond + &fee,
+            .map(|s| match (s.is_revealed || !only_revealed, s.is_prepaid) {
+                (false, _) => Units::from(0),
+                (true, true) => s.bond.clone(),
+                (true, false) => &s.bond + &fee,
             })
             .collect();
         let together: Units = risks.iter().sum();
         let purse = self.money.balance(Purse::Harm(id));
-        for (submission, risk) in harmed.iter().zip(risks) {
-            if together == Units::from(0) {
-                continue;
-            }
-            let pay = ratio(&purse, &risk, &together).min(risk);
-            let miner = Purse::Account(submission.miner);
-            self.money
-                .must_pay(Purse::Harm(id), miner, &pay, Rule::ForfeitShared);
-        }
+        let share = |risk: Units| match together == Units::from(0) {
+            true => Units::from(0),
+            false => ratio(&purse, &risk, &together).min(risk),
+        };
+        risks.into_iter().map(share).collect()
+    }
+
+    fn pay_harmed(&mut self, id: ItemId, submission: &Submission, share: &Units) {
+        let (harm, miner) = (Purse::Harm(id), Purse::Account(submission.miner));
+        self.money.must_pay(harm, miner, share, Rule::ForfeitShared);
+    }
+
+    fn return_bond(&mut self, submission: &Submission) {
+        let bond = Purse::MinerBond(submission.id);
+        let miner = Purse::Account(submission.miner);
+        self.money.empty(bond, miner, Rule::BondReturn);
+    }
+
+    /// What is left when everyone has what is theirs.
+    fn close(&mut self, id: ItemId, bounty: &Bounty, phase: Phase) {
+        let sponsor = Purse::Account(bounty.sponsor);
+        self.money
+            .empty(Purse::SponsorBond(id), sponsor, Rule::BondReturn);
+        self.money
+            .empty(Purse::PrepaidFees(id), sponsor, Rule::Refund);
         self.money
             .empty(Purse::Harm(id), Purse::Burned, Rule::ForfeitBurned);
+        self.return_seats(id, Panel::Score);
+        self.return_seats(id, Panel::Check);
+        self.begin_phase(id, phase);
     }
 
     pub(crate) fn stands(&mut self, id: ItemId, submission: ItemId, standing: Standing) {
@@ -97,6 +118,10 @@ impl Model {
             other => format!("{other:?}"),
         };
         self.coverage.saw(format!("standing: {name}"));
+        self.event(Event::Ranked {
+            submission,
+            standing,
+        });
         let kept = self.bounties.get_mut(&id).expect("it is there");
         let kept = kept.submission_mut(submission).expect("it is there");
         kept.standing = Some(standing);
@@ -113,39 +138,31 @@ impl Model {
     /// A bounty ends without a ranking.
     pub(crate) fn void(&mut self, id: ItemId, reason: VoidReason) {
         let bounty = self.bounties[&id].clone();
-        self.return_stakes(id, &bounty);
-        for submission in &bounty.submissions {
-            let (bond, miner) = (Purse::MinerBond(submission.id), submission.miner);
-            self.money
-                .empty(bond, Purse::Account(miner), Rule::BondReturn);
-            self.return_fee(&bounty, submission);
-        }
-        let sponsor = Purse::Account(bounty.sponsor);
-        self.money
-            .empty(Purse::PrepaidFees(id), sponsor, Rule::Refund);
-        self.return_seats(id, Panel::Check);
-        self.return_seats(id, Panel::Score);
-        let bond = Purse::SponsorBond(id);
         let is_sponsors_fault = match reason {
             VoidReason::KeyLeaked | VoidReason::KeyWithheld | VoidReason::BadTestSet => true,
             VoidReason::Cancelled | VoidReason::NoSubmissions | VoidReason::NoQuorum => false,
         };
         if is_sponsors_fault {
+            let bond = Purse::SponsorBond(id);
             let all = self.money.balance(bond);
             self.money.forfeit(bond, Purse::Harm(id), &all);
-        } else {
-            self.money.empty(bond, sponsor, Rule::BondReturn);
         }
         self.work.besides(self.rows_of_harm(id));
         self.work.submissions(bounty.submissions.iter().map(|_| 6));
         self.work.stakes(bounty.backings.len());
         self.work.besides(bounty.rows_of_seats());
         let after_reveal = matches!(bounty.phase, Phase::Score | Phase::ScoreReveal);
-        self.pay_harmed(id, &bounty, after_reveal);
-        for submission in bounty.submissions.iter().filter(|s| s.standing.is_none()) {
-            self.stands(id, submission.id, Standing::NoVerdict);
+        let harm = self.shares_of_harm(id, &bounty, after_reveal);
+        for (submission, share) in bounty.submissions.iter().zip(&harm) {
+            self.pay_harmed(id, submission, share);
+            self.return_bond(submission);
+            self.return_fee(&bounty, submission);
+            if submission.standing.is_none() {
+                self.stands(id, submission.id, Standing::NoVerdict);
+            }
         }
-        self.begin_phase(id, Phase::Void(reason));
+        self.return_stakes(id, &bounty);
+        self.close(id, &bounty, Phase::Void(reason));
     }
 
     /// Ranking, awards, fees, bonds, assets.
@@ -162,35 +179,37 @@ impl Model {
             _ => 24,
         });
         self.work.submissions(paid);
-        let won = self.award(id, &bounty, &standings);
-        if !won {
-            self.return_stakes(id, &bounty);
+        let awards = self.awards(&bounty, &standings);
+        if awards.is_empty() {
             self.work.stakes(bounty.backings.len());
         }
         self.work.besides(bounty.rows_of_seats());
-        for submission in &bounty.submissions {
+        let harm = self.shares_of_harm(id, &bounty, true);
+        for (place, submission) in bounty.submissions.iter().enumerate() {
+            if !submission.is_revealed {
+                continue;
+            }
+            if let Some(award) = awards.get(&place) {
+                let miner = Purse::Account(submission.miner);
+                self.money
+                    .must_pay(Purse::Reward(id), miner, award, Rule::Award);
+            }
+            self.pay_harmed(id, submission, &harm[place]);
             self.pay_evaluators(&bounty, submission);
-            let bond = Purse::MinerBond(submission.id);
             match submission.verdict {
                 Some(Outcome::BadSeal { .. }) => self.forfeit_bond(id, submission),
-                _ => {
-                    let miner = Purse::Account(submission.miner);
-                    self.money.empty(bond, miner, Rule::BondReturn);
-                }
+                _ => self.return_bond(submission),
+            }
+            self.stands(id, submission.id, standings[place]);
+            if matches!(standings[place], Standing::Lost | Standing::Won) {
+                let asset = submission.id;
+                self.event(Event::AssetRegistered { asset });
             }
         }
-        let sponsor = Purse::Account(bounty.sponsor);
-        self.money
-            .empty(Purse::PrepaidFees(id), sponsor, Rule::Refund);
-        self.money
-            .empty(Purse::SponsorBond(id), sponsor, Rule::BondReturn);
-        self.return_seats(id, Panel::Check);
-        self.return_seats(id, Panel::Score);
-        self.pay_harmed(id, &bounty, true);
-        for (submission, standing) in bounty.submissions.iter().zip(standings) {
-            self.stands(id, submission.id, standing);
+        if awards.is_empty() {
+            self.return_stakes(id, &bounty);
         }
-        self.begin_phase(id, Phase::Settled);
+        self.close(id, &bounty, Phase::Settled);
     }
 
     /// How each submission stands. What is scored and no copy becomes an asset
@@ -285,20 +304,16 @@ impl Model {
             .collect()
     }
 
-    /// Pays what was won; whether anything was.
-    fn award(&mut self, id: ItemId, bounty: &Bounty, standings: &[Standing]) -> bool {
+    /// What was won, by the place of the submission.
+    fn awards(&mut self, bounty: &Bounty, standings: &[Standing]) -> BTreeMap<usize, Units> {
         let steps = steps(bounty, standings);
         if steps.len() > 1 {
             self.coverage.saw("settled: several steps won");
         }
         let weights: Vec<Units> = steps.iter().map(|(_, step)| step.clone()).collect();
         let parts = split(&bounty.stakes(), &weights);
-        for ((place, _), part) in steps.iter().zip(parts) {
-            let miner = Purse::Account(bounty.submissions[*place].miner);
-            self.money
-                .must_pay(Purse::Reward(id), miner, &part, Rule::Award);
-        }
-        !steps.is_empty()
+        let places = steps.iter().map(|(place, _)| *place);
+        places.zip(parts).collect()
     }
 
     /// A submission's fee goes to the seats whose word is the verdict.
@@ -334,21 +349,16 @@ impl Model {
         let bounty = self.bounties.remove(&id).expect("it is due");
         self.work.submissions(bounty.submissions.iter().map(|_| 4));
         self.work.besides(3 * bounty.backings.len());
-        let sponsor = Purse::Account(bounty.sponsor);
-        self.money
-            .empty(Purse::Deposit(id), sponsor, Rule::DepositReturn);
-        for backing in &bounty.backings {
-            let backer = Purse::Account(backing.backer);
-            self.money
-                .empty(Purse::Deposit(backing.id), backer, Rule::DepositReturn);
-        }
         for submission in &bounty.submissions {
             if !self.assets.contains_key(&submission.id) {
-                let miner = Purse::Account(submission.miner);
-                self.money
-                    .empty(Purse::Deposit(submission.id), miner, Rule::DepositReturn);
+                self.return_deposit(submission.id, submission.miner);
             }
         }
+        for backing in &bounty.backings {
+            self.return_deposit(backing.id, backing.backer);
+        }
+        self.return_deposit(id, bounty.sponsor);
+        self.event(Event::BountyForgotten { bounty: id });
         self.coverage.saw("forgotten");
     }
 }

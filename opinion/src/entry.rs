@@ -293,11 +293,11 @@ impl Model {
             true => Purse::PrepaidFees(id),
             false => account,
         };
-        self.money
-            .pay(account, Purse::MinerBond(tx.id), &bond, Rule::Bond)?;
         let fee_purse = Purse::EvaluationFee(tx.id);
         self.money
             .pay(payer, fee_purse, &fee, Rule::EvaluationFee)?;
+        self.money
+            .pay(account, Purse::MinerBond(tx.id), &bond, Rule::Bond)?;
         self.deposit(tx)?;
         if !is_enough {
             self.coverage.saw("commit: too few would be left to judge");

@@ -17,6 +17,7 @@
 //! | [`draw`] | candidates, draws, seats |
 //! | [`panel`] | words, failures, tallies |
 //! | [`end`] | ranking, awards, refunds |
+//! | [`book`] | the receipts of a block |
 //! | [`work`] | what the clock's work on a bounty costs, and where each block leaves it |
 //! | [`limits`] | the numbers that no network chooses |
 //! | [`asset`] | stacks, holdings, income, claims |
@@ -28,6 +29,7 @@
 //! | [`coverage`] | what a play has seen |
 
 pub mod asset;
+pub mod book;
 pub mod bounty;
 pub mod coverage;
 pub mod draw;

@@ -2,7 +2,7 @@
 //! has come is never kept: it is read off the times at which things happened.
 
 use num_rational::BigRational;
-use protocol::receipt::{Purse, Rule};
+use protocol::receipt::{Cause, Event, Purse, Rule};
 use protocol::record::{BuyLicense, DeclareRevenue, Transaction};
 use protocol::{Address, Amount, ItemId};
 use sha2::{Digest as _, Sha256};
@@ -101,11 +101,12 @@ impl Model {
         });
         let mut due: Vec<(u64, ItemId, usize, Duty)> = due.collect();
         due.sort_unstable();
-        for (due_ms, _, place, duty) in due {
+        for (due_ms, id, place, duty) in due {
             match duty {
                 Duty::Lapse => self.grace_is_over(due_ms, place),
                 Duty::Month => self.month_is_over(place),
             }
+            self.receipt(Cause::License(id), None);
         }
     }
 
@@ -118,6 +119,12 @@ impl Model {
         if self.was_missed(due_ms) {
             let until_ms = self.time_ms + self.parameters.grace_ms.min(day);
             self.licenses[place].fresh = Some(until_ms);
+            self.event(Event::GraceExtended {
+                license: id,
+                asset,
+                licensee,
+                until_ms,
+            });
             self.coverage.saw("licence: fresh grace");
             return;
         }
@@ -130,6 +137,12 @@ impl Model {
         self.coverage.saw(how);
         self.money
             .empty(escrow, Purse::Account(licensee), Rule::Refund);
+        self.event(Event::LicenseLapsed {
+            license: id,
+            asset,
+            licensee,
+            period: self.licenses[place].declared.len() as u32 + 1,
+        });
     }
 
     fn month_is_over(&mut self, place: usize) {
@@ -137,6 +150,11 @@ impl Model {
         let (months, price) = it.months.expect("it has months");
         if it.began.len() == months as usize {
             self.licenses[place].ended_ms = Some(self.time_ms);
+            self.event(Event::LicenseEnded {
+                license: it.id,
+                asset: it.asset,
+                licensee: it.licensee,
+            });
             self.coverage.saw("licence: its months are over");
             return;
         }
@@ -149,6 +167,12 @@ impl Model {
         let escrow = Purse::Escrow(it.asset, it.id);
         let paid = self.earn(escrow, ItemId(name.finalize().into()), it.asset, &price);
         assert_eq!(paid, Ok(()), "months to come are in escrow");
+        self.event(Event::MonthBegan {
+            license: it.id,
+            asset: it.asset,
+            licensee: it.licensee,
+            month,
+        });
         self.coverage.saw("licence: a month began");
         let left = self.money.balance(escrow);
         assert_eq!(left, price * (months - month), "the months to come");
@@ -198,6 +222,21 @@ impl Model {
         self.money
             .pay(buyer, escrow, &(&price - &first), Rule::Escrow)?;
         self.earn(buyer, tx.id, id, &first)?;
+        self.event(Event::LicenseIssued {
+            license: tx.id,
+            asset: id,
+            licensee: tx.signer,
+            grant: body.grant,
+            terms: body.terms,
+            price: Amount::from_base_units(u128::try_from(price).expect("it was paid")),
+        });
+        if !is_once {
+            self.event(Event::LicenseRuns {
+                license: tx.id,
+                months: body.months,
+                until_ms: self.time_ms + count * self.parameters.month_ms,
+            });
+        }
         self.licenses.push(License {
             id: tx.id,
             asset: id,
@@ -254,6 +293,14 @@ impl Model {
         let licensee = Purse::Account(tx.signer);
         self.earn(licensee, tx.id, it.asset, &more)?;
         self.licenses[place].declared.push(self.time_ms);
+        self.event(Event::RevenueDeclared {
+            license: id,
+            asset: it.asset,
+            licensee: it.licensee,
+            period: body.period,
+            revenue: body.revenue,
+            paid: Amount::from_base_units(u128::try_from(&more).expect("it was paid")),
+        });
         self.coverage.saw(match more == Units::from(0) {
             true => "licence: declared at the minimum",
             false => "licence: declared above the minimum",

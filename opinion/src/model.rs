@@ -3,11 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use protocol::receipt::{Purse, Rule};
+use protocol::receipt::{Cause, Purse, Rule};
 use protocol::record::{Action, GenesisRecord, Parameters, Transaction};
 use protocol::{Address, Amount, BlobId, ItemId, NetworkId};
 
-use crate::asset::Asset;
+use crate::asset::{Asset, Distribution};
+use crate::book::Book;
 use crate::bounty::Bounty;
 use crate::coverage::Coverage;
 use crate::license::License;
@@ -46,10 +47,10 @@ pub struct Model {
     pub parent: ItemId,
     /// Records in this block so far.
     pub records: u64,
-    /// Movements of the blocks before.
-    pub moved_before: usize,
     /// All movements.
     pub money: Money,
+    /// The receipts of the block.
+    pub book: Book,
     /// Every account's next nonce, where it is not 0.
     pub nonces: BTreeMap<Address, u64>,
     /// Evaluators, and the record that made them so.
@@ -66,8 +67,8 @@ pub struct Model {
     pub assets: BTreeMap<ItemId, Asset>,
     /// Licences, in the order in which they were bought.
     pub licenses: Vec<License>,
-    /// Incomes that wait for a holder to be drawn: height, record, asset, how much.
-    pub distributions: Vec<(u64, ItemId, ItemId, Units)>,
+    /// Incomes that wait for a holder to be drawn.
+    pub distributions: Vec<Distribution>,
     /// What the clock has done to bounties as the block began, and behind it what records do like it.
     pub work: Work,
     /// What was seen.
@@ -90,9 +91,12 @@ impl Model {
             time_ms: record.genesis.time_ms,
             parent: record.id,
             records: 0,
-            moved_before: record.genesis.allocations.len(),
             money: Money {
                 moves: record.genesis.allocations.iter().map(first).collect(),
+            },
+            book: Book {
+                noted: record.genesis.allocations.len(),
+                ..Book::default()
             },
             nonces: BTreeMap::new(),
             evaluators: BTreeMap::new(),
@@ -138,13 +142,14 @@ impl Model {
         }
         self.parent = parent;
         self.records = 0;
-        self.moved_before = self.money.moves.len();
+        self.book.receipts.clear();
         self.work = Work::default();
         self.distribute();
         self.votes_due();
         self.licenses_due();
         while let Some(bounty) = self.next_due() {
             self.due(bounty);
+            self.receipt(Cause::Deadline(bounty), None);
         }
     }
 
@@ -187,9 +192,13 @@ impl Model {
             }
             Decision::Applied => {}
         }
-        if !matches!(decision, Decision::NotIncludable(_)) {
-            self.records += 1;
-        }
+        let rejected = match decision {
+            Decision::NotIncludable(_) => return decision,
+            Decision::Rejected(code) => Some(code),
+            Decision::Applied => None,
+        };
+        self.records += 1;
+        self.receipt(Cause::Record(tx.id), rejected);
         decision
     }
 

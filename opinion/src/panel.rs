@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use protocol::receipt::{Panel, Phase, Purse, Rule, VoidReason};
+use protocol::receipt::{Event, Panel, Phase, Purse, Rule, VoidReason};
 use protocol::record::{
     Attestation, RevealAttestations, Transaction, attestation_commitment, part_digest,
 };
@@ -101,6 +101,13 @@ impl Seats {
         self.seats.iter().filter(|seat| seat.failed_in.is_none())
     }
 
+    /// All of them, by address.
+    pub fn by_address(&self) -> impl Iterator<Item = &Seat> {
+        let seats: BTreeMap<Address, &Seat> =
+            self.seats.iter().map(|seat| (seat.who, seat)).collect();
+        seats.into_values()
+    }
+
     /// Whether these are two thirds of all, in the round of all, by what they weigh.
     fn is_quorum_of_all<'a>(&self, who: impl Iterator<Item = &'a Address>) -> bool {
         let weight: Units = who.filter_map(|who| self.weights.get(who)).sum();
@@ -175,6 +182,12 @@ impl Model {
         let purse = Purse::Seat(id, who);
         let forfeit = forfeit.min(self.money.balance(purse));
         self.money.forfeit(purse, Purse::Harm(id), &forfeit);
+        self.event(Event::SeatFailed {
+            bounty: id,
+            panel,
+            evaluator: who,
+            had_committed,
+        });
     }
 
     /// The stakes of a panel return.
@@ -186,7 +199,7 @@ impl Model {
         let Some(seats) = self.bounties[&id].panel(panel).cloned() else {
             return;
         };
-        for seat in seats.seats.iter().filter(|seat| which(seat)) {
+        for seat in seats.by_address().filter(|seat| which(seat)) {
             let (from, to) = (Purse::Seat(id, seat.who), Purse::Stake(seat.who));
             self.money.empty(from, to, Rule::SeatReturn);
         }
@@ -201,7 +214,8 @@ impl Model {
     pub(crate) fn tally_check(&mut self, id: ItemId) {
         let seats = self.bounties[&id].panel(Panel::Check).cloned();
         let silent = seats.expect("the check has seats");
-        for seat in silent.standing().filter(|seat| seat.said.is_none()) {
+        let silent = silent.by_address().filter(|seat| seat.failed_in.is_none());
+        for seat in silent.filter(|seat| seat.said.is_none()) {
             self.fail(id, Panel::Check, seat.who, false);
         }
         self.count_check(id);
@@ -211,7 +225,8 @@ impl Model {
         let seats = self.bounties[&id].panel(Panel::Check).cloned();
         let seats = seats.expect("the check has seats");
         let said = |is_ok: bool| {
-            let words = seats.standing().filter(|seat| match &seat.said {
+            let standing = seats.by_address().filter(|seat| seat.failed_in.is_none());
+            let words = standing.filter(|seat| match &seat.said {
                 Some(TestOutcome::Ok) => is_ok,
                 Some(TestOutcome::BadSeal { .. }) => !is_ok,
                 Some(TestOutcome::Unavailable) | None => false,
@@ -242,16 +257,24 @@ impl Model {
             verdict
         };
         self.work.besides(seats.rows_of_all());
+        let (agreeing, dissenting) = match verdict {
+            Some(true) => (good, bad),
+            Some(false) => (bad, good),
+            None => (Vec::new(), Vec::new()),
+        };
+        let mut first = seats.by_address();
+        let first = first.find(|seat| Some(&seat.who) == agreeing.first());
+        self.event(Event::TestSetVerdict {
+            bounty: id,
+            outcome: first.and_then(|seat| seat.said.clone()),
+            agreeing: agreeing.len() as u32,
+            dissenting,
+        });
+        self.return_those(id, Panel::Check, |seat| seat.with_all);
         match verdict {
-            Some(true) => {
-                for seat in seats.seats.iter().filter(|seat| seat.with_all) {
-                    let (from, to) = (Purse::Seat(id, seat.who), Purse::Stake(seat.who));
-                    self.money.empty(from, to, Rule::SeatReturn);
-                }
-                self.begin_phase(id, Phase::Reveal);
-            }
+            Some(true) => self.begin_phase(id, Phase::Reveal),
             Some(false) => {
-                self.pay_finders(id, &seats, bad);
+                self.pay_finders(id, &seats, &agreeing);
                 self.void(id, VoidReason::BadTestSet);
             }
             None => self.void(id, VoidReason::NoQuorum),
@@ -259,8 +282,7 @@ impl Model {
     }
 
     /// One fee of the sponsor's bond for who found the test set bad.
-    fn pay_finders(&mut self, id: ItemId, seats: &Seats, mut who: Vec<Address>) {
-        who.sort_unstable();
+    fn pay_finders(&mut self, id: ItemId, seats: &Seats, who: &[Address]) {
         let weights = who.iter().map(|who| match seats.all {
             true => seats.weights.get(who).cloned().unwrap_or_default(),
             false => Units::from(1),
@@ -281,7 +303,7 @@ impl Model {
         let undecided = self.bounties[&id].undecided();
         let seats = self.bounties[&id].panel(Panel::Score).cloned();
         let seats = seats.expect("scoring has seats");
-        for seat in &seats.seats {
+        for seat in seats.by_address() {
             if !seats.is_asked(seat, &undecided) {
                 continue;
             }
@@ -319,7 +341,7 @@ impl Model {
                 if let [(word, who)] = &words[..]
                     && who.len() >= quorum(size)
                 {
-                    self.verdict(id, submission, word);
+                    self.verdict(id, submission, word, &words);
                 }
             }
         }
@@ -348,15 +370,33 @@ impl Model {
 
     fn count_all(&mut self, id: ItemId, seats: &Seats) {
         for submission in self.bounties[&id].undecided() {
-            for (word, who) in seats.words_on(submission) {
+            let words = seats.words_on(submission);
+            for (word, who) in &words {
                 if seats.is_quorum_of_all(who.iter()) {
-                    self.verdict(id, submission, &word);
+                    self.verdict(id, submission, word, &words);
                 }
             }
         }
     }
 
-    fn verdict(&mut self, id: ItemId, submission: ItemId, word: &Outcome) {
+    /// One of the words on a submission stands.
+    fn verdict(
+        &mut self,
+        id: ItemId,
+        submission: ItemId,
+        word: &Outcome,
+        words: &[(Outcome, BTreeSet<Address>)],
+    ) {
+        let said = |is_it: bool| -> BTreeSet<Address> {
+            let words = words.iter().filter(|(said, _)| (said == word) == is_it);
+            words.flat_map(|(_, who)| who.iter().copied()).collect()
+        };
+        self.event(Event::Verdict {
+            submission,
+            outcome: Some(word.clone()),
+            agreeing: said(true).len() as u32,
+            dissenting: said(false).into_iter().collect(),
+        });
         let bounty = self.bounties.get_mut(&id).expect("it is there");
         let by_all = bounty.score.as_ref().is_some_and(|seats| seats.all);
         let submission = bounty.submission_mut(submission).expect("it is there");

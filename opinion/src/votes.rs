@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use licensing::{CommercialUse, DataModelTraining, Derivation, Terms, UnknownUsageRights};
 use num_rational::Ratio;
 use protocol::ans104::Tag;
-use protocol::receipt::{Purse, Rule};
+use protocol::receipt::{Cause, Event, Purse, Rule};
 use protocol::record::{AssetKind, Transaction};
 use protocol::{Address, ItemId};
 
@@ -18,10 +18,47 @@ use crate::model::{Model, Refused};
 pub struct Votes {
     /// Everyone's ballot: the terms, and the record.
     pub ballots: BTreeMap<Address, (Terms, ItemId)>,
+    /// For all terms that somebody is for: the first vote for them since nobody was.
+    pub first: Vec<(Terms, ItemId)>,
     /// Tighter terms, and when they take effect.
     pub pending: Option<(Terms, u64)>,
     /// Deposits of ballots that are void, to be returned in the next block.
     pub void: Vec<(Address, ItemId)>,
+    /// When the first of them became so.
+    pub void_ms: u64,
+}
+
+impl Votes {
+    /// Takes a ballot out; what it was for is forgotten when nobody is for it any more.
+    fn take(&mut self, who: Address) -> Option<ItemId> {
+        let (terms, record) = self.ballots.remove(&who)?;
+        if !self.ballots.values().any(|(wanted, _)| *wanted == terms) {
+            self.first.retain(|(wanted, _)| *wanted != terms);
+        }
+        Some(record)
+    }
+
+    /// Puts one in.
+    fn put(&mut self, who: Address, terms: Terms, record: ItemId) {
+        if !self.first.iter().any(|(wanted, _)| *wanted == terms) {
+            self.first.push((terms.clone(), record));
+        }
+        self.ballots.insert(who, (terms, record));
+    }
+
+    /// The vote that carries the tags of these terms.
+    fn record_of(&self, terms: &Terms) -> ItemId {
+        let mut first = self.first.iter();
+        let it = first.find(|(wanted, _)| wanted == terms);
+        it.expect("somebody is for them").1
+    }
+
+    /// When the clock has to do with them.
+    fn due_ms(&self) -> Option<u64> {
+        let pending = self.pending.as_ref().map(|(_, at_ms)| *at_ms);
+        let void = (!self.void.is_empty()).then_some(self.void_ms);
+        pending.into_iter().chain(void).min()
+    }
 }
 
 /// What one has to give for a use: nothing can be had for it, or so much of one kind.
@@ -165,10 +202,10 @@ impl Model {
             self.deposit(tx)?;
         }
         let votes = self.votes(id);
-        match takes_back {
-            true => votes.ballots.remove(&tx.signer),
-            false => votes.ballots.insert(tx.signer, (terms.clone(), tx.id)),
-        };
+        votes.take(tx.signer);
+        if !takes_back {
+            votes.put(tx.signer, terms, tx.id);
+        }
         self.count_votes(id, tx.signer, "terms: loosened");
         Ok(())
     }
@@ -177,7 +214,7 @@ impl Model {
         &mut self.assets.get_mut(&id).expect("it is there").votes
     }
 
-    fn return_deposit(&mut self, record: ItemId, who: Address) {
+    pub(crate) fn return_deposit(&mut self, record: ItemId, who: Address) {
         let (deposit, account) = (Purse::Deposit(record), Purse::Account(who));
         self.money.empty(deposit, account, Rule::DepositReturn);
     }
@@ -185,7 +222,7 @@ impl Model {
     /// After shares moved: who has none left has no word left, and who has more may decide.
     pub(crate) fn votes_follow(&mut self, id: ItemId, from: Address, to: Address) {
         let holds = self.assets[&id].holdings().contains_key(&from);
-        if !holds && let Some((_, record)) = self.votes(id).ballots.remove(&from) {
+        if !holds && let Some(record) = self.votes(id).take(from) {
             self.return_deposit(record, from);
         }
         if from != to {
@@ -208,7 +245,16 @@ impl Model {
             }
         } else if is_part(shares, 9, 10) && !is_pending {
             let at_ms = self.time_ms.saturating_add(self.parameters.tighten_ms);
-            let before = self.votes(id).pending.replace((terms, at_ms));
+            let record = asset.votes.record_of(&terms);
+            let scheduled = Event::TighteningScheduled {
+                asset: id,
+                terms: terms.id(),
+                record,
+                at_ms,
+            };
+            let before = self.drop_pending(id);
+            self.votes(id).pending = Some((terms, at_ms));
+            self.event(scheduled);
             self.coverage.saw(match before {
                 Some(_) => "terms: tightening replaced",
                 None => "terms: tightening scheduled",
@@ -216,10 +262,32 @@ impl Model {
         }
     }
 
+    /// Terms that wait do not take effect.
+    fn drop_pending(&mut self, id: ItemId) -> Option<Terms> {
+        let (terms, _) = self.votes(id).pending.take()?;
+        self.event(Event::TighteningDropped {
+            asset: id,
+            terms: terms.id(),
+        });
+        Some(terms)
+    }
+
     fn change_terms(&mut self, id: ItemId, terms: Terms) {
+        self.drop_pending(id);
+        let record = self.votes(id).record_of(&terms);
+        self.event(Event::TermsChanged {
+            asset: id,
+            terms: terms.id(),
+            record,
+        });
+        let now = self.time_ms;
         let asset = self.assets.get_mut(&id).expect("it is there");
         asset.terms = terms;
         let votes = std::mem::take(&mut asset.votes);
+        asset.votes.void_ms = match votes.void.is_empty() {
+            true => now,
+            false => votes.void_ms,
+        };
         asset.votes.void = votes.void;
         let ballots = votes.ballots.into_iter();
         let void = ballots.map(|(who, (_, record))| (who, record));
@@ -228,20 +296,30 @@ impl Model {
 
     /// What the clock does with votes when a block begins.
     pub(crate) fn votes_due(&mut self) {
-        let ids: Vec<ItemId> = self.assets.keys().copied().collect();
-        for id in ids {
-            let now = self.time_ms;
+        let now = self.time_ms;
+        let due = self.assets.iter().filter_map(|(&id, asset)| {
+            let due_ms = asset.votes.due_ms()?;
+            (due_ms <= now).then_some((due_ms, id))
+        });
+        let mut due: Vec<(u64, ItemId)> = due.collect();
+        due.sort_unstable();
+        for (_, id) in due {
             if let Some((terms, _)) = self.votes(id).pending.take_if(|(_, at_ms)| *at_ms <= now) {
                 if is_part(self.shares_for(id, &terms), 9, 10) {
                     self.change_terms(id, terms);
                     self.coverage.saw("terms: tightened");
                 } else {
+                    self.event(Event::TighteningDropped {
+                        asset: id,
+                        terms: terms.id(),
+                    });
                     self.coverage.saw("terms: tightening dropped");
                 }
             }
             for (who, record) in std::mem::take(&mut self.votes(id).void) {
                 self.return_deposit(record, who);
             }
+            self.receipt(Cause::Terms(id), None);
         }
     }
 }

@@ -7,7 +7,7 @@ use market::bounty::Step as Work;
 use opinion::model::Model;
 use opinion::money::{Units, units};
 use opinion::{Coverage, Decision, Ledger, Play, Setup, Step};
-use protocol::receipt::{LicenseStanding, Panel, Phase, Purse, Receipt, Rule};
+use protocol::receipt::{LicenseStanding, Panel, Phase, Receipt};
 use protocol::record::Transaction;
 use protocol::{Address, Digest, ItemId};
 
@@ -55,13 +55,13 @@ impl Ledger for Market {
 
     fn end_block(&mut self, model: &Model) -> Result<(), String> {
         let due_ms = self.state.next_deadline_ms();
-        let mut receipts = std::mem::take(&mut self.earlier);
-        receipts.extend(self.state.end_block().receipts);
+        let earlier = std::mem::take(&mut self.earlier);
+        let receipts = joined(earlier, self.state.end_block().receipts);
         let left = due_ms.is_some_and(|due_ms| due_ms <= model.time_ms);
         if left && !model.has_work_left() {
             return Err("the block's budget was too small for the work that was due".to_owned());
         }
-        let alike = moves(model, &receipts).and_then(|()| self.compare(model));
+        let alike = self::receipts(model, &receipts).and_then(|()| self.compare(model));
         alike.map_err(|difference| {
             let mut told = difference;
             for receipt in &receipts {
@@ -89,24 +89,33 @@ fn same<T: PartialEq + std::fmt::Debug>(
     }
 }
 
-/// Whether the block moved as much from each purse into each other, by the same rule. How many movements that
-/// took, and in which order, is no part of the model.
-fn moves(model: &Model, receipts: &[Receipt]) -> Result<(), String> {
-    type Sums = BTreeMap<(Purse, Purse, Rule), Units>;
-    let mut ours = Sums::new();
-    for step in &model.money.moves[model.moved_before..] {
-        let (from, rule) = (step.from.expect("a purse"), step.rule.expect("a rule"));
-        *ours.entry((from, step.to, rule)).or_default() += &step.amount;
+/// Whether there are the same receipts in the same order, and each has the same moves and events in theirs.
+fn receipts(model: &Model, receipts: &[Receipt]) -> Result<(), String> {
+    let ours = &model.book.receipts;
+    for (place, (ours, theirs)) in ours.iter().zip(receipts).enumerate() {
+        let name = |what: &str| format!("{what} of receipt {place}, {:?}", theirs.cause);
+        same(|| name("cause"), ours.cause, theirs.cause)?;
+        same(|| name("code"), &ours.rejected, &theirs.rejected)?;
+        same(|| name("moves"), &ours.moves, &theirs.moves)?;
+        same(|| name("events"), &ours.events, &theirs.events)?;
     }
-    let mut theirs = Sums::new();
-    for step in receipts.iter().flat_map(|receipt| &receipt.moves) {
-        let way = (step.from, step.to, step.rule);
-        *theirs.entry(way).or_default() += units(step.amount);
+    same(|| "receipts".to_owned(), ours.len(), receipts.len())
+}
+
+/// What follows in later blocks of work that a block had begun and left: one receipt, as of a block that does it whole.
+fn joined(earlier: Vec<Receipt>, last: Vec<Receipt>) -> Vec<Receipt> {
+    let mut all: Vec<Receipt> = Vec::new();
+    let count = earlier.len();
+    for (place, receipt) in earlier.into_iter().chain(last).enumerate() {
+        match all.last_mut() {
+            Some(before) if place <= count && before.cause == receipt.cause => {
+                before.moves.extend(receipt.moves);
+                before.events.extend(receipt.events);
+            }
+            _ => all.push(receipt),
+        }
     }
-    for way in ours.keys().chain(theirs.keys()) {
-        same(|| format!("{way:?}"), ours.get(way), theirs.get(way))?;
-    }
-    Ok(())
+    all
 }
 
 impl Market {
