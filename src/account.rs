@@ -1,7 +1,7 @@
 //! `lode account`: what an account has and where that came from, sending tokens, the faucet.
 
 use protocol::Address;
-use protocol::api::FaucetRequest;
+use protocol::api::{FaucetRequest, RecordStatus};
 use protocol::record::{Action, Transfer};
 use protocol::statement::{Movement, Subject};
 use serde::Serialize;
@@ -92,6 +92,14 @@ pub fn run(command: &Command, session: &Session) -> Result<(), Failure> {
                 amount: text.as_deref().map(amount).transpose()?,
             };
             let view = session.client()?.faucet(&request)?;
+            if let Some(problem) = view.problem {
+                return Err(problem.into());
+            }
+            if view.status != RecordStatus::Final {
+                let message = format_args!("the faucet's record {} is in no block yet", view.id);
+                let next = "look at the account in a while: 'lode account show'";
+                return Err(Failure::new("pending", message, next).exit(Exit::Later));
+            }
             if session.json() {
                 return out::json("record", &view);
             }
@@ -154,7 +162,7 @@ fn show(session: &Session, account: Option<&str>) -> Result<(), Failure> {
     if session.json() {
         return out::json("account", &view);
     }
-    let waits = view.next_nonce - view.nonce;
+    let waits = view.next_nonce.saturating_sub(view.nonce);
     let mut rows = vec![
         vec!["address".to_owned(), address.to_string()],
         vec!["LODE".to_owned(), view.balance.to_lode_string()],

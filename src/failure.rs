@@ -117,8 +117,12 @@ impl From<Problem> for Failure {
 
 impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
+        // What became of it is not known, whatever the last answer was.
+        let is_open = matches!(error, ClientError::Unsettled { .. });
         let exit = if error.code() == "node_address" {
             Exit::Usage
+        } else if is_open {
+            Exit::Later
         } else if error.is_rejection() {
             Exit::Rejected
         } else if error.is_not_found() {
@@ -128,7 +132,7 @@ impl From<ClientError> for Failure {
         } else {
             Exit::Failed
         };
-        let message = match error.problem() {
+        let message = match error.problem().filter(|_| !is_open) {
             Some(problem) => problem.message.clone(),
             None => error.to_string(),
         };

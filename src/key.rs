@@ -96,15 +96,20 @@ pub fn run(command: &Command, session: &Session) -> Result<(), Failure> {
             let words = RecoveryWords::generate()?;
             let view = write(session, named(name), &words, *low_work_factor)?;
             let shown = show_one(session, &view);
-            if !*hide_words && !session.json() {
+            let is_terminal = std::io::stderr().is_terminal();
+            if !*hide_words && !session.json() && is_terminal {
                 talk!(
                     "Write these 24 words on paper, in order. They are the key: whoever has them has \
                      everything it has, and without them a lost file is lost for ever.\n"
                 );
                 show_words(&words)?;
             } else if !*hide_words {
+                let where_not = match is_terminal {
+                    true => "with --json",
+                    false => "where a file may keep them",
+                };
                 talk!(
-                    "note: the recovery words are not shown with --json; 'lode key export' shows them: \
+                    "note: the recovery words are not shown {where_not}; 'lode key export' shows them: \
                      write them on paper"
                 );
             }

@@ -12,7 +12,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use client::LicenseFilter;
 use licensing::Grant;
 use protocol::api::LicenseView;
-use protocol::id::{ItemId, NetworkId};
+use protocol::id::ItemId;
 use protocol::receipt::LicenseStanding;
 
 use crate::amount::amount;
@@ -130,9 +130,6 @@ Examples:
     Verify {
         /// The certificate.
         file: PathBuf,
-        /// The network that it must be on.
-        #[arg(long, value_name = "ID", value_parser = network)]
-        network: Option<NetworkId>,
     },
 }
 
@@ -185,12 +182,8 @@ pub fn run(command: &Command, session: &Session) -> Result<(), Failure> {
             out,
             force,
         } => certificate::write(session, find(session, license)?, out.as_deref(), *force),
-        Command::Verify { file, network } => certificate::verify(session, file, *network),
+        Command::Verify { file } => certificate::verify(session, file),
     }
-}
-
-fn network(text: &str) -> Result<NetworkId, protocol::id::IdError> {
-    bare_id(text).parse()
 }
 
 fn list(

@@ -83,7 +83,7 @@ enum Command {
     /// Keys: make, show, recover, export.
     #[command(after_help = "\
 A key is a file in $LODE_HOME/keys, encrypted under a passphrase. What acts is signed by the key
-that --key or $LODE_KEY names, or else by the one called 'default'.
+that --key names; without it by $LODE_SIGNER, or the key that $LODE_KEY names, or the one called 'default'.
 
 Examples:
   lode key new

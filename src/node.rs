@@ -310,6 +310,10 @@ fn chain_failure(error: ChainError) -> Failure {
             Failure::new("log_locked", error, next).exit(Exit::Later)
         }
         ChainError::Log(LogError::Io { path, source }) => Failure::io(&path, &source),
+        ChainError::Database { .. } => {
+            let next = "make room on the disk, or mend what it says, and start the node again: the log has everything";
+            Failure::new("database", error, next)
+        }
         error => Failure::new(
             "chain",
             error,

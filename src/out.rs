@@ -13,13 +13,11 @@ use serde_json::Value;
 
 use crate::failure::Failure;
 
-/// What `talk!` does. Words may come from a file, a record or a node that somebody else made: nothing in them steers the
-/// terminal, but that lines end.
+/// What `talk!` does.
 pub fn talk(words: std::fmt::Arguments<'_>) {
-    let words = format!("{words}");
-    let lines: Vec<String> = words.split('\n').map(visible).collect();
+    let words = harmless(&words.to_string());
     // In one piece, as far as the system goes: several processes may share a file.
-    let _ = io::stderr().write_all(format!("{}\n", lines.join("\n")).as_bytes());
+    let _ = io::stderr().write_all(format!("{words}\n").as_bytes());
 }
 
 /// Prints a line.
@@ -28,7 +26,14 @@ pub fn talk(words: std::fmt::Arguments<'_>) {
 /// If stdout cannot be written. A reader that has gone, as in `lode … | head -1`,
 /// is no failure; the rest of what would be printed is dropped.
 pub fn line(text: &str) -> Result<(), Failure> {
-    bytes(format!("{text}\n").as_bytes())
+    bytes(format!("{}\n", harmless(text)).as_bytes())
+}
+
+/// The same text, of which nothing steers a terminal but that lines end: words may come from a file, a record or a node that
+/// somebody else made.
+fn harmless(text: &str) -> String {
+    let lines: Vec<String> = text.split('\n').map(visible).collect();
+    lines.join("\n")
 }
 
 /// Prints bytes as they are; otherwise as [`line()`].
@@ -58,7 +63,8 @@ pub fn json(kind: &str, value: &impl Serialize) -> Result<(), Failure> {
     };
     object.insert("schema".to_owned(), format!("lode.{kind}/1").into());
     let text = serde_json::to_string_pretty(&object).map_err(Failure::bug)?;
-    line(&text)
+    // As it is: a program's data, in which serde_json leaves no control character.
+    bytes(format!("{text}\n").as_bytes())
 }
 
 /// Prints a value as one JSON object with its schema on one line: a stream of
@@ -70,7 +76,7 @@ pub fn json_line(kind: &str, mut value: Value) -> Result<(), Failure> {
     if let Value::Object(object) = &mut value {
         object.insert("schema".to_owned(), format!("lode.{kind}/1").into());
     }
-    line(&value.to_string())
+    bytes(format!("{value}\n").as_bytes())
 }
 
 /// A table whose columns of numbers, by place, are aligned to the right.

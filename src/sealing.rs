@@ -9,6 +9,7 @@ use datasets::MANIFEST_FILE;
 use datasets::manifest::{DATA_BYTES_MAX, FILES_MAX, MANIFEST_BYTES_MAX};
 use evaluator::folder::{FILES_OPTIONAL, FILES_REQUIRED};
 use node::blobs::{BlobError, Blobs};
+use protocol::BlobId;
 use protocol::archive::{PATH_BYTES_MAX, archive_len};
 use protocol::benchmark::Benchmark;
 use protocol::record::{BlobRef, SealedFolder};
@@ -267,32 +268,65 @@ pub fn open_folder(
     store: &impl Store,
     dir: &Path,
 ) -> Result<(), OpenError> {
-    // The whole blob was checked against its name: a chunk that fails is the
-    // owner's fault only if the bytes are those that were committed.
     let ciphertext = store.fetch(sealed.ciphertext).map_err(OpenError::Machine)?;
-    open_ciphertext(ciphertext, key, dir, &mut |_| true)
+    open_ciphertext(ciphertext, sealed.ciphertext.id, key, dir, &mut |_| true)
 }
 
-/// Opens a ciphertext, whose bytes were checked, into `dir`, which must not exist yet: those of its files that belong.
+/// Opens a ciphertext of this name into `dir`, which must not exist yet: those of its files that belong.
 ///
 /// It is read twice: a chunk that does not open counts before anything that is
-/// wrong with the archive in the chunks before it.
+/// wrong with the archive in the chunks before it. And a chunk that does not open is the
+/// owner's fault only if the bytes are those that were committed, on this disk too.
 ///
 /// # Errors
 /// As [`open_folder`].
 pub fn open_ciphertext(
     mut ciphertext: File,
+    name: BlobId,
     key: &SealKey,
     dir: &Path,
     belongs: Belongs<'_>,
 ) -> Result<(), OpenError> {
-    let mut opener = Opener::new(key, BufReader::new(&ciphertext)).map_err(seal_fault)?;
-    while opener.next_chunk().map_err(seal_fault)?.is_some() {}
+    let io = |error| OpenError::Machine(Failure::io(dir, &error));
+    let mut hashed = Hashed {
+        source: &ciphertext,
+        hasher: blake3::Hasher::new(),
+    };
+    let opened = open_all(key, &mut hashed);
+    std::io::copy(&mut hashed, &mut std::io::sink()).map_err(io)?;
+    if BlobId(*hashed.hasher.finalize().as_bytes()) != name {
+        let message = format_args!("what is on this disk of {name} is not what was fetched");
+        let next = "check the disk; it is fetched again by the next try";
+        let failure = Failure::new("ciphertext_damaged", message, next);
+        return Err(OpenError::Machine(failure));
+    }
+    opened.map_err(seal_fault)?;
     ciphertext
         .rewind()
         .map_err(|error| OpenError::Machine(Failure::io(dir, &error)))?;
     let opener = Opener::new(key, BufReader::new(ciphertext)).map_err(seal_fault)?;
     unpack(opener, dir, belongs)
+}
+
+/// Opens every chunk.
+fn open_all(key: &SealKey, source: impl Read) -> Result<(), SealError> {
+    let mut opener = Opener::new(key, BufReader::new(source))?;
+    while opener.next_chunk()?.is_some() {}
+    Ok(())
+}
+
+/// A reader that hashes what it reads.
+struct Hashed<R> {
+    source: R,
+    hasher: blake3::Hasher,
+}
+
+impl<R: Read> Read for Hashed<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let len = self.source.read(buffer)?;
+        self.hasher.update(&buffer[..len]);
+        Ok(len)
+    }
 }
 
 /// Unpacks those files of an archive that belong into `dir`, which must not exist yet.

@@ -101,6 +101,17 @@ pub fn all(session: &Session) -> Result<Vec<Result<Kept, Failure>>, Failure> {
     Ok(seals.collect())
 }
 
+/// Whether a seal of this account is kept here that a watch may have to sign for: then the key is asked for before
+/// anything else, while somebody is there.
+pub fn unlock(session: &Session, is_meant: impl Fn(&Kept) -> bool) -> Result<(), Failure> {
+    let me = session.address()?;
+    let mut seals = all(session)?.into_iter().flatten();
+    if seals.any(|kept| kept.owner == me && is_meant(&kept)) {
+        session.signer()?;
+    }
+    Ok(())
+}
+
 fn read(path: &Path) -> Result<Option<Kept>, Failure> {
     let bytes = match fs::read(path) {
         Ok(bytes) => zeroize::Zeroizing::new(bytes),

@@ -28,7 +28,7 @@ use std::rc::Rc;
 use client::{Client, SendError, Sender};
 use protocol::Amount;
 use protocol::api::{RecordView, Status, TrialAnswer};
-use protocol::id::{Address, ItemId};
+use protocol::id::{Address, IdError, ItemId, NetworkId};
 use protocol::record::{Action, Envelope, Transaction};
 use wallet::{PassphraseSource, Signer, SignerSpec};
 
@@ -68,7 +68,16 @@ pub struct Global {
     /// The node to ask [default: $LODE_NODE, or http://127.0.0.1:4747].
     #[arg(long, global = true, value_name = "URL", help_heading = "Node and key")]
     pub node: Option<String>,
-    /// The name of the key in $LODE_HOME/keys [default: $LODE_KEY, or 'default'].
+    /// The network's id that the node must be of, else nothing is asked or signed [default: $LODE_NETWORK, or any].
+    #[arg(
+        long,
+        global = true,
+        value_name = "ID",
+        value_parser = network,
+        help_heading = "Node and key"
+    )]
+    pub network: Option<NetworkId>,
+    /// The name of the key in $LODE_HOME/keys [default: $LODE_SIGNER, else $LODE_KEY, or 'default'].
     #[arg(
         long,
         global = true,
@@ -126,6 +135,10 @@ impl Acted {
             Self::Tried(_) => None,
         }
     }
+}
+
+fn network(text: &str) -> Result<NetworkId, IdError> {
+    bare_id(text).parse()
 }
 
 fn env(name: &str) -> Option<String> {
@@ -194,6 +207,20 @@ impl Session {
         };
         let client = Client::telling_waits(&self.node_url(), options, tell_wait)?;
         client.check_compatible()?;
+        if let Some(wanted) = self.network()? {
+            let status = client.status()?;
+            if status.network != wanted {
+                let message = format!(
+                    "the node at {} is of the network '{}', {}, and not of {wanted}: nothing was signed",
+                    self.node_url(),
+                    status.name,
+                    status.network
+                );
+                let next =
+                    "name a node of that network with --node, or the other network with --network";
+                return Err(Failure::new("other_network", message, next).exit(Exit::Key));
+            }
+        }
         if let Ok(Some(skew_ms)) = client.clock_skew_ms()
             && skew_ms.unsigned_abs() > 60_000
         {
@@ -203,6 +230,24 @@ impl Session {
             );
         }
         Ok(self.client.get_or_init(|| client))
+    }
+
+    /// The network that is meant, if one is named.
+    ///
+    /// # Errors
+    /// The environment's is no id.
+    pub fn network(&self) -> Result<Option<NetworkId>, Failure> {
+        if self.global.network.is_some() {
+            return Ok(self.global.network);
+        }
+        let Some(text) = env("LODE_NETWORK") else {
+            return Ok(None);
+        };
+        network(&text).map(Some).map_err(|error| {
+            let message = format_args!("LODE_NETWORK: {error}");
+            let next = "give the 43 characters of the network's id, or leave it empty";
+            Failure::new("usage", message, next).exit(Exit::Usage)
+        })
     }
 
     /// Where a key of this name is kept.
@@ -219,9 +264,20 @@ impl Session {
     /// Who signs.
     ///
     /// # Errors
-    /// The description makes no sense.
+    /// The description makes no sense, or two are given.
     pub fn signer_spec(&self) -> Result<SignerSpec, Failure> {
-        match self.global.signer.clone().or_else(|| env("LODE_SIGNER")) {
+        let given = match (&self.global.signer, &self.global.key) {
+            (Some(_), Some(_)) => {
+                let next = "name the key with --key, or say who signs with --signer";
+                let message = "--key and --signer both say who signs";
+                return Err(Failure::new("two_signers", message, next).exit(Exit::Usage));
+            }
+            (Some(spec), None) => Some(spec.clone()),
+            // What the command line says counts before the environment.
+            (None, Some(_)) => None,
+            (None, None) => env("LODE_SIGNER"),
+        };
+        match given {
             Some(spec) => Ok(spec.parse::<SignerSpec>()?),
             None => {
                 let name = self.key_name();
@@ -345,7 +401,7 @@ impl Session {
             return Ok(Acted::Tried(Box::new(trial)));
         }
         if let Some(warning) = warning {
-            self.confirm(warning)?;
+            self.confirm(&format!("{warning} {} pays.", self.payer(address)))?;
         }
         let signer = self.signer()?;
         let view = self.send_if(&*signer, action, |_| check())?;
@@ -399,7 +455,13 @@ impl Session {
             let nonce = nonce.and_then(|tag| tag.value.parse().ok()).unwrap_or(0);
             check(nonce)?;
             let item = signer.sign(draft).map_err(Failure::from)?;
-            keep(&outbox, item.bytes())?;
+            match keep(&outbox, item.bytes()) {
+                // A bond hangs on it, and it is done once however often it is sent.
+                Err(failure) if is_reveal(action) => {
+                    talk!("note: the record could not be kept before it is sent: {failure}");
+                }
+                kept => kept?,
+            }
             Ok::<_, Failure>(item)
         });
         let view = match sent {
@@ -428,6 +490,16 @@ impl Session {
         let network = self.client()?.status()?.network;
         let name = format!("{address}@{network}.item");
         Ok(self.home.join("outbox").join(name))
+    }
+
+    /// Whose money it is, for a person who is asked.
+    pub fn payer(&self, address: Address) -> String {
+        match self.signer_spec() {
+            Ok(SignerSpec::File(path)) if path == self.key_path(&self.key_name()) => {
+                format!("The key '{}', {address},", self.key_name())
+            }
+            _ => address.to_string(),
+        }
     }
 
     /// Asks a person to agree to what cannot be undone.
@@ -512,6 +584,16 @@ impl Session {
             }
         }
     }
+}
+
+/// Whether an action shows what was committed to.
+const fn is_reveal(action: &Action) -> bool {
+    matches!(
+        action,
+        Action::RevealTestSet { .. }
+            | Action::RevealSubmission { .. }
+            | Action::RevealAttestations { .. }
+    )
 }
 
 /// The byte fee of a record that is not tried: one to come, or one that a trial did not get to.

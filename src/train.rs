@@ -26,6 +26,7 @@ use miner::train::RECIPE_FILE;
 use miner::{Checkpoints, Next, Outcome, Progress, Recipe, TrainError};
 use models::error::WEIGHTS_FILE;
 use models::{Architecture, Limits};
+use protocol::Digest;
 use protocol::api::BountyView;
 use protocol::benchmark::Task;
 use protocol::receipt::Phase;
@@ -79,6 +80,9 @@ struct Begun {
     data: String,
     /// The same of the base's weights.
     base: Option<String>,
+    /// The weights digest of what it came to, once that is there.
+    #[serde(default)]
+    finished: Option<Digest>,
 }
 
 /// Runs `lode train`.
@@ -107,6 +111,7 @@ pub fn run(args: &Args, session: &Session) -> Result<(), Failure> {
             Some(dir) => Some(digest_of(&dir.join(WEIGHTS_FILE))?),
             None => None,
         },
+        finished: None,
     };
     let note = note_path(session.home(), &args.out)?;
     if session.global.dry_run {
@@ -121,9 +126,10 @@ pub fn run(args: &Args, session: &Session) -> Result<(), Failure> {
     }
     // Two at once would write over each other's checkpoints, and the second over what the first has finished.
     let _turn = take_turn(&note)?;
-    let was_ours = read_begun(&note);
+    let mut was_ours = read_begun(&note);
+    let came_to = was_ours.as_mut().and_then(|was| was.finished.take());
     let checkpoint = note.with_extension("");
-    if was_ours.as_ref() == Some(&begun) && is_finished(&args.out, &begun) {
+    if was_ours.as_ref() == Some(&begun) && is_finished(&args.out, &begun, came_to) {
         // A process that died right after it wrote the model leaves one.
         let _ = miner::checkpoint::remove(&checkpoint);
         return say_finished(session, args, &bounty);
@@ -225,6 +231,9 @@ pub fn run(args: &Args, session: &Session) -> Result<(), Failure> {
         };
         Failure::new(error.code().to_owned(), &error, next_after(&error)).exit(exit)
     })?;
+    // What cannot be noted costs a look at the folder's recipe instead.
+    let finished = Some(trained.weights_digest);
+    let _ = keep(&note, &protocol::json::to_vec(&Begun { finished, ..begun }));
     if session.json() {
         let value = json!({
             "out": args.out,
@@ -442,13 +451,17 @@ fn required_data(session: &Session, bounty: &BountyView) -> Result<PathBuf, Fail
             for sentence in &asset.sentences {
                 talk!("  {sentence}");
             }
-            fetch_folder(asset.blob, client, &dir).map_err(|error| match error {
-                OpenError::Machine(failure) => failure,
-                _ => {
+            match fetch_folder(asset.blob, client, &dir) {
+                Ok(()) => {}
+                // Another training has fetched it meanwhile; it is there whole, or not at all.
+                Err(OpenError::Machine(_)) if dir.exists() => {}
+                Err(OpenError::Machine(failure)) => return Err(failure),
+                Err(_) => {
                     let message = format!("'{}' is no archive of a folder", asset.name);
-                    Failure::new("archive", message, "name another folder with --data")
+                    let next = "name another folder with --data";
+                    return Err(Failure::new("archive", message, next));
                 }
-            })?;
+            }
         }
         return Ok(dir);
     }
@@ -471,11 +484,13 @@ fn read_begun(path: &Path) -> Option<Begun> {
     protocol::json::from_slice(&fs::read(path).ok()?, BEGUN_BYTES_MAX).ok()
 }
 
-/// Whether the folder is what this training comes to: it is written whole or not at all.
-fn is_finished(out: &Path, begun: &Begun) -> bool {
+/// Whether the folder is what this training comes to: it is written whole or not at all. Of one that died right after
+/// that it is not known what it came to.
+fn is_finished(out: &Path, begun: &Begun, came_to: Option<Digest>) -> bool {
     let recipe = fs::read(out.join(RECIPE_FILE));
-    recipe.is_ok_and(|recipe| recipe == begun.recipe.as_bytes())
-        && crate::model::load_any(out).is_ok()
+    let is_of_recipe = recipe.is_ok_and(|recipe| recipe == begun.recipe.as_bytes());
+    let is_it = |found: Digest| came_to.is_none_or(|came_to| came_to == found);
+    is_of_recipe && crate::model::load_any(out).is_ok_and(|model| is_it(model.weights_digest))
 }
 
 /// Removes what a training of ours that died while it wrote has left beside its output.

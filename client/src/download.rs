@@ -101,13 +101,14 @@ impl<'a, P: FnMut(u64, u64)> Fetch<'a, P> {
     /// Fetches what is missing.
     fn run(&mut self, out: &mut impl Write, name: &Path) -> Result<(), ClientError> {
         let mut backoff = self.client.backoff();
+        let patience = self.client.http.patience(self.blob.size_bytes);
         (self.progress)(self.done, self.blob.size_bytes);
         while self.done < self.blob.size_bytes {
             let before = self.done;
             let Err(error) = self.stream(out, name) else {
                 continue;
             };
-            if self.done > before {
+            if self.done > before && patience.is_left() {
                 backoff.reset();
             }
             if !error.is_temporary() || !backoff.wait(error.retry_after_ms()) {
@@ -126,7 +127,12 @@ impl<'a, P: FnMut(u64, u64)> Fetch<'a, P> {
             ask = ask.header("range", format!("bytes={}-", self.done));
         }
         let response = http.accepted(http.get_bytes(&ask, left)?)?;
-        self.check_range(&response, left)?;
+        // Who knows no parts, or lost the request's header, sends the whole: what is here of it is passed over.
+        let mut skip = match response.status().as_u16() {
+            200 => self.done,
+            _ => 0,
+        };
+        self.check_range(&response, left + skip)?;
         let mut reader = response.into_body().into_reader();
         let mut buffer = vec![0; TRANSFER_BUFFER_BYTES];
         loop {
@@ -135,14 +141,16 @@ impl<'a, P: FnMut(u64, u64)> Fetch<'a, P> {
             if len == 0 {
                 break;
             }
-            if self.done + len as u64 > self.blob.size_bytes {
+            let skipped = skip.min(len as u64);
+            skip -= skipped;
+            let bytes = &buffer[skipped as usize..len];
+            if self.done + bytes.len() as u64 > self.blob.size_bytes {
                 return Err(self.too_large());
             }
-            let bytes = &buffer[..len];
             self.hasher.update(bytes);
             out.write_all(bytes)
                 .map_err(|error| ClientError::io(name, error))?;
-            self.done += len as u64;
+            self.done += bytes.len() as u64;
             (self.progress)(self.done, self.blob.size_bytes);
         }
         if self.done == self.blob.size_bytes {
@@ -154,19 +162,20 @@ impl<'a, P: FnMut(u64, u64)> Fetch<'a, P> {
         })
     }
 
-    /// That the answer is the part that was asked for.
-    fn check_range(&self, response: &Response<Body>, left: u64) -> Result<(), ClientError> {
+    /// That the answer is the part that was asked for, or the whole; it has so many bytes.
+    fn check_range(&self, response: &Response<Body>, expected: u64) -> Result<(), ClientError> {
         let size_bytes = self.blob.size_bytes;
+        let is_whole = self.done == 0 || response.status().as_u16() == 200;
         // What is not the blob by its length is not read at all.
         match response.body().content_length() {
-            Some(length) if length > left && self.done == 0 => return Err(self.too_large()),
-            Some(length) if length < left && self.done == 0 => {
+            Some(length) if length > expected && is_whole => return Err(self.too_large()),
+            Some(length) if length < expected && is_whole => {
                 let what = format!("{length} bytes of a blob that has {size_bytes}");
                 return Err(self.client.http.bad(what));
             }
             _ => {}
         }
-        if self.done == 0 {
+        if is_whole {
             return Ok(());
         }
         let range = response.headers().get("content-range");

@@ -1,7 +1,7 @@
 //! One request and its answer: addresses, time-outs, limits, errors. Nothing here knows a route.
 
 use std::io::Read;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use protocol::api::{ErrorAnswer, Problem};
 use serde::de::DeserializeOwned;
@@ -64,6 +64,19 @@ impl Ask {
     pub(crate) fn header(mut self, name: &'static str, value: impl ToString) -> Self {
         self.headers.push((name, value.to_string()));
         self
+    }
+}
+
+/// How long a transfer may take that goes on after it broke: who sends a byte now and then holds nobody for ever.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Patience {
+    since: Instant,
+    most: Duration,
+}
+
+impl Patience {
+    pub(crate) fn is_left(&self) -> bool {
+        self.since.elapsed() < self.most
     }
 }
 
@@ -168,6 +181,19 @@ impl Http {
         headers.fold(request, |request, (name, value)| {
             request.header(*name, value)
         })
+    }
+
+    /// The patience with a transfer of so many bytes in all, over all connections that it takes.
+    pub(crate) fn patience(&self, size_bytes: u64) -> Patience {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "how long a transfer takes enters nothing but its end"
+        )]
+        let since = Instant::now();
+        Patience {
+            since,
+            most: self.transfer_time(size_bytes),
+        }
     }
 
     fn transfer_time(&self, size_bytes: u64) -> Duration {

@@ -21,7 +21,7 @@
 //!
 //! ```no_run
 //! # fn main() -> Result<(), client::ClientError> {
-//! let client = client::Client::new("http://127.0.0.1:4370")?;
+//! let client = client::Client::new("http://127.0.0.1:4747")?;
 //! client.check_compatible()?;
 //! let status = client.status()?;
 //! println!("{}: height {}", status.name, status.height);

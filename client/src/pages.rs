@@ -12,6 +12,9 @@ use crate::http::Ask;
 /// The most characters of the token that names the next page.
 const TOKEN_CHARS_MAX: usize = 1_024;
 
+/// The most pages without an entry, one after the other.
+const EMPTY_PAGES_MAX: u32 = 100;
+
 /// The entries of a list, in its order. An iterator that asks for the next page when
 /// one is used up, and ends after the first error.
 #[derive(Debug)]
@@ -20,8 +23,33 @@ pub struct Pages<T> {
     ask: Ask,
     limit: Option<usize>,
     after: Option<String>,
+    circle: Circle,
+    empty: u32,
     is_last: bool,
     items: vec::IntoIter<T>,
+}
+
+/// Finds that tokens go in a circle, however long it is, and keeps one of them (R. P. Brent, An improved Monte Carlo
+/// factorization algorithm, BIT 20, 1980, section 2).
+#[derive(Debug, Default)]
+struct Circle {
+    kept: Option<String>,
+    seen: u64,
+}
+
+impl Circle {
+    /// Whether this token was seen before, sooner or later.
+    fn closes(&mut self, token: &str) -> bool {
+        if self.kept.as_deref() == Some(token) {
+            return true;
+        }
+        self.seen += 1;
+        // The last one of each power of two is kept.
+        if self.seen.is_power_of_two() {
+            self.kept = Some(token.to_owned());
+        }
+        false
+    }
 }
 
 impl Client {
@@ -31,6 +59,8 @@ impl Client {
             ask,
             limit: None,
             after: None,
+            circle: Circle::default(),
+            empty: 0,
             is_last: false,
             items: Vec::new().into_iter(),
         }
@@ -70,12 +100,16 @@ impl<T: DeserializeOwned> Pages<T> {
             .query("limit", self.limit)
             .query("after", self.after.as_ref());
         let page: Page<T> = self.client.get(ask)?;
+        self.empty = match page.items.is_empty() {
+            true => self.empty + 1,
+            false => 0,
+        };
         if let Some(next) = &page.next {
-            if self.after.as_ref() == Some(next) || next.len() > TOKEN_CHARS_MAX {
-                return Err(self
-                    .client
-                    .http
-                    .bad("a list whose next page is the same or has no usable name"));
+            let is_same = self.after.as_ref() == Some(next) || self.circle.closes(next);
+            if is_same || next.len() > TOKEN_CHARS_MAX || self.empty >= EMPTY_PAGES_MAX {
+                return Err(self.client.http.bad(
+                    "a list whose next page was there before, has no usable name, or never has an entry",
+                ));
             }
             self.after = Some(next.clone());
             self.is_last = false;

@@ -204,9 +204,14 @@ impl Client {
     /// `GET /v1/records/{id}`: where the record is, and what came of it.
     ///
     /// # Errors
-    /// As above.
+    /// As above, and if it speaks of another.
     pub fn record(&self, id: ItemId) -> Result<RecordView, ClientError> {
-        self.get(Ask::new(format!("/v1/records/{id}")))
+        let view: RecordView = self.get(Ask::new(format!("/v1/records/{id}")))?;
+        if view.id != id {
+            let what = format!("it speaks of the record {}, not of {id}", view.id);
+            return Err(self.http.bad(what));
+        }
+        Ok(view)
     }
 
     /// `GET /v1/records/{id}/item`: the signed item, its signature and id checked.

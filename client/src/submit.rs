@@ -2,8 +2,9 @@
 
 use protocol::ans104::{VerifiedItem, bundle};
 use protocol::api::{
-    BUNDLE_BYTES_MAX, BUNDLE_ITEMS_MAX, BundleAnswer, RecordStatus, RecordView, Status,
+    BUNDLE_BYTES_MAX, BUNDLE_ITEMS_MAX, BundleAnswer, BundleEntry, RecordStatus, RecordView, Status,
 };
+use protocol::id::ItemId;
 
 use crate::client::Client;
 use crate::error::{ClientError, foreign_code};
@@ -97,7 +98,15 @@ impl Client {
                 .post(&ask, ITEM_TYPE, &bytes)
                 .and_then(|response| self.http.message(response));
             match answer {
-                Ok(answer) if answer.entries.len() == items.len() => return Ok(answer),
+                Ok(answer) if answer.entries.len() == items.len() => {
+                    let mut pairs = answer.entries.iter().zip(items);
+                    if pairs.all(|(entry, item)| is_of(entry, item.id())) {
+                        return Ok(answer);
+                    }
+                    return Err(self
+                        .http
+                        .bad("its entries are not of the items, in their order"));
+                }
                 Ok(answer) => {
                     let (entries, items) = (answer.entries.len(), items.len());
                     return Err(self
@@ -152,6 +161,12 @@ impl Client {
             Err(error) => Err(error),
         }
     }
+}
+
+/// Whether an entry of an answer speaks of this record.
+fn is_of(entry: &BundleEntry, id: ItemId) -> bool {
+    let record = entry.record.as_ref().map(|record| record.id);
+    entry.id == Some(id) && record.is_none_or(|record| record == id)
 }
 
 /// A record after its `Valid-Until`.

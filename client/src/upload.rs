@@ -84,6 +84,7 @@ impl Client {
             return Ok(());
         }
         let mut backoff = self.backoff();
+        let patience = self.http.patience(blob.size_bytes);
         let mut furthest = 0;
         loop {
             let offset = self.upload_offset(blob);
@@ -91,14 +92,18 @@ impl Client {
                 && offset > furthest
             {
                 furthest = offset;
-                backoff.reset();
+                if patience.is_left() {
+                    backoff.reset();
+                }
             }
             let sent =
                 offset.and_then(|offset| self.send_from(source, blob, offset, &mut progress));
             let error = match sent {
                 Ok(Sent::Whole) => return Ok(()),
                 // Only what is new counts: else a node could ask for the same part for ever.
-                Ok(Sent::UpTo(end)) if end > furthest && end <= blob.size_bytes => {
+                Ok(Sent::UpTo(end))
+                    if end > furthest && end <= blob.size_bytes && patience.is_left() =>
+                {
                     furthest = end;
                     backoff.reset();
                     continue;

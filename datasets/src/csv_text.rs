@@ -217,6 +217,18 @@ impl<'a> CsvText<'a> {
     /// [`CsvError`] at the first line that is empty, too long for its columns,
     /// or has what no line may have.
     pub fn read(bytes: &'a [u8], spec: &CsvSpec) -> Result<Self, CsvError> {
+        Self::read_at_most(bytes, spec, u64::MAX)
+    }
+
+    /// The same, of no more rows than this and one: what follows them is not looked at.
+    ///
+    /// # Errors
+    /// As [`CsvText::read`].
+    pub(crate) fn read_at_most(
+        bytes: &'a [u8],
+        spec: &CsvSpec,
+        rows: u64,
+    ) -> Result<Self, CsvError> {
         check_size(bytes.len() as u64)?;
         if bytes.starts_with(b"\xef\xbb\xbf") {
             return Err(CsvError::ByteOrderMark);
@@ -232,8 +244,13 @@ impl<'a> CsvText<'a> {
             check_line(line, text, spec)?;
             header = Some(text);
         }
-        let mut rows = Vec::new();
+        let count = bytes.iter().filter(|&&byte| byte == b'\n').count() as u64 + 1;
+        let kept = count.min(rows_max).min(rows.saturating_add(1));
+        let mut rows = Vec::with_capacity(usize::try_from(kept).unwrap_or(0));
         for (line, text) in lines {
+            if rows.len() as u64 == kept && kept < rows_max {
+                break;
+            }
             check_line(line, text, spec)?;
             if rows.len() as u64 == rows_max {
                 return Err(CsvError::TooManyRows {

@@ -107,11 +107,11 @@ pub enum DatasetError {
         found: BlobId,
     },
     /// The files have another number of rows than listed.
-    #[error("the files have {found} rows and {MANIFEST_FILE} says {listed}")]
+    #[error("the files have {found} rows{} and {MANIFEST_FILE} says {listed}", if found > listed { " at least" } else { "" })]
     Rows {
         /// Rows listed.
         listed: u64,
-        /// Rows found.
+        /// Rows found; of more than are listed not all are counted.
         found: u64,
     },
     /// A file is not the CSV that the manifest describes.

@@ -51,7 +51,8 @@ fn load_csv(dir: &Path, manifest: &Manifest, spec: &CsvSpec) -> Result<Table, Da
     let mut builder = TableBuilder::new(*spec);
     for file in &manifest.files {
         let bytes = read_listed(dir, file)?;
-        let text = CsvText::read(&bytes, spec).map_err(csv_at(&file.path))?;
+        let left = manifest.rows.saturating_sub(builder.rows() as u64);
+        let text = CsvText::read_at_most(&bytes, spec, left).map_err(csv_at(&file.path))?;
         // Before any number of it is kept: no more is held than the manifest says.
         check_rows(manifest, builder.rows() + text.rows().len(), false)?;
         builder.add_text(&text).map_err(csv_at(&file.path))?;

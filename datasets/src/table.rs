@@ -198,16 +198,20 @@ fn class(line: u64, column: usize, cell: &str, classes: u32) -> Result<u32, CsvE
 /// How many columns a header names; a name may be quoted and have commas in it. None if a quote does not end: to a
 /// reader that takes line breaks into quotes the rows would be a part of the header.
 fn header_width(header: &str) -> Option<usize> {
-    let text = format!("{header}\n0");
-    let reader = csv::ReaderBuilder::new()
-        .has_headers(false)
-        .flexible(true)
-        .from_reader(text.as_bytes());
-    let mut records = reader.into_records();
-    match (records.next(), records.next()) {
-        (Some(Ok(names)), Some(Ok(_))) => Some(names.len()),
-        _ => None,
+    let mut reader = csv_core::Reader::new();
+    // The names are read past: no list of them is kept, however many a stranger gave.
+    let (mut columns, mut has_ended, mut name) = (0, false, [0; 256]);
+    for mut rest in [header.as_bytes(), b"\n"] {
+        while !rest.is_empty() {
+            let (result, read, _) = reader.read_field(rest, &mut name);
+            rest = &rest[read..];
+            if let csv_core::ReadFieldResult::Field { record_end } = result {
+                columns += 1;
+                has_ended = record_end;
+            }
+        }
     }
+    has_ended.then_some(columns)
 }
 
 /// Whether a cell is a number as JSON writes it.

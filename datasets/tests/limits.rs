@@ -141,7 +141,7 @@ fn a_manifest_at_a_limit_is_read_and_one_above_it_is_refused() {
     check("bytes", &bytes(0), &bytes(1), "data_too_large");
     let component = "x".repeat(COMPONENT_BYTES_MAX);
     let long = [&component[..]; 4].join("/");
-    assert_eq!(long.len() + 1, PATH_BYTES_MAX);
+    assert!(long.len() > PATH_BYTES_MAX);
     let path = |path: &str| with(&|made| made.files[0].path = path.to_owned());
     check(
         "a path of the most bytes",

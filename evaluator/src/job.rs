@@ -58,6 +58,11 @@ pub fn settings() -> Result<repro::paths::Settings, String> {
     repro::paths::check_environment()
 }
 
+/// Whether products are computed by an exact fma in software, a hundred times as slow as the machine's own or more.
+pub fn is_software_fma() -> bool {
+    settings().is_ok_and(|settings| settings.path == repro::paths::Path::Scalar)
+}
+
 /// Scores a job.
 ///
 /// A model that breaks the rules gives a report whose outcome is `invalid`.

@@ -4,9 +4,10 @@
 //! and `ln` are `repro`'s. A *chain* is `t = t + term`, from +0.0, in the order
 //! given. A count becomes binary64 by one rounding. Outputs are binary32,
 //! widened, which is exact. A metric becomes the score by one rounding to
-//! billionths, half to even ([`protocol::Score`]); an error is negated. A
-//! score that does not fit (beyond about 9.2 × 10^9) makes the submission
-//! invalid, `score_out_of_range`.
+//! billionths, half to even ([`protocol::Score`]); an error is negated. What
+//! does not fit (beyond about 9.2 × 10^9) is the highest or the lowest score
+//! there is: whoever chose the labels cannot make a model's errors anything
+//! else than large.
 //!
 //! **Classification**, with logits `z` and label `y` of an example:
 //!
@@ -43,7 +44,7 @@
 //! - *RMSE*: the square root of (the chain of `e · e` over examples ascending,
 //!   divided by their number). An error, in the label's unit.
 //! - *MAE*: the chain of `|e|` over examples ascending, divided by their number. Likewise.
-//! - *R²*: `1 − S / T`, where `S` is the chain of RMSE, `m` the chain of `y`
+//! - *R²*: `1 − S / T` (below binary64: its lowest number), where `S` is the chain of RMSE, `m` the chain of `y`
 //!   divided by the number of examples, and `T` the chain of `(y − m) · (y − m)`.
 //!   Where all labels are equal, or `T` is zero because they differ by less than
 //!   binary64 can square, there is no R²: a test set with such labels is
@@ -113,8 +114,7 @@ impl Metrics {
     /// The metric as a score, higher being better.
     ///
     /// # Errors
-    /// `score_out_of_range` for a value that no score can hold: beyond about
-    /// 9.2 × 10^9, an R² beyond binary64, or none at all, which a
+    /// `metric_undefined` where the labels leave it undefined, which a
     /// [`TestSet`](crate::TestSet) of a benchmark with this metric rules out.
     pub fn score(&self, metric: Metric) -> Result<Score, Fault> {
         let value = self.value(metric);
@@ -125,13 +125,13 @@ impl Metrics {
             (Self::Classes(metrics), Metric::RocAuc) => metrics
                 .two_classes
                 .and_then(|two| Score::from_ratio(two.halves_won, two.halves(metrics.examples))),
-            _ => value
-                .and_then(|value| Score::from_f64(if metric.is_error() { -value } else { value })),
+            _ => value.and_then(|value| {
+                Score::saturating_from_f64(if metric.is_error() { -value } else { value })
+            }),
         };
         score.ok_or_else(|| {
-            let value = value.map_or("beyond every number".to_owned(), |value| value.to_string());
-            let message = format!("{} is {value}, which no score can hold", metric.name());
-            Fault::new("score_out_of_range", metric.name(), message)
+            let message = format!("{} is not defined for these labels", metric.name());
+            Fault::new("metric_undefined", metric.name(), message)
         })
     }
 }

@@ -42,16 +42,23 @@ impl State {
         self.tables.evaluators.get(&account).copied()
     }
 
-    /// What the seats of an account have locked.
+    /// What the seats of an account have locked. Looks at all seats there are.
     pub fn locked(&self, account: Address) -> Amount {
+        let locked = self.seats_locked().filter(|(holder, _)| *holder == account);
+        locked.fold(Amount::ZERO, |sum, (_, locked)| {
+            sum.checked_add(locked).expect("part of the supply")
+        })
+    }
+
+    /// What each seat has locked that has anything, and whose it is.
+    pub fn seats_locked(&self) -> impl Iterator<Item = (Address, Amount)> {
         let first = Purse::Seat(ItemId([0; 32]), Address([0; 32]));
         let last = Purse::Seat(ItemId([u8::MAX; 32]), Address([u8::MAX; 32]));
         let seats = self.tables.purses.range(first..=last);
-        seats
-            .filter(|(purse, _)| matches!(purse, Purse::Seat(_, holder) if *holder == account))
-            .fold(Amount::ZERO, |sum, (_, &locked)| {
-                sum.checked_add(locked).expect("part of the supply")
-            })
+        seats.filter_map(|(purse, &locked)| match purse {
+            Purse::Seat(_, holder) => Some((*holder, locked)),
+            _ => None,
+        })
     }
 }
 

@@ -21,7 +21,7 @@
 //! over classes of log-softmax × target, summed by `repro`'s rule; the targets
 //! are `s/C` (binary32), for the label `(1 − s) + s/C`. The loss of numbers is the mean of the squared differences.
 //! Step `t` (from 1) of `T` has in binary64 the learning rate `r` (constant), `r·(T − t + 1)/T` (linear),
-//! `r·(1 + c)/2` with `c` the binary32 cosine of π·(t − 1)/T (cosine) or `r·fⁿ` with `n` the whole number of
+//! `r·(1 + c)/2` with `c` the binary32 cosine of π·((t − 1)/T) (cosine) or `r·fⁿ` with `n` the whole number of
 //! `step_epochs` that are over (step); up to step `W` of a warm-up that is multiplied by `t` and divided by `W`.
 //!
 //! With rows held out, each epoch ends with their loss: the mean in binary64, in ascending order of the rows, of each row's

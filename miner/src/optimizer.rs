@@ -1,7 +1,7 @@
 //! The optimiser of a model's parameters, with a state that can be read and put back.
 //!
 //! **Order.** Parameters in the model's order of declaration. If the recipe clips, the norm of all gradients is taken first: the
-//! squares of each are summed by `repro`'s rule in binary32, these sums added in the parameters' order in
+//! squares of each, flattened row-major as the model has it (a linear layer's weight is `[inputs, outputs]`), are summed by `repro`'s rule in binary32, these sums added in the parameters' order in
 //! binary64, and the root taken; if it is above the limit, every gradient is multiplied by `limit / norm`, rounded to
 //! binary32. Then each parameter takes its step ([`AdamW`], [`Sgd`]).
 

@@ -5,7 +5,7 @@
 //! While training, an input is `(x − mean) / deviation` in binary64, rounded to binary32 once; so is a target.
 //!
 //! **Folding.** The written model takes inputs and gives outputs in their own units. In binary64, each number
-//! rounded to binary32 once:
+//! rounded to binary32 once, and where the first layer is the last too, once for each of the two:
 //!
 //! - inputs, in the first layer: `w' = w / deviation` and `b' = b − Σ w · mean / deviation`, columns ascending;
 //! - then the target, in the last layer: `w' = w · deviation` and `b' = b · deviation + mean`.

@@ -226,6 +226,8 @@ impl Blobs {
         let staging = dir.join("staging");
         prepare(&staging).map_err(BlobError::Folder)?;
         arrival::clear(&staging, |_| Some(())).map_err(BlobError::Folder)?;
+        // A process that died between a blob's name and its sync left that to be done.
+        log::sync_dir(&dir.join("blobs")).map_err(BlobError::Folder)?;
         log::sync_dir(dir).map_err(BlobError::Folder)?;
         let store = LocalFileSystem::new_with_prefix(dir)
             .map_err(store_error(dir.display().to_string()))?;

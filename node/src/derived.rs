@@ -26,6 +26,7 @@ use std::fs;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use market::{Change, State};
@@ -57,8 +58,11 @@ const ENTRY: u8 = b's';
 
 /// What went wrong with the state database, in words.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct DerivedError(String);
+#[error("{text}")]
+pub struct DerivedError {
+    text: String,
+    is_outside: bool,
+}
 
 /// What a block writes.
 #[derive(Clone, Copy, Debug)]
@@ -71,7 +75,37 @@ pub(crate) struct Written<'a> {
 
 impl DerivedError {
     pub(crate) fn new(text: impl std::fmt::Display) -> Self {
-        Self(text.to_string())
+        Self {
+            text: text.to_string(),
+            is_outside: false,
+        }
+    }
+
+    fn of_io(text: impl std::fmt::Display, error: &io::Error) -> Self {
+        let is_outside = matches!(
+            error.kind(),
+            io::ErrorKind::StorageFull
+                | io::ErrorKind::QuotaExceeded
+                | io::ErrorKind::ReadOnlyFilesystem
+                | io::ErrorKind::PermissionDenied
+        ) || error.raw_os_error() == Some(TOO_MANY_FILES);
+        Self {
+            text: text.to_string(),
+            is_outside,
+        }
+    }
+
+    fn of_sled(text: impl std::fmt::Display, error: &sled::Error) -> Self {
+        match error {
+            sled::Error::Io(error) => Self::of_io(text, error),
+            _ => Self::new(text),
+        }
+    }
+
+    /// Whether what is around the database failed (no room, no rights, somebody has it open), which says nothing
+    /// about the database: it is no reason to make another.
+    pub(crate) fn is_outside(&self) -> bool {
+        self.is_outside
     }
 
     /// What is said of a database that failed before and is left alone.
@@ -79,6 +113,9 @@ impl DerivedError {
         Self::new("the state database failed")
     }
 }
+
+/// What Unix says where a process has as many files open as it may; the standard library has no word for it.
+const TOO_MANY_FILES: i32 = 24;
 
 /// The block that a database stands at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,6 +158,7 @@ pub(crate) fn height(db: &sled::Db) -> Result<u64, DerivedError> {
 pub struct Derived {
     /// Always there but while the database is being dropped.
     db: Option<sled::Db>,
+    dir: PathBuf,
     blocks_since_flush: u32,
     records_since_flush: usize,
 }
@@ -206,14 +244,14 @@ impl Derived {
             .ok_or_else(|| DerivedError::new("it does not say at which block it stands"))?;
         let state = state.map_err(DerivedError::new)?;
         if state.root() != stamp.root {
-            return Err(DerivedError(format!(
+            return Err(DerivedError::new(format!(
                 "its entries have the root {}, and it says {}",
                 state.root(),
                 stamp.root
             )));
         }
         if state.height() != stamp.height {
-            return Err(DerivedError(format!(
+            return Err(DerivedError::new(format!(
                 "its entries are of block {}, and it says {}",
                 state.height(),
                 stamp.height
@@ -316,7 +354,7 @@ impl Derived {
     /// For tests: loses the library, as after a panic.
     #[cfg(test)]
     pub(crate) fn lose(&mut self) {
-        std::mem::forget(self.db.take());
+        self.leave();
     }
 
     fn open_db(dir: &Path) -> Result<Self, DerivedError> {
@@ -328,23 +366,33 @@ impl Derived {
         for _ in 1..LOCK_TRIES {
             match open() {
                 Ok(Err(error)) if is_locked(&error) => std::thread::sleep(LOCK_PAUSE),
-                other => return Self::opened(other),
+                other => return Self::opened(dir, other),
             }
         }
-        Self::opened(open())
+        Self::opened(dir, open())
     }
 
-    fn opened(open: std::thread::Result<sled::Result<sled::Db>>) -> Result<Self, DerivedError> {
+    fn opened(
+        dir: &Path,
+        open: std::thread::Result<sled::Result<sled::Db>>,
+    ) -> Result<Self, DerivedError> {
         let db = match open {
             Ok(Ok(db)) => db,
-            Ok(Err(error)) => return Err(DerivedError(format!("it does not open: {error}"))),
+            Ok(Err(error)) => {
+                let text = format!("it does not open: {error}");
+                let mut failed = DerivedError::of_sled(text, &error);
+                // Somebody reads it, and will have read it. What this process left open it never gets back.
+                failed.is_outside |= is_locked(&error) && !left().iter().any(|one| one == dir);
+                return Err(failed);
+            }
             Err(panic) => {
                 let text = panic_text(panic.as_ref());
-                return Err(DerivedError(format!("it does not open: {text}")));
+                return Err(DerivedError::new(format!("it does not open: {text}")));
             }
         };
         Ok(Self {
             db: Some(db),
+            dir: dir.to_owned(),
             blocks_since_flush: 0,
             records_since_flush: 0,
         })
@@ -357,7 +405,7 @@ impl Derived {
         work: impl FnOnce(&sled::Db) -> sled::Result<T>,
     ) -> Result<T, DerivedError> {
         let Some(db) = &self.db else {
-            return Err(DerivedError(format!("{doing} failed before")));
+            return Err(DerivedError::new(format!("{doing} failed before")));
         };
         let mut has_panicked = true;
         let done = guarded(doing, || {
@@ -366,11 +414,22 @@ impl Derived {
             done
         });
         if has_panicked {
-            // What panicked once may hang or panic when it is dropped.
-            std::mem::forget(self.db.take());
+            self.leave();
         }
         done
     }
+
+    /// Leaves the library alone: what panicked once may hang or panic when it is dropped.
+    fn leave(&mut self) {
+        left().push(self.dir.clone());
+        std::mem::forget(self.db.take());
+    }
+}
+
+/// The databases that this process left open for good.
+fn left() -> MutexGuard<'static, Vec<PathBuf>> {
+    static LEFT: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+    LEFT.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Runs one use of the library; its errors and its panics come out alike.
@@ -380,10 +439,13 @@ pub(crate) fn guarded<T>(
 ) -> Result<T, DerivedError> {
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(Ok(value)) => Ok(value),
-        Ok(Err(error)) => Err(DerivedError(format!("{doing} failed: {error}"))),
+        Ok(Err(error)) => {
+            let text = format!("{doing} failed: {error}");
+            Err(DerivedError::of_sled(text, &error))
+        }
         Err(panic) => {
             let text = panic_text(panic.as_ref());
-            Err(DerivedError(format!("{doing} failed: {text}")))
+            Err(DerivedError::new(format!("{doing} failed: {text}")))
         }
     }
 }
@@ -426,7 +488,7 @@ impl Busy {
 }
 
 fn at(path: &Path, error: &io::Error) -> DerivedError {
-    DerivedError(format!("{}: {error}", path.display()))
+    DerivedError::of_io(format!("{}: {error}", path.display()), error)
 }
 
 fn suffixed(dir: &Path, suffix: &str) -> PathBuf {

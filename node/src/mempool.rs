@@ -138,8 +138,19 @@ impl Mempool {
     pub fn join(&mut self, id: ItemId) -> Option<oneshot::Receiver<Answer>> {
         let waiting = self.records.get_mut(&id)?;
         let (sender, receiver) = oneshot::channel();
+        // Who has gone waits no more, and the list does not grow with every time that one asks.
+        waiting.waiters.retain(|one| !one.is_closed());
         waiting.waiters.push(sender);
         Some(receiver)
+    }
+
+    /// The fees of an account's records that a block has, and that are here until everyone was told.
+    fn fees_below(&self, line: &Line, nonce: u64) -> Amount {
+        let included = line.by_nonce.range(..nonce);
+        included.fold(Amount::ZERO, |sum, (_, id)| {
+            let fee = self.records.get(id).map_or(Amount::ZERO, |one| one.fee);
+            sum.checked_add(fee).unwrap_or(sum)
+        })
     }
 
     /// Lets a record wait, whose byte fee is `fee`; `nonce` and `balance` are its
@@ -180,8 +191,11 @@ impl Mempool {
         }
         let fees = line.map_or(Amount::ZERO, |line| line.fees);
         let fees = fees.checked_add(fee).unwrap_or(Amount::MAX);
-        if fees > balance {
-            return Err(Unfit::Fees(fees));
+        // What the state has taken already is no part of what the balance has to pay.
+        let taken = line.map_or(Amount::ZERO, |line| self.fees_below(line, nonce));
+        let left = fees.checked_sub(taken).unwrap_or(fees);
+        if left > balance {
+            return Err(Unfit::Fees(left));
         }
         let (sender, receiver) = oneshot::channel();
         let waiting = Waiting {

@@ -26,22 +26,27 @@ pub(crate) fn account(state: &State, address: Address, next_nonce: u64) -> Accou
         balance: account.balance,
         nonce: account.nonce,
         next_nonce,
-        evaluator: state
-            .evaluator(address)
-            .map(|found| evaluator(state, address, found)),
+        evaluator: state.evaluator(address).map(|found| {
+            let locked = match found.seats {
+                0 => Amount::ZERO,
+                _ => state.locked(address),
+            };
+            evaluator(state, address, found, locked)
+        }),
     }
 }
 
-/// What it has locked is looked for among the seats of all: made for who is shown, and
-/// for nobody else.
-pub(crate) fn evaluator(state: &State, address: Address, evaluator: Evaluator) -> EvaluatorView {
+/// An evaluator whose seats have locked so much.
+pub(crate) fn evaluator(
+    state: &State,
+    address: Address,
+    evaluator: Evaluator,
+    locked: Amount,
+) -> EvaluatorView {
     EvaluatorView {
         address,
         stake: state.balance(Purse::Stake(address)),
-        locked: match evaluator.seats {
-            0 => Amount::ZERO,
-            _ => state.locked(address),
-        },
+        locked,
         seats: evaluator.seats,
         leaves_ms: evaluator.leaves_ms,
     }

@@ -84,6 +84,20 @@ impl Score {
         }))
     }
 
+    /// The same, and for a number that does not fit the highest or the lowest score there is, which are each other's
+    /// negation; `None` for a NaN.
+    pub fn saturating_from_f64(value: f64) -> Option<Self> {
+        if value.is_nan() {
+            return None;
+        }
+        let end = Self(if value.is_sign_negative() {
+            -i64::MAX
+        } else {
+            i64::MAX
+        });
+        Some(Self::from_f64(value).unwrap_or(end))
+    }
+
     /// Whether a newcomer with this score beats `best` by more than `margin` billionths.
     pub fn beats(self, best: Self, margin: u64) -> bool {
         i128::from(self.0) - i128::from(best.0) > i128::from(margin)
@@ -167,6 +181,12 @@ mod tests {
 
     #[test]
     fn only_more_than_the_margin_is_better() {
+        let saturating = |value| Score::saturating_from_f64(value).map(|score| score.0);
+        assert_eq!(saturating(-0.5), Some(-500_000_000));
+        assert_eq!(saturating(9.3e9), Some(i64::MAX));
+        assert_eq!(saturating(-9.3e9), Some(-i64::MAX));
+        assert_eq!(saturating(f64::NEG_INFINITY), Some(-i64::MAX));
+        assert_eq!(saturating(f64::NAN), None);
         assert!(!Score(12).beats(Score(10), 2));
         assert!(Score(13).beats(Score(10), 2));
         assert!(Score(i64::MAX).beats(Score(i64::MIN), u64::MAX - 1));

@@ -71,6 +71,25 @@ pub fn confine(
     Ok(missing)
 }
 
+/// Has this process end when its parent does, which is all that watches it: from here on. Whoever wants to know that the
+/// parent had not gone before asks afterwards who it is.
+///
+/// # Errors
+/// [`ConfineError`] if the system knows this and refuses.
+pub fn die_with_parent() -> Result<(), ConfineError> {
+    #[cfg(target_os = "linux")]
+    {
+        let died = Some(rustix::process::Signal::KILL);
+        rustix::process::set_parent_process_death_signal(died).map_err(|error| {
+            ConfineError::Resource {
+                what: "its life without a parent",
+                error: error.into(),
+            }
+        })?;
+    }
+    Ok(())
+}
+
 #[cfg(unix)]
 fn resources(limits: &Limits, _: &mut Vec<Missing>) -> Result<(), ConfineError> {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -122,14 +141,6 @@ fn kernel(
     writable: &Path,
     missing: &mut Vec<Missing>,
 ) -> Result<(), ConfineError> {
-    // A process whose parent is gone has nobody to watch it.
-    let died = Some(rustix::process::Signal::KILL);
-    rustix::process::set_parent_process_death_signal(died).map_err(|error| {
-        ConfineError::Resource {
-            what: "its life without a parent",
-            error: error.into(),
-        }
-    })?;
     if !crate::linux::rule_files(readable, writable)? {
         missing.push(Missing::Files);
     }

@@ -20,7 +20,7 @@ mod confine;
 mod linux;
 mod watch;
 
-pub use confine::{ConfineError, Missing, confine};
+pub use confine::{ConfineError, Missing, confine, die_with_parent};
 pub use watch::{ENTRY_BYTES, Ending, Run, run};
 
 use std::time::Duration;

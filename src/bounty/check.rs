@@ -43,6 +43,8 @@ pub struct Checked {
     pub parents: Vec<Parent>,
     /// What it costs, if that can be said.
     pub cost: Option<Cost>,
+    /// The archive of the test set's folder, as it was looked at.
+    pub archive: Option<BlobId>,
 }
 
 /// Prints what is wrong with a bounty's file, and what the bounty would take.
@@ -50,7 +52,8 @@ pub struct Checked {
 /// # Errors
 /// Something is: exit 2 if the file makes no sense, 5 if the ledger would refuse it.
 pub fn run(session: &Session, file: &Path, even_so: bool) -> Result<(), Failure> {
-    let checked = check(session, file, even_so)?;
+    let (plan, findings) = load(file)?;
+    let checked = check(session, &plan, findings, even_so)?;
     tell(session, &checked)?;
     if let (false, Some(posting), Some(cost)) = (session.json(), &checked.posting, &checked.cost) {
         cost.print(posting)?;
@@ -131,19 +134,23 @@ pub fn verdict(findings: &[Finding]) -> Result<(), Failure> {
     Err(Failure::new(code, message, next).exit(exit))
 }
 
-/// Looks at everything.
+/// Looks at everything that a file says, of which these findings are known.
 ///
 /// # Errors
-/// The file cannot be read, is no TOML, or stdout is gone.
-pub fn check(session: &Session, file: &Path, even_so: bool) -> Result<Checked, Failure> {
-    let (plan, findings) = load(file)?;
+/// The node cannot be asked, or stdout is gone.
+pub fn check(
+    session: &Session,
+    plan: &Plan,
+    findings: Vec<Finding>,
+    even_so: bool,
+) -> Result<Checked, Failure> {
     let mut check = Check {
         findings,
         parents: Vec::new(),
         archive: None,
         even_so,
     };
-    let benchmark = check.benchmark(&plan);
+    let benchmark = check.benchmark(plan);
     if let Some(terms) = &plan.terms {
         check.canonical(terms);
     }
@@ -161,6 +168,7 @@ pub fn check(session: &Session, file: &Path, even_so: bool) -> Result<Checked, F
                 posting: None,
                 parents: Vec::new(),
                 cost: None,
+                archive: check.archive.map(|archive| archive.id),
             });
         }
     };
@@ -188,13 +196,13 @@ pub fn check(session: &Session, file: &Path, even_so: bool) -> Result<Checked, F
         check.put(Weight::Note, "posted_already", "title", message, next);
     }
     let status = client.status()?;
-    check.schedule(&plan, &status);
+    check.schedule(plan, &status);
     if let (Some(benchmark), Some(schedule)) = (&benchmark, &plan.schedule) {
         check.pace(benchmark, schedule.score_ms);
     }
-    check.money(&plan, &status);
+    check.money(plan, &status);
     check.evaluators(client)?;
-    let parents = check.parents(session, client, &plan)?;
+    let parents = check.parents(session, client, plan)?;
     if let Some(archive) = check.archive {
         check.archive(session, client, archive)?;
     }
@@ -207,8 +215,8 @@ pub fn check(session: &Session, file: &Path, even_so: bool) -> Result<Checked, F
         // The test set's own width: the file's was held against it.
         check.rows(client, &table)?;
     }
-    let fund = check.fund(session, client, &plan)?;
-    let mut posting = posting(&plan, benchmark, parents, check.archive);
+    let fund = check.fund(session, client, plan)?;
+    let mut posting = posting(plan, benchmark, parents, check.archive);
     if plan.has_fund && fund.is_none() {
         posting = None;
     }
@@ -227,6 +235,7 @@ pub fn check(session: &Session, file: &Path, even_so: bool) -> Result<Checked, F
         posting,
         parents: check.parents,
         cost,
+        archive: check.archive.map(|archive| archive.id),
     })
 }
 

@@ -16,7 +16,7 @@ use std::io::{Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use licensing::Terms;
-use protocol::api::RecordView;
+use protocol::api::{BountyView, RecordView};
 use protocol::id::{Address, BlobId, Digest, ItemId, NetworkId};
 use protocol::record::{Action, BlobRef, PostBounty, SealedFolder};
 use protocol::seal::{NONCE_LEN, SealKey, SealScope, encrypt, seal_digest};
@@ -74,26 +74,40 @@ pub fn run(session: &Session, file: &Path, knowing: &Knowing) -> Result<(), Fail
         // What an earlier posting left open comes first: it may be this one.
         session.settle_outbox(owner)?;
     }
-    let (plan, _) = super::plan::load(file)?;
+    // Once: what is shown, checked, sealed and signed is one file.
+    let (plan, findings) = super::plan::load(file)?;
     let folder = plan.test_set.as_deref().filter(|folder| folder.is_dir());
     // What is looked at below is what is sealed, however long somebody thinks about it.
     let looked_at = folder.map(archive_of).transpose()?;
-    if let Some(archive) = looked_at
-        && let Some((pending, id)) = posted_before(session, owner, archive)?
+    if let Some(archive) = looked_at.filter(|_| !session.global.dry_run)
+        && let Some((pending, view)) = posted_before(session, owner, archive)?
     {
+        let id = view.summary.id;
+        let is_other = plan.title.as_ref() != Some(&view.posting.title)
+            || plan.reward != Some(view.posting.reward);
+        if is_other {
+            talk!(
+                "note: what was posted is '{}' for {} LODE, and the file says something else by now",
+                view.posting.title,
+                view.posting.reward.to_lode_string()
+            );
+        }
         test_sets::note(session, pending.archive, id)?;
-        forget(session, &pending)?;
-        return report_again(session, id);
+        report_again(session, id)?;
+        return forget(session, &pending);
     }
     if let Some(title) = plan.title.as_ref().filter(|_| !knowing.again) {
         not_running(session, owner, title)?;
     }
-    let checked = check::check(session, file, knowing.even_so)?;
+    let checked = check::check(session, &plan, findings, knowing.even_so)?;
     let verdict = check::verdict(&checked.findings);
     if verdict.is_err() || !session.json() {
         check::tell(session, &checked)?;
     }
     verdict?;
+    if checked.archive != looked_at {
+        return Err(test_set_changed(plan.test_set.as_deref()));
+    }
     let (Some(mut posting), Some(cost)) = (checked.posting, checked.cost) else {
         return Err(Failure::bug("a bounty without findings has a posting"));
     };
@@ -110,10 +124,11 @@ pub fn run(session: &Session, file: &Path, knowing: &Knowing) -> Result<(), Fail
         let trial = session.try_as(owner, &Action::PostBounty { body })?;
         return session.report(&Acted::Tried(Box::new(trial)), "");
     }
-    session.confirm(
+    session.confirm(&format!(
         "Post it? It can be cancelled only until the first submission; the test set, the terms and the \
-         schedule cannot be changed.",
-    )?;
+         schedule cannot be changed. {} pays.",
+        session.payer(owner)
+    ))?;
     let signer = session.signer()?;
     let (Some(folder), Some(archive)) = (plan.test_set, looked_at) else {
         return Err(Failure::bug("a checked bounty has a test set"));
@@ -139,8 +154,9 @@ pub fn run(session: &Session, file: &Path, knowing: &Knowing) -> Result<(), Fail
         posted => posted?,
     };
     test_sets::note(session, pending.archive, view.id)?;
-    forget(session, &pending)?;
-    report(session, &view)
+    // Whoever could not see it runs this again, and is told by what is kept.
+    report(session, &view)?;
+    forget(session, &pending)
 }
 
 fn print_offer(
@@ -222,24 +238,25 @@ fn archive_of(folder: &Path) -> Result<BlobId, Failure> {
     Ok(folder::pack_to_file(folder)?.1.id)
 }
 
-/// The bounty that an earlier run did post with this test set, without living to see it.
+/// The bounty that an earlier run did post with this test set, without living to see it. One that has ended is no
+/// answer to whoever posts again.
 fn posted_before(
     session: &Session,
     owner: Address,
     archive: BlobId,
-) -> Result<Option<(Pending, ItemId)>, Failure> {
+) -> Result<Option<(Pending, BountyView)>, Failure> {
     let Some(pending) = find(session, owner, archive)? else {
         return Ok(None);
     };
     let client = session.client()?;
     for summary in client.bounties(None) {
         let summary = summary?;
-        if summary.sponsor != owner {
+        if summary.sponsor != owner || has_ended(&summary.phase) {
             continue;
         }
         let view = client.bounty(summary.id)?;
         if view.posting.test_set.ciphertext == pending.ciphertext {
-            return Ok(Some((pending, summary.id)));
+            return Ok(Some((pending, view)));
         }
     }
     Ok(None)
@@ -291,12 +308,17 @@ fn pack_unchanged(folder: &Path, looked_at: BlobId) -> Result<File, Failure> {
     if blob.id == looked_at {
         return Ok(archive);
     }
+    Err(test_set_changed(Some(folder)))
+}
+
+fn test_set_changed(folder: Option<&Path>) -> Failure {
+    let folder = folder.unwrap_or(Path::new("the test set"));
     let message = format!(
         "{} has changed since it was looked at: nothing was posted",
         folder.display()
     );
     let next = "let nothing else write to the folder, and run this again: it is looked at anew";
-    Err(Failure::new("test_set_changed", message, next))
+    Failure::new("test_set_changed", message, next)
 }
 
 /// The first bytes of a digest's worth of randomness.

@@ -22,7 +22,7 @@ use super::show::{is_bond_lost, outcome_text, standing_text};
 use super::{has_ended, next_text, phase_text};
 use crate::failure::{Exit, Failure};
 use crate::out;
-use crate::seals;
+use crate::seals::{self, Of};
 use crate::session::Session;
 use crate::watch::{is_foreign, patiently};
 
@@ -117,6 +117,7 @@ pub fn watch(session: &Session, bounty: &str, reveals: bool, all: bool) -> Resul
     }
     if reveals {
         session.become_daemon();
+        seals::unlock(session, |kept| matches!(kept.of, Of::TestSet { .. }))?;
     }
     let id = patiently(|| session.own_bounty_id(bounty))?;
     let client = patiently(|| session.client())?;

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use datasets::DatasetError;
+use datasets::manifest::FILES_MAX;
+use datasets::{DatasetError, MANIFEST_FILE};
 use evaluator::fault::Failure as Verdict;
 use evaluator::folder::Strangers;
 use evaluator::job::with_threads;
@@ -32,6 +33,10 @@ use crate::sealing::{OpenError, open_ciphertext, unpack};
 
 /// `lode in-box`: the child. Says on stderr what went wrong, for the parent.
 pub fn child() -> ExitCode {
+    if let Err(error) = sandbox::die_with_parent() {
+        talk!("{error}");
+        return ExitCode::FAILURE;
+    }
     let mut bytes = Vec::new();
     let read = io::stdin()
         .take(ORDERS_BYTES_MAX as u64 + 1)
@@ -43,6 +48,10 @@ pub fn child() -> ExitCode {
             return ExitCode::from(Exit::Usage as u8);
         }
     };
+    // Whose orders these are may have died before this process was told to die with it.
+    if parent_id().is_some_and(|parent| parent != orders.parent) {
+        return ExitCode::FAILURE;
+    }
     if let Err(error) = confine(&orders) {
         talk!("{error}");
         return ExitCode::FAILURE;
@@ -55,6 +64,14 @@ pub fn child() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Who waits for this process, where it can know that.
+fn parent_id() -> Option<u32> {
+    #[cfg(unix)]
+    return Some(std::os::unix::process::parent_id());
+    #[cfg(not(unix))]
+    None
 }
 
 fn confine(orders: &Orders) -> Result<(), sandbox::ConfineError> {
@@ -121,7 +138,9 @@ fn open(source: &Source, dir: &Path, belongs: Belongs<'_>) -> Result<PathBuf, Op
     };
     match source {
         Source::Open { dir } => return Ok(dir.clone()),
-        Source::Sealed { file, key } => open_ciphertext(read(file)?, key, dir, belongs)?,
+        Source::Sealed { file, key, root } => {
+            open_ciphertext(read(file)?, *root, key, dir, belongs)?;
+        }
         &Source::TooLarge {
             size_bytes,
             limit_bytes,
@@ -136,8 +155,19 @@ fn open(source: &Source, dir: &Path, belongs: Belongs<'_>) -> Result<PathBuf, Op
     Ok(dir.to_owned())
 }
 
+/// The folder of a data set. Of one that has more files than a data set may have, so many are written that it shows: not
+/// every disk has room for all of them.
+fn open_data(source: &Source, dir: &Path) -> Result<PathBuf, OpenError> {
+    let mut others = 0;
+    open(source, dir, &mut |path| {
+        let is_manifest = path.as_str() == MANIFEST_FILE;
+        others += usize::from(!is_manifest);
+        is_manifest || others <= FILES_MAX + 1
+    })
+}
+
 fn test_set(orders: &Orders, benchmark: &Benchmark, test: &Source) -> Result<Answer, Failure> {
-    let outcome = match open(test, &orders.own.join(TEST_DIR), &mut |_| true) {
+    let outcome = match open_data(test, &orders.own.join(TEST_DIR)) {
         Ok(dir) => check_test_set(benchmark, &dir).map_err(no_verdict)?.0,
         Err(error) => error.test_outcome()?,
     };
@@ -146,11 +176,10 @@ fn test_set(orders: &Orders, benchmark: &Benchmark, test: &Source) -> Result<Ans
 
 /// The folder of a test set that is to be used.
 fn opened_test_set(orders: &Orders, test: &Source) -> Result<PathBuf, Failure> {
-    open(test, &orders.own.join(TEST_DIR), &mut |_| true).map_err(|error| {
-        match error.test_outcome() {
-            Ok(outcome) => unusable(&outcome),
-            Err(failure) => failure,
-        }
+    let opened = open_data(test, &orders.own.join(TEST_DIR));
+    opened.map_err(|error| match error.test_outcome() {
+        Ok(outcome) => unusable(&outcome),
+        Err(failure) => failure,
     })
 }
 
@@ -246,7 +275,7 @@ fn predict(orders: &Orders, model: &Source, data: &Source) -> Result<Answer, Fai
         return Err(Failure::new(fault.code.as_str(), &fault, next).exit(Exit::Rejected));
     }
     let loaded = load_any(&dir)?;
-    let data = open(data, &orders.own.join(TEST_DIR), &mut |_| true);
+    let data = open_data(data, &orders.own.join(TEST_DIR));
     let data = data.map_err(OpenError::of_asset)?;
     let table = datasets::load_table(&data).map_err(|error| {
         let next = "give a data-set folder: dataset.json and what it names";

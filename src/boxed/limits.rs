@@ -21,6 +21,9 @@ const MIB: u64 = 1 << 20;
 
 /// The slowest path there is, without hardware for fma, makes about this many a second.
 const MULTIPLY_ADDS_A_SECOND: u64 = 10_000_000;
+/// A convolution makes so many for each that counts, at most: of an image that is no wider than a kernel's column with
+/// its padding, all but one place in a row are dropped (`repro::kernels::convolution`).
+const MULTIPLY_ADDS_DROPPED_MAX: u64 = KERNEL_MAX as u64;
 /// What is opened, parsed and hashed in a second, at least.
 const BYTES_A_SECOND: u64 = 1_000_000;
 /// Any work may take so long.
@@ -61,6 +64,11 @@ impl Size {
         let cells_max = data_bytes.saturating_mul(GZIP_RATIO_MAX).min(CELLS_MAX);
         let examples = u64::from(benchmark.examples_max).min(cells_max / columns + 1);
         let multiply_adds = model.multiply_adds_max.saturating_mul(examples);
+        let multiply_adds = match evaluator::job::is_software_fma() {
+            true => multiply_adds.saturating_mul(MULTIPLY_ADDS_DROPPED_MAX),
+            // Fast enough for these too.
+            false => multiply_adds,
+        };
         let read_bytes = data_bytes.saturating_add(sealed_bytes);
         let seconds = (multiply_adds / MULTIPLY_ADDS_A_SECOND)
             .saturating_add(read_bytes / BYTES_A_SECOND)

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use protocol::BlobId;
 use protocol::benchmark::{Benchmark, WIDTH_MAX};
 use protocol::report::TestOutcome;
 use protocol::seal::SealKey;
@@ -33,8 +34,12 @@ pub const MISSING: &str = "not limited: ";
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Source {
-    /// A ciphertext in its own folder, and the key that is said to open it.
-    Sealed { file: PathBuf, key: SealKey },
+    /// A ciphertext in its own folder, the key that is said to open it, and its name.
+    Sealed {
+        file: PathBuf,
+        key: SealKey,
+        root: BlobId,
+    },
     /// An archive in its own folder.
     Archive { file: PathBuf },
     /// A folder that is open already.
@@ -90,6 +95,8 @@ impl Work {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Orders {
+    /// Who gives them: the process that the child dies with.
+    pub parent: u32,
     /// Its folder: the only one that it writes to.
     pub own: PathBuf,
     pub memory_bytes: u64,

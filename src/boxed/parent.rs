@@ -244,6 +244,7 @@ impl Enclosure {
         Ok(Source::Sealed {
             file: self.fetch(name, sealed.ciphertext, store)?,
             key: key.clone(),
+            root: sealed.ciphertext.id,
         })
     }
 
@@ -271,6 +272,7 @@ impl Enclosure {
         }
         let options = self.options.options();
         let orders = Orders {
+            parent: std::process::id(),
             own: own.clone(),
             memory_bytes: limits.memory_bytes,
             seconds: limits.cpu_seconds,

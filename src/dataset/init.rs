@@ -169,7 +169,7 @@ fn next(args: &InitArgs, made: &[(PathBuf, Manifest)]) -> Result<(), Failure> {
         out::line(&format!("next: lode dataset add {dir}{terms}"))?;
         if made.len() == 1 {
             out::line(&format!(
-                "if it is a test set, never publish it, a public one measures nothing: lode bounty init --test-set {dir}"
+                "if it is a test set, never publish it, a public one measures nothing: lode bounty init bounty.toml --test-set {dir}"
             ))?;
         }
     }

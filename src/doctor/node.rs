@@ -157,10 +157,23 @@ pub fn outbox(report: &mut Report, session: &Session, has_node: bool) {
                 format!("the last record of {address} was not included and never will be"),
                 "do again what it was for",
             ),
-            Ok(Some(Settlement::Final(view))) => report.ok(
-                "outbox",
-                format!("the last record of {address} is final: {}", view.id),
-            ),
+            Ok(Some(Settlement::Final(view))) => match view.problem {
+                None => report.ok(
+                    "outbox",
+                    format!(
+                        "the last record of {address} is final: {}. What it was for is done",
+                        view.id
+                    ),
+                ),
+                Some(problem) => report.note(
+                    "outbox",
+                    format!(
+                        "the last record of {address} is on the log as {}, and a rule rejected it: {} [{}]",
+                        view.id, problem.message, problem.code
+                    ),
+                    "what it was for is not done: do it again if its time is not over",
+                ),
+            },
             Err(error) => report.failed("outbox", &error),
         }
     }

@@ -130,8 +130,12 @@ impl Desk {
         crate::session::private_dir(&self.dir)?;
         // What a process that died had open: only one works for the account.
         for entry in fs::read_dir(&self.dir).into_iter().flatten().flatten() {
-            if entry.file_name().to_string_lossy().starts_with("box-") {
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            if name.starts_with("box-") {
                 let _ = fs::remove_dir_all(entry.path());
+            } else if name.starts_with(".tmp") {
+                let _ = fs::remove_file(entry.path());
             }
         }
         Ok(())

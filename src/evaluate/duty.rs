@@ -1,5 +1,6 @@
 //! What a seat owes now. No clock, no disk: a bounty as the node shows it, and a time.
 
+use evaluator::report::leaves_bytes;
 use protocol::api::{BountyView, CheckView, SeatView, SubmissionView};
 use protocol::id::Address;
 use protocol::phases;
@@ -13,6 +14,9 @@ const URGENT_MS_MAX: u64 = 10 * 60_000;
 
 /// The longest time before a phase's end in which no other model is begun.
 const LAST_CALL_MS_MAX: u64 = 2 * 60_000;
+
+/// What is read, hashed, written and uploaded of leaves in a millisecond, at least: 4 MB a second.
+const HAND_IN_BYTES_A_MS: u64 = 4_000;
 
 /// Something that a seat has to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,18 +102,55 @@ pub fn length_ms(bounty: &BountyView) -> u64 {
     phases::length_ms(&bounty.posting.schedule, &bounty.summary.phase).unwrap_or(0)
 }
 
-/// Whether the phase ends so soon that what could not be fetched until now is 'unavailable'.
-pub fn is_urgent(now_ms: u64, until_ms: u64, length_ms: u64) -> bool {
-    until_ms.saturating_sub(now_ms) <= URGENT_MS_MAX.min(length_ms / 5)
+/// How long the leaves of all that may be scored take to hand in.
+fn hand_in_ms(bounty: &BountyView) -> u64 {
+    let benchmark = &bounty.posting.benchmark;
+    let each = leaves_bytes(benchmark.examples_max, benchmark.task.outputs());
+    let all = match bounty.summary.phase {
+        Phase::Score | Phase::ScoreReveal => undecided(bounty).count(),
+        _ => bounty.submissions.len(),
+    };
+    each.saturating_mul(all as u64) / HAND_IN_BYTES_A_MS
 }
 
-/// Whether the phase ends so soon that what is scored has to be committed now.
-pub fn is_last_call(now_ms: u64, until_ms: u64, length_ms: u64) -> bool {
-    until_ms.saturating_sub(now_ms) <= last_call_ms(length_ms)
+/// A phase, as its seats count.
+#[derive(Clone, Copy, Debug)]
+pub struct Span {
+    length_ms: u64,
+    /// How long it takes to hand in what is done in it, at most half of it.
+    hand_in_ms: u64,
 }
 
-fn last_call_ms(length_ms: u64) -> u64 {
-    LAST_CALL_MS_MAX.min(length_ms / 10)
+impl Span {
+    fn new(phase: &Phase, length_ms: u64, hand_in_ms: u64) -> Self {
+        Self {
+            length_ms,
+            hand_in_ms: match phase {
+                Phase::Score => hand_in_ms.min(length_ms / 2),
+                _ => 0,
+            },
+        }
+    }
+
+    /// The phase that a bounty is in.
+    pub fn of(bounty: &BountyView) -> Self {
+        Self::new(&bounty.summary.phase, length_ms(bounty), hand_in_ms(bounty))
+    }
+
+    /// Whether it ends so soon that what could not be fetched until now is 'unavailable'.
+    pub fn is_urgent(self, now_ms: u64, until_ms: u64) -> bool {
+        let urgent_ms = URGENT_MS_MAX.min(self.length_ms / 5) + self.hand_in_ms;
+        until_ms.saturating_sub(now_ms) <= urgent_ms
+    }
+
+    /// Whether it ends so soon that what is scored has to be committed now.
+    pub fn is_last_call(self, now_ms: u64, until_ms: u64) -> bool {
+        until_ms.saturating_sub(now_ms) <= self.last_call_ms()
+    }
+
+    fn last_call_ms(self) -> u64 {
+        LAST_CALL_MS_MAX.min(self.length_ms / 10) + self.hand_in_ms
+    }
 }
 
 /// By when this account's seats want the process for this bounty, if they will: while it waits for a child it does
@@ -122,8 +163,8 @@ pub fn wants_by_ms(bounty: &BountyView, me: Address) -> Option<u64> {
         &bounty.posting.schedule,
         &summary.phase,
         summary.until_ms,
-        owes,
-        waits,
+        hand_in_ms(bounty),
+        (owes, waits),
     )
 }
 
@@ -132,13 +173,17 @@ fn wanted(
     schedule: &Schedule,
     phase: &Phase,
     until_ms: u64,
-    owes: bool,
-    waits: bool,
+    hand_in_ms: u64,
+    (owes, waits): (bool, bool),
 ) -> Option<u64> {
+    let last_call_ms =
+        |phase: &Phase, length_ms: u64| Span::new(phase, length_ms, hand_in_ms).last_call_ms();
     let length_ms = |phase: &Phase| phases::length_ms(schedule, phase).unwrap_or(0);
     // What lies between this phase and the one in which it is wanted.
     let (between_ms, next) = match phase {
-        phase if owes => return Some(until_ms.saturating_sub(last_call_ms(length_ms(phase)))),
+        phase if owes => {
+            return Some(until_ms.saturating_sub(last_call_ms(phase, length_ms(phase))));
+        }
         Phase::Open => (length_ms(&Phase::TestKey), Phase::TestCheck),
         Phase::TestKey | Phase::TestCheck => (0, Phase::TestCheck),
         Phase::Reveal | Phase::ScoreReveal => (0, Phase::Score),
@@ -148,7 +193,7 @@ fn wanted(
     };
     let next_ms = length_ms(&next);
     let begins_ms = until_ms.saturating_add(between_ms);
-    Some(begins_ms.saturating_add(next_ms - last_call_ms(next_ms)))
+    Some(begins_ms.saturating_add(next_ms - last_call_ms(&next, next_ms)))
 }
 
 /// The submissions that a batch speaks of: revealed and undecided, in the order of commitment.
@@ -240,7 +285,8 @@ mod tests {
             challenge_ms: 60 * minute,
         };
         let by = |phase: Phase, owes, waits| {
-            wanted(&schedule, &phase, 1_000 * minute, owes, waits).map(|by_ms| by_ms / minute)
+            let by_ms = wanted(&schedule, &phase, 1_000 * minute, 0, (owes, waits));
+            by_ms.map(|by_ms| by_ms / minute)
         };
         // A tenth of the phase, two minutes at most, is left for the batch.
         assert_eq!(by(Phase::TestCheck, true, false), Some(998));
@@ -259,6 +305,21 @@ mod tests {
         for phase in [Phase::Challenge, Phase::Settled] {
             assert_eq!(by(phase, false, false), None, "{phase:?}");
         }
+        // Leaves that take four minutes to hand in, and ones that take longer than there is.
+        let of_leaves = |phase: Phase, hand_in_ms, owes| {
+            let by_ms = wanted(&schedule, &phase, 1_000 * minute, hand_in_ms, (owes, false));
+            by_ms.map(|by_ms| by_ms / minute)
+        };
+        assert_eq!(
+            of_leaves(Phase::Score, 4 * minute, true),
+            Some(1_000 - 1 - 4)
+        );
+        assert_eq!(of_leaves(Phase::Score, u64::MAX, true), Some(1_000 - 1 - 5));
+        assert_eq!(
+            of_leaves(Phase::Reveal, 4 * minute, false),
+            Some(1_000 + 10 - 1 - 4)
+        );
+        assert_eq!(of_leaves(Phase::TestCheck, 4 * minute, true), Some(998));
     }
 
     #[test]
@@ -274,12 +335,15 @@ mod tests {
             (1_000, 10_000, true, true),
             (0, 10_000, true, true),
         ] {
-            let found = (
-                is_urgent(7, 7 + left_ms, length_ms),
-                is_last_call(7, 7 + left_ms, length_ms),
-            );
+            let span = Span::new(&Phase::Score, length_ms, 0);
+            let until_ms = 7 + left_ms;
+            let found = (span.is_urgent(7, until_ms), span.is_last_call(7, until_ms));
             assert_eq!(found, (urgent, last), "{left_ms} of {length_ms}");
         }
-        assert!(is_urgent(9, 7, 10_000), "a phase that is over");
+        let span = Span::new(&Phase::Score, 10_000, 0);
+        assert!(span.is_urgent(9, 7), "a phase that is over");
+        let span = Span::new(&Phase::Score, 10_000, 3_000);
+        assert!(span.is_last_call(0, 4_000) && !span.is_last_call(0, 4_001));
+        assert!(span.is_urgent(0, 5_000) && !span.is_urgent(0, 5_001));
     }
 }

@@ -1,7 +1,7 @@
 //! One prediction, recomputed, against what each evaluator published.
 
 use std::collections::BTreeMap;
-use std::io::Read;
+use std::io::{Read, Seek as _, SeekFrom};
 
 use client::Client;
 use evaluator::report::{LEAVES_BYTES_MAX, leaves_bytes};
@@ -181,13 +181,14 @@ fn compare(
     if Some(blob.size_bytes) != one.checked_mul(scored) || one > LEAVES_BYTES_MAX {
         return Ok(published("not_its_root", None));
     }
+    // Of this submission alone: those of all may be more than there is memory.
     let mut bytes = Vec::new();
     let path = std::path::Path::new("leaves");
     let mut file = session.client()?.fetch(blob)?;
-    file.read_to_end(&mut bytes)
+    file.seek(SeekFrom::Start(before as u64 * one))
+        .and_then(|_| file.take(one).read_to_end(&mut bytes))
         .map_err(|error| Failure::io(path, &error))?;
-    let leaves = leaves_of(&bytes, before as u64, examples);
-    match leaves {
+    match leaves_of(&bytes, examples) {
         Some(leaves) if predictions_root(&leaves) == root => {
             let theirs = &leaves[ours.index as usize];
             let finding = if theirs == ours { "same" } else { "differs" };
@@ -197,14 +198,9 @@ fn compare(
     }
 }
 
-/// The leaves of the submission that has `before` scored ones before it.
-fn leaves_of(bytes: &[u8], before: u64, examples: u32) -> Option<Vec<Leaf>> {
+/// The leaves of a submission.
+fn leaves_of(bytes: &[u8], examples: u32) -> Option<Vec<Leaf>> {
     let mut rest = bytes;
-    for _ in 0..before {
-        for _ in 0..examples {
-            (_, rest) = Leaf::split_from(rest)?;
-        }
-    }
     let mut leaves = Vec::new();
     for _ in 0..examples {
         let (leaf, after) = Leaf::split_from(rest)?;
@@ -265,18 +261,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn leaves_are_found_behind_those_of_earlier_submissions() {
+    fn leaves_are_as_many_as_there_are_examples() {
         let leaf = |index: u32, value: f32| Leaf::new(index, &[value, 1.0]);
-        let first = [leaf(0, 1.5), leaf(1, 2.5)];
-        let second = [leaf(0, 3.5), leaf(1, 4.5)];
-        let bytes: Vec<u8> = first
-            .iter()
-            .chain(&second)
-            .flat_map(Leaf::to_bytes)
-            .collect();
-        assert_eq!(leaves_of(&bytes, 0, 2).unwrap(), first);
-        assert_eq!(leaves_of(&bytes, 1, 2).unwrap(), second);
-        assert_eq!(leaves_of(&bytes, 2, 2), None);
-        assert_eq!(leaves_of(&bytes[..bytes.len() - 1], 1, 2), None);
+        let two = [leaf(0, 1.5), leaf(1, 2.5)];
+        let bytes: Vec<u8> = two.iter().flat_map(Leaf::to_bytes).collect();
+        assert_eq!(leaves_of(&bytes, 2).unwrap(), two);
+        assert_eq!(leaves_of(&bytes, 3), None);
+        assert_eq!(leaves_of(&bytes[..bytes.len() - 1], 2), None);
     }
 }

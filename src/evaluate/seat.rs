@@ -111,10 +111,10 @@ impl Worker<'_> {
     fn time(&self, bounty: &BountyView) -> Result<Time, Failure> {
         let now_ms = self.client.status()?.clock_ms;
         let until_ms = bounty.summary.until_ms;
-        let length_ms = duty::length_ms(bounty);
+        let span = duty::Span::of(bounty);
         Ok(Time {
-            is_urgent: duty::is_urgent(now_ms, until_ms, length_ms),
-            is_last_call: duty::is_last_call(now_ms, until_ms, length_ms),
+            is_urgent: span.is_urgent(now_ms, until_ms),
+            is_last_call: span.is_last_call(now_ms, until_ms),
         })
     }
 

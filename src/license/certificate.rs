@@ -8,7 +8,7 @@ use licensing::Terms;
 use licensing::certificate::{CERTIFICATE_BYTES_MAX, Certificate, CertificateError, Proven};
 use protocol::ans104::{BundleReader, VerifiedItem, bundle};
 use protocol::api::{LicenseProgress, LicenseTerm, LicenseView};
-use protocol::id::{Digest, NetworkId};
+use protocol::id::Digest;
 use protocol::receipt::{Event, LicenseStanding};
 use protocol::record::Transaction;
 use serde::Serialize;
@@ -156,7 +156,8 @@ pub fn write(
 ///
 /// # Errors
 /// What does not hold.
-pub fn verify(session: &Session, file: &Path, network: Option<NetworkId>) -> Result<(), Failure> {
+pub fn verify(session: &Session, file: &Path) -> Result<(), Failure> {
+    let network = session.network()?;
     let certificate = Certificate::read(&read_limited(file)?);
     let proven = certificate.and_then(|certificate| certificate.verify(network));
     let proven = proven.map_err(certificate_failure)?;

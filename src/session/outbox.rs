@@ -42,7 +42,7 @@ pub(super) fn read_outbox(path: &Path) -> Result<Option<VerifiedItem>, Failure> 
     Ok(item.ok())
 }
 
-/// A record that a daemon settled, and whose command was not told.
+/// A record that another command of the account settled, and whose own was not told.
 pub(super) struct Settled {
     /// When, by the node's clock.
     pub(super) time_ms: u64,

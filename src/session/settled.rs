@@ -1,8 +1,8 @@
 //! What an earlier command left open: whether it is on the log by now, and whether it was this very thing.
 //!
 //! Settling a record posts its bytes again, which a dry run does not do. docs/decisions/020 says why the same
-//! action is not sent twice. Whoever comes first settles it. What a daemon of the same account settles is
-//! kept, so that the command that it was of is told if it is run again.
+//! action is not sent twice. Whoever of the account comes first settles it. What costs if it is done twice is
+//! kept then, so that the command that it was of is told if it is run again.
 
 use std::path::Path;
 
@@ -20,7 +20,7 @@ use crate::out;
 /// Whoever runs a command again within this time, because it was broken off, wants what it did once.
 const SAME_COMMAND_MS: u64 = 3_600_000;
 
-/// What a daemon settled is kept for so long for the command that it was of, if that is run again.
+/// What another command settled is kept for so long for the one that it was of, if that is run again.
 const REMEMBERED_MS: u64 = 24 * 3_600_000;
 
 /// Whether an action that is done twice costs what is done: others are found by what they made, or cost their bytes.
@@ -43,14 +43,22 @@ struct Left {
 }
 
 impl Left {
-    /// What it asked for, if it is on the log and no rule rejected it.
+    /// Whether it is on the log and no rule rejected it.
+    fn is_done(&self) -> bool {
+        matches!(&self.settled, Settlement::Final(view) if view.problem.is_none())
+    }
+
+    /// What it asked for.
+    fn action(&self) -> Option<Action> {
+        Transaction::read(&self.item).ok().map(|tx| tx.action)
+    }
+
+    /// The same, if it is done.
     fn done(self) -> Option<(Action, Box<RecordView>)> {
+        let action = self.action().filter(|_| self.is_done())?;
         match self.settled {
-            Settlement::Final(view) if view.problem.is_none() => {
-                let tx = Transaction::read(&self.item).ok()?;
-                Some((tx.action, view))
-            }
-            _ => None,
+            Settlement::Final(view) => Some((action, view)),
+            Settlement::Dead => None,
         }
     }
 }
@@ -73,23 +81,32 @@ impl Session {
             return Ok(None);
         }
         let left = self.settle(&outbox, address)?;
-        if let Some(Left {
-            settled: Settlement::Final(view),
-            ..
-        }) = &left
-        {
-            self.say_settled(view);
+        if let Some(left) = &left {
+            self.say_settled(left);
         }
         Ok(left.map(|left| left.settled))
     }
 
     /// Says to whoever is there what an earlier command's record came to.
-    fn say_settled(&self, view: &RecordView) {
-        if !self.is_daemon.get() {
-            talk!(
+    fn say_settled(&self, left: &Left) {
+        let Settlement::Final(view) = &left.settled else {
+            return;
+        };
+        if self.is_daemon.get() {
+            return;
+        }
+        match &view.problem {
+            None => talk!(
                 "note: an earlier command's record was still open and is on the log now: {}",
                 view.id
-            );
+            ),
+            Some(problem) => talk!(
+                "note: an earlier command's record was still open. It is on the log now, as {}, and a rule rejected \
+                 it, so what it was for is NOT done: {} [{}]",
+                view.id,
+                problem.message,
+                problem.code
+            ),
         }
     }
 
@@ -113,16 +130,12 @@ impl Session {
 
     /// The record of an earlier command that was broken off, and what became of it. The outbox is empty then.
     ///
-    /// A person's command says what it was. A daemon has nobody to say it to: what it settles is kept, for whoever
-    /// runs that command again.
+    /// What is done by it and costs if it is done twice is kept, for whoever runs that command again.
     fn settle(&self, outbox: &Path, address: Address) -> Result<Option<Left>, Failure> {
         let Some(item) = read_outbox(outbox)? else {
             return Ok(None);
         };
-        if !self.is_daemon.get() {
-            // A daemon that was killed may have kept it.
-            forget_settled(outbox, item.id())?;
-        } else if Transaction::read(&item).is_ok_and(|tx| costs_twice(&tx.action)) {
+        if Transaction::read(&item).is_ok_and(|tx| costs_twice(&tx.action)) {
             // First, so that no kill in between loses it; what is not on the log is no answer to anybody.
             let now_ms = self.client()?.status()?.clock_ms;
             keep_settled(outbox, now_ms, &item)?;
@@ -137,8 +150,12 @@ impl Session {
             }
             Err(error) => return Err(error.into()),
         };
+        let left = Left { item, settled };
+        if !left.is_done() {
+            forget_settled(outbox, left.item.id())?;
+        }
         forget(outbox)?;
-        Ok(Some(Left { item, settled }))
+        Ok(Some(left))
     }
 
     /// Settles what an earlier command left open. If that, or what a daemon settled for it, asked for this
@@ -159,7 +176,7 @@ impl Session {
         Ok(done.map(|(_, view)| view))
     }
 
-    /// The thing of this kind that was left open and is on the log now, or that a daemon settled.
+    /// The thing of this kind that was left open and is on the log now, or that another command settled.
     fn done(
         &self,
         outbox: &Path,
@@ -172,11 +189,14 @@ impl Session {
         // Asked first: once it is settled nothing may fail that would keep it from being told.
         let now_ms = self.client()?.status()?.clock_ms;
         let left = self.settle(outbox, address)?;
-        let found = match left.and_then(Left::done) {
-            Some((action, view)) if is_it(&action) => Some((action, view)),
+        let found = match left {
+            Some(left) if left.is_done() && left.action().is_some_and(|action| is_it(&action)) => {
+                forget_settled(outbox, left.item.id())?;
+                left.done()
+            }
             left => {
-                if let Some((_, view)) = left {
-                    self.say_settled(&view);
+                if let Some(left) = &left {
+                    self.say_settled(left);
                 }
                 self.take(outbox, now_ms, is_it)?
             }
@@ -198,7 +218,7 @@ impl Session {
         Ok(Some((action, view)))
     }
 
-    /// The last thing of this kind that a daemon settled and that no command was told of.
+    /// The last thing of this kind that was settled and that the command that it was of was not told of.
     fn take(
         &self,
         outbox: &Path,

@@ -231,6 +231,7 @@ pub fn watch(session: &Session, bounties: &[String]) -> Result<(), Failure> {
         return Err(Failure::new("usage", "watching has no dry run", next).exit(Exit::Usage));
     }
     session.become_daemon();
+    seals::unlock(session, |kept| matches!(kept.of, Of::Submission { .. }))?;
     let client = patiently(|| session.client())?;
     let mut only = BTreeSet::new();
     for text in bounties {
@@ -241,30 +242,38 @@ pub fn watch(session: &Session, bounties: &[String]) -> Result<(), Failure> {
     let mut said_damaged = BTreeSet::new();
     let mut over = BTreeSet::new();
     let first = waiting(session, me, network, &only, &over, &mut said_damaged)?;
+    let mut known = Known::default();
+    patiently(|| known.look(client))?;
     if first.seals.is_empty() {
-        let mut known = Known::default();
-        patiently(|| known.look(client))?;
         check_others(session, me, &first, &known)?;
         return end(session, 0, first.unread);
+    }
+    let others = names(&first.owners(&known));
+    if !others.is_empty() {
+        talk!(
+            "note: seals of {others} wait here too; this reveals those of {me} alone: each key has a watch of its own"
+        );
     }
     let signer = session.signer()?;
     let mut watch = Watch::new(client);
     let mut missed = 0;
     let mut held: BTreeMap<BlobId, (ItemId, Kept)> = BTreeMap::new();
     let mut said = BTreeMap::new();
-    let mut known = Known::default();
     let mut away = Away::default();
+    // What is kept here and is not for this watch.
+    let mut rest = Waiting::default();
     loop {
         // New ones may have been submitted since. What was seen is held: a folder that is away for a while, or
         // a file that cannot be read once, does not end this.
         let found = waiting(session, me, network, &only, &over, &mut said_damaged);
         let unread = found.as_ref().map_or(0, |found| found.unread);
         match found {
-            Ok(found) => {
-                let found = found.seals.into_iter();
+            Ok(mut found) => {
+                let seals = std::mem::take(&mut found.seals).into_iter();
                 held.extend(
-                    found.map(|(bounty, kept)| (kept.sealed.ciphertext.id, (bounty, kept))),
+                    seals.map(|(bounty, kept)| (kept.sealed.ciphertext.id, (bounty, kept))),
                 );
+                rest = found;
             }
             Err(failure) => {
                 if said_damaged.insert(failure.message.clone()) {
@@ -274,6 +283,9 @@ pub fn watch(session: &Session, bounties: &[String]) -> Result<(), Failure> {
         }
         held.retain(|ciphertext, _| !over.contains(ciphertext));
         if held.is_empty() {
+            if missed == 0 {
+                check_others(session, me, &rest, &known)?;
+            }
             return end(session, missed, unread);
         }
         let seals: Vec<(ItemId, Kept)> = held.values().cloned().collect();
@@ -380,6 +392,20 @@ struct Waiting {
     elsewhere: bool,
 }
 
+impl Waiting {
+    /// Whose seals are for bounties that run, this account's apart.
+    fn owners(&self, known: &Known) -> BTreeSet<Address> {
+        let others = self.others.iter();
+        let running = others.filter(|(bounty, _)| known.running.contains_key(bounty));
+        running.map(|(_, owner)| *owner).collect()
+    }
+}
+
+fn names(owners: &BTreeSet<Address>) -> String {
+    let names: Vec<String> = owners.iter().map(Address::to_string).collect();
+    names.join(", ")
+}
+
 /// The seals that are kept here, without those that are over.
 fn waiting(
     session: &Session,
@@ -427,16 +453,13 @@ fn check_others(
     found: &Waiting,
     known: &Known,
 ) -> Result<(), Failure> {
-    let others = found.others.iter();
-    let running = others.filter(|(bounty, _)| known.running.contains_key(bounty));
-    let owners: BTreeSet<Address> = running.map(|(_, owner)| *owner).collect();
+    let owners = found.owners(known);
     let (message, next) = if !owners.is_empty() {
-        let names: Vec<String> = owners.iter().map(Address::to_string).collect();
         (
             format!(
                 "no seal that waits here is of {me} (the key '{}'): those that wait are of {}",
                 session.key_name(),
-                names.join(", ")
+                names(&owners)
             ),
             "name the key that submitted with --key",
         )

@@ -137,12 +137,13 @@ pub fn submit(args: &SubmitArgs, session: &Session) -> Result<(), Failure> {
     if session.global.dry_run {
         return session.report(&crate::session::Acted::Tried(Box::new(trial)), "");
     }
-    session.confirm("Commit this model to the bounty: fee and bond are paid now.")?;
+    let warning = "Commit this model to the bounty: fee and bond are paid now.";
+    session.confirm(&format!("{warning} {} pays.", session.payer(me)))?;
     let signer = session.signer()?;
     seals::save(session, &kept)?;
     keep(&note_path, &protocol::json::to_vec(&note))?;
     upload(client, &kept, &note, archive.0)?;
-    let view = session.send(&*signer, &action)?;
+    let view = session.send_if(&*signer, &action, |_| still_prepaid(client, id, &cost))?;
     if session.json() {
         return out::json("record", &view);
     }
@@ -154,6 +155,24 @@ pub fn submit(args: &SubmitArgs, session: &Session) -> Result<(), Failure> {
         session.home().join("seals").display()
     );
     Ok(())
+}
+
+/// Refuses to sign if the sponsor was to pay the fee, and others have been faster since that was said.
+fn still_prepaid(client: &Client, bounty: ItemId, cost: &Cost) -> Result<(), Failure> {
+    if !cost.is_prepaid {
+        return Ok(());
+    }
+    let bounty = client.bounty(bounty)?;
+    if bounty.summary.submissions < bounty.posting.prepaid {
+        return Ok(());
+    }
+    let message = format!(
+        "others were faster: the evaluation fees that the sponsor has prepaid are used, and this submission would pay \
+         {} LODE. Nothing was committed",
+        bounty.posting.evaluation_fee.to_lode_string()
+    );
+    let next = "run it again if you want to pay the fee: what was uploaded is kept";
+    Err(Failure::new("fee_changed", message, next).exit(Exit::Rejected))
 }
 
 /// What a submission takes from its account: now, and when its key comes out.

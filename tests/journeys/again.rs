@@ -96,7 +96,7 @@ fn a_key_is_shown_to_nobody_before_its_phase_and_an_unreadable_seal_is_not_nothi
 }
 
 #[test]
-fn what_a_daemon_of_the_account_settles_is_not_paid_twice_by_running_it_again() {
+fn what_another_command_of_the_account_settles_is_not_paid_twice_by_running_it_again() {
     let world = World::begin();
     let _node = world.node("node");
     let client = world.client();
@@ -116,14 +116,29 @@ fn what_a_daemon_of_the_account_settles_is_not_paid_twice_by_running_it_again() 
     // Told once; the next one is another.
     assert_ne!(send()["id"], first.to_string());
     assert!(balance() > paid);
-    // What a person's command settles and names is told too.
+    // So is what a person's command settles on the way to something else.
     leave_open(&world, "backer", first);
     world.json("backer", &["account", "send", &lumen, "6"]);
     let before = balance();
+    assert_eq!(send()["id"], first.to_string());
+    assert_eq!(balance(), before);
     assert_ne!(send()["id"], first.to_string());
     assert!(balance() > before);
 
-    // One that settles it on the way to something else says so.
+    // And what 'doctor' does, which is where people are sent whose command had no answer.
+    leave_open(&world, "backer", first);
+    let doctor = world
+        .command("backer", &["doctor", "--yes"])
+        .output()
+        .unwrap();
+    let said = format!("is final: {first}. What it was for is done");
+    let doctor = crate::stdout(&doctor) + &stderr(&doctor);
+    assert!(doctor.contains(&said), "{doctor}");
+    let before = balance();
+    assert_eq!(send()["id"], first.to_string());
+    assert_eq!(balance(), before);
+
+    // Who settles it says so.
     leave_open(&world, "backer", first);
     let mut claim = world.command("backer", &["royalty", "claim", "--all", "--yes"]);
     let claim = stderr(&claim.output().unwrap());
@@ -185,6 +200,44 @@ fn seals_of_another_key_are_not_nothing_to_reveal() {
     assert_eq!(ended.status.code(), Some(3), "{}", stderr(&ended));
     assert!(stderr(&ended).contains("other_seals"));
     assert!(stderr(&ended).contains(&world.addresses["mina"].to_string()));
+    // Beside one of its own, which is done with: a seal that cannot be waited for is not nothing either.
+    let id = world.client().bounties(None).next().unwrap().unwrap().id;
+    let submit = [
+        "submit",
+        &id.to_string(),
+        "model",
+        "--key",
+        "second",
+        "--even-so",
+    ];
+    let money = ["account", "send", "SECOND", "200"];
+    let second = world.json("mina", &["key", "show", "second"]);
+    let second = second["address"].as_str().unwrap();
+    world.json("mina", &[&money[..2], &[second, money[3]]].concat());
+    world.json("mina", &submit);
+    let cancelled = |view: &protocol::api::BountyView| !view.submissions.is_empty();
+    assert!(cancelled(&world.client().bounty(id).unwrap()));
+    let mut watch = world.command("mina", &watch);
+    let mut watch = watch.stderr(Stdio::piped()).spawn().unwrap();
+    let mut said = [0; 4_096];
+    let mut len = 0;
+    while !String::from_utf8_lossy(&said[..len]).contains("wait here too") {
+        let more = watch
+            .stderr
+            .as_mut()
+            .unwrap()
+            .read(&mut said[len..])
+            .unwrap();
+        assert!(more > 0, "{}", String::from_utf8_lossy(&said[..len]));
+        len += more;
+    }
+    watch.kill().unwrap();
+    watch.wait().unwrap();
+    let said = String::from_utf8_lossy(&said[..len]).into_owned();
+    assert!(
+        said.contains(&world.addresses["mina"].to_string()),
+        "{said}"
+    );
 }
 
 #[cfg(target_os = "linux")]

@@ -6,10 +6,13 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use datasets::{About, CsvSpec, CsvText, LabelKind};
 use models::{MlpConfig, Weights};
+use protocol::BlobId;
 use protocol::archive::{self, ArchivePath};
 use protocol::report::Leaf;
 use protocol::seal::{NONCE_LEN, SealKey, encrypt};
+use protocol::text::{Name, Text};
 use serde_json::{Value, json};
 
 use crate::{Demo, lode, stderr, stdout, text};
@@ -27,6 +30,7 @@ impl Own {
     fn new(test: &Path) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let orders = json!({
+            "parent": std::process::id(),
             "own": dir.path().canonicalize().unwrap(),
             "memory_bytes": 4u64 << 30,
             "seconds": 60,
@@ -46,9 +50,10 @@ impl Own {
         let key = SealKey::from_bytes(KEY);
         encrypt(&key, [1; NONCE_LEN], archive, &mut sealed).unwrap();
         change(&mut sealed);
-        fs::write(&file, sealed).unwrap();
+        fs::write(&file, &sealed).unwrap();
         let file = file.canonicalize().unwrap();
-        let model = json!({ "sealed": { "file": file, "key": key.to_text() } });
+        let root = BlobId(*blake3::hash(&sealed).as_bytes());
+        let model = json!({ "sealed": { "file": file, "key": key.to_text(), "root": root } });
         let limits = json!({
             "parameters_max": 4_000_000, "file_bytes_max": 16_000_000, "multiply_adds_max": 4_000_000,
         });
@@ -304,6 +309,15 @@ fn what_a_miner_did_wrong_is_an_outcome(demo: &Demo) {
         invalid("archive_files", &place)
     );
 
+    // What this disk has made of it is nobody's fault, whether a chunk opens or not.
+    for change in [flip(100), flip(0)] {
+        own.score(&good, change);
+        let root = BlobId([9; 32]);
+        own.orders["work"]["score"]["model"]["sealed"]["root"] = json!(root);
+        let answer = own.answer();
+        assert_eq!(answer["failed"]["code"], "ciphertext_damaged", "{answer}");
+    }
+
     // What was not fetched is judged by its size alone.
     let source = &mut own.orders["work"]["score"]["model"];
     *source = json!({ "too_large": { "size_bytes": 1u64 << 40, "limit_bytes": 1_000 } });
@@ -351,6 +365,59 @@ fn a_limit_that_is_broken_leaves_no_answer(demo: &Demo) {
     }
     let predicted = own.answer();
     assert!(predicted["predictions"].is_object(), "{predicted}");
+}
+
+/// A header that is nothing but commas is read past, and takes no more memory than its bytes.
+#[test]
+fn a_long_header_is_a_fault_of_the_test_set_and_not_of_the_machine() {
+    let dir = tempfile::tempdir().unwrap();
+    let test = dir.path().join("test");
+    let spec = CsvSpec {
+        header: true,
+        label_column: 0,
+        inputs: 1 << 20,
+        labels: LabelKind::Classes(2),
+        divide_inputs_by: 1,
+    };
+    let row = format!("0{}\n", ",0".repeat(1 << 20));
+    let sound = format!("{}\n{row}", ",".repeat(1 << 20));
+    let about = About {
+        name: Name::new("rows").unwrap(),
+        attribution: Text::new("made by a test").unwrap(),
+        license: Vec::new(),
+    };
+    let text = CsvText::read(sound.as_bytes(), &spec).unwrap();
+    let mut manifest = datasets::write_folder(&test, &about, &spec, &text).unwrap();
+    let long = format!("{}\n{row}", ",".repeat(60 << 20));
+    fs::write(test.join("data.csv"), &long).unwrap();
+    manifest.files[0].size_bytes = long.len() as u64;
+    manifest.files[0].blake3 = BlobId(*blake3::hash(long.as_bytes()).as_bytes());
+    manifest.write(&test).unwrap();
+    let mut own = Own::new(&test);
+    let limits = json!({
+        "parameters_max": 4, "file_bytes_max": 16_000, "multiply_adds_max": 4,
+    });
+    let benchmark = json!({
+        "arithmetic": 1, "task": {"classification": {"classes": 2}}, "inputs": 1 << 20, "examples_max": 1,
+        "metric": "accuracy", "limits": limits,
+    });
+    own.orders["work"] = json!({ "test_set": { "benchmark": benchmark, "test": own.test } });
+    own.orders["memory_bytes"] = json!(1u64 << 30);
+    let answer = own.answer();
+    let found = &answer["test_set"]["outcome"]["bad_seal"];
+    assert_eq!(found["code"], "csv_width", "{answer}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_child_whose_parent_has_gone_does_nothing() {
+    let temp = tempfile::tempdir().unwrap();
+    let mut own = Own::new(temp.path());
+    own.orders["work"] = json!({ "predict": { "model": own.test, "data": own.test } });
+    own.orders["parent"] = json!(1);
+    let output = own.run();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(!own.dir.path().join("answer.json").exists());
 }
 
 #[test]

@@ -29,6 +29,63 @@ fn amount(value: &Value) -> Amount {
     value.as_str().unwrap().parse().unwrap()
 }
 
+#[test]
+fn who_signs_and_where_is_what_the_command_line_says() {
+    let world = World::begin();
+    let _node = world.node("node");
+    let lumen = world.addresses["lumen"].to_string();
+    let send = ["account", "send", &lumen, "1", "--yes"];
+    let ends = |more: &[&str], name: &str, value: &str| {
+        let mut command = world.command("backer", &[&send[..], more].concat());
+        let output = command.env(name, value).output().unwrap();
+        (output.status.code().unwrap(), stderr(&output))
+    };
+    // A key that is named counts before the environment.
+    let (exit, told) = ends(&["--key", "other"], "LODE_SIGNER", "exec:false");
+    assert!(exit == 3 && told.contains("no_key"), "{told}");
+    let (exit, told) = ends(&["--key", "default"], "LODE_SIGNER", "exec:false");
+    assert_eq!(exit, 0, "{told}");
+    let both = ["--key", "default", "--signer", "exec:false"];
+    let (exit, told) = ends(&both, "LODE_KEY", "default");
+    assert!(exit == 2 && told.contains("two_signers"), "{told}");
+    // Nothing is signed for another network than the one that is meant.
+    let network = world.client().status().unwrap().network.to_string();
+    let (exit, told) = ends(&[], "LODE_NETWORK", &network);
+    assert_eq!(exit, 0, "{told}");
+    let other = "A".repeat(43);
+    let (exit, told) = ends(&[], "LODE_NETWORK", &other);
+    assert!(exit == 3 && told.contains("other_network"), "{told}");
+    let (exit, told) = ends(&["--network", &other], "LODE_NETWORK", &network);
+    assert!(exit == 3 && told.contains("other_network"), "{told}");
+    // Without a word whose money it is, nobody is asked.
+    let asked = world.command("backer", &send[..4]).output().unwrap();
+    let payer = format!("The key 'default', {}, pays.", world.addresses["backer"]);
+    assert!(stderr(&asked).contains(&payer), "{}", stderr(&asked));
+}
+
+#[test]
+fn words_that_a_file_could_keep_are_not_shown() {
+    let world = World::begin();
+    let told = says(
+        &world,
+        "mina",
+        &["key", "new", "quiet", "--low-work-factor"],
+    );
+    assert!(
+        told.contains("are not shown where a file may keep them"),
+        "{told}"
+    );
+    assert!(told.split_whitespace().count() < 40, "{told}");
+}
+
+#[test]
+fn a_faucet_that_gives_nothing_is_no_success() {
+    let world = World::begin();
+    let _node = world.node("node");
+    let (exit, told) = fails(&world, "mina", &["account", "faucet", "--json"]);
+    assert!(exit == 4 && told.contains("no_faucet"), "{told}");
+}
+
 /// A model of its own, by a recipe with this seed.
 fn train(world: &World, who: &str, bounty: &str, seed: u32) -> String {
     fs::create_dir_all(world.path(who)).unwrap();

@@ -300,7 +300,8 @@ impl WalletError {
                 }
             },
             Self::PublicMissing { .. } => {
-                "`lode key show` with the passphrase writes it again from the key file"
+                "`lode key show` with the passphrase writes it again for a key in $LODE_HOME/keys: put the key file there, \
+                 and name it with --key"
             }
             Self::PublicBroken { .. } | Self::PublicMismatch { .. } => {
                 "do not use the address in it; remove it, and `lode key show` writes it from the key file"

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use client::{ClientError, blob_ref_of, blob_ref_of_file};
 use protocol::record::BlobRef;
 
-use crate::fake::{Exchange, Fake};
+use crate::fake::{Exchange, Fake, SHORT};
 
 fn content(len: usize) -> Vec<u8> {
     (0..len).map(|at| (at % 251) as u8).collect()
@@ -202,6 +202,44 @@ fn a_download_goes_on_where_it_broke() {
         4,
         "no part is left"
     );
+}
+
+#[test]
+fn who_sends_the_whole_where_the_rest_was_asked_for_is_listened_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let bytes = content(5_000);
+    let blob = blob_ref_of(bytes.as_slice()).unwrap();
+    let whole = || {
+        let (bytes, mut tries) = (bytes.clone(), 0);
+        Fake::new(move |exchange| {
+            tries += 1;
+            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", bytes.len());
+            exchange.raw(head.as_bytes());
+            // Knows no parts, and breaks once.
+            exchange.raw(&bytes[..if tries == 1 { 3_000 } else { bytes.len() }]);
+            exchange.cut();
+        })
+    };
+    let path = folder.path().join("blob");
+    whole().client().download(blob, &path, |_, _| {}).unwrap();
+    assert!(fs::read(&path).unwrap() == bytes);
+    let mut out = Vec::new();
+    whole()
+        .client()
+        .download_to(blob, &mut out, |_, _| {})
+        .unwrap();
+    assert!(out == bytes);
+}
+
+#[test]
+fn a_node_that_sends_a_byte_now_and_then_is_waited_for_no_longer_than_a_slow_one() {
+    let bytes = content(20_000);
+    let blob = blob_ref_of(bytes.as_slice()).unwrap();
+    let fake = served(bytes, 20_000, 1);
+    let client = fake.client_with(3, SHORT);
+    let result = client.download_to(blob, &mut Vec::new(), |_, _| {});
+    assert_eq!(code(&result), Some("node_disconnected"));
+    assert!(fake.seen().len() > 10 && fake.seen().len() < 20_000);
 }
 
 #[test]

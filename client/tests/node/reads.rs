@@ -156,6 +156,32 @@ fn a_list_that_goes_in_a_circle_comes_to_an_end() {
     let results: Vec<_> = fake.client().evaluators().collect();
     assert_eq!(results.len(), 1);
     assert_eq!(fake.seen().len(), 2);
+    // Of more pages than one.
+    let mut asked = 0;
+    let fake = Fake::new(move |exchange| {
+        asked += 1;
+        let next = asked % 7;
+        exchange.reply(
+            200,
+            &[],
+            format!(r#"{{"items":[],"next":"{next}"}}"#).as_bytes(),
+        );
+    });
+    let results: Vec<_> = fake.client().evaluators().collect();
+    assert_eq!(results.len(), 1);
+    assert!(fake.seen().len() < 30, "{}", fake.seen().len());
+    // Always another one, and never an entry.
+    let mut asked = 0;
+    let fake = Fake::new(move |exchange| {
+        asked += 1;
+        exchange.reply(
+            200,
+            &[],
+            format!(r#"{{"items":[],"next":"{asked}"}}"#).as_bytes(),
+        );
+    });
+    let results: Vec<_> = fake.client().evaluators().collect();
+    assert_eq!((results.len(), fake.seen().len()), (1, 100));
 }
 
 #[test]

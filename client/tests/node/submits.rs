@@ -1,6 +1,7 @@
 //! Posting signed records through every failure.
 
 use client::ClientError;
+use protocol::ItemId;
 use protocol::api::{BUNDLE_ITEMS_MAX, BundleAnswer, BundleEntry};
 
 use crate::fake::{Fake, Fault, Ledger, SHORT};
@@ -123,7 +124,14 @@ fn a_bundle_has_an_entry_an_item() {
     let refused = fake.client().submit_bundle(&many);
     assert_eq!(refused.unwrap_err().code(), "too_many");
     assert_eq!(fake.seen().len(), 0);
-    for (entries, code) in [(2, None), (1, Some("node_answer"))] {
+    let ids = items.each_ref().map(|item| item.id());
+    let one = &ids[..1];
+    for (entries, code) in [
+        (ids.to_vec(), None),
+        (one.to_vec(), Some("node_answer")),
+        // Of each of them the other's.
+        (vec![ids[1], ids[0]], Some("node_answer")),
+    ] {
         let mut tries = 0;
         let fake = Fake::new(move |exchange| {
             exchange.body();
@@ -131,17 +139,13 @@ fn a_bundle_has_an_entry_an_item() {
             if tries == 1 {
                 return exchange.cut();
             }
-            let entry = BundleEntry {
-                id: None,
+            let entry = |&id: &ItemId| BundleEntry {
+                id: Some(id),
                 record: None,
                 problem: None,
             };
-            exchange.json(
-                200,
-                &BundleAnswer {
-                    entries: vec![entry; entries],
-                },
-            );
+            let entries = entries.iter().map(entry).collect();
+            exchange.json(200, &BundleAnswer { entries });
         });
         let answer = fake.client().submit_bundle(&items);
         assert_eq!(answer.as_ref().err().map(ClientError::code), code);

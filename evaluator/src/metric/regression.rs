@@ -14,8 +14,8 @@ pub struct NumberMetrics {
     pub rmse: f64,
     /// Mean absolute error, in the label's unit.
     pub mae: f64,
-    /// One minus the squared error over that of the labels' mean; `None` for
-    /// labels that do not differ, and for a number beyond binary64.
+    /// One minus the squared error over that of the labels' mean, at least the
+    /// lowest number of binary64; `None` for labels that do not differ.
     pub r2: Option<f64>,
 }
 
@@ -31,13 +31,14 @@ impl NumberMetrics {
             }
         }
         let examples = leaves.len() as u64;
-        let r2 = squares_about_mean(labels).map(|about_mean| 1.0 - squares / about_mean);
+        let r2 = squares_about_mean(labels);
+        let r2 = r2.map(|about_mean| (1.0 - squares / about_mean).max(f64::MIN));
         Self {
             examples,
             // An IEEE operation, not the platform's library: rounded once.
             rmse: (squares / examples as f64).sqrt(),
             mae: magnitudes / examples as f64,
-            r2: r2.filter(|r2| r2.is_finite()),
+            r2,
         }
     }
 

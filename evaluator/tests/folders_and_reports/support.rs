@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use datasets::{About, CsvSpec, CsvText, LabelKind, write_folder};
 use evaluator::Job;
-use models::{MlpConfig, Weights};
+use models::cnn::ConvLayer;
+use models::{Architecture, CnnConfig, MlpConfig, Weights};
 use protocol::BlobId;
 use protocol::benchmark::{ARITHMETIC_VERSION, Benchmark, Metric, ModelLimits, Task};
 use protocol::text::{Name, Text};
@@ -75,7 +76,7 @@ pub fn config() -> MlpConfig {
 }
 
 /// Weights between −1 and 1.
-pub fn weights(config: &MlpConfig, seed: u64) -> Weights {
+pub fn weights(config: &impl Architecture, seed: u64) -> Weights {
     let mut draw = 0;
     let range = Distribution::Uniform {
         low: -1.0,
@@ -89,8 +90,13 @@ pub fn weights(config: &MlpConfig, seed: u64) -> Weights {
 }
 
 pub fn write_model(dir: &Path, config: &MlpConfig, weights: &Weights) {
+    write_json_model(dir, &config.to_json(), weights);
+}
+
+/// A model of which this is the config.
+pub fn write_json_model(dir: &Path, config: &[u8], weights: &Weights) {
     fs::create_dir_all(dir).expect("a folder");
-    fs::write(dir.join("config.json"), config.to_json()).expect("a file");
+    fs::write(dir.join("config.json"), config).expect("a file");
     fs::write(dir.join("model.safetensors"), weights.to_safetensors()).expect("a file");
 }
 
@@ -142,6 +148,21 @@ pub fn write_csv(dir: &Path, rows: &str, task: Task) {
     manifest.files[0].size_bytes = rows.len() as u64;
     manifest.files[0].blake3 = BlobId(*blake3::hash(rows.as_bytes()).as_bytes());
     manifest.write(dir).expect("a manifest");
+}
+
+/// A job whose rows are images of four rows and five columns, through two convolutions.
+pub fn convolutional() -> Bench {
+    let bench = Bench::new();
+    let layer = |channels, kernel, padding, pool| ConvLayer {
+        channels,
+        kernel,
+        padding,
+        pool,
+    };
+    let layers = [layer(6, 3, 1, 2), layer(4, 2, 1, 1)];
+    let config = CnnConfig::new([1, 4, 5], &layers, &[8], u64::from(CLASSES)).expect("it fits");
+    write_json_model(&bench.model, &config.to_json(), &weights(&config, 1));
+    bench
 }
 
 /// A job of numbers: the rows of the other, a half more than the class being the label.

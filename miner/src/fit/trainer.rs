@@ -209,7 +209,10 @@ impl<'a> Trainer<'a> {
             let x = self.rows.inputs::<Repro>(batch, None);
             let losses = self.rows.losses(model.forward(x), batch, false);
             let losses: Vec<f32> = losses.into_data().into_vec().expect("32-bit floats");
-            total += losses.into_iter().map(f64::from).sum::<f64>();
+            // One row after the other: the size of a batch is no part of the sum.
+            for loss in losses {
+                total += f64::from(loss);
+            }
         }
         let loss = total / self.held_out.len() as f64;
         if !loss.is_finite() {
@@ -231,7 +234,7 @@ impl<'a> Trainer<'a> {
     /// All that a training needs to go on from here.
     ///
     /// # Errors
-    /// [`FitError::Model`] if a weight is not finite: the training has diverged.
+    /// [`FitError::Diverged`] if a weight is not finite.
     pub fn state(&self) -> Result<State, FitError> {
         let flat = |moment: &Tensor<Repro, 1>| {
             let data = moment.clone().into_data();
@@ -240,9 +243,20 @@ impl<'a> Trainer<'a> {
         let moments = self.optimizer.moments().iter();
         Ok(State {
             counts: self.counts,
-            weights: self.model().valid().to_weights(&self.config)?,
+            weights: self.weights()?,
             moments: moments.map(|all| all.iter().map(flat).collect()).collect(),
             best: self.best.clone(),
+        })
+    }
+
+    /// The weights as they are. One that is not finite is what the next step's loss would show.
+    fn weights(&self) -> Result<Weights, FitError> {
+        let weights = self.model().valid().to_weights(&self.config);
+        weights.map_err(|error| match error {
+            ModelError::NonFinite { .. } => FitError::Diverged {
+                step: self.counts.step,
+            },
+            error => error.into(),
         })
     }
 

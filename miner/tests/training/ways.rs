@@ -4,6 +4,7 @@ use burn::tensor::{Tensor, TensorData};
 use miner::recipe::{OptimizerKind, Schedule};
 use miner::{Fitted, Recipe, Targets, fit};
 use ndarray::Array2;
+use protocol::Digest;
 use repro::paths::{self, Path, Settings};
 use repro::{Repro, ReproDevice};
 
@@ -100,6 +101,100 @@ fn every_new_value_of_a_recipe_matters() {
             ("step_factor", |r| r.train.step_factor = 0.5),
         ],
     );
+}
+
+/// As `a_known_training_has_the_known_weights`, of the ways that the plainest does not go.
+#[test]
+fn known_trainings_have_the_known_weights() {
+    type Change = fn(&mut Recipe);
+    let known: [(&str, Change, &str); 7] = [
+        (
+            "plain descent",
+            |r| r.train.optimizer = OptimizerKind::Sgd,
+            "qfc_RyDOFMzkMMexJMAiCYHLOWysD-NirtaI8QbemeU",
+        ),
+        (
+            "with all of it",
+            |r| {
+                r.train.optimizer = OptimizerKind::Sgd;
+                r.train.momentum = 0.5;
+                r.train.nesterov = true;
+                r.train.weight_decay = 0.25;
+            },
+            "R52DNww7b_xNEbn3bK_eTMCGB0PVqVzGx6wwr5XA3XU",
+        ),
+        (
+            "cosine after a warm-up",
+            |r| {
+                r.train.schedule = Schedule::Cosine;
+                r.train.warm_up = 4;
+            },
+            "Xac-BXyi3-m7PAat_LCEF6ZLh-8sZC3hDJihlbT2tPw",
+        ),
+        (
+            "steps",
+            |r| {
+                r.train.schedule = Schedule::Step;
+                r.train.step_epochs = 1;
+                r.train.step_factor = 0.3;
+            },
+            "7ylG6RwK9JebHDYO_QG1YnPsJtxGxqdEcnEqstmLsMQ",
+        ),
+        (
+            "constant, and a limit on the norm",
+            |r| {
+                r.train.schedule = Schedule::Constant;
+                r.train.clip_norm = 0.1;
+            },
+            "-abe3JPEurabVhxm1eBaYE_3QXORfcHCq10_bg6XFGI",
+        ),
+        (
+            "standardized",
+            |r| r.train.standardize = true,
+            "KdXWHm04_nNi5AppzEE0sSbfrBR9uQYb49nTrPIN_Qc",
+        ),
+        (
+            "held out",
+            |r| r.train.held_out = 0.25,
+            "DLoW9r3KTiccSLVmem-ML0g3bvdCQGASFKWFgKD58Uk",
+        ),
+    ];
+    let digest = |recipe: &Recipe| Digest(train(recipe).weights.digest()).to_string();
+    let mut found = Vec::new();
+    for (name, change, _) in known {
+        let mut recipe = recipe();
+        change(&mut recipe);
+        found.push((name, digest(&recipe)));
+    }
+    let images = Recipe::parse(CNN).expect("a sound recipe");
+    found.push(("images", digest(&images)));
+    let images = (
+        "images",
+        "RWbSzaL2fs4aUL8FW4W-Uj86BhX4MvdL-ERy9sUkaPE".to_owned(),
+    );
+    let known = known.map(|(name, _, digest)| (name, digest.to_owned()));
+    assert_eq!(found, known.into_iter().chain([images]).collect::<Vec<_>>());
+}
+
+/// What is compared when an epoch ends is one chain over the rows, however they are cut into batches.
+#[test]
+fn the_loss_of_the_rows_held_out_is_one_chain() {
+    let mut recipe = recipe();
+    recipe.train.held_out = 0.25;
+    recipe.train.epochs = 1;
+    // Nothing is learnt, so that the batches of training do not matter.
+    recipe.train.learning_rate = 1e-30;
+    recipe.train.weight_decay = 0.0;
+    let loss = |batch_size| {
+        let mut recipe = recipe.clone();
+        recipe.train.batch_size = batch_size;
+        train(&recipe).held_out_loss.map(f64::to_bits)
+    };
+    let whole = loss(100);
+    assert!(whole.is_some());
+    for batch_size in [1, 2, 3, 7, 16] {
+        assert_eq!(loss(batch_size), whole, "{batch_size}");
+    }
 }
 
 #[test]

@@ -24,6 +24,9 @@ const SYNC_EVERY_BYTES: u64 = 32 << 20;
 /// announces much and sends little keep everybody else out.
 const RESERVED_BYTES: u64 = 64 << 20;
 
+/// And no more than has arrived of it, or this: to announce costs nothing.
+const RESERVED_FIRST_BYTES: u64 = 1 << 20;
+
 /// A blob that is arriving. Dropped before its end, one with a token can go on later,
 /// and one without is deleted.
 #[derive(Debug)]
@@ -153,7 +156,7 @@ impl Arrival {
         }
         self.size_bytes = size_bytes;
         if let Some(blob) = self.expected {
-            self.claim.set(blob.size_bytes - size_bytes);
+            self.claim.set(blob.size_bytes - size_bytes, size_bytes);
         }
         if size_bytes - self.synced_bytes >= SYNC_EVERY_BYTES {
             self.stop_if_held()?;
@@ -342,15 +345,21 @@ impl Claim {
                 others_bytes,
             });
         }
-        arriving.insert(self.name.clone(), needed_bytes.min(RESERVED_BYTES));
+        arriving.insert(self.name.clone(), reserved(needed_bytes, 0));
         Ok(())
     }
 
-    /// Says how many bytes are still to come.
-    fn set(&self, needed_bytes: u64) {
-        let kept = needed_bytes.min(RESERVED_BYTES);
+    /// Says how many bytes are still to come, and how many came.
+    fn set(&self, needed_bytes: u64, arrived_bytes: u64) {
+        let kept = reserved(needed_bytes, arrived_bytes);
         self.blobs.arriving().insert(self.name.clone(), kept);
     }
+}
+
+/// What is kept free for one of whom so much is still to come, and so much came.
+fn reserved(needed_bytes: u64, arrived_bytes: u64) -> u64 {
+    let earned_bytes = arrived_bytes.max(RESERVED_FIRST_BYTES);
+    needed_bytes.min(RESERVED_BYTES).min(earned_bytes)
 }
 
 impl Drop for Claim {

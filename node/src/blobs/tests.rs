@@ -425,12 +425,18 @@ fn what_is_announced_has_to_fit_and_keeps_no_more_than_a_window_from_others() {
     ));
     assert_eq!(files(&dir, "staging"), [""; 0]);
     // As many as would fill the disk twice keep out nobody who has little to send.
-    let many: Vec<Arrival> = (0..4)
+    let mut many: Vec<Arrival> = (0..4)
         .map(|seed| blobs.arrive_at(announced(seed, large), &token(1), 0))
         .map(|arrival| arrival.expect("each fits"))
         .collect();
     match blobs.arrive(announced(8, room)) {
-        Err(BlobError::NoRoom { others_bytes, .. }) => assert_eq!(others_bytes, 4 * (64 << 20)),
+        Err(BlobError::NoRoom { others_bytes, .. }) => assert_eq!(others_bytes, 4 * (1 << 20)),
+        other => panic!("{other:?}"),
+    }
+    // What came of one earns it as much again.
+    many[0].write(&vec![0; 3 << 20]).expect("room");
+    match blobs.arrive(announced(8, room)) {
+        Err(BlobError::NoRoom { others_bytes, .. }) => assert_eq!(others_bytes, 6 << 20),
         other => panic!("{other:?}"),
     }
     blobs.arrive(announced(7, 1 << 20)).expect("there is room");

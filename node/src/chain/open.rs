@@ -10,7 +10,7 @@ use super::database::Database;
 use super::fold::{genesis_state, replay, stamp, tip};
 use super::{Chain, ChainError, Recovery, StateRecovery};
 use crate::block;
-use crate::derived::{Derived, Stamp};
+use crate::derived::{Derived, DerivedError, Stamp};
 use crate::log::{Log, TailCut};
 use crate::sequencer::{Proposer, Solo};
 
@@ -26,7 +26,8 @@ pub(super) fn open(
     let database = dir.join("state");
     let (state, derived, how) = match from_database(&database, &log) {
         Ok((state, derived, how)) => (state, derived, how),
-        Err(why) => rebuild(&database, &log, why)?,
+        Err(Unusable::Outside(error)) => return Err(error),
+        Err(Unusable::Broken(why)) => rebuild(&database, &log, why)?,
     };
     let sequencer = Solo::new(log.genesis(), tip(log.tip(), &state), signer);
     let recovery = Recovery {
@@ -47,24 +48,43 @@ pub(super) fn open(
 
 type Opened = (State, Derived, StateRecovery);
 
+/// Why a database cannot be used.
+enum Unusable {
+    /// It is none, or not the log's: another is made.
+    Broken(String),
+    /// Nothing is known against it: the disk has no room, say. It stays where it is.
+    Outside(ChainError),
+}
+
 /// The state from the database, brought to the log's end; or why it cannot be used.
-fn from_database(database: &Path, log: &Log) -> Result<Opened, String> {
+fn from_database(database: &Path, log: &Log) -> Result<Opened, Unusable> {
     if !Derived::exists(database) {
-        return Err("there was no state database".to_owned());
+        return Err(Unusable::Broken("there was no state database".to_owned()));
     }
-    let failed = |error| format!("the state database failed: {error}");
+    let failed = |error: DerivedError| match error.is_outside() {
+        true => Unusable::Outside(database_error(database, error)),
+        false => Unusable::Broken(format!("the state database failed: {error}")),
+    };
     let (mut derived, found, mut state) = Derived::load(database).map_err(failed)?;
-    agree(&found, &state, log)?;
+    agree(&found, &state, log).map_err(Unusable::Broken)?;
     let from = found.height;
     if from == log.height() {
         return Ok((state, derived, StateRecovery::Loaded));
     }
     let mut solo = Solo::new(log.genesis(), tip(found.id, &state), None);
+    let mut is_outside = false;
     replay(log, from + 1, &mut solo, &mut state, |tip, written| {
-        let done = derived.write(&stamp(tip), written);
-        done.map_err(|error| database_error(database, error))
+        derived.write(&stamp(tip), written).map_err(|error| {
+            is_outside = error.is_outside();
+            database_error(database, error)
+        })
     })
-    .map_err(|error| format!("the log could not be followed from the state database: {error}"))?;
+    .map_err(|error| match is_outside {
+        true => Unusable::Outside(error),
+        false => Unusable::Broken(format!(
+            "the log could not be followed from the state database: {error}"
+        )),
+    })?;
     Ok((state, derived, StateRecovery::CaughtUp { from }))
 }
 
@@ -116,8 +136,13 @@ fn rebuild(database: &Path, log: &Log, why: String) -> Result<Opened, ChainError
         Derived::move_aside(database).map_err(|error| database_error(database, error))?;
     let mut state = genesis_state(log.genesis())?;
     let begin = tip(log.genesis().id, &state);
-    let mut derived = Derived::fill(database, &stamp(&begin), &state)
-        .map_err(|error| database_error(database, error))?;
+    let mut derived = Derived::fill(database, &stamp(&begin), &state).map_err(|error| {
+        // Nothing is in it that a next try could use, or a person look at.
+        if error.is_outside() {
+            let _ = std::fs::remove_dir_all(database);
+        }
+        database_error(database, error)
+    })?;
     let mut solo = Solo::new(log.genesis(), begin, None);
     replay(log, 1, &mut solo, &mut state, |tip, written| {
         let done = derived.write(&stamp(tip), written);

@@ -634,3 +634,22 @@ fn run_and_kill(dir: &Path, answers: usize) -> u64 {
     child.wait().expect("it ends");
     last.expect("it answered")
 }
+
+#[test]
+fn a_database_that_somebody_still_reads_stays_where_it_is() {
+    let dir = folder();
+    let chain = told(dir.path(), 2);
+    let history = chain.history().expect("it is there");
+    drop(chain);
+    let refused = Chain::open(dir.path(), signer());
+    let Err(ChainError::Database { why, .. }) = refused else {
+        panic!("it is locked");
+    };
+    assert!(why.contains("lock"), "{why}");
+    drop(history);
+    let (_, recovery) = reopen(dir.path());
+    assert_eq!(recovery.state, StateRecovery::Loaded);
+    let names = std::fs::read_dir(dir.path()).expect("a folder");
+    let mut names = names.map(|entry| entry.expect("an entry").file_name());
+    assert!(names.all(|name| !name.to_string_lossy().contains("broken")));
+}

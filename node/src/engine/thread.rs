@@ -207,11 +207,13 @@ impl Engine {
     fn reopen(&self) {
         let shared = &*self.shared;
         std::thread::sleep(REOPEN_AFTER);
-        let mut guard = shared.chain.blocking_write();
-        if guard.is_some() {
+        if shared.chain.blocking_read().is_some() {
             return;
         }
-        match open_chain(&shared.dir, &shared.signer) {
+        // Only this thread opens it. Nobody waits meanwhile: who asks is told that it is closed.
+        let opened = open_chain(&shared.dir, &shared.signer);
+        let mut guard = shared.chain.blocking_write();
+        match opened {
             Ok((chain, recovery)) => {
                 say(format_args!(
                     "note: the log takes records again. {recovery}"

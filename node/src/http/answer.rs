@@ -118,6 +118,18 @@ pub(super) async fn no_method(method: axum::http::Method) -> Wrong {
     )
 }
 
+/// Refuses what a web page would have a browser write here, with the rights of whoever looks at it: browsers name the
+/// page in `Origin`, and programs have none.
+pub(super) async fn no_page(request: Request, next: Next) -> Response {
+    let reads = [axum::http::Method::GET, axum::http::Method::HEAD];
+    if reads.contains(request.method()) || !request.headers().contains_key(header::ORIGIN) {
+        return next.run(request).await;
+    }
+    let message = "web pages write nothing here: the request has an Origin";
+    let problem = Problem::new("origin", message, "use a program, as docs/api.md describes");
+    Wrong::new(StatusCode::FORBIDDEN, problem).into_response()
+}
+
 /// A place among those who read something for long, if one is left.
 pub(super) fn reader(
     places: &Arc<Budget>,

@@ -103,21 +103,34 @@ fn is_full(error: &BlobError) -> bool {
     false
 }
 
-/// The part that `Range` asks for; none: the whole.
-fn asked_part(headers: &HeaderMap, size: u64) -> Answered<Option<Part>> {
-    let Some(value) = header_of(headers, header::RANGE.as_str())? else {
+/// The part that `Range` asks for; none: the whole, which is also the answer to another unit, and to who wants a part
+/// only if it has something that no blob has (`If-Range`).
+///
+/// # Errors
+/// What answers somebody who asks for bytes that are not there, or not as one part.
+fn asked_part(headers: &HeaderMap, size: u64) -> Result<Option<Part>, Response> {
+    let value = header_of(headers, header::RANGE.as_str());
+    let value = value.map_err(IntoResponse::into_response)?;
+    let Some(value) = value.filter(|_| !headers.contains_key(header::IF_RANGE)) else {
         return Ok(None);
     };
-    let part = value.to_str().ok().and_then(|text| asked(text, size));
+    let text = value.to_str().unwrap_or_default();
+    let part = match text.split_once('=') {
+        Some((unit, _)) if !unit.eq_ignore_ascii_case("bytes") => return Ok(None),
+        Some((_, part)) => asked(&format!("bytes={part}"), size),
+        None => None,
+    };
     let outside = || {
-        Wrong::new(
-            StatusCode::RANGE_NOT_SATISFIABLE,
-            Problem::new(
-                "range",
-                format_args!("the blob has {size} bytes"),
-                "ask for one range inside, as 'bytes=first-last' or 'bytes=first-'",
-            ),
-        )
+        let problem = Problem::new(
+            "range",
+            format_args!("the blob has {size} bytes"),
+            "ask for one range inside, as 'bytes=first-last' or 'bytes=first-'",
+        );
+        let mut response = Wrong::new(StatusCode::RANGE_NOT_SATISFIABLE, problem).into_response();
+        if let Ok(size) = HeaderValue::from_str(&format!("bytes */{size}")) {
+            response.headers_mut().insert(header::CONTENT_RANGE, size);
+        }
+        response
     };
     part.map(Some).ok_or_else(outside)
 }
@@ -129,7 +142,10 @@ pub(super) async fn head(State(app): App, Segment(text): Segment) -> Answered<Re
         .blocking(move || blobs.size_bytes(blob).map_err(wrong))
         .await?;
     let size = size.ok_or_else(|| missing("blob", blob))?;
-    Ok(described(StatusCode::OK, size, Body::empty()))
+    let mut response = described(StatusCode::OK, size, Body::empty());
+    let cached = HeaderValue::from_static("no-store");
+    response.headers_mut().insert(header::CACHE_CONTROL, cached);
+    Ok(response)
 }
 
 fn described(status: StatusCode, size: u64, body: Body) -> Response {
@@ -140,13 +156,16 @@ fn described(status: StatusCode, size: u64, body: Body) -> Response {
         ),
         (header::CONTENT_LENGTH, HeaderValue::from(size)),
         (header::ACCEPT_RANGES, HeaderValue::from_static("bytes")),
-        // A blob's bytes never change.
-        (
-            header::CACHE_CONTROL,
-            HeaderValue::from_static("public, max-age=31536000, immutable"),
-        ),
     ];
-    (status, headers, body).into_response()
+    let mut response = (status, headers, body).into_response();
+    // A blob's bytes never change, but whether it is held does; and a part is not checked here.
+    let cached = match status {
+        StatusCode::OK => "public, max-age=3600, immutable",
+        _ => "no-store",
+    };
+    let cached = HeaderValue::from_static(cached);
+    response.headers_mut().insert(header::CACHE_CONTROL, cached);
+    response
 }
 
 pub(super) async fn get(
@@ -159,7 +178,10 @@ pub(super) async fn get(
     let held = blobs.clone();
     let reader = app.blocking(move || held.get(blob).map_err(wrong)).await?;
     let size = reader.size_bytes();
-    let part = asked_part(&headers, size)?;
+    let part = match asked_part(&headers, size) {
+        Ok(part) => part,
+        Err(response) => return Ok(response),
+    };
     let (pieces, receiver) = mpsc::channel(SENT_WAITING);
     let source = match part {
         None => Source::Whole(Box::new(Whole::new(reader))),

@@ -26,6 +26,7 @@ use super::records::{closed, find, no_history, past};
 use super::{App, Shared};
 use crate::block::BODY_LIMITS;
 use crate::chain::Chain;
+use crate::log::LogView;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -34,10 +35,12 @@ pub(super) async fn live() -> &'static str {
 }
 
 pub(super) async fn ready(State(app): App) -> Response {
+    // Said at once: the chain may be a while away.
+    if let Some(trouble) = app.node.trouble() {
+        return readiness(vec![trouble.message]);
+    }
     let mut reasons = Vec::new();
-    let trouble = app.node.trouble();
     match app.node.chain().await.open() {
-        _ if trouble.is_some() => reasons.extend(trouble.map(|trouble| trouble.message)),
         None => reasons.push("the log is closed".to_owned()),
         Some(chain) => {
             let behind = app.node.behind_ms(chain).map(crate::engine::clock_behind);
@@ -49,6 +52,10 @@ pub(super) async fn ready(State(app): App) -> Response {
             );
         }
     }
+    readiness(reasons)
+}
+
+fn readiness(reasons: Vec<String>) -> Response {
     let ready = reasons.is_empty();
     let status = match ready {
         true => StatusCode::OK,
@@ -175,17 +182,20 @@ pub(super) async fn bundle(
     peer: Peer,
 ) -> Answered<Response> {
     let height = height(&text)?;
-    let view = {
-        let chain = app.node.chain().await;
-        let chain = chain.open().ok_or_else(|| unavailable(closed(&app)))?;
-        chain.log().view().clone()
-    };
     let shared = Arc::clone(&app);
     app.blocking(move || {
-        let body = view.read(height).map_err(bug)?;
+        let body = log_view(&shared)?.read(height).map_err(bug)?;
         shared.octets(peer, body.ok_or_else(|| missing("block", height))?)
     })
     .await
+}
+
+/// The log as it is now. To be called in one's turn of what blocks: a view grows with the log, and as many are held
+/// as there are turns.
+pub(super) fn log_view(app: &Shared) -> Answered<LogView> {
+    let chain = app.node.chain_blocking();
+    let chain = chain.open().ok_or_else(|| unavailable(closed(app)))?;
+    Ok(chain.log().view().clone())
 }
 
 /// Sends what is written into it to a response, piece by piece.
@@ -207,13 +217,10 @@ impl std::io::Write for Sender {
 }
 
 pub(super) async fn log(State(app): App, peer: Peer) -> Answered<Response> {
-    let view = {
-        let chain = app.node.chain().await;
-        let chain = chain.open().ok_or_else(|| unavailable(closed(&app)))?;
-        chain.log().view().clone()
-    };
     let next = "try again later, or ask for its blocks one by one";
     let permit = reader(&app.log_readers, peer, "log_readers", "the log", next)?;
+    let shared = Arc::clone(&app);
+    let view = app.blocking(move || log_view(&shared)).await?;
     let (pieces, receiver) = mpsc::channel(4);
     // Not among the heavy work: this waits for its reader.
     tokio::task::spawn_blocking(move || {
@@ -240,18 +247,21 @@ pub(super) async fn proof(
     let found = found.ok_or_else(|| missing("record", id))?;
     let (height, place) = (found.place.height, found.place.place);
     app.node.block_after(height).await;
-    let (history, view, genesis, network) = {
+    let (history, genesis, network) = {
         let chain = app.node.chain().await;
         let chain = chain.open().ok_or_else(|| unavailable(closed(&app)))?;
         (
             Chain::history(chain).ok_or_else(no_history)?,
-            chain.log().view().clone(),
             chain.log().genesis_item().clone(),
             chain.genesis().network,
         )
     };
+    let shared = Arc::clone(&app);
     app.answer(peer, move || {
-        let next = view.read(height + 1).map_err(bug)?.ok_or_else(later)?;
+        let next = log_view(&shared)?
+            .read(height + 1)
+            .map_err(bug)?
+            .ok_or_else(later)?;
         let mut items = BundleReader::new(&next[..], BODY_LIMITS).map_err(bug)?;
         let header = items.next_item().ok_or_else(later)?.map_err(bug)?;
         let receipts = history.receipts(height)?.ok_or_else(no_history)?;

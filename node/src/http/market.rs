@@ -1,16 +1,20 @@
 //! Accounts, bounties, assets, licences: one thing, a page of them, a history.
 
+use std::collections::BTreeMap;
 use std::str::FromStr;
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
+use market::assets::Order;
+use protocol::Amount;
 use protocol::api::{AccountView, AssetView, LicenseView, PAGE_DEFAULT, PAGE_MAX, Page};
 use protocol::id::{Address, ItemId};
 use protocol::receipt::Phase;
 use protocol::record::AssetKind;
 use protocol::statement::Subject;
+use protocol::text::whole_number;
 use serde::{Deserialize, Serialize};
 
 use super::answer::{Answered, Asked, Segment, Wrong, bad, bug, id, missing, number, unavailable};
@@ -60,21 +64,18 @@ impl Paging {
         Ok(Page { items, next })
     }
 
-    /// The page of a list whose newest entries come first, after the one that is named. Of all entries
-    /// only their places are looked at, and only those of the page are sorted.
-    fn newest<K: Ord>(
-        &self,
-        wanted: impl Iterator<Item = (K, ItemId)>,
-        place_of: impl FnOnce(ItemId) -> Option<K>,
-    ) -> Answered<Page<ItemId>> {
+    /// The page of a list whose newest entries come first, after the one that is named with its place, whether that
+    /// is still one of the list or not. Of all entries only their places are looked at, and only those of the page
+    /// are sorted.
+    fn newest<K: Key>(&self, wanted: impl Iterator<Item = (K, ItemId)>) -> Answered<Page<ItemId>> {
         let limit = self.limit()?;
-        let after = match &self.after {
-            None => None,
-            Some(text) => {
-                let id = text.parse().map_err(|_| not_an_entry())?;
-                Some((place_of(id).ok_or_else(not_an_entry)?, id))
-            }
-        };
+        let after = self.after.as_ref().map(|text| {
+            let (key, id) = text.split_once('.')?;
+            Some((K::read(key)?, id.parse::<ItemId>().ok()?))
+        });
+        let after = after
+            .map(|after| after.ok_or_else(not_an_entry))
+            .transpose()?;
         let mut rest: Vec<(K, ItemId)> = match after {
             None => wanted.collect(),
             Some(after) => wanted.filter(|one| *one < after).collect(),
@@ -85,10 +86,42 @@ impl Paging {
             rest.truncate(limit);
         }
         rest.sort_unstable_by(|one, other| other.cmp(one));
-        let items: Vec<ItemId> = rest.into_iter().map(|(_, id)| id).collect();
-        let last = items.last().filter(|_| has_more);
-        let next = last.map(ItemId::to_string);
+        let last = rest.last().filter(|_| has_more);
+        let next = last.map(|(key, id)| format!("{}.{id}", key.text()));
+        let items = rest.into_iter().map(|(_, id)| id).collect();
         Ok(Page { items, next })
+    }
+}
+
+/// What lists with the newest first are ordered by, before the id.
+trait Key: Ord + Copy {
+    fn text(&self) -> String;
+    fn read(text: &str) -> Option<Self>;
+}
+
+/// A time or a height.
+impl Key for u64 {
+    fn text(&self) -> String {
+        self.to_string()
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        whole_number(text)
+    }
+}
+
+/// A height, and a place in its block.
+impl Key for Order {
+    fn text(&self) -> String {
+        format!("{}-{}", self.height, self.place)
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        let (height, place) = text.split_once('-')?;
+        Some(Self {
+            height: whole_number(height)?,
+            place: whole_number(place)?,
+        })
     }
 }
 
@@ -184,9 +217,16 @@ pub(super) async fn evaluators(
     look(&app, peer, move |state| {
         let page = paging.page(state.evaluators())?;
         let items = page.items.into_iter();
+        // Once for all: what one has locked is found among the seats of all.
+        let mut locked: BTreeMap<Address, Amount> = BTreeMap::new();
+        for (holder, amount) in state.seats_locked() {
+            let sum = locked.entry(holder).or_default();
+            *sum = sum.checked_add(amount).unwrap_or(Amount::MAX);
+        }
+        let locked = |address| locked.get(&address).copied().unwrap_or_default();
         Ok(Page {
             items: items
-                .map(|(address, one)| views::evaluator(state, address, one))
+                .map(|(address, one)| views::evaluator(state, address, one, locked(address)))
                 .collect(),
             next: page.next,
         })
@@ -231,8 +271,7 @@ pub(super) async fn bounties(
             .bounties()
             .filter(|(id, bounty)| is_wanted(*id, bounty.sponsor))
             .map(|(id, bounty)| (bounty.posted_ms, id));
-        let place_of = |id| state.bounty(id).map(|(bounty, _)| bounty.posted_ms);
-        let page = paging.newest(wanted, place_of)?;
+        let page = paging.newest(wanted)?;
         Ok(shown(page, |id| {
             let (bounty, progress) = state.bounty(id)?;
             Some(views::summary(id, bounty, progress))
@@ -308,7 +347,7 @@ pub(super) async fn assets(
                     .is_none_or(|holder| state.holding(*id, holder).is_some())
         });
         let wanted = wanted.map(|(id, asset)| (asset.order, id));
-        let page = paging.newest(wanted, |id| state.asset(id).map(|asset| asset.order))?;
+        let page = paging.newest(wanted)?;
         Ok(shown(page, |id| {
             state.asset(id).map(|asset| views::asset(state, id, asset))
         }))
@@ -407,7 +446,7 @@ pub(super) async fn licenses(
                 && filter.licensee.is_none_or(|who| who == one.licensee)
         });
         let wanted = wanted.map(|(id, one)| (one.height, id));
-        let page = paging.newest(wanted, |id| state.license(id).map(|one| one.height))?;
+        let page = paging.newest(wanted)?;
         Ok(shown(page, |id| {
             state.license(id).map(|one| views::license(state, id, &one))
         }))
@@ -493,15 +532,15 @@ mod tests {
         let mut sorted = all.clone();
         sorted.sort_unstable_by(|one, other| other.cmp(one));
         let sorted: Vec<ItemId> = sorted.into_iter().map(|(_, id)| id).collect();
-        let place_of = |id: ItemId| all.iter().find(|one| one.1 == id).map(|one| one.0);
         for limit in [1, 7, 25, 49, 50, 51, 1_000] {
-            let (mut got, mut after) = (Vec::new(), None);
+            let (mut got, mut after, mut gone) = (Vec::new(), None, Vec::new());
             loop {
                 let paging = Paging {
                     after,
                     limit: Some(limit),
                 };
-                let page = paging.newest(all.iter().copied(), place_of);
+                // What is forgotten meanwhile is passed over, were it the one that is named.
+                let page = paging.newest(all.iter().copied().filter(|one| !gone.contains(&one.1)));
                 let page = page.unwrap_or_else(|_| panic!("a page"));
                 assert!(page.items.len() <= limit);
                 got.extend(page.items);
@@ -509,6 +548,7 @@ mod tests {
                 if after.is_none() {
                     break;
                 }
+                gone.extend(got.last());
             }
             assert_eq!(got, sorted, "{limit}");
         }
@@ -517,7 +557,7 @@ mod tests {
                 after: Some(after),
                 limit: None,
             };
-            assert!(paging.newest(all.iter().copied(), place_of).is_err());
+            assert!(paging.newest(all.iter().copied()).is_err());
         }
     }
 }

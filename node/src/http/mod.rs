@@ -180,6 +180,7 @@ fn routes(shared: Arc<Shared>) -> Router {
         .route("/v1/clock", post(records::clock))
         .route_layer(axum::middleware::from_fn(answer::no_query))
         .merge(asked)
+        .layer(axum::middleware::from_fn(answer::no_page))
         .method_not_allowed_fallback(no_method)
         .fallback(no_route)
         .layer(DefaultBodyLimit::max(BUNDLE_BYTES_MAX))

@@ -1,5 +1,5 @@
 //! The two headers that name a part of a blob, as text: of RFC 9110 (14.1 to 14.4) what `docs/api.md` promises. One
-//! part, counted in bytes from the beginning; whatever else `Range` asks for is answered with 416, not with the whole.
+//! part, counted in bytes from the beginning; whatever else `Range` asks for in bytes is answered with 416, not with the whole.
 
 /// Some bytes of a blob: from `first` up to, but not with, `end`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,5 +1,7 @@
 //! Records: posted, tried, looked up; the faucet; the clock driven by hand.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
@@ -231,19 +233,16 @@ pub(super) struct Found {
 }
 
 /// Looks a final record up: none if no block has it.
-pub(super) async fn find(app: &Shared, id: ItemId) -> Answered<Option<Found>> {
+pub(super) async fn find(app: &Arc<Shared>, id: ItemId) -> Answered<Option<Found>> {
     let history = past(app).await?;
-    let view = {
-        let chain = app.node.chain().await;
-        let chain = chain.open().ok_or_else(|| unavailable(closed(app)))?;
-        chain.log().view().clone()
-    };
+    let shared = Arc::clone(app);
     app.blocking(move || {
         let Some(place) = history.place_of(id)? else {
             return Ok(None);
         };
         let damaged = || bug("the log and its history differ; restart the node");
         let block = history.block(place.height)?.ok_or_else(damaged)?;
+        let view = super::chain::log_view(&shared)?;
         let body = view.read(place.height).map_err(bug)?.ok_or_else(damaged)?;
         let mut reader = BundleReader::new(&body[..], BODY_LIMITS).map_err(bug)?;
         while let Some(item) = reader.next_item() {

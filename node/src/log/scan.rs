@@ -67,6 +67,13 @@ fn begin(dir: &Path, lock: File, first: &Segment, access: Access) -> Result<Log,
             found,
         });
     }
+    if access == Access::Write {
+        // A process that died between a file's name and its sync left that to be done.
+        sync_dir(dir)?;
+        if let Some(parent) = dir.parent() {
+            sync_dir(parent)?;
+        }
+    }
     let path = &first.path;
     let file = File::open(path).map_err(LogError::io(path))?;
     let body = match frame::read(&mut BufReader::new(&file)).map_err(LogError::io(path))? {

@@ -49,6 +49,9 @@ pub enum PathError {
     /// A component ends with '.' or a space.
     #[error("a component ends with '.' or a space, which Windows drops")]
     TrailingDotOrSpace,
+    /// A component is as Windows shortens a longer name, which it may be taken for: `LONGFI~1.CSV`.
+    #[error("a component has '~' before a digit, as names have that Windows has shortened")]
+    ShortName,
     /// A component is a device name of Windows, such as "con" or "com1.txt".
     #[error("a component is the name of a Windows device")]
     DeviceName,
@@ -150,6 +153,13 @@ fn check_component(component: &str) -> Result<(), PathError> {
     }
     if is_device_name(component) {
         return Err(PathError::DeviceName);
+    }
+    if component
+        .as_bytes()
+        .windows(2)
+        .any(|pair| pair[0] == b'~' && pair[1].is_ascii_digit())
+    {
+        return Err(PathError::ShortName);
     }
     Ok(())
 }

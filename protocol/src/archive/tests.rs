@@ -83,7 +83,7 @@ fn paths_that_unpack_everywhere_are_taken() {
 #[test]
 fn paths_that_do_not_are_refused() {
     use PathError::*;
-    let cases: [(&str, PathError); 27] = [
+    let cases: [(&str, PathError); 28] = [
         ("", Empty),
         ("/a", Absolute),
         ("a//b", EmptyComponent),
@@ -108,6 +108,7 @@ fn paths_that_do_not_are_refused() {
         ("NUL", DeviceName),
         ("x/con.txt", DeviceName),
         ("aux .c", DeviceName),
+        ("LONGFI~1.CSV", ShortName),
         ("Lpt9", DeviceName),
         ("a/b/c/d/e/f/g/h/i/j/k/l/m/n/o/p/q", TooDeep),
         ("<a>", Character('<')),
