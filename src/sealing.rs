@@ -1,8 +1,9 @@
 //! Sealed folders: archive, encrypt, hold; and the way back.
 
 use std::fs::File;
-use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::io::{BufReader, Read, Seek, SeekFrom, Write};
 use std::path::Path;
+use std::time::Instant;
 
 use client::Client;
 use datasets::MANIFEST_FILE;
@@ -22,6 +23,7 @@ use protocol::text::Code;
 use crate::failure::Failure;
 use crate::folder::{self, ArchiveFault, Belongs, UnpackError};
 use crate::out;
+use crate::watch::now;
 
 /// Why a sealed folder was not opened.
 #[derive(Debug)]
@@ -184,26 +186,102 @@ impl Store for Blobs {
 /// A node, with a bar on the terminal while something is on its way.
 impl Store for Client {
     fn hold(&self, file: &mut File) -> Result<BlobRef, Failure> {
-        let blob = client::blob_ref_of(&mut *file)
-            .map_err(|error| Failure::io(&std::env::temp_dir(), &error))?;
-        let bar = out::bytes_bar("upload")?;
-        self.upload(file, blob, |done, all| {
-            bar.set_length(all);
-            bar.set_position(done);
-        })?;
-        bar.finish_and_clear();
-        Ok(blob)
+        hold_until(self, file, None)
     }
 
     fn fetch(&self, blob: BlobRef) -> Result<File, Failure> {
-        let mut file = temp()?;
-        let bar = out::bytes_bar("download")?;
-        self.download_to(blob, &mut file, |done, all| {
-            bar.set_length(all);
-            bar.set_position(done);
-        })?;
-        bar.finish_and_clear();
-        rewind(file)
+        fetch_until(self, blob, None)
+    }
+}
+
+/// A node, for somebody who has something else to do at a time: what is on its way then breaks off.
+pub struct Until<'a> {
+    /// The node.
+    pub client: &'a Client,
+    /// The time.
+    pub until: Instant,
+}
+
+impl Store for Until<'_> {
+    fn hold(&self, file: &mut File) -> Result<BlobRef, Failure> {
+        hold_until(self.client, file, Some(self.until))
+    }
+
+    fn fetch(&self, blob: BlobRef) -> Result<File, Failure> {
+        fetch_until(self.client, blob, Some(self.until))
+    }
+}
+
+fn hold_until(
+    client: &Client,
+    file: &mut File,
+    until: Option<Instant>,
+) -> Result<BlobRef, Failure> {
+    let blob = client::blob_ref_of(&mut *file)
+        .map_err(|error| Failure::io(&std::env::temp_dir(), &error))?;
+    let bar = out::bytes_bar("upload")?;
+    client.upload(&mut Timed { file, until }, blob, |done, all| {
+        bar.set_length(all);
+        bar.set_position(done);
+    })?;
+    bar.finish_and_clear();
+    Ok(blob)
+}
+
+fn fetch_until(client: &Client, blob: BlobRef, until: Option<Instant>) -> Result<File, Failure> {
+    let mut file = temp()?;
+    let bar = out::bytes_bar("download")?;
+    let mut timed = Timed {
+        file: &mut file,
+        until,
+    };
+    client.download_to(blob, &mut timed, |done, all| {
+        bar.set_length(all);
+        bar.set_position(done);
+    })?;
+    bar.finish_and_clear();
+    rewind(file)
+}
+
+/// A file that neither gives nor takes anything after a time.
+struct Timed<'a> {
+    file: &'a mut File,
+    until: Option<Instant>,
+}
+
+impl Timed<'_> {
+    fn check(&self) -> std::io::Result<()> {
+        match self.until {
+            Some(until) if now() >= until => Err(std::io::Error::new(
+                std::io::ErrorKind::TimedOut,
+                "broken off: a seat of this account has something to do that cannot wait",
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Read for Timed<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        self.check()?;
+        self.file.read(buffer)
+    }
+}
+
+impl Write for Timed<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.check()?;
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Seek for Timed<'_> {
+    fn seek(&mut self, to: SeekFrom) -> std::io::Result<u64> {
+        self.file.seek(to)
     }
 }
 
@@ -388,6 +466,21 @@ mod tests {
         assert_eq!(model_bytes_max(&benchmark(u64::MAX)), u64::MAX);
         assert!(test_set_bytes_max() > DATA_BYTES_MAX);
         assert!(test_set_bytes_max() < DATA_BYTES_MAX + (4 << 20));
+    }
+
+    #[test]
+    fn what_is_on_its_way_breaks_off_when_its_time_is_over() {
+        let file = &mut tempfile::tempfile().unwrap();
+        let later = now() + std::time::Duration::from_secs(60);
+        for until in [None, Some(later)] {
+            Timed { file, until }.write_all(b"a").unwrap();
+        }
+        let until = Some(now());
+        let over = Timed { file, until }.write_all(b"b").unwrap_err();
+        assert_eq!(over.kind(), std::io::ErrorKind::TimedOut);
+        let over = Timed { file, until }.read(&mut [0]).unwrap_err();
+        assert_eq!(over.kind(), std::io::ErrorKind::TimedOut);
+        assert_eq!(file.metadata().unwrap().len(), 2);
     }
 
     #[test]

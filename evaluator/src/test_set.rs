@@ -2,8 +2,8 @@
 //!
 //! A test set is a data-set folder ([`datasets`]) whose manifest has the
 //! benchmark's inputs, and its classes or, for a regression, numbers as labels.
-//! No input and no number of a label is beyond [`VALUE_MAX`]: whoever chose it could
-//! have every honest model's numbers overflow, and with them its score.
+//! No input is beyond [`INPUT_MAX`] and no number of a label beyond [`LABEL_MAX`]: whoever
+//! chose them could have the numbers of every honest model overflow, and it be invalid.
 //!
 //! Order of the checks: the manifest's own, then its inputs, then its labels, then
 //! that it has no more rows than the benchmark allows examples (`examples`); only
@@ -27,9 +27,12 @@ use protocol::report::TestOutcome;
 use crate::fault::{Failure, Fault, NoVerdict};
 use crate::metric::squares_about_mean;
 
-/// The largest magnitude of an input, after its division, and of a label that is a number: 10^15. What a model
-/// multiplies it by may be 10^23 before binary32 ends.
-pub const VALUE_MAX: f32 = 1e15;
+/// The largest magnitude of an input, after its division: 10^15, rounded to binary32. What a model multiplies it by
+/// may be 10^23 before binary32 ends.
+pub const INPUT_MAX: f32 = 1e15;
+
+/// The largest magnitude of a label that is a number.
+pub const LABEL_MAX: f64 = 1e15;
 
 /// A test set that fits its benchmark: at least one example and not too many,
 /// every input finite, every label a class or a finite number, and its metric
@@ -57,7 +60,7 @@ impl TestSet {
     /// Takes a table that is in memory already.
     ///
     /// # Errors
-    /// [`Fault`] for no or too many examples, an input that is not finite or beyond [`VALUE_MAX`], rows
+    /// [`Fault`] for no or too many examples, an input that is not finite or beyond [`INPUT_MAX`], rows
     /// or labels that do not fit the benchmark, and labels that leave its metric
     /// undefined.
     pub fn from_table(benchmark: &Benchmark, table: Table) -> Result<Self, Fault> {
@@ -83,7 +86,7 @@ impl TestSet {
                 message,
             ));
         }
-        let is_fit = |value: &f32| value.abs() <= VALUE_MAX;
+        let is_fit = |value: &f32| value.abs() <= INPUT_MAX;
         let mut rows = inputs.rows().into_iter();
         if let Some(row) = rows.position(|row| !row.iter().all(is_fit)) {
             let message = format!("example {row} has an input beyond 10^15");
@@ -186,7 +189,7 @@ fn check_labels(task: Task, labels: &Labels) -> Result<(), Fault> {
         }
         (Labels::Numbers(labels), Task::Regression) => {
             // A NaN is in no range.
-            let is_fit = |label: &f64| label.abs() <= f64::from(VALUE_MAX);
+            let is_fit = |label: &f64| label.abs() <= LABEL_MAX;
             match labels.iter().position(|label| !is_fit(label)) {
                 Some(row) => fault(row, format!("the label of example {row} is beyond 10^15")),
                 None => Ok(()),

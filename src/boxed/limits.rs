@@ -23,7 +23,7 @@ const MIB: u64 = 1 << 20;
 const MULTIPLY_ADDS_A_SECOND: u64 = 10_000_000;
 /// A convolution makes so many for each that counts, at most: of an image that is no wider than a kernel's column with
 /// its padding, all but one place in a row are dropped (`repro::kernels::convolution`).
-const MULTIPLY_ADDS_DROPPED_MAX: u64 = KERNEL_MAX as u64;
+const MULTIPLY_ADDS_DROPPED_MAX: u64 = KERNEL_MAX;
 /// What is opened, parsed and hashed in a second, at least.
 const BYTES_A_SECOND: u64 = 1_000_000;
 /// Any work may take so long.

@@ -31,6 +31,9 @@ const POLL: Duration = Duration::from_secs(10);
 /// The longest wait before another try.
 const RETRY_MAX: Duration = Duration::from_secs(30);
 
+/// How long the work on a bounty is kept that the node does not know: another network may have it.
+const FORGOTTEN_KEPT: Duration = Duration::from_secs(60 * 24 * 3_600);
+
 /// What has to be done first: reveals are quick and late ones are dear, scoring is long.
 const PHASES: [PhaseFilter; 3] = [
     PhaseFilter::ScoreReveal,
@@ -343,6 +346,7 @@ fn turn(
         if duty::has_seat(&view, worker.me) {
             unpaid.bounties.insert(id);
         }
+        let began = now();
         match worker.step(&view) {
             Ok(Step::Nothing) => {
                 worker.note_idle(&view);
@@ -361,7 +365,10 @@ fn turn(
             Err(failure) if is_away(&failure) && failure.code != "node_timed_out" => {
                 return Err(failure);
             }
-            Err(failure) => note(worker.session, &view, &failure, troubles),
+            Err(failure) => {
+                let took = now().duration_since(began);
+                note(worker.session, &view, &failure, took, troubles);
+            }
         }
     }
     Ok(busy)
@@ -372,6 +379,7 @@ fn note(
     session: &Session,
     view: &BountyView,
     failure: &Failure,
+    took: Duration,
     troubles: &mut BTreeMap<ItemId, Trouble>,
 ) {
     let id = view.summary.id;
@@ -392,7 +400,9 @@ fn note(
         }
     };
     let length_ms = duty::length_ms(view);
-    let until = now() + retry_after(tries, length_ms);
+    // What took long to fail, a large model that is fetched for one, is not tried most of the time.
+    let most = Duration::from_millis(length_ms / 20);
+    let until = now() + retry_after(tries, length_ms).max(took.min(most));
     troubles.insert(id, Trouble { tries, until, said });
 }
 
@@ -410,8 +420,14 @@ fn clear(worker: &Worker<'_>) {
         return;
     };
     let is_over = |bounty| {
-        let Ok(view) = worker.client.bounty(bounty) else {
-            return false;
+        let view = match worker.client.bounty(bounty) {
+            Ok(view) => view,
+            // Of another network, or the node has forgotten it: kept as long as a bounty is at most.
+            Err(error) if error.is_not_found() => {
+                let desk = Desk::new(worker.session.home(), worker.me, bounty);
+                return desk.is_older_than(FORGOTTEN_KEPT);
+            }
+            Err(_) => return false,
         };
         let ended = matches!(view.summary.phase, Phase::Settled | Phase::Void(_));
         ended && view.summary.until_ms.saturating_add(KEPT_AFTER_END_MS) < status.clock_ms

@@ -95,6 +95,17 @@ impl Desk {
         self.dir.join("test")
     }
 
+    /// Whether nothing was done here for so long, by this machine's clock.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "it decides only how long what is over stays on the disk"
+    )]
+    pub fn is_older_than(&self, age: std::time::Duration) -> bool {
+        let changed = fs::metadata(&self.dir).and_then(|found| found.modified());
+        let now = std::time::SystemTime::now();
+        changed.is_ok_and(|at| now.duration_since(at).is_ok_and(|since| since > age))
+    }
+
     /// Where an evaluation has its folder while it runs.
     pub fn dir(&self) -> &Path {
         &self.dir

@@ -26,7 +26,7 @@ use super::desk::{Batch, Desk};
 use super::duty::{self, Duty};
 use crate::boxed::{Enclosure, RunOptions};
 use crate::failure::{Exit, Failure};
-use crate::sealing::Store;
+use crate::sealing::{Store, Until};
 use crate::session::{Session, entropy};
 use crate::watch::now;
 
@@ -155,7 +155,11 @@ impl Worker<'_> {
             fs::remove_dir_all(&dir).map_err(|error| Failure::io(&dir, &error))?;
         }
         let sealed = &bounty.posting.test_set;
-        new()?.test_set(benchmark, sealed, test_key(bounty)?, self.client, &dir)
+        let store = Until {
+            client: self.client,
+            until,
+        };
+        new()?.test_set(benchmark, sealed, test_key(bounty)?, &store, &dir)
     }
 
     /// The test set, opened on the disk: looked at once for all submissions.
@@ -261,7 +265,11 @@ impl Worker<'_> {
         let key = key.ok_or_else(|| Failure::bug("a submission without a key is not scored"))?;
         let (benchmark, sealed) = (&bounty.posting.benchmark, &submission.sealed);
         let made = Enclosure::new(desk.dir(), self.options)?.until(until);
-        made.score(benchmark, sealed, key, self.client, &test)
+        let store = Until {
+            client: self.client,
+            until,
+        };
+        made.score(benchmark, sealed, key, &store, &test)
     }
 
     /// Keeps that a bounty wants nothing now, if this account has no seat in it.
@@ -287,6 +295,17 @@ impl Worker<'_> {
         let known = idle.get(&summary.id)?;
         let stands = (known.phase, known.until_ms) == (summary.phase, summary.until_ms);
         stands.then_some(known.wants_ms)
+    }
+
+    /// The node, for what is of no use after the phase that a bounty is in.
+    fn in_phase(&self, bounty: &BountyView) -> Result<Until<'_>, Failure> {
+        let now_ms = self.client.status()?.clock_ms;
+        let left_ms = bounty.summary.until_ms.saturating_sub(now_ms);
+        let left = Duration::from_millis(left_ms).min(WAIT_MAX);
+        Ok(Until {
+            client: self.client,
+            until: now() + left,
+        })
     }
 
     /// Until when this process may wait for a child and do nothing else, for all the account's seats.
@@ -348,7 +367,10 @@ impl Worker<'_> {
         }
         let leaves = match scored.is_empty() {
             true => None,
-            false => Some(self.client.hold(&mut desk.write_leaves(&scored)?)?),
+            false => Some(
+                self.in_phase(bounty)?
+                    .hold(&mut desk.write_leaves(&scored)?)?,
+            ),
         };
         Ok(Some(Batch {
             round: duty::round(bounty),
@@ -382,7 +404,7 @@ impl Worker<'_> {
         let id = bounty.summary.id;
         let batch = self.committed_batch(bounty, desk)?;
         if let Some(leaves) = batch.leaves {
-            self.hold_leaves(leaves, desk)?;
+            self.hold_leaves(bounty, leaves, desk)?;
         }
         let next = duty::seat_of(bounty, self.me).map_or(0, |seat| seat.parts as usize);
         let mut last = None;
@@ -395,11 +417,16 @@ impl Worker<'_> {
     }
 
     /// That the node holds the leaves which the batch names; it may have lost them since.
-    fn hold_leaves(&self, leaves: BlobRef, desk: &Desk) -> Result<(), Failure> {
+    fn hold_leaves(
+        &self,
+        bounty: &BountyView,
+        leaves: BlobRef,
+        desk: &Desk,
+    ) -> Result<(), Failure> {
         if self.client.blob_size(leaves.id)?.is_some() {
             return Ok(());
         }
-        let held = self.client.hold(&mut desk.leaves()?)?;
+        let held = self.in_phase(bounty)?.hold(&mut desk.leaves()?)?;
         if held == leaves {
             return Ok(());
         }

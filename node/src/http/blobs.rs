@@ -18,6 +18,7 @@ use tokio_stream::wrappers::ReceiverStream;
 
 use super::answer::{Answered, Segment, Wrong, bad, bug, header_of, id, missing};
 use super::body::Incoming;
+use super::budget::Peer;
 use super::range::{Part, announced, asked};
 use super::{App, Shared};
 use crate::blobs::{Arrival, BlobError, BlobReader, Blobs, PART_BYTES};
@@ -107,10 +108,9 @@ fn is_full(error: &BlobError) -> bool {
 /// only if it has something that no blob has (`If-Range`).
 ///
 /// # Errors
-/// What answers somebody who asks for bytes that are not there, or not as one part.
-fn asked_part(headers: &HeaderMap, size: u64) -> Result<Option<Part>, Response> {
-    let value = header_of(headers, header::RANGE.as_str());
-    let value = value.map_err(IntoResponse::into_response)?;
+/// Bytes that are not there, or not asked for as one part; or a header twice.
+fn asked_part(headers: &HeaderMap, size: u64) -> Answered<Option<Part>> {
+    let value = header_of(headers, header::RANGE.as_str())?;
     let Some(value) = value.filter(|_| !headers.contains_key(header::IF_RANGE)) else {
         return Ok(None);
     };
@@ -121,25 +121,33 @@ fn asked_part(headers: &HeaderMap, size: u64) -> Result<Option<Part>, Response> 
         None => None,
     };
     let outside = || {
-        let problem = Problem::new(
-            "range",
-            format_args!("the blob has {size} bytes"),
-            "ask for one range inside, as 'bytes=first-last' or 'bytes=first-'",
-        );
-        let mut response = Wrong::new(StatusCode::RANGE_NOT_SATISFIABLE, problem).into_response();
-        if let Ok(size) = HeaderValue::from_str(&format!("bytes */{size}")) {
-            response.headers_mut().insert(header::CONTENT_RANGE, size);
-        }
-        response
+        let message = format_args!("the blob has {size} bytes");
+        let next = "ask for one range inside, as 'bytes=first-last' or 'bytes=first-'";
+        let problem = Problem::new("range", message, next);
+        Wrong::new(StatusCode::RANGE_NOT_SATISFIABLE, problem)
     };
     part.map(Some).ok_or_else(outside)
 }
 
-pub(super) async fn head(State(app): App, Segment(text): Segment) -> Answered<Response> {
+/// What answers somebody who asked for a part that there is not.
+fn outside(wrong: Wrong, size: u64) -> Response {
+    let is_outside = wrong.0 == StatusCode::RANGE_NOT_SATISFIABLE;
+    let mut response = wrong.into_response();
+    if is_outside && let Ok(size) = HeaderValue::from_str(&format!("bytes */{size}")) {
+        response.headers_mut().insert(header::CONTENT_RANGE, size);
+    }
+    response
+}
+
+pub(super) async fn head(
+    State(app): App,
+    Segment(text): Segment,
+    peer: Peer,
+) -> Answered<Response> {
     let blob: BlobId = id(&text)?;
     let blobs = app.node.blobs().clone();
     let size = app
-        .blocking(move || blobs.size_bytes(blob).map_err(wrong))
+        .blocking(peer, move || blobs.size_bytes(blob).map_err(wrong))
         .await?;
     let size = size.ok_or_else(|| missing("blob", blob))?;
     let mut response = described(StatusCode::OK, size, Body::empty());
@@ -171,23 +179,25 @@ fn described(status: StatusCode, size: u64, body: Body) -> Response {
 pub(super) async fn get(
     State(app): App,
     Segment(text): Segment,
+    peer: Peer,
     headers: HeaderMap,
 ) -> Answered<Response> {
     let blob: BlobId = id(&text)?;
     let blobs = app.node.blobs().clone();
     let held = blobs.clone();
-    let reader = app.blocking(move || held.get(blob).map_err(wrong)).await?;
+    let reader = app.blocking(peer, move || held.get(blob).map_err(wrong));
+    let reader = reader.await?;
     let size = reader.size_bytes();
     let part = match asked_part(&headers, size) {
         Ok(part) => part,
-        Err(response) => return Ok(response),
+        Err(wrong) => return Ok(outside(wrong, size)),
     };
     let (pieces, receiver) = mpsc::channel(SENT_WAITING);
     let source = match part {
         None => Source::Whole(Box::new(Whole::new(reader))),
         Some(part) => Source::Part { blobs, blob, part },
     };
-    tokio::spawn(send(Arc::clone(&app), source, pieces));
+    tokio::spawn(send(Arc::clone(&app), peer, source, pieces));
     let body = Body::from_stream(ReceiverStream::new(receiver));
     let Some(Part { first, end }) = part else {
         return Ok(described(StatusCode::OK, size, body));
@@ -201,9 +211,14 @@ pub(super) async fn get(
 
 /// Sends a blob piece by piece, until the reader has gone: the server ends a connection
 /// that takes nothing.
-async fn send(app: Arc<Shared>, mut source: Source, pieces: mpsc::Sender<io::Result<Bytes>>) {
+async fn send(
+    app: Arc<Shared>,
+    peer: Peer,
+    mut source: Source,
+    pieces: mpsc::Sender<io::Result<Bytes>>,
+) {
     loop {
-        let read = app.blocking(move || {
+        let read = app.blocking(peer, move || {
             let piece = source.next();
             Ok((source, piece))
         });
@@ -327,6 +342,7 @@ fn token(headers: &HeaderMap) -> Answered<Option<UploadToken>> {
 pub(super) async fn upload(
     State(app): App,
     Segment(text): Segment,
+    peer: Peer,
     headers: HeaderMap,
 ) -> Answered<Json<Offset>> {
     let blob: BlobId = id(&text)?;
@@ -335,7 +351,9 @@ pub(super) async fn upload(
     };
     let blobs = app.node.blobs().clone();
     let offset = app
-        .blocking(move || blobs.arrived_bytes(blob, &token).map_err(wrong))
+        .blocking(peer, move || {
+            blobs.arrived_bytes(blob, &token).map_err(wrong)
+        })
         .await?;
     Ok(Json(Offset { offset }))
 }
@@ -365,6 +383,7 @@ fn announced_part(headers: &HeaderMap, body: &Body) -> Answered<(Part, u64)> {
 pub(super) async fn put(
     State(app): App,
     Segment(text): Segment,
+    peer: Peer,
     headers: HeaderMap,
     body: Body,
 ) -> Answered<Response> {
@@ -382,7 +401,7 @@ pub(super) async fn put(
     }
     let blob = BlobRef { id, size_bytes };
     let blobs = app.node.blobs().clone();
-    let begun = app.blocking(move || {
+    let begun = app.blocking(peer, move || {
         if let Some(size_bytes) = blobs.size_bytes(id).map_err(wrong)? {
             if let Some(token) = &token {
                 blobs.forget_arrived(id, token).map_err(wrong)?;
@@ -399,13 +418,13 @@ pub(super) async fn put(
         Ok(arrival) => arrival,
         Err(held) => return Ok((StatusCode::OK, Json(held)).into_response()),
     };
-    let arrival = receive(&app, body, arrival).await?;
+    let arrival = receive(&app, peer, body, arrival).await?;
     if !is_last {
         let offset = arrival.offset();
         return Ok((StatusCode::ACCEPTED, Json(Offset { offset })).into_response());
     }
     let held = app
-        .blocking(move || arrival.finish().map_err(wrong))
+        .blocking(peer, move || arrival.finish().map_err(wrong))
         .await?;
     Ok((StatusCode::CREATED, Json(held)).into_response())
 }
@@ -428,11 +447,11 @@ impl Receiving {
     }
 
     /// Begins to write the next piece, once the last one was written.
-    async fn write(self, app: &Arc<Shared>, piece: Vec<u8>) -> Answered<Self> {
+    async fn write(self, app: &Arc<Shared>, peer: Peer, piece: Vec<u8>) -> Answered<Self> {
         let mut arrival = self.idle().await?;
         let app = Arc::clone(app);
         let writing = async move {
-            let written = app.blocking(move || {
+            let written = app.blocking(peer, move || {
                 arrival.write(&piece).map_err(wrong)?;
                 Ok(arrival)
             });
@@ -443,7 +462,12 @@ impl Receiving {
 }
 
 /// Passes a body on to the disk, the next piece coming in while one is written.
-async fn receive(app: &Arc<Shared>, body: Body, arrival: Box<Arrival>) -> Answered<Box<Arrival>> {
+async fn receive(
+    app: &Arc<Shared>,
+    peer: Peer,
+    body: Body,
+    arrival: Box<Arrival>,
+) -> Answered<Box<Arrival>> {
     let mut receiving = Receiving::Idle(arrival);
     let mut piece = Vec::new();
     let mut broke = None;
@@ -463,11 +487,13 @@ async fn receive(app: &Arc<Shared>, body: Body, arrival: Box<Arrival>) -> Answer
         }
         piece.extend_from_slice(&data);
         if piece.len() >= PIECE_BYTES {
-            receiving = receiving.write(app, std::mem::take(&mut piece)).await?;
+            receiving = receiving
+                .write(app, peer, std::mem::take(&mut piece))
+                .await?;
         }
     }
     if !piece.is_empty() {
-        receiving = receiving.write(app, piece).await?;
+        receiving = receiving.write(app, peer, piece).await?;
     }
     let arrival = receiving.idle().await?;
     match broke {

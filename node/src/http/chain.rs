@@ -156,7 +156,11 @@ fn height(text: &str) -> Answered<u64> {
     whole_number(text).ok_or_else(|| bad("height", "a height is a whole number", next))
 }
 
-pub(super) async fn block(State(app): App, Segment(text): Segment) -> Answered<Json<BlockView>> {
+pub(super) async fn block(
+    State(app): App,
+    Segment(text): Segment,
+    peer: Peer,
+) -> Answered<Json<BlockView>> {
     let height = height(&text)?;
     if height == 0 {
         let chain = app.node.chain().await;
@@ -172,7 +176,8 @@ pub(super) async fn block(State(app): App, Segment(text): Segment) -> Answered<J
         }));
     }
     let history = past(&app).await?;
-    let found = app.blocking(move || Ok(history.block(height)?)).await?;
+    let found = app.blocking(peer, move || Ok(history.block(height)?));
+    let found = found.await?;
     found.map(Json).ok_or_else(|| missing("block", height))
 }
 
@@ -183,7 +188,7 @@ pub(super) async fn bundle(
 ) -> Answered<Response> {
     let height = height(&text)?;
     let shared = Arc::clone(&app);
-    app.blocking(move || {
+    app.blocking(peer, move || {
         let body = log_view(&shared)?.read(height).map_err(bug)?;
         shared.octets(peer, body.ok_or_else(|| missing("block", height))?)
     })
@@ -220,7 +225,7 @@ pub(super) async fn log(State(app): App, peer: Peer) -> Answered<Response> {
     let next = "try again later, or ask for its blocks one by one";
     let permit = reader(&app.log_readers, peer, "log_readers", "the log", next)?;
     let shared = Arc::clone(&app);
-    let view = app.blocking(move || log_view(&shared)).await?;
+    let view = app.blocking(peer, move || log_view(&shared)).await?;
     let (pieces, receiver) = mpsc::channel(4);
     // Not among the heavy work: this waits for its reader.
     tokio::task::spawn_blocking(move || {
@@ -243,7 +248,7 @@ pub(super) async fn proof(
     peer: Peer,
 ) -> Answered<Response> {
     let id: ItemId = id(&text)?;
-    let found = find(&app, id).await?;
+    let found = find(&app, peer, id).await?;
     let found = found.ok_or_else(|| missing("record", id))?;
     let (height, place) = (found.place.height, found.place.place);
     app.node.block_after(height).await;

@@ -95,7 +95,7 @@ pub(super) async fn events(
     let (sender, receiver) = mpsc::channel(WAITING_MAX);
     tokio::spawn(async move {
         // A failing history ends the stream; the reader comes again with its last id.
-        let _ = send(&app, subject, from, &sender).await;
+        let _ = send(&app, peer, subject, from, &sender).await;
         drop(permit);
     });
     let keep_alive = KeepAlive::new().interval(KEEP_ALIVE);
@@ -121,6 +121,7 @@ type Events = mpsc::Sender<Result<Event, Infallible>>;
 /// Sends what is on the log and then what comes, until the reader has gone.
 async fn send(
     app: &Arc<Shared>,
+    peer: Peer,
     subject: Option<Subject>,
     mut from: Place,
     events: &Events,
@@ -141,7 +142,7 @@ async fn send(
     loop {
         let height = *heights.borrow_and_update();
         while from.height <= height {
-            let (found, next) = read(app, subject, from, height, READ_BYTES_MAX).await?;
+            let (found, next) = read(app, peer, subject, from, height, READ_BYTES_MAX).await?;
             for event in found {
                 if events.send(Ok(event)).await.is_err() {
                     return Ok(());
@@ -160,6 +161,7 @@ async fn send(
 /// The next events up to a height, few if they are long, and where the ones after them begin.
 pub(super) async fn read(
     app: &Shared,
+    peer: Peer,
     subject: Option<Subject>,
     from: Place,
     height: u64,
@@ -171,7 +173,7 @@ pub(super) async fn read(
         height: height + 1,
         place: 0,
     };
-    app.blocking(move || {
+    app.blocking(peer, move || {
         let mut events = Vec::new();
         let mut next = done;
         match subject {

@@ -63,9 +63,10 @@ const EVENT_READERS_EACH_MAX: u64 = 64;
 const LOG_READERS_MAX: u64 = 16;
 const LOG_READERS_EACH_MAX: u64 = 4;
 
-/// Work on disk or processor at once, so that a few askers leave room for all. Nobody
+/// Work on disk or processor at once, so that a few askers leave room for all, and of one address. Nobody
 /// waits for a peer under it.
 const HEAVY_MAX: usize = 16;
+const HEAVY_EACH_MAX: usize = 4;
 
 /// Lists at once that look at many entries of the state, beside that: what reads files keeps nobody from them. And
 /// of one address, whose others wait without a place.
@@ -108,7 +109,7 @@ pub(crate) struct Shared {
     is_dev: bool,
     event_readers: Arc<Budget>,
     log_readers: Arc<Budget>,
-    heavy: Arc<Semaphore>,
+    heavy: Turns,
     looks: Turns,
     views: Turns,
     trials: Turns,
@@ -200,7 +201,7 @@ impl Shared {
             is_dev,
             event_readers: Budget::new(EVENT_READERS_MAX, EVENT_READERS_EACH_MAX),
             log_readers: Budget::new(LOG_READERS_MAX, LOG_READERS_EACH_MAX),
-            heavy: Arc::new(Semaphore::new(HEAVY_MAX)),
+            heavy: Turns::new(HEAVY_MAX, HEAVY_EACH_MAX),
             looks: Turns::new(LOOKS_MAX, LOOKS_EACH_MAX),
             views: Turns::new(VIEWS_MAX, VIEWS_EACH_MAX),
             trials: Turns::new(TRIALS_MAX, TRIALS_EACH_MAX),
@@ -209,12 +210,13 @@ impl Shared {
         }
     }
 
-    /// Runs work that blocks, a bounded number at a time.
+    /// Runs work that blocks, a bounded number at a time, and a smaller one for one address.
     async fn blocking<T: Send + 'static>(
         &self,
+        peer: Peer,
         work: impl FnOnce() -> Answered<T> + Send + 'static,
     ) -> Answered<T> {
-        blocking(&self.heavy, work).await
+        self.heavy.run(peer, work).await
     }
 
     /// The same for what is answered: it is made into bytes there, and they are counted.
@@ -224,7 +226,8 @@ impl Shared {
         work: impl FnOnce() -> Answered<T> + Send + 'static,
     ) -> Answered<Response> {
         let shared = Arc::clone(self);
-        self.blocking(move || shared.json(peer, &work()?)).await
+        self.blocking(peer, move || shared.json(peer, &work()?))
+            .await
     }
 }
 

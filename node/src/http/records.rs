@@ -111,7 +111,7 @@ pub(super) async fn post_bundle(
 ) -> Answered<Json<BundleAnswer>> {
     let bytes = whole(body, BUNDLE_BYTES_MAX).await?;
     // A thousand signatures take tens of milliseconds.
-    let read = app.blocking(move || read_bundle(&bytes)).await?;
+    let read = app.blocking(peer, move || read_bundle(&bytes)).await?;
     let mut entries: Vec<Entry> = read.into_iter().map(Entry::new).collect();
     let offered = entries.iter_mut().filter_map(|entry| entry.record.take());
     let own = app.offers.own(peer).await;
@@ -233,10 +233,10 @@ pub(super) struct Found {
 }
 
 /// Looks a final record up: none if no block has it.
-pub(super) async fn find(app: &Arc<Shared>, id: ItemId) -> Answered<Option<Found>> {
+pub(super) async fn find(app: &Arc<Shared>, peer: Peer, id: ItemId) -> Answered<Option<Found>> {
     let history = past(app).await?;
     let shared = Arc::clone(app);
-    app.blocking(move || {
+    app.blocking(peer, move || {
         let Some(place) = history.place_of(id)? else {
             return Ok(None);
         };
@@ -291,18 +291,23 @@ pub(super) fn no_history() -> Wrong {
     crate::derived::DerivedError::failed().into()
 }
 
-pub(super) async fn record(State(app): App, Segment(text): Segment) -> Answered<Json<RecordView>> {
+pub(super) async fn record(
+    State(app): App,
+    Segment(text): Segment,
+    peer: Peer,
+) -> Answered<Json<RecordView>> {
     let id: ItemId = id(&text)?;
     // The mempool first: a record leaves it only once it is in the history.
     let waiting = app.node.mempool().get(id).map(|record| record.tx.clone());
     if let Some(tx) = waiting {
         return Ok(Json(inclusion::pending(&tx)));
     }
-    let found = find(&app, id).await?;
+    let found = find(&app, peer, id).await?;
     let found = found.ok_or_else(|| missing("record", id))?;
     let tx = Transaction::read(&found.item).map_err(bug)?;
     let (history, place) = (past(&app).await?, found.place);
-    let entry = app.blocking(move || Ok(history.entry(place)?)).await?;
+    let entry = app.blocking(peer, move || Ok(history.entry(place)?));
+    let entry = entry.await?;
     let entry = entry.ok_or_else(|| missing("record", id))?;
     let rejected = entry.receipt.rejected.as_ref();
     Ok(Json(RecordView {
@@ -316,9 +321,13 @@ pub(super) async fn record(State(app): App, Segment(text): Segment) -> Answered<
     }))
 }
 
-pub(super) async fn item(State(app): App, Segment(text): Segment) -> Answered<Response> {
+pub(super) async fn item(
+    State(app): App,
+    Segment(text): Segment,
+    peer: Peer,
+) -> Answered<Response> {
     let id: ItemId = id(&text)?;
-    let found = find(&app, id).await?;
+    let found = find(&app, peer, id).await?;
     let found = found.ok_or_else(|| missing("record", id))?;
     Ok(octets(found.item.bytes().to_vec()))
 }

@@ -318,7 +318,7 @@ async fn of_long_events_few_are_read_at_once_and_none_is_passed_over() {
     for (bytes_max, each) in [(0, 1..=1), (1_000, 2..=10), (usize::MAX, 1..=64)] {
         let (mut count, mut from) = (0, Place::BEGIN);
         while from.height <= height {
-            let read = events::read(&app, subject, from, height, bytes_max).await;
+            let read = events::read(&app, Peer(None), subject, from, height, bytes_max).await;
             let (found, next) = read.expect("sound");
             assert!(next > from);
             if next.height <= height {
@@ -347,7 +347,7 @@ async fn of_blocks_little_more_is_read_than_what_is_sent() {
     let at_work = tokio::task::spawn_blocking(begin).await.expect("a node");
     let app = shared(&at_work);
     let subject = Some(Subject::Account(address(5)));
-    let read = |from, bytes_max| events::read(&app, subject, from, 2, bytes_max);
+    let read = |from, bytes_max| events::read(&app, Peer(None), subject, from, 2, bytes_max);
     let (found, next) = read(Place::BEGIN, 10).await.expect("no more is read");
     assert_eq!((found.len(), next.height), (1, 2));
     read(next, 10).await.expect_err("it is damaged");
