@@ -186,10 +186,11 @@ fn add(session: &Session, args: &AddArgs) -> Result<(), Failure> {
     if session.global.dry_run {
         return session.report(&Acted::Tried(Box::new(trial)), "");
     }
-    session.confirm(
+    session.confirm(&format!(
         "Register and publish it? Anyone can download it from then on, and the terms stay until holders vote for others. Never publish \
-         the test set of a bounty.",
-    )?;
+         the test set of a bounty. {} pays.",
+        session.payer(session.address()?)
+    ))?;
     let signer = session.signer()?;
     session.client()?.hold(&mut archive)?;
     let view = session.send_if(&*signer, &action, |_| match earlier()? {

@@ -79,7 +79,7 @@ fn play(args: &Args, is_json: bool, dir: &Path) -> Result<(), Failure> {
     }
     play.story.check_printed()?;
     match (&args.dir, is_json) {
-        (_, true) => out::line(&json),
+        (_, true) => out::bytes(format!("{json}\n").as_bytes()),
         (Some(dir), false) => out::line(&format!(
             "\nThe files are in {}; begin with README.txt there.",
             dir.display()

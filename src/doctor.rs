@@ -106,9 +106,10 @@ fn arithmetic(report: &mut Report) {
 
 /// The variables whose values are shown. Any other may be one that a passphrase is read
 /// from, whatever its name.
-const SHOWN: [&str; 9] = [
+const SHOWN: [&str; 10] = [
     "LODE_HOME",
     "LODE_KEY",
+    "LODE_NETWORK",
     "LODE_NODE",
     "LODE_PASSPHRASE_FILE",
     "LODE_REPRO_PATH",

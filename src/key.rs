@@ -22,7 +22,7 @@ const PASSPHRASE_CHARS_ADVISED: usize = 8;
 /// What `lode key` can do.
 #[derive(clap::Subcommand)]
 pub enum Command {
-    /// Make a key, encrypted under a passphrase, and show its recovery words once.
+    /// Make a key, encrypted under a passphrase, and show its recovery words once, on a terminal.
     New {
         /// What to call it [default: that of --key, or 'default'].
         name: Option<String>,

@@ -142,7 +142,7 @@ pub fn run(command: &Command, session: &Session) -> Result<(), Failure> {
             for sentence in &asset.sentences {
                 talk!("  {sentence}");
             }
-            out::line(&dir.display().to_string())
+            out::bytes(format!("{}\n", dir.display()).as_bytes())
         }
         Command::Lineage { model } => show::lineage(session, model),
         Command::Terms { asset } => votes::terms(session, asset),

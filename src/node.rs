@@ -515,7 +515,7 @@ fn greet(
             "is_clean": recovery.is_clean(),
             "tail_cut_bytes": recovery.tail_cut_bytes(),
         });
-        out::line(&line.to_string())?;
+        out::bytes(format!("{line}\n").as_bytes())?;
     } else {
         out::line(&url)?;
         talk!(

@@ -63,7 +63,7 @@ pub fn json(kind: &str, value: &impl Serialize) -> Result<(), Failure> {
     };
     object.insert("schema".to_owned(), format!("lode.{kind}/1").into());
     let text = serde_json::to_string_pretty(&object).map_err(Failure::bug)?;
-    // As it is: a program's data, in which serde_json leaves no control character.
+    // As it is: a program's data.
     bytes(format!("{text}\n").as_bytes())
 }
 

@@ -5,7 +5,7 @@ use std::io::{BufReader, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::time::Instant;
 
-use client::Client;
+use client::{Client, ClientError};
 use datasets::MANIFEST_FILE;
 use datasets::manifest::{DATA_BYTES_MAX, FILES_MAX, MANIFEST_BYTES_MAX};
 use evaluator::folder::{FILES_OPTIONAL, FILES_REQUIRED};
@@ -20,7 +20,7 @@ use protocol::seal::{
 };
 use protocol::text::Code;
 
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 use crate::folder::{self, ArchiveFault, Belongs, UnpackError};
 use crate::out;
 use crate::watch::now;
@@ -220,10 +220,11 @@ fn hold_until(
     let blob = client::blob_ref_of(&mut *file)
         .map_err(|error| Failure::io(&std::env::temp_dir(), &error))?;
     let bar = out::bytes_bar("upload")?;
-    client.upload(&mut Timed { file, until }, blob, |done, all| {
+    let sent = client.upload(&mut Timed { file, until }, blob, |done, all| {
         bar.set_length(all);
         bar.set_position(done);
-    })?;
+    });
+    sent.map_err(|error| broken_off(error, until))?;
     bar.finish_and_clear();
     Ok(blob)
 }
@@ -235,12 +236,23 @@ fn fetch_until(client: &Client, blob: BlobRef, until: Option<Instant>) -> Result
         file: &mut file,
         until,
     };
-    client.download_to(blob, &mut timed, |done, all| {
+    let came = client.download_to(blob, &mut timed, |done, all| {
         bar.set_length(all);
         bar.set_position(done);
-    })?;
+    });
+    came.map_err(|error| broken_off(error, until))?;
     bar.finish_and_clear();
     rewind(file)
+}
+
+/// What a transfer ended with, whose time may have been over.
+fn broken_off(error: ClientError, until: Option<Instant>) -> Failure {
+    if until.is_none_or(|until| now() < until) {
+        return error.into();
+    }
+    let message = "the transfer was broken off: its time is over";
+    let next = "it is tried again, if it is still wanted; a faster line to the node helps";
+    Failure::new("broken_off", message, next).exit(Exit::Later)
 }
 
 /// A file that neither gives nor takes anything after a time.
@@ -254,7 +266,7 @@ impl Timed<'_> {
         match self.until {
             Some(until) if now() >= until => Err(std::io::Error::new(
                 std::io::ErrorKind::TimedOut,
-                "broken off: a seat of this account has something to do that cannot wait",
+                "the time of this transfer is over",
             )),
             _ => Ok(()),
         }

@@ -101,8 +101,8 @@ pub fn all(session: &Session) -> Result<Vec<Result<Kept, Failure>>, Failure> {
     Ok(seals.collect())
 }
 
-/// Whether a seal of this account is kept here that a watch may have to sign for: then the key is asked for before
-/// anything else, while somebody is there.
+/// Where a seal of this account is kept here that a watch may have to sign for, the key is asked for before anything
+/// else, while somebody is there. Whether it is needed shows later.
 pub fn unlock(session: &Session, is_meant: impl Fn(&Kept) -> bool) -> Result<(), Failure> {
     let me = session.address()?;
     let mut seals = all(session)?.into_iter().flatten();

@@ -68,7 +68,7 @@ pub struct Global {
     /// The node to ask [default: $LODE_NODE, or http://127.0.0.1:4747].
     #[arg(long, global = true, value_name = "URL", help_heading = "Node and key")]
     pub node: Option<String>,
-    /// The network's id that the node must be of, else nothing is asked or signed [default: $LODE_NETWORK, or any].
+    /// The network's id that the node, or a certificate, must be of [default: $LODE_NETWORK, or any].
     #[arg(
         long,
         global = true,
@@ -171,7 +171,7 @@ impl Session {
         })
     }
 
-    /// From here on this works as a daemon: what it settles of other commands is kept for them.
+    /// From here on this works as a daemon: it says nothing of what it settles of other commands.
     pub fn become_daemon(&self) {
         self.is_daemon.set(true);
     }
@@ -446,8 +446,13 @@ impl Session {
         let address = signer.address();
         let outbox = self.outbox(address)?;
         let _turn = turn(&outbox)?;
-        if let Some(view) = self.done_before(&outbox, address, action)? {
-            return Ok(*view);
+        match self.done_before(&outbox, address, action) {
+            Ok(Some(view)) => return Ok(*view),
+            Ok(None) => {}
+            Err(failure) if is_reveal(action) && failure.code == "io" => {
+                talk!("note: what an earlier command left open is not settled: {failure}");
+            }
+            Err(failure) => return Err(failure),
         }
         let mut sender = Sender::new(self.client()?, address);
         let sent = sender.send(action, |draft| {

@@ -27,7 +27,7 @@ pub struct Options {
     /// How long to wait for a message's whole answer, or for the next bytes of a transfer or a stream.
     pub timeout: Duration,
     /// How many more times a call is tried that can be tried again without risk, and
-    /// how often in a row a transfer may break without progress.
+    /// how often in a row a transfer may break without progress, or once it has taken longer than a slow one does.
     pub retries: u32,
     /// The wait before the second try; each later one is twice as long.
     pub wait_first: Duration,

@@ -22,7 +22,8 @@ impl Client {
     /// [`ClientError::Damaged`]: the bytes are not the blob's; the part is deleted.
     /// [`ClientError::TooLarge`]: more bytes came than the reference says. [`ClientError::Io`]: the disk, or
     /// another download to this path. Otherwise the node has no such blob, or the transfer
-    /// broke [`crate::Options::retries`] times in a row without progress; the part stays.
+    /// broke [`crate::Options::retries`] times in a row without progress, or after it had taken longer than a slow one
+    /// does; the part stays.
     pub fn download(
         &self,
         blob: BlobRef,
@@ -126,7 +127,7 @@ impl<'a, P: FnMut(u64, u64)> Fetch<'a, P> {
         if self.done > 0 {
             ask = ask.header("range", format!("bytes={}-", self.done));
         }
-        let response = http.accepted(http.get_bytes(&ask, left)?)?;
+        let response = http.accepted(http.get_bytes(&ask, self.blob.size_bytes)?)?;
         // Who knows no parts, or lost the request's header, sends the whole: what is here of it is passed over.
         let mut skip = match response.status().as_u16() {
             200 => self.done,

@@ -87,7 +87,7 @@ impl<T: DeserializeOwned> Pages<T> {
     /// The next page as a whole; `None` after the last.
     ///
     /// # Errors
-    /// The node cannot be asked, or its pages go in a circle.
+    /// The node cannot be asked, or its pages go in a circle, have no usable name, or are empty again and again.
     pub fn next_page(&mut self) -> Result<Option<Page<T>>, ClientError> {
         if self.is_last {
             return Ok(None);

@@ -72,7 +72,8 @@ impl Client {
     ///
     /// # Errors
     /// `source` fails, ends early or is not what the reference says (the node's problem); the node has no
-    /// room; or the transfer broke [`crate::Options::retries`] times in a row without progress.
+    /// room; or the transfer broke [`crate::Options::retries`] times in a row without progress, or after it had taken
+    /// longer than a slow one does.
     pub fn upload(
         &self,
         source: &mut (impl Read + Seek),
@@ -102,8 +103,14 @@ impl Client {
                 Ok(Sent::Whole) => return Ok(()),
                 // Only what is new counts: else a node could ask for the same part for ever.
                 Ok(Sent::UpTo(end))
-                    if end > furthest && end <= blob.size_bytes && patience.is_left() =>
+                    if end > furthest && end <= blob.size_bytes && !patience.is_left() =>
                 {
+                    return Err(ClientError::TimedOut {
+                        url: self.http.url.clone(),
+                        what: "an upload that goes on part by part".to_owned(),
+                    });
+                }
+                Ok(Sent::UpTo(end)) if end > furthest && end <= blob.size_bytes => {
                     furthest = end;
                     backoff.reset();
                     continue;

@@ -9,7 +9,8 @@
 //! that it has no more rows than the benchmark allows examples (`examples`); only
 //! then are the folder and its files looked at, as `datasets` documents it, so
 //! that what is unpacked is bounded by the benchmark and not by what a stranger
-//! wrote. Last, that the metric is defined for these labels:
+//! wrote; then that all inputs are finite, that none is too large, and that labels are as
+//! they should be. Last, that the metric is defined for these labels:
 //!
 //! | metric | code, if it is not | the labels are |
 //! |---|---|---|
@@ -35,8 +36,8 @@ pub const INPUT_MAX: f32 = 1e15;
 pub const LABEL_MAX: f64 = 1e15;
 
 /// A test set that fits its benchmark: at least one example and not too many,
-/// every input finite, every label a class or a finite number, and its metric
-/// defined.
+/// every input within [`INPUT_MAX`], every label a class or a number within
+/// [`LABEL_MAX`], and its metric defined.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TestSet {
     table: Table,

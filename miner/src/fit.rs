@@ -168,8 +168,8 @@ pub enum FitError {
         /// The row.
         row: usize,
     },
-    /// The loss is not a number any more.
-    #[error("the loss is not finite in step {step}: try a lower learning rate")]
+    /// The loss, or a weight, is not a number any more.
+    #[error("the loss or a weight is not finite after step {step}: try a lower learning rate")]
     Diverged {
         /// The step, from 1.
         step: u64,

@@ -88,7 +88,11 @@ impl DerivedError {
                 | io::ErrorKind::QuotaExceeded
                 | io::ErrorKind::ReadOnlyFilesystem
                 | io::ErrorKind::PermissionDenied
-        ) || error.raw_os_error() == Some(TOO_MANY_FILES);
+                | io::ErrorKind::OutOfMemory
+        ) || (cfg!(unix)
+            && error
+                .raw_os_error()
+                .is_some_and(|code| TOO_MANY_FILES.contains(&code)));
         Self {
             text: text.to_string(),
             is_outside,
@@ -114,8 +118,9 @@ impl DerivedError {
     }
 }
 
-/// What Unix says where a process has as many files open as it may; the standard library has no word for it.
-const TOO_MANY_FILES: i32 = 24;
+/// What Unix says where the system, or a process, has as many files open as it may; the standard library has no word
+/// for it.
+const TOO_MANY_FILES: [i32; 2] = [23, 24];
 
 /// The block that a database stands at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -348,6 +353,8 @@ impl Derived {
             place += 1;
         };
         fs::rename(dir, &aside)?;
+        // What this process left open went with it: another one in its place is another.
+        left().retain(|one| one != dir);
         Ok(Some(aside))
     }
 

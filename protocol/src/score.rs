@@ -180,13 +180,17 @@ mod tests {
     }
 
     #[test]
-    fn only_more_than_the_margin_is_better() {
+    fn what_does_not_fit_is_the_highest_or_the_lowest() {
         let saturating = |value| Score::saturating_from_f64(value).map(|score| score.0);
         assert_eq!(saturating(-0.5), Some(-500_000_000));
         assert_eq!(saturating(9.3e9), Some(i64::MAX));
         assert_eq!(saturating(-9.3e9), Some(-i64::MAX));
         assert_eq!(saturating(f64::NEG_INFINITY), Some(-i64::MAX));
         assert_eq!(saturating(f64::NAN), None);
+    }
+
+    #[test]
+    fn only_more_than_the_margin_is_better() {
         assert!(!Score(12).beats(Score(10), 2));
         assert!(Score(13).beats(Score(10), 2));
         assert!(Score(i64::MAX).beats(Score(i64::MIN), u64::MAX - 1));

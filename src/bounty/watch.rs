@@ -115,9 +115,10 @@ pub fn watch(session: &Session, bounty: &str, reveals: bool, all: bool) -> Resul
         let next = "for the reveal alone there is 'lode bounty reveal ID --dry-run'";
         return Err(Failure::new("usage", "watching has no dry run", next).exit(Exit::Usage));
     }
+    let mut unlocked = Ok(());
     if reveals {
         session.become_daemon();
-        seals::unlock(session, |kept| matches!(kept.of, Of::TestSet { .. }))?;
+        unlocked = seals::unlock(session, |kept| matches!(kept.of, Of::TestSet { .. }));
     }
     let id = patiently(|| session.own_bounty_id(bounty))?;
     let client = patiently(|| session.client())?;
@@ -126,7 +127,7 @@ pub fn watch(session: &Session, bounty: &str, reveals: bool, all: bool) -> Resul
     let mut revealer = match needs_key {
         true => {
             let key = patiently(|| kept_key(session, &view))?;
-            let signer = session.signer()?;
+            let signer = unlocked.and_then(|()| session.signer())?;
             Some(Revealer {
                 signer,
                 key,

@@ -56,15 +56,25 @@ pub struct Size {
 }
 
 impl Size {
-    /// Work that a benchmark limits, on a test set of so many bytes.
+    /// Work that a benchmark limits, on a test set of so many bytes, by this machine's instructions.
     pub fn of_benchmark(benchmark: &Benchmark, data_bytes: u64, sealed_bytes: u64) -> Self {
+        let is_slow = evaluator::job::is_software_fma();
+        Self::by_instructions(benchmark, data_bytes, sealed_bytes, is_slow)
+    }
+
+    fn by_instructions(
+        benchmark: &Benchmark,
+        data_bytes: u64,
+        sealed_bytes: u64,
+        is_slow: bool,
+    ) -> Self {
         let model = &benchmark.limits;
         let columns = u64::from(benchmark.inputs) + 1;
         // A table has a byte for each number; a gzip file fewer.
         let cells_max = data_bytes.saturating_mul(GZIP_RATIO_MAX).min(CELLS_MAX);
         let examples = u64::from(benchmark.examples_max).min(cells_max / columns + 1);
         let multiply_adds = model.multiply_adds_max.saturating_mul(examples);
-        let multiply_adds = match evaluator::job::is_software_fma() {
+        let multiply_adds = match is_slow {
             true => multiply_adds.saturating_mul(MULTIPLY_ADDS_DROPPED_MAX),
             // Fast enough for these too.
             false => multiply_adds,
@@ -215,7 +225,17 @@ mod tests {
     };
 
     fn limits(benchmark: &Benchmark, data_bytes: u64, sealed_bytes: u64, threads: u64) -> Limits {
-        Size::of_benchmark(benchmark, data_bytes, sealed_bytes).limits(threads)
+        Size::by_instructions(benchmark, data_bytes, sealed_bytes, false).limits(threads)
+    }
+
+    #[test]
+    fn without_an_fma_of_its_own_a_machine_computes_what_a_convolution_drops() {
+        let seconds = |is_slow| {
+            let size = Size::by_instructions(&BENCHMARK, 50_000, 60_000, is_slow);
+            size.limits(1).cpu_seconds - SECONDS_MIN
+        };
+        // 360 examples of a million.
+        assert_eq!((seconds(false), seconds(true)), (36, 36 * KERNEL_MAX));
     }
 
     #[test]

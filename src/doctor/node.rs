@@ -48,6 +48,15 @@ pub fn node(report: &mut Report, session: &Session) -> Option<Client> {
                 "{} ('{}'), block {}, {} records wait",
                 status.network, status.name, status.height, status.mempool.records
             );
+            match session.network() {
+                Ok(Some(wanted)) if wanted != status.network => report.problem(
+                    "network",
+                    format!("it is not {wanted}, which --network or LODE_NETWORK names"),
+                    "name a node of that network with --node, or the other network with --network",
+                ),
+                Ok(_) => {}
+                Err(failure) => report.failed("network", &failure),
+            }
             match network_is_named_right(&client, &status) {
                 true => {
                     report.ok("network", found);

@@ -32,7 +32,7 @@ const POLL: Duration = Duration::from_secs(10);
 const RETRY_MAX: Duration = Duration::from_secs(30);
 
 /// How long the work on a bounty is kept that the node does not know: another network may have it.
-const FORGOTTEN_KEPT: Duration = Duration::from_secs(60 * 24 * 3_600);
+const UNKNOWN_KEPT: Duration = Duration::from_secs(60 * 24 * 3_600);
 
 /// What has to be done first: reveals are quick and late ones are dear, scoring is long.
 const PHASES: [PhaseFilter; 3] = [
@@ -422,10 +422,10 @@ fn clear(worker: &Worker<'_>) {
     let is_over = |bounty| {
         let view = match worker.client.bounty(bounty) {
             Ok(view) => view,
-            // Of another network, or the node has forgotten it: kept as long as a bounty is at most.
+            // Of another network, or of a node that was set back: a node knows what it has forgotten.
             Err(error) if error.is_not_found() => {
                 let desk = Desk::new(worker.session.home(), worker.me, bounty);
-                return desk.is_older_than(FORGOTTEN_KEPT);
+                return desk.is_older_than(UNKNOWN_KEPT);
             }
             Err(_) => return false,
         };
@@ -434,7 +434,9 @@ fn clear(worker: &Worker<'_>) {
     };
     for bounty in tidy(worker.session.home(), worker.me, is_over) {
         if !worker.session.json() {
-            talk!("removed the work on {bounty}: it ended a day ago");
+            talk!(
+                "removed the work on {bounty}: it ended a day ago, or this node has never known it"
+            );
         }
     }
 }

@@ -104,7 +104,8 @@ pub fn run(args: &Args, session: &Session) -> Result<(), Failure> {
         }
     }
     if !session.global.dry_run {
-        session.confirm("Register the model; its weights will be open to all.")?;
+        let warning = "Register the model; its weights will be open to all.";
+        session.confirm(&format!("{warning} {} pays.", session.payer(me)))?;
         std::io::Seek::rewind(&mut archive).map_err(io)?;
         client.hold(&mut archive)?;
     }

@@ -20,7 +20,9 @@ pub(super) fn turn(outbox: &Path) -> Result<fs::File, Failure> {
     let path = outbox.with_extension("lock");
     let io = |error: std::io::Error| Failure::io(&path, &error);
     private_dir(path.parent().unwrap_or(Path::new(".")))?;
-    let lock = fs::File::create(&path).map_err(io)?;
+    // Where nothing can be written it is there from before, if anything ever acted.
+    let lock = fs::File::create(&path).or_else(|error| fs::File::open(&path).map_err(|_| error));
+    let lock = lock.map_err(io)?;
     if let Err(fs::TryLockError::WouldBlock) = lock.try_lock() {
         talk!("note: another command acts for this account; waiting for it");
     }

@@ -158,7 +158,7 @@ impl Session {
         Ok(Some(left))
     }
 
-    /// Settles what an earlier command left open. If that, or what a daemon settled for it, asked for this
+    /// Settles what an earlier command left open. If that, or what another command settled, asked for this
     /// very action and no rule rejected it, whoever runs the command again because no answer came does not want
     /// it twice.
     pub(super) fn done_before(

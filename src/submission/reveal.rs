@@ -231,7 +231,7 @@ pub fn watch(session: &Session, bounties: &[String]) -> Result<(), Failure> {
         return Err(Failure::new("usage", "watching has no dry run", next).exit(Exit::Usage));
     }
     session.become_daemon();
-    seals::unlock(session, |kept| matches!(kept.of, Of::Submission { .. }))?;
+    let unlocked = seals::unlock(session, |kept| matches!(kept.of, Of::Submission { .. }));
     let client = patiently(|| session.client())?;
     let mut only = BTreeSet::new();
     for text in bounties {
@@ -254,26 +254,23 @@ pub fn watch(session: &Session, bounties: &[String]) -> Result<(), Failure> {
             "note: seals of {others} wait here too; this reveals those of {me} alone: each key has a watch of its own"
         );
     }
-    let signer = session.signer()?;
+    let signer = unlocked.and_then(|()| session.signer())?;
     let mut watch = Watch::new(client);
     let mut missed = 0;
     let mut held: BTreeMap<BlobId, (ItemId, Kept)> = BTreeMap::new();
     let mut said = BTreeMap::new();
     let mut away = Away::default();
-    // What is kept here and is not for this watch.
-    let mut rest = Waiting::default();
     loop {
         // New ones may have been submitted since. What was seen is held: a folder that is away for a while, or
         // a file that cannot be read once, does not end this.
         let found = waiting(session, me, network, &only, &over, &mut said_damaged);
         let unread = found.as_ref().map_or(0, |found| found.unread);
         match found {
-            Ok(mut found) => {
-                let seals = std::mem::take(&mut found.seals).into_iter();
+            Ok(found) => {
+                let seals = found.seals.into_iter();
                 held.extend(
                     seals.map(|(bounty, kept)| (kept.sealed.ciphertext.id, (bounty, kept))),
                 );
-                rest = found;
             }
             Err(failure) => {
                 if said_damaged.insert(failure.message.clone()) {
@@ -283,9 +280,6 @@ pub fn watch(session: &Session, bounties: &[String]) -> Result<(), Failure> {
         }
         held.retain(|ciphertext, _| !over.contains(ciphertext));
         if held.is_empty() {
-            if missed == 0 {
-                check_others(session, me, &rest, &known)?;
-            }
             return end(session, missed, unread);
         }
         let seals: Vec<(ItemId, Kept)> = held.values().cloned().collect();
@@ -294,7 +288,11 @@ pub fn watch(session: &Session, bounties: &[String]) -> Result<(), Failure> {
         for (bounty, kept) in &seals {
             let done = (|| {
                 std::mem::replace(&mut looked, Ok(()))?;
-                session.settle_outbox(me)?;
+                match session.settle_outbox(me) {
+                    // A disk that takes nothing keeps no key back.
+                    Err(failure) if failure.code != "io" => return Err(failure),
+                    _ => {}
+                }
                 let (step, summary) = known.next(client, *bounty, kept)?;
                 match step {
                     Next::Wait => say_waiting(session, &summary, &mut said),

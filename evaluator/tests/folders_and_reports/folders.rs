@@ -238,7 +238,12 @@ fn a_test_set_that_does_not_fit_its_benchmark_has_its_code_and_place() {
     for rows in ["1,2,0\n3,1.1e15,1\n", "1,2,0\n-3e38,4,1\n"] {
         check("input_too_large", "example/1", regression, Some(rows));
     }
-    check("label", "example/1", regression, Some("1,2,0\n3,4,-1.1e15\n"));
+    check(
+        "label",
+        "example/1",
+        regression,
+        Some("1,2,0\n3,4,-1.1e15\n"),
+    );
     check("", "", two_classes, Some("1,2,0\n3,4,1\n"));
     check(
         "labels_one_class",

@@ -221,7 +221,7 @@ impl<'a> Trainer<'a> {
             });
         }
         if self.best.as_ref().is_none_or(|best| loss < best.loss) {
-            let weights = model.to_weights(&self.config)?;
+            let weights = self.weights()?;
             self.best = Some(Best {
                 epoch,
                 loss,
@@ -315,11 +315,11 @@ impl<'a> Trainer<'a> {
     /// The model: of the best epoch if rows were held out, else as it is now.
     ///
     /// # Errors
-    /// [`FitError::Model`] if a weight is not finite.
+    /// [`FitError::Diverged`] if a weight is not finite, [`FitError::Model`] if one is not as it is written.
     pub fn finish(self) -> Result<Fitted, FitError> {
         let weights = match &self.best {
             Some(best) => best.weights.clone(),
-            None => self.model().valid().to_weights(&self.config)?,
+            None => self.weights()?,
         };
         Ok(Fitted {
             weights: self.rows.scaling.fold(&self.config, weights)?,

@@ -57,7 +57,7 @@ impl Arrival {
     ) -> Result<Self, BlobError> {
         let claim = Claim::take(blobs, &name, expected)?;
         if let Some(blob) = expected {
-            claim.reserve(blob.size_bytes)?;
+            claim.reserve(blob.size_bytes, 0)?;
         }
         Self::open(blobs, claim, expected, false)
     }
@@ -79,7 +79,7 @@ impl Arrival {
         if first != held_bytes {
             return Err(BlobError::Offset { first, held_bytes });
         }
-        claim.reserve(blob.size_bytes - held_bytes)?;
+        claim.reserve(blob.size_bytes - held_bytes, held_bytes)?;
         if is_longer {
             let path = blobs.staging(&name);
             fs::remove_file(&path)
@@ -331,7 +331,7 @@ impl Claim {
     }
 
     /// Keeps room, if there is room for so many bytes beside what is kept for others.
-    fn reserve(&self, needed_bytes: u64) -> Result<(), BlobError> {
+    fn reserve(&self, needed_bytes: u64, arrived_bytes: u64) -> Result<(), BlobError> {
         // Two at once see each other: the lock is held from the sum to the entry.
         let mut arriving = self.blobs.arriving();
         let others = arriving.iter().filter(|(name, _)| **name != self.name);
@@ -345,7 +345,7 @@ impl Claim {
                 others_bytes,
             });
         }
-        arriving.insert(self.name.clone(), reserved(needed_bytes, 0));
+        arriving.insert(self.name.clone(), reserved(needed_bytes, arrived_bytes));
         Ok(())
     }
 

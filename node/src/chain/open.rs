@@ -11,7 +11,7 @@ use super::fold::{genesis_state, replay, stamp, tip};
 use super::{Chain, ChainError, Recovery, StateRecovery};
 use crate::block;
 use crate::derived::{Derived, DerivedError, Stamp};
-use crate::log::{Log, TailCut};
+use crate::log::{Log, LogError, TailCut};
 use crate::sequencer::{Proposer, Solo};
 
 /// Brings state and database to the end of an open log.
@@ -66,7 +66,7 @@ fn from_database(database: &Path, log: &Log) -> Result<Opened, Unusable> {
         false => Unusable::Broken(format!("the state database failed: {error}")),
     };
     let (mut derived, found, mut state) = Derived::load(database).map_err(failed)?;
-    agree(&found, &state, log).map_err(Unusable::Broken)?;
+    agree(&found, &state, log)?;
     let from = found.height;
     if from == log.height() {
         return Ok((state, derived, StateRecovery::Loaded));
@@ -79,7 +79,7 @@ fn from_database(database: &Path, log: &Log) -> Result<Opened, Unusable> {
             database_error(database, error)
         })
     })
-    .map_err(|error| match is_outside {
+    .map_err(|error| match is_outside || is_unread(&error) {
         true => Unusable::Outside(error),
         false => Unusable::Broken(format!(
             "the log could not be followed from the state database: {error}"
@@ -88,11 +88,18 @@ fn from_database(database: &Path, log: &Log) -> Result<Opened, Unusable> {
     Ok((state, derived, StateRecovery::CaughtUp { from }))
 }
 
+/// Whether it is the log that could not be read, which says nothing about a database.
+fn is_unread(error: &ChainError) -> bool {
+    matches!(error, ChainError::Log(LogError::Io { .. }))
+}
+
 /// Compares a database with the log that it is said to follow.
-fn agree(found: &Stamp, state: &State, log: &Log) -> Result<(), String> {
+fn agree(found: &Stamp, state: &State, log: &Log) -> Result<(), Unusable> {
     let height = found.height;
-    let disagrees =
-        |what: String| Err(format!("the state database disagrees with the log: {what}"));
+    let disagrees = |what: String| {
+        let why = format!("the state database disagrees with the log: {what}");
+        Err(Unusable::Broken(why))
+    };
     if state.network() != log.genesis().network {
         return disagrees(format!("it is of network {}", state.network()));
     }
@@ -103,9 +110,15 @@ fn agree(found: &Stamp, state: &State, log: &Log) -> Result<(), String> {
         ));
     }
     let read = |height| match log.read(height) {
-        Ok(Some(body)) => block::claim(&body),
-        Ok(None) => Err(format!("the log has no block {height}")),
-        Err(error) => Err(error.to_string()),
+        Ok(Some(body)) => block::claim(&body).map_err(Unusable::Broken),
+        Ok(None) => Err(Unusable::Broken(format!("the log has no block {height}"))),
+        Err(error) => {
+            let error = ChainError::Log(error);
+            Err(match is_unread(&error) {
+                true => Unusable::Outside(error),
+                false => Unusable::Broken(error.to_string()),
+            })
+        }
     };
     let id = if height == 0 {
         log.genesis().id

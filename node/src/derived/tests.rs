@@ -16,6 +16,25 @@ fn a_stamp_reads_back_and_nothing_else_does() {
 }
 
 #[test]
+fn what_fails_around_a_database_says_nothing_about_it() {
+    let of_io = |error: io::Error| DerivedError::of_io("writing", &error).is_outside();
+    for kind in [
+        io::ErrorKind::StorageFull,
+        io::ErrorKind::QuotaExceeded,
+        io::ErrorKind::ReadOnlyFilesystem,
+    ] {
+        assert!(of_io(kind.into()), "{kind}");
+        let sled = sled::Error::Io(kind.into());
+        assert!(DerivedError::of_sled("writing", &sled).is_outside());
+    }
+    if cfg!(unix) {
+        assert!(of_io(io::Error::from_raw_os_error(24)));
+    }
+    assert!(!of_io(io::ErrorKind::InvalidData.into()));
+    assert!(!DerivedError::new("its root is another").is_outside());
+}
+
+#[test]
 fn a_panic_inside_the_library_is_an_error_and_ends_its_use() {
     let dir = tempfile::tempdir().expect("a folder");
     let chain = told(dir.path(), 1);

@@ -207,9 +207,6 @@ impl Engine {
     fn reopen(&self) {
         let shared = &*self.shared;
         std::thread::sleep(REOPEN_AFTER);
-        if shared.chain.blocking_read().is_some() {
-            return;
-        }
         // Only this thread opens it. Nobody waits meanwhile: who asks is told that it is closed.
         let opened = open_chain(&shared.dir, &shared.signer);
         let mut guard = shared.chain.blocking_write();

@@ -189,3 +189,28 @@ fn a_list_that_is_asked_for_nonsense_says_so_instead_of_being_empty() {
     }
     served.client.status().unwrap();
 }
+
+#[test]
+fn a_web_page_writes_nothing() {
+    let served = Served::new();
+    let ask = |method: &str, path: &str, more: &str| {
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{more}content-length: 2\r\n\r\n{{}}"
+        );
+        served.raw(request.as_bytes())
+    };
+    let origin = "origin: http://somewhere.example\r\n";
+    for (method, path) in [
+        ("POST", "/v1/faucet"),
+        ("POST", "/v1/records"),
+        ("POST", "/v1/trial"),
+        ("PUT", "/v1/blobs/x"),
+    ] {
+        let answer = ask(method, path, origin);
+        assert!(answer.starts_with("HTTP/1.1 403"), "{answer}");
+        assert!(answer.contains("\"origin\""), "{answer}");
+        let answer = ask(method, path, "");
+        assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
+    }
+    assert!(ask("GET", "/v1/status", origin).starts_with("HTTP/1.1 200"));
+}
