@@ -104,23 +104,28 @@ fn a_known_job_has_the_known_roots_and_scores() {
     );
 }
 
+/// The root of the predictions, as text, and the score, where the model was valid.
+fn root_and_score(report: Report) -> (String, Score) {
+    match report.outcome {
+        Outcome::Scored {
+            score,
+            predictions_root,
+            ..
+        } => (predictions_root.to_string(), score),
+        other => panic!("the model is valid: {other:?}"),
+    }
+}
+
 /// Of this one nobody has another opinion; a change is a change of every score all the same.
 #[test]
 fn a_known_job_of_images_has_the_known_root_and_score() {
-    let report = evaluate(&support::convolutional().job(), Options::default()).unwrap();
-    let Outcome::Scored {
-        score,
-        predictions_root: root,
-        ..
-    } = report.outcome
-    else {
-        panic!("the model is valid");
-    };
+    let (root, score) =
+        root_and_score(evaluate(&support::convolutional().job(), Options::default()).unwrap());
     let known = (
         "tMdX_QBZM25xSpG_b3Ejyjef8OXefUs_6lw6Mmq8-jI",
         Score(183_333_333),
     );
-    assert_eq!((root.to_string().as_str(), score), known);
+    assert_eq!((root.as_str(), score), known);
 }
 
 #[test]
@@ -129,19 +134,8 @@ fn a_known_regression_has_the_known_root_and_scores() {
     let mut scores = Vec::new();
     for metric in [Metric::Rmse, Metric::Mae, Metric::R2] {
         bench.benchmark.metric = metric;
-        let report = evaluate(&bench.job(), Options::default()).unwrap();
-        let Outcome::Scored {
-            score,
-            predictions_root: root,
-            ..
-        } = report.outcome
-        else {
-            panic!("the model is valid");
-        };
-        assert_eq!(
-            root.to_string(),
-            "lGnIJKZnRzDg19W_K6q_zUeKT49Yc_a6gjc4-s4ikMU"
-        );
+        let (root, score) = root_and_score(evaluate(&bench.job(), Options::default()).unwrap());
+        assert_eq!(root, "lGnIJKZnRzDg19W_K6q_zUeKT49Yc_a6gjc4-s4ikMU");
         scores.push(score.0);
     }
     assert_eq!(scores, [-11_510_562_524, -11_043_838_985, -66_509_462_247]);
